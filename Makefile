@@ -1,0 +1,50 @@
+# `make` alone prints this help. Every target sets up what it needs in .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+BENCH_REVIEWS ?= $(firstword $(wildcard ../shared/data/reviews.csv) examples/reviews.csv)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench up down clean
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/base: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "expected Python 3.11 or newer, found $$($(PYTHON) --version); set PYTHON=python3.12 or so"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/dev: .venv/base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,monitoring]'
+	@touch $@
+
+demo: .venv/base  ## Label examples/reviews.csv here: no broker, no server; writes out/labels.csv and out/labels.html
+	@mkdir -p out
+	$(BIN)/otzyv label examples/reviews.csv --out out/labels.csv
+
+test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started
+	$(BIN)/pytest
+
+check: .venv/dev  ## Lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/base  ## Measure; BENCH_REVIEWS=file.csv to measure on your own reviews
+	$(BIN)/otzyv bench keywords $(BENCH_REVIEWS)
+
+up: .env  ## Start everything with Docker Compose
+	docker compose up --build --detach
+
+down:  ## Stop it again; the data stays
+	docker compose down
+
+.env:
+	@echo "expected a file .env, found none: cp .env.example .env and fill in the passwords" && exit 1
+
+clean:  ## Remove what make has made
+	rm -rf .venv out build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
