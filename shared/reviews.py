@@ -1,0 +1,285 @@
+"""A review, and the wire contract by which reviews come in.
+
+Lives here: what a message may look like, and what makes a review acceptable. Not here: brokers and tables.
+
+A message is UTF-8 JSON, either one review or up to 500 of them:
+
+    {"version": 1, "source": "shop", "id": "42", "text": "..."}
+    {"version": 1, "reviews": [{"source": "shop", "id": "42", "text": "...",
+                                "created_at": "2026-01-02T03:04:05Z", "meta": {"rating": 5}}]}
+
+One bad review does not spoil its neighbours: it is set aside with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from shared.errors import InvalidReview
+
+WIRE_VERSION = 1
+MAX_REVIEWS_PER_MESSAGE = 500
+MAX_NAME_CHARS = 200
+MAX_META_BYTES = 16_384
+MAX_BATCH_NAME_CHARS = 500
+
+# White space, and the marks that show nothing by themselves: joiners, directions, soft hyphen, byte order mark.
+_VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+
+
+class Review(msgspec.Struct, frozen=True, gc=False):
+    """One customer text. `(source, id)` names it for ever; `text` holds no NUL and is never blank."""
+
+    source: str
+    id: str
+    text: str
+    created_at: datetime | None = None
+    meta: str | None = None  # JSON text of an object
+
+    @property
+    def text_sha(self) -> str:
+        """SHA-256 of the UTF-8 text, in hex."""
+        return text_sha(self.text)
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A review, or a whole message, that breaks the contract: why, and the bytes as they came."""
+
+    reason: str
+    payload: bytes
+    source: str | None = None
+    id: str | None = None
+
+
+class BatchPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of which batch a message is; `number` counts from 0, `last` marks the final part."""
+
+    id: uuid.UUID
+    number: Annotated[int, msgspec.Meta(ge=0, lt=2**31 - 1)]
+    last: bool = False
+    name: Annotated[str, msgspec.Meta(max_length=MAX_BATCH_NAME_CHARS, pattern=r"\A[^\0]*\Z")] = ""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What one incoming message holds."""
+
+    reviews: list[Review]
+    rejected: list[Rejected]
+    batch: BatchPart | None = None
+
+
+class _WireReview(msgspec.Struct, forbid_unknown_fields=True):
+    source: str
+    id: str | int
+    text: str
+    created_at: datetime | None = None
+    meta: dict[str, Any] | None = None
+    version: int = WIRE_VERSION
+
+
+class _WireBatch(msgspec.Struct, forbid_unknown_fields=True):
+    reviews: list[msgspec.Raw]
+    version: int = WIRE_VERSION
+    batch: BatchPart | None = None
+
+
+class _Shape(msgspec.Struct):
+    reviews: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_review_decoder = msgspec.json.Decoder(_WireReview)
+_batch_decoder = msgspec.json.Decoder(_WireBatch)
+_shape_decoder = msgspec.json.Decoder(_Shape)
+_encoder = msgspec.json.Encoder()
+
+
+def clean(text: str) -> str:
+    """The text as it is stored: without NUL characters, which PostgreSQL cannot hold."""
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def text_sha(text: str) -> str:
+    """SHA-256 of the UTF-8 text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make(
+    source: str,
+    external_id: str | int,
+    text: str,
+    *,
+    created_at: datetime | None = None,
+    meta: dict[str, Any] | None = None,
+    max_text_chars: int,
+) -> Review:
+    """A review that is safe to store; NUL characters are dropped from its text.
+
+    Raises InvalidReview that says what was expected and what was found.
+    """
+    external_id = str(external_id)
+    _check_name("source", source)
+    _check_name("id", external_id)
+    text = clean(text)
+    if not _VISIBLE.search(text):
+        raise InvalidReview("text: expected at least one visible character, found an empty text")
+    if len(text) > max_text_chars:
+        raise InvalidReview(
+            f"text: expected at most {max_text_chars} characters, found {len(text)}; "
+            "shorten it or raise OTZYV_MAX_TEXT_CHARS"
+        )
+    _check_unicode("text", text)
+    when = None if created_at is None else _in_utc(created_at)
+    return Review(source, external_id, text, when, None if meta is None else _meta_text(meta))
+
+
+def _check_name(field: str, value: str) -> None:
+    if not 1 <= len(value) <= MAX_NAME_CHARS:
+        raise InvalidReview(f"{field}: expected 1 to {MAX_NAME_CHARS} characters, found {len(value)}")
+    if value.isspace():
+        raise InvalidReview(f"{field}: expected at least one visible character, found white space")
+    if "\x00" in value:
+        raise InvalidReview(f"{field}: expected no NUL character, found one")
+    _check_unicode(field, value)
+
+
+def _check_unicode(field: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidReview(
+            f"{field}: expected Unicode text, found a lone surrogate at {error.start}"
+        ) from error
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The moment in UTC; without a zone it counts as UTC. PostgreSQL knows no offset of 16 hours or more."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidReview(
+            f"created_at: expected a moment in the years 1 to 9999 of UTC, found {moment.isoformat()}"
+        ) from error
+
+
+def _meta_text(meta: dict[str, Any]) -> str:
+    encoded = _encoder.encode(meta)
+    if len(encoded) > MAX_META_BYTES:
+        raise InvalidReview(f"meta: expected at most {MAX_META_BYTES} bytes of JSON, found {len(encoded)}")
+    if _NUL_IN_JSON.search(encoded):
+        raise InvalidReview("meta: expected no NUL character, found \\u0000; PostgreSQL cannot store it")
+    return encoded.decode()
+
+
+def decode(body: bytes, *, max_text_chars: int) -> Message:
+    """The reviews of one incoming message.
+
+    Raises InvalidReview when the message as a whole cannot be read; a single bad review among good ones is
+    returned in `rejected` instead.
+    """
+    try:
+        shape = _shape_decoder.decode(body)
+        if shape.reviews is msgspec.UNSET:
+            wire = _review_decoder.decode(body)
+            _check_version(wire.version)
+            reviews, rejected = _accept([(wire, body)], max_text_chars)
+            return Message(reviews, rejected)
+        envelope = _batch_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidReview(
+            f'message: expected a review or {{"reviews": [...]}} in UTF-8 JSON; found: {json_fault(error, body)}'
+        ) from error
+    _check_version(envelope.version)
+    if not 1 <= len(envelope.reviews) <= MAX_REVIEWS_PER_MESSAGE:
+        raise InvalidReview(
+            f"reviews: expected 1 to {MAX_REVIEWS_PER_MESSAGE} reviews in a message, found {len(envelope.reviews)}"
+        )
+    reviews, rejected = _decode_each(envelope.reviews, max_text_chars)
+    return Message(reviews, rejected, envelope.batch)
+
+
+def _check_version(version: int) -> None:
+    if version != WIRE_VERSION:
+        raise InvalidReview(f"version: expected {WIRE_VERSION}, found {version}; see docs/wire-contract.md")
+
+
+def json_fault(error: Exception, data: bytes) -> str:
+    """What is wrong with `data`, in the decoder's words or, where those mislead, in ours."""
+    if isinstance(error, RecursionError):
+        return "nesting hundreds of levels deep"
+    if isinstance(error, UnicodeDecodeError):
+        return "bytes that are not UTF-8"
+    if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(data):
+        return "a lone surrogate (half of a \\ud83d\\ude00 pair)"
+    return str(error)
+
+
+def _decode_each(raws: list[msgspec.Raw], max_text_chars: int) -> tuple[list[Review], list[Rejected]]:
+    pairs: list[tuple[_WireReview, bytes]] = []
+    rejected: list[Rejected] = []
+    for raw in raws:
+        payload = bytes(raw)
+        try:
+            pairs.append((_review_decoder.decode(payload), payload))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            reason = f"review: expected the fields of the wire contract; found: {json_fault(error, payload)}"
+            rejected.append(Rejected(reason, payload))
+    reviews, unacceptable = _accept(pairs, max_text_chars)
+    return reviews, rejected + unacceptable
+
+
+def _accept(
+    pairs: Iterable[tuple[_WireReview, bytes]], max_text_chars: int
+) -> tuple[list[Review], list[Rejected]]:
+    reviews: list[Review] = []
+    rejected: list[Rejected] = []
+    for wire, payload in pairs:
+        try:
+            _check_version(wire.version)
+            review = make(
+                wire.source,
+                wire.id,
+                wire.text,
+                created_at=wire.created_at,
+                meta=wire.meta,
+                max_text_chars=max_text_chars,
+            )
+            reviews.append(review)
+        except InvalidReview as error:
+            rejected.append(
+                Rejected(str(error), payload, wire.source[:MAX_NAME_CHARS], str(wire.id)[:MAX_NAME_CHARS])
+            )
+    return reviews, rejected
+
+
+def encode_reviews(reviews: Iterable[Review]) -> bytes:
+    """Reviews that were accepted once, as a message of the wire contract."""
+    return encode(
+        {
+            "source": review.source,
+            "id": review.id,
+            "text": review.text,
+            "created_at": review.created_at,
+            "meta": None if review.meta is None else msgspec.Raw(review.meta.encode()),
+        }
+        for review in reviews
+    )
+
+
+def encode(reviews: Iterable[dict[str, Any]], batch: BatchPart | None = None) -> bytes:
+    """A message of the wire contract, for producers. `reviews` are objects with the contract's fields."""
+    message: dict[str, Any] = {"version": WIRE_VERSION, "reviews": list(reviews)}
+    if batch is not None:
+        message["batch"] = batch
+    return _encoder.encode(message)
