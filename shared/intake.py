@@ -1,0 +1,41 @@
+"""The way in: reviews of one or more messages become rows, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.reviews import Message
+from shared.store import Database, batches, failures, reviews
+from shared.store.reviews import Incoming, Stored
+
+
+def take_in(
+    database: Database, messages: Sequence[Message], *, queue: str, taxonomy_id: int, first_stage: str
+) -> Stored:
+    """Store the messages' reviews, note their rejected ones and the batches they belong to.
+
+    Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
+    """
+    incoming = [
+        Incoming(review, part, str(message.batch.id) if message.batch else None)
+        for part, message in enumerate(messages)
+        for review in message.reviews
+    ]
+    rejected = [
+        (item, str(message.batch.id) if message.batch else None)
+        for message in messages
+        for item in message.rejected
+    ]
+    with database.transaction() as cursor:
+        stored = reviews.upsert(cursor, incoming, taxonomy_id, first_stage)
+        if rejected:
+            failures.record_rejected(cursor, queue, rejected)
+        batches.record(
+            cursor,
+            [
+                batches.Part(message.batch, stored.ids.get(part, []), len(message.rejected))
+                for part, message in enumerate(messages)
+                if message.batch
+            ],
+        )
+    return stored

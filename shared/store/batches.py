@@ -1,0 +1,121 @@
+"""Batches: what one `enqueue` call sent, message by message, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from shared.reviews import BatchPart
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One message of a batch, once it is stored."""
+
+    batch: BatchPart
+    review_ids: list[int]
+    rejected: int
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a batch has come. Counts are reviews; `labels` counts by (stage, status)."""
+
+    batch_id: str
+    name: str
+    created_at: datetime
+    messages: int | None
+    messages_stored: int
+    received: int
+    rejected: int
+    waiting: dict[str, int]
+    failed: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every message of the batch has been stored."""
+        return self.messages is not None and self.messages_stored >= self.messages
+
+    @property
+    def settled(self) -> int:
+        """Reviews that have a label, a place in front of a person, or a failure."""
+        return self.received - sum(self.waiting.values())
+
+
+def record(cursor: Cursor, parts: Iterable[Part]) -> None:
+    """Note that messages of batches have been stored. The same message twice is one row."""
+    parts = list(parts)
+    if not parts:
+        return
+    execute_values(
+        cursor,
+        """
+        INSERT INTO batches AS b (id, name, messages) VALUES %s ON CONFLICT (id) DO UPDATE
+        SET messages = excluded.messages WHERE b.messages IS NULL AND excluded.messages IS NOT NULL
+        """,
+        list(_batch_rows(parts).values()),
+        template="(%s::uuid, %s, %s::integer)",
+    )
+    execute_values(
+        cursor,
+        "INSERT INTO batch_messages (batch_id, number, review_ids, rejected) VALUES %s ON CONFLICT DO NOTHING",
+        [(str(p.batch.id), p.batch.number, sorted(set(p.review_ids)), p.rejected) for p in parts],
+        template="(%s::uuid, %s, %s::bigint[], %s)",
+    )
+
+
+def _batch_rows(parts: list[Part]) -> dict[str, tuple[str, str, int | None]]:
+    """One row a batch, in the order of ids (no deadlocks); the total is known from its last message."""
+    rows: dict[str, tuple[str, str, int | None]] = {}
+    for part in sorted(parts, key=lambda part: (str(part.batch.id), part.batch.last)):
+        total = part.batch.number + 1 if part.batch.last else None
+        rows[str(part.batch.id)] = (str(part.batch.id), part.batch.name, total)
+    return rows
+
+
+def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> Progress | None:
+    """How far a batch has come, or None when nothing of it has been stored yet."""
+    cursor.execute(
+        """
+        SELECT b.name, b.created_at, b.messages, count(m.number),
+               coalesce(sum(cardinality(m.review_ids)), 0), coalesce(sum(m.rejected), 0)
+        FROM batches b LEFT JOIN batch_messages m ON m.batch_id = b.id
+        WHERE b.id = %s GROUP BY b.id
+        """,
+        (batch_id,),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    name, created_at, messages, stored, received, rejected = row
+    cursor.execute(
+        """
+        WITH members AS (SELECT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s)
+        SELECT w.stage, count(*) FROM waiting w
+        WHERE w.taxonomy_id = %s AND w.review_id IN (SELECT id FROM members) GROUP BY w.stage
+        """,
+        (batch_id, taxonomy_id),
+    )
+    waiting = dict(cursor.fetchall())
+    cursor.execute(
+        """
+        WITH members AS (SELECT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s)
+        SELECT count(DISTINCT f.review_id) FROM failures f JOIN reviews r ON r.id = f.review_id
+        WHERE f.taxonomy_id = %s AND f.revision = r.revision AND f.review_id IN (SELECT id FROM members)
+        """,
+        (batch_id, taxonomy_id),
+    )
+    failed = int((cursor.fetchone() or (0,))[0])
+    return Progress(
+        batch_id, name, created_at, messages, stored, int(received), int(rejected), waiting, failed
+    )
+
+
+def recent(cursor: Cursor, limit: int) -> list[tuple[str, str, datetime]]:
+    """The newest batches: id, name, when their first message was stored."""
+    cursor.execute(
+        "SELECT id::text, name, created_at FROM batches ORDER BY created_at DESC LIMIT %s", (limit,)
+    )
+    return cursor.fetchall()

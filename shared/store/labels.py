@@ -1,0 +1,201 @@
+"""What the cascade reads and writes: texts that wait for a stage, its verdicts, labels, and who waits next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from shared.cascade import Verdict
+from shared.store.copying import copy_rows
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A review that waits for a stage."""
+
+    review_id: int
+    revision: int
+    text: str
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """The surest verdict that earlier stages left for a review."""
+
+    category: str
+    confidence: float
+    stage: str
+
+
+def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[Waiting]:
+    """The reviews among `review_ids` that wait for `stage`; those already past it are left out."""
+    cursor.execute(
+        """
+        SELECT r.id, r.revision, r.text FROM waiting w JOIN reviews r ON r.id = w.review_id
+        WHERE w.taxonomy_id = %s AND w.stage = %s AND w.review_id = ANY(%s) ORDER BY r.id
+        """,
+        (taxonomy_id, stage, list(review_ids)),
+    )
+    return [Waiting(*row) for row in cursor.fetchall()]
+
+
+def waiting_for(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[int]:
+    """The ids among `review_ids` that wait for `stage`."""
+    cursor.execute(
+        "SELECT review_id FROM waiting WHERE taxonomy_id = %s AND stage = %s AND review_id = ANY(%s) ORDER BY 1",
+        (taxonomy_id, stage, list(review_ids)),
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def guesses(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict[int, Guess]:
+    """The surest stored verdict on the current text of each review that has one."""
+    cursor.execute(
+        """
+        SELECT DISTINCT ON (v.review_id) v.review_id, v.category, v.confidence, v.stage
+        FROM verdicts v JOIN reviews r ON r.id = v.review_id AND r.revision = v.revision
+        WHERE v.taxonomy_id = %s AND v.review_id = ANY(%s)
+        ORDER BY v.review_id, v.confidence DESC, v.stage
+        """,
+        (taxonomy_id, list(review_ids)),
+    )
+    return {review_id: Guess(*rest) for review_id, *rest in cursor.fetchall()}
+
+
+def write_verdicts(
+    cursor: Cursor,
+    rows: Sequence[tuple[Waiting, Verdict]],
+    taxonomy_id: int,
+    stage: str,
+    model: str,
+) -> None:
+    """Record a stage's verdicts, kept or not. The same verdict again changes no row."""
+    cursor.execute(
+        """
+        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_verdicts (
+            review_id bigint, revision integer, category text, confidence real, evidence jsonb
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+    copy_rows(
+        cursor,
+        "incoming_verdicts",
+        ("review_id", "revision", "category", "confidence", "evidence"),
+        (
+            (
+                waiting.review_id,
+                waiting.revision,
+                verdict.category,
+                verdict.confidence,
+                _encode(verdict.evidence).decode(),
+            )
+            for waiting, verdict in rows
+        ),
+    )
+    cursor.execute(
+        """
+        INSERT INTO verdicts AS v (review_id, taxonomy_id, stage, revision, category, confidence, evidence, model)
+        SELECT review_id, %s, %s, revision, category, confidence, evidence, %s
+        FROM incoming_verdicts ORDER BY review_id
+        ON CONFLICT (review_id, taxonomy_id, stage) DO UPDATE
+        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+            evidence = excluded.evidence, model = excluded.model, at = now()
+        WHERE v.revision < excluded.revision OR (v.revision = excluded.revision AND
+            (v.category, v.confidence, v.model) IS DISTINCT FROM
+            (excluded.category, excluded.confidence, excluded.model))
+        """,
+        (taxonomy_id, stage, model),
+    )
+
+
+class Label(msgspec.Struct, frozen=True, gc=False):
+    """A review's label as a stage decided it; without a category nobody had a guess."""
+
+    review_id: int
+    revision: int
+    category: str | None
+    confidence: float | None
+    stage: str | None
+    status: str
+
+
+def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
+    """Write labels and take their reviews out of the waiting line, both or neither.
+
+    Only a review that still waits with the revision that was judged gets the label, so a text replaced in
+    the meantime is not given the label of the old one.
+    """
+    if not rows:
+        return
+    cursor.execute(
+        """
+        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_labels (
+            review_id bigint, revision integer, category text, confidence real, stage text, status text
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+    copy_rows(
+        cursor,
+        "incoming_labels",
+        ("review_id", "revision", "category", "confidence", "stage", "status"),
+        (
+            (
+                r.review_id,
+                r.revision,
+                r.category,
+                "" if r.confidence is None else r.confidence,
+                r.stage,
+                r.status,
+            )
+            for r in rows
+        ),
+        nullable=("category", "confidence", "stage"),
+    )
+    cursor.execute(
+        """
+        WITH settled AS (
+            DELETE FROM waiting w USING incoming_labels i
+            WHERE w.review_id = i.review_id AND w.taxonomy_id = %(taxonomy)s AND w.revision = i.revision
+            RETURNING i.*
+        )
+        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
+        SELECT review_id, %(taxonomy)s, revision, category, confidence, stage, status FROM settled
+        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+            stage = excluded.stage, status = excluded.status, at = now()
+        WHERE l.status <> 'human' OR l.revision < excluded.revision
+        """,
+        {"taxonomy": taxonomy_id},
+    )
+
+
+def pass_on(cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int, next_stage: str) -> None:
+    """Let reviews wait for the next stage, unless their text has been replaced in the meantime."""
+    cursor.execute(
+        """
+        UPDATE waiting w SET stage = %s, since = now(), sent_at = now()
+        FROM unnest(%s::bigint[], %s::integer[]) AS judged (review_id, revision)
+        WHERE w.review_id = judged.review_id AND w.taxonomy_id = %s AND w.revision = judged.revision
+        """,
+        (next_stage, [row.review_id for row in rows], [row.revision for row in rows], taxonomy_id),
+    )
+
+
+def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: int) -> list[int]:
+    """Reviews whose message for `stage` was sent more than `after_s` seconds ago; they count as sent now.
+
+    Two callers at once get different reviews.
+    """
+    cursor.execute(
+        """
+        UPDATE waiting SET sent_at = now() WHERE (review_id, taxonomy_id) IN (
+            SELECT review_id, taxonomy_id FROM waiting
+            WHERE taxonomy_id = %s AND stage = %s AND sent_at < now() - make_interval(secs => %s)
+            ORDER BY review_id LIMIT %s FOR UPDATE SKIP LOCKED)
+        RETURNING review_id
+        """,
+        (taxonomy_id, stage, after_s, limit),
+    )
+    return sorted(row[0] for row in cursor.fetchall())

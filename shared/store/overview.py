@@ -1,0 +1,96 @@
+"""Counts for people: labels by category, verdicts by confidence, who waits for what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+
+class CategoryCount(msgspec.Struct, frozen=True):
+    """Labels of one category and status, with the mean of their confidence."""
+
+    category: str | None
+    status: str
+    count: int
+    mean_confidence: float | None
+
+
+def categories(cursor: Cursor, batch_id: str, taxonomy_id: int) -> list[CategoryCount]:
+    """Labels of a batch by category and status."""
+    cursor.execute(
+        """
+        WITH members AS (SELECT DISTINCT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s)
+        SELECT l.category, l.status, count(*), avg(l.confidence)
+        FROM members m JOIN labels l ON l.review_id = m.id AND l.taxonomy_id = %s
+        GROUP BY l.category, l.status
+        """,
+        (batch_id, taxonomy_id),
+    )
+    return [CategoryCount(*row) for row in cursor.fetchall()]
+
+
+def confidences(
+    cursor: Cursor, batch_id: str, taxonomy_id: int, stage: str, bins: int
+) -> tuple[tuple[int, ...], float | None]:
+    """A stage's verdicts on a batch, kept or not, counted in equal bins, and the mean confidence of its labels."""
+    cursor.execute(
+        """
+        WITH members AS (SELECT DISTINCT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %(batch)s)
+        SELECT least(floor(v.confidence * %(bins)s)::integer, %(bins)s - 1), count(*),
+               count(l.review_id), sum(v.confidence) FILTER (WHERE l.review_id IS NOT NULL)
+        FROM members m JOIN verdicts v ON v.review_id = m.id
+        JOIN reviews r ON r.id = v.review_id AND r.revision = v.revision
+        LEFT JOIN labels l ON l.review_id = v.review_id AND l.taxonomy_id = v.taxonomy_id
+            AND l.stage = v.stage AND l.status = 'accepted'
+        WHERE v.taxonomy_id = %(taxonomy)s AND v.stage = %(stage)s GROUP BY 1
+        """,
+        {"batch": batch_id, "taxonomy": taxonomy_id, "stage": stage, "bins": bins},
+    )
+    rows = cursor.fetchall()
+    counts = {place: count for place, count, _, _ in rows}
+    kept = sum(row[2] for row in rows)
+    total = sum(row[3] or 0.0 for row in rows)
+    return tuple(counts.get(place, 0) for place in range(bins)), total / kept if kept else None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Reviews that wait for one stage, and since when the oldest does."""
+
+    stage: str
+    count: int
+    oldest: datetime
+
+
+def backlog(cursor: Cursor, taxonomy_id: int) -> list[Waiting]:
+    """Who waits for which stage."""
+    cursor.execute(
+        "SELECT stage, count(*), min(since) FROM waiting WHERE taxonomy_id = %s GROUP BY stage",
+        (taxonomy_id,),
+    )
+    return [Waiting(*row) for row in cursor.fetchall()]
+
+
+class StageCount(msgspec.Struct, frozen=True):
+    """Labels that came from one stage with one status."""
+
+    stage: str | None
+    status: str
+    count: int
+
+
+def funnel(cursor: Cursor, taxonomy_id: int) -> list[StageCount]:
+    """All labels of a taxonomy by stage and status."""
+    cursor.execute(
+        "SELECT stage, status, count(*) FROM labels WHERE taxonomy_id = %s GROUP BY stage, status",
+        (taxonomy_id,),
+    )
+    return [StageCount(*row) for row in cursor.fetchall()]
+
+
+def failure_count(cursor: Cursor) -> tuple[int, int]:
+    """Failures of stored reviews, and of messages or reviews that were never stored."""
+    cursor.execute("SELECT count(review_id), count(*) - count(review_id) FROM failures")
+    row = cursor.fetchone() or (0, 0)
+    return int(row[0]), int(row[1])

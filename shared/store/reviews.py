@@ -1,0 +1,142 @@
+"""Reviews: stored once by (source, id); another text under the same name replaces the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from shared.reviews import Review
+from shared.store.copying import copy_rows
+
+
+class Incoming(msgspec.Struct, frozen=True, gc=False):
+    """A review on its way in; `part` numbers the message (in this transaction) that brought it."""
+
+    review: Review
+    part: int = 0
+    batch_id: str | None = None
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What became of a transaction's reviews.
+
+    `ids` holds the review ids of each part; `first_stage` the ids that wait for the first stage, to be sent.
+    """
+
+    ids: dict[int, list[int]]
+    first_stage: list[int]
+    new: int
+    replaced: int
+
+
+_COLUMNS = ("position", "part", "source", "external_id", "text", "text_sha", "created_at", "meta", "batch_id")
+
+
+def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first_stage: str) -> Stored:
+    """Store reviews and put those without a label in line for the first stage, in one transaction.
+
+    A review that is known with the same text changes no row. The last of several with one name wins.
+    Rows are touched in the order of their names, so that two such transactions never deadlock.
+    """
+    _load(cursor, incoming)
+    cursor.execute(
+        """
+        INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
+        SELECT DISTINCT ON (source, external_id)
+               source, external_id, text, text_sha, created_at, meta, batch_id
+        FROM incoming_reviews ORDER BY source, external_id, position DESC
+        ON CONFLICT (source, external_id) DO UPDATE
+        SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
+            created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
+            received_at = now()
+        WHERE reviews.text_sha <> excluded.text_sha
+        RETURNING id, revision
+        """
+    )
+    written = cursor.fetchall()
+    replaced = [review_id for review_id, revision in written if revision > 1]
+    _wait_for(cursor, taxonomy_id, first_stage)
+    if replaced:
+        _forget_labels(cursor, replaced)
+    ids, waiting = _whereabouts(cursor, taxonomy_id, first_stage)
+    return Stored(ids, waiting, len(written) - len(replaced), len(replaced))
+
+
+def _load(cursor: Cursor, incoming: Iterable[Incoming]) -> None:
+    cursor.execute(
+        """
+        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_reviews (
+            position integer, part integer, source text, external_id text, text text, text_sha bytea,
+            created_at timestamptz, meta jsonb, batch_id uuid
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+    rows = (
+        (
+            position,
+            item.part,
+            item.review.source,
+            item.review.id,
+            item.review.text,
+            "\\x" + item.review.text_sha,
+            item.review.created_at.isoformat() if item.review.created_at else "",
+            item.review.meta or "",
+            item.batch_id or "",
+        )
+        for position, item in enumerate(incoming)
+    )
+    copy_rows(cursor, "incoming_reviews", _COLUMNS, rows, nullable=("created_at", "meta", "batch_id"))
+
+
+def _wait_for(cursor: Cursor, taxonomy_id: int, stage: str) -> None:
+    cursor.execute(
+        """
+        INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+        SELECT DISTINCT r.id, %(taxonomy)s, r.revision, %(stage)s
+        FROM incoming_reviews i JOIN reviews r USING (source, external_id)
+        WHERE NOT EXISTS (
+                SELECT FROM labels l
+                WHERE l.review_id = r.id AND l.taxonomy_id = %(taxonomy)s AND l.revision = r.revision)
+          AND NOT EXISTS (
+                SELECT FROM failures f
+                WHERE f.review_id = r.id AND f.taxonomy_id = %(taxonomy)s AND f.revision = r.revision)
+        ORDER BY r.id
+        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+        SET revision = excluded.revision, stage = excluded.stage, since = now(), sent_at = now()
+        WHERE waiting.revision < excluded.revision
+        """,
+        {"taxonomy": taxonomy_id, "stage": stage},
+    )
+
+
+def _forget_labels(cursor: Cursor, review_ids: list[int]) -> None:
+    """Labels of a replaced text move to the history (a trigger); other taxonomies' stages start anew too."""
+    cursor.execute("DELETE FROM labels WHERE review_id = ANY(%s)", (review_ids,))
+    cursor.execute(
+        """
+        UPDATE waiting w SET revision = r.revision FROM reviews r
+        WHERE r.id = w.review_id AND w.review_id = ANY(%s) AND w.revision < r.revision
+        """,
+        (review_ids,),
+    )
+
+
+def _whereabouts(cursor: Cursor, taxonomy_id: int, stage: str) -> tuple[dict[int, list[int]], list[int]]:
+    cursor.execute(
+        """
+        SELECT i.part, r.id, w.review_id IS NOT NULL
+        FROM incoming_reviews i JOIN reviews r USING (source, external_id)
+        LEFT JOIN waiting w ON w.review_id = r.id AND w.taxonomy_id = %s AND w.stage = %s
+        ORDER BY i.position
+        """,
+        (taxonomy_id, stage),
+    )
+    ids: dict[int, list[int]] = {}
+    waiting: dict[int, None] = {}
+    for part, review_id, waits in cursor.fetchall():
+        ids.setdefault(part, []).append(review_id)
+        if waits:
+            waiting[review_id] = None
+    return ids, list(waiting)

@@ -1,0 +1,82 @@
+"""The schema's version: bring it up to date, or say that it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+
+import psycopg2
+import sqlalchemy.exc
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+from shared.errors import SchemaError
+from shared.store.database import Database, translate
+
+# Two processes that migrate at once take turns on this advisory lock.
+_LOCK = 7_305_061
+
+
+def upgrade(database: Database) -> str:
+    """Apply the migrations that are missing; returns the version reached."""
+    with _connection(database) as connection:
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+        connection.commit()
+        config = _config()
+        _refuse_unknown(config, _current(connection))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        return _current(connection) or ""
+
+
+def check(database: Database) -> None:
+    """Raises SchemaError unless the database has exactly this version's migrations."""
+    config = _config()
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with _connection(database) as connection:
+        current = _current(connection)
+    _refuse_unknown(config, current)
+    if current != head:
+        raise SchemaError(
+            f"database schema: expected version {head}, found {current or 'no tables'}; run `otzyv db upgrade`"
+        )
+
+
+@contextmanager
+def _connection(database: Database) -> Iterator[Connection]:
+    """A connection for Alembic, with the driver's errors as ours."""
+    with database.connection() as raw:
+        engine = create_engine("postgresql+psycopg2://", creator=lambda: raw, poolclass=NullPool)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        except sqlalchemy.exc.DBAPIError as error:
+            if isinstance(error.orig, psycopg2.Error):
+                raise translate(error.orig) from error
+            raise
+
+
+def _refuse_unknown(config: Config, current: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaError(
+            f"database schema: expected a version of this Otzyv ({', '.join(sorted(known))}), found {current}; "
+            "install the newer Otzyv that made it"
+        )
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("shared.store") / "migrations"))
+    return config

@@ -1,0 +1,26 @@
+"""Taxonomies by name and version, so that every label can say by which list it was made."""
+
+from __future__ import annotations
+
+from psycopg2.extensions import cursor as Cursor
+
+
+def register(cursor: Cursor, name: str, version: str, document: str) -> int:
+    """The id of this version of the taxonomy, stored on first sight. `document` is JSON."""
+    cursor.execute("SELECT id FROM taxonomies WHERE name = %s AND version = %s", (name, version))
+    if row := cursor.fetchone():
+        return int(row[0])
+    cursor.execute(
+        """
+        INSERT INTO taxonomies (name, version, document) VALUES (%s, %s, %s)
+        ON CONFLICT (name, version) DO UPDATE SET name = excluded.name RETURNING id
+        """,
+        (name, version, document),
+    )
+    return int(_one(cursor))
+
+
+def _one(cursor: Cursor) -> int:
+    row = cursor.fetchone()
+    assert row is not None  # noqa: S101  RETURNING always yields the row
+    return int(row[0])
