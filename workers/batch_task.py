@@ -1,0 +1,110 @@
+"""The one base task: what happens to a batch that fails, in one place for every task.
+
+* an error that may pass (RetryableError): the same batch again after a growing pause, a limited number of times
+* any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
+* the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
+* too slow (soft time limit): like an error that cannot pass
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
+
+from shared.errors import OtzyvError, RetryableError
+from shared.settings import settings
+from workers import broker
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+
+
+def pause_s(attempt: int, jitter: Callable[[], float] = random.random) -> float:
+    """Seconds before try `attempt + 1`: doubling from 1 to 60, of which a random half is jitter.
+
+    Exponential back-off with equal jitter (M. Brooker, "Exponential Backoff and Jitter", AWS, 2015).
+    """
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**attempt)
+    return longest / 2 + longest / 2 * jitter()
+
+
+class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
+    """A task over one batch of review ids. Bodies only do the work; see the module for what failing means."""
+
+    abstract = True
+    max_retries = None
+
+    def __call__(self, review_ids: Sequence[int] = ()) -> None:
+        """Run the body; every way of failing ends here."""
+        try:
+            self.run(review_ids)
+        except Retry:
+            raise
+        except RetryableError as error:
+            self._try_again(review_ids, error)
+        except (MemoryError, SoftTimeLimitExceeded, Exception) as error:  # noqa: BLE001  nothing may be lost
+            self._isolate(review_ids, error)
+
+    def _try_again(self, review_ids: Sequence[int], error: RetryableError) -> None:
+        attempt = self.request.retries
+        if attempt + 1 >= settings().task_attempts:
+            self._give_up(review_ids, error)
+        # Whole seconds: Celery's native delayed delivery refuses anything below one.
+        seconds = math.ceil(pause_s(attempt))
+        log.warning(
+            "task.retry",
+            task=self.name,
+            reviews=len(review_ids),
+            attempt=attempt + 1,
+            pause_s=seconds,
+            error=str(error),
+        )
+        try:
+            raise self.retry(args=(review_ids,), exc=error, countdown=seconds)
+        except Reject as unsent:
+            # Celery would drop the batch into the dead letters because its copy could not be sent.
+            raise Reject(unsent.reason, requeue=True) from error
+
+    def _isolate(self, review_ids: Sequence[int], error: BaseException) -> None:
+        if len(review_ids) <= 1:
+            self._give_up(review_ids, error)
+        middle = len(review_ids) // 2
+        log.warning("task.split", task=self.name, reviews=len(review_ids), error=_name(error))
+        with broker.translated():
+            for half in (review_ids[:middle], review_ids[middle:]):
+                self.apply_async(args=(half,))
+
+    def _give_up(self, review_ids: Sequence[int], error: BaseException) -> None:
+        log.error("task.failed", task=self.name, review_ids=list(review_ids)[:20], error=_name(error))
+        try:
+            self.record_failure(review_ids, _name(error), traceback_hash(error))
+        except OtzyvError as broken:
+            # The message still goes to the dead letters; only the row about it is missing.
+            log.error("task.failure_not_recorded", task=self.name, error=str(broken))  # noqa: TRY400
+        raise Reject(_name(error), requeue=False)
+
+    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
+        """Note in the store that these reviews could not be processed."""
+        raise NotImplementedError
+
+
+def _name(error: BaseException) -> str:
+    if isinstance(error, OtzyvError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def traceback_hash(error: BaseException) -> str:
+    """Twelve hex digits that are equal for errors raised at the same place."""
+    places: list[Any] = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    return hashlib.sha256(repr((type(error).__name__, places)).encode()).hexdigest()[:12]

@@ -1,0 +1,67 @@
+"""Connections to RabbitMQ, and the one seam where its errors become ours."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import amqp.exceptions
+import kombu.compression
+import kombu.exceptions
+from kombu import Connection
+
+from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.settings import Settings
+
+# kombu unpacks a message before anybody can look at it: a small gzip bomb would fill the memory.
+kombu.compression._decoders.clear()
+
+HEARTBEAT_S = 30
+
+PUBLISH_OPTIONS = {"confirm_publish": True}
+
+_LOST = (
+    amqp.exceptions.ConnectionError,
+    amqp.exceptions.RecoverableConnectionError,
+    amqp.exceptions.RecoverableChannelError,
+    amqp.exceptions.MessageNacked,
+    kombu.exceptions.OperationalError,
+    socket.timeout,
+    OSError,
+)
+
+
+def connection(settings: Settings) -> Connection:
+    """A connection that confirms what is published; opened on first use."""
+    try:
+        return Connection(
+            settings.amqp_url,
+            heartbeat=HEARTBEAT_S,
+            connect_timeout=settings.connect_timeout_s,
+            transport_options={
+                **PUBLISH_OPTIONS,
+                "read_timeout": None,
+                "write_timeout": settings.statement_timeout_s,
+            },
+        )
+    except (ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"OTZYV_AMQP_URL: expected amqp://user:password@host:5672/vhost, found a URL that cannot be read: {error}"
+        ) from error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into BrokerUnavailable, or ConfigurationError where waiting would not help."""
+    try:
+        yield
+    except (amqp.exceptions.AccessRefused, amqp.exceptions.NotAllowed) as error:
+        raise ConfigurationError(
+            f"RabbitMQ refused the login or the virtual host ({error}); correct OTZYV_AMQP_URL"
+        ) from error
+    except _LOST as error:
+        raise BrokerUnavailable(
+            f"RabbitMQ did not answer or did not confirm ({error or type(error).__name__}); check that it runs "
+            "where OTZYV_AMQP_URL says, that its disk is not full and its queues are not at their limit"
+        ) from error

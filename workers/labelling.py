@@ -1,0 +1,59 @@
+"""One task per stage of the cascade, and how batches are sent on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from shared.settings import settings
+from shared.store import failures
+from workers import broker
+from workers.app import app
+from workers.batch_task import BatchTask
+from workers.runtime import PerProcess
+from workers.topology import STAGE_LINES
+
+log = structlog.get_logger()
+
+_cpu = PerProcess("keywords")
+
+
+class StageTask(BatchTask):
+    """A batch through one stage."""
+
+    abstract = True
+    process: PerProcess
+    stage: str
+
+    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
+        """A row in `failures` per review; they stop waiting."""
+        labeller = self.process.get()
+        with labeller.database.transaction() as cursor:
+            failures.record_failed(
+                cursor,
+                STAGE_LINES[self.stage].queue,
+                review_ids,
+                labeller.taxonomy_id,
+                reason,
+                traceback_hash,
+            )
+
+
+@app.task(base=StageTask, bind=True, process=_cpu, stage="keywords")  # type: ignore[untyped-decorator]
+def keywords(self: StageTask, review_ids: Sequence[int]) -> None:
+    """The keyword stage over one batch of review ids."""
+    outcome = self.process.get().run(self.stage, review_ids)
+    log.info(
+        "stage.done", stage=self.stage, seen=outcome.seen, kept=outcome.kept, forward=len(outcome.forward)
+    )
+    if outcome.next_stage is not None:
+        send(outcome.next_stage, outcome.forward)
+
+
+def send(stage: str, review_ids: Sequence[int]) -> None:
+    """Send reviews to a stage, a batch per message; returns once RabbitMQ has confirmed all of them."""
+    size = settings().batch_rows
+    with broker.translated():
+        for start in range(0, len(review_ids), size):
+            app.send_task(f"workers.labelling.{stage}", args=(list(review_ids[start : start + size]),))

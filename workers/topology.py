@@ -1,0 +1,107 @@
+"""Every exchange, queue, route, dead-letter queue and limit, as one table.
+
+Queues are quorum queues: they survive a broker's restart and count deliveries. A message that is rejected,
+or delivered too often, moves to a dead-letter queue, at least once, and stays there until a person decides.
+Exchanges are topic exchanges, because delayed retries on quorum queues need them.
+
+Arguments of a declared queue cannot change: a new limit needs a new queue name, or a RabbitMQ policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import amqp.exceptions
+import msgspec
+from kombu import Connection, Exchange, Queue
+
+from shared.errors import ConfigurationError
+
+REVIEWS = Exchange("reviews", type="topic", durable=True)
+TASKS = Exchange("tasks", type="topic", durable=True)
+DEAD = Exchange("dead", type="topic", durable=True)
+
+INCOMING_KEY = "incoming"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One queue: where it is bound, how often a message may be delivered, where it goes then, how long it gets."""
+
+    queue: str
+    exchange: Exchange
+    routing_key: str
+    dead_letters: str
+    deliveries: int
+    max_messages: int
+    max_bytes: int
+
+
+_GIB = 2**30
+
+INCOMING = Line("reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 20, 1_000_000, 4 * _GIB)
+CPU_KEYWORDS = Line("cpu.keywords", TASKS, "cpu.keywords", "cpu.keywords.dead", 5, 200_000, _GIB)
+CPU_UPKEEP = Line("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
+GPU_LABEL = Line("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)
+
+LINES = (INCOMING, CPU_KEYWORDS, CPU_UPKEEP, GPU_LABEL)
+
+# Which queue a stage's batches go to, and which queues a kind of worker consumes.
+STAGE_LINES = {"keywords": CPU_KEYWORDS, "zero_shot": GPU_LABEL, "similarity": GPU_LABEL, "llm": GPU_LABEL}
+WORKER_LINES = {"cpu": (CPU_KEYWORDS, CPU_UPKEEP), "gpu": (GPU_LABEL,), "train": ()}
+
+# Which queue a task goes to. A task that is not in this table cannot be sent.
+TASK_LINES = {
+    **{f"workers.labelling.{stage}": line for stage, line in STAGE_LINES.items()},
+    "workers.upkeep.sweep": CPU_UPKEEP,
+}
+
+
+def queue(line: Line) -> Queue:
+    """The queue of a line, with every argument it is declared with."""
+    return Queue(
+        line.queue,
+        exchange=line.exchange,
+        routing_key=line.routing_key,
+        durable=True,
+        queue_arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": line.deliveries,
+            "x-dead-letter-exchange": DEAD.name,
+            "x-dead-letter-routing-key": line.dead_letters,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+            "x-max-length": line.max_messages,
+            "x-max-length-bytes": line.max_bytes,
+        },
+    )
+
+
+def dead_letter_queue(line: Line) -> Queue:
+    """The queue in which a line's dead letters wait for a person."""
+    return Queue(
+        line.dead_letters,
+        exchange=DEAD,
+        routing_key=line.dead_letters,
+        durable=True,
+        queue_arguments={"x-queue-type": "quorum"},
+    )
+
+
+def declare(connection: Connection, lines: Iterable[Line] = LINES) -> None:
+    """Create what is missing. Raises ConfigurationError where a queue exists with other arguments."""
+    with connection.channel() as channel:
+        for line in lines:
+            for declared in (dead_letter_queue(line), queue(line)):
+                try:
+                    declared(channel).declare()
+                except amqp.exceptions.PreconditionFailed as error:
+                    raise ConfigurationError(
+                        f"queue {declared.name}: expected the arguments of workers/topology.py, found it declared "
+                        f"otherwise ({error}); drain and delete that queue, or use another virtual host"
+                    ) from error
+
+
+def route(task: str) -> dict[str, str]:
+    """Exchange and routing key of a task, for Celery."""
+    line = TASK_LINES[task]
+    return {"exchange": line.exchange.name, "routing_key": line.routing_key, "queue": line.queue}

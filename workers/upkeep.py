@@ -1,0 +1,54 @@
+"""Periodic work. Each piece is safe when two schedulers run at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from shared.settings import settings
+from shared.store import labels
+from workers import broker, labelling, topology
+from workers.app import app
+from workers.batch_task import BatchTask
+from workers.runtime import PerProcess
+
+log = structlog.get_logger()
+
+SWEEP_ROWS = 10_000
+
+_store_only = PerProcess()
+
+
+class UpkeepTask(BatchTask):
+    """A periodic task: it has no reviews of its own that could fail."""
+
+    abstract = True
+
+    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
+        """Nothing to note: the log has the reason, and the next round tries again."""
+
+
+@app.task(base=UpkeepTask)  # type: ignore[untyped-decorator]
+def sweep(_review_ids: Sequence[int] = ()) -> None:
+    """Send reviews again that wait for a stage although its queue is empty: their message was lost.
+
+    While a queue still holds messages nobody can tell lost from late, so nothing is sent.
+    """
+    chosen = settings()
+    labeller = _store_only.get()
+    for stage in chosen.stages:
+        if depth(topology.STAGE_LINES[stage]) > 0:
+            continue
+        with labeller.database.transaction() as cursor:
+            ids = labels.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)
+        if ids:
+            log.warning("sweep.sent_again", stage=stage, reviews=len(ids))
+            labelling.send(stage, ids)
+
+
+def depth(line: topology.Line) -> int:
+    """Messages that wait in a queue, not counting those being worked on."""
+    with broker.translated(), app.connection_for_write() as connection, connection.channel() as channel:
+        declared = topology.queue(line)(channel).queue_declare(passive=True)
+        return int(declared.message_count)
