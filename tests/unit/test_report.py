@@ -1,0 +1,346 @@
+"""The report of a run: hostile text stays text, highlights sit on their words, nothing is loaded."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+
+from scripts.report import (
+    CategoryRow,
+    Rejection,
+    RunSummary,
+    Sample,
+    StageRow,
+    StatusCounts,
+    figures,
+    histogram,
+    render,
+    tables,
+)
+from scripts.report.highlight import SHOWN, pieces
+from shared.cascade import Match
+
+THIN = figures.THIN
+HOSTILE = """</p><script src="//x.y/z.js">alert(1)</script><img src=x onerror=alert(1)> "' {{ 7*7 }} &lt;"""
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with attributes, the words under <mark>, the visible text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.marked: list[str] = []
+        self.text = ""
+        self._in_mark = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "mark":
+            self._in_mark = True
+            self.marked.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "mark":
+            self._in_mark = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._in_mark:
+            self.marked[-1] += data
+
+
+def match(text: str, word: str, category: str = "clothes") -> Match:
+    start = text.index(word)
+    return Match(word=word, start=start, end=start + len(word), keyword=word, category=category)
+
+
+def sample(text: str, *words: str, category: str | None = "clothes") -> Sample:
+    matches = tuple(match(text, word) for word in words)
+    return Sample(
+        external_id="r1", text=text, category=category, confidence=0.91, stage="keywords", matches=matches
+    )
+
+
+def empty_run() -> RunSummary:
+    return RunSummary(
+        title="Labels",
+        input_name="reviews.csv",
+        taxonomy="marketplace",
+        taxonomy_version="3f9a1c77be20d4aa",
+        started=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        seconds=0.0,
+        rows_read=0,
+    )
+
+
+def a_run(*samples: Sample, unsure: tuple[Sample, ...] = (), title: str = "Одежда") -> RunSummary:
+    return RunSummary(
+        title="Labels for reviews.csv",
+        input_name="reviews.csv",
+        taxonomy="marketplace",
+        taxonomy_version="3f9a1c77be20d4aa",
+        started=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        seconds=14.8,
+        rows_read=8297,
+        rejected=7,
+        statuses=StatusCounts(accepted=5130, human=9, waiting=3000, needs_review=151),
+        categories=(
+            CategoryRow(slug="shoes", title="Обувь", count=1139, mean_confidence=0.95),
+            CategoryRow(slug="clothes", title=title, count=4000, mean_confidence=0.97, samples=samples),
+        ),
+        stages=(
+            StageRow(
+                stage="keywords",
+                seen=8290,
+                kept=5139,
+                abstained=2051,
+                threshold=0.87,
+                mean_confidence=0.93,
+                histogram=histogram([0.2] * 1100 + [0.93] * 5139),
+            ),
+        ),
+        unsure=unsure,
+        rejections=(Rejection(where="row 12", reason="text is empty"),),
+    )
+
+
+def terminal(summary: RunSummary, width: int = 80) -> str:
+    console = Console(width=width, record=True, force_terminal=False)
+    with console.capture() as captured:
+        console.print(tables(summary))
+    return captured.get()
+
+
+def marked(summary: RunSummary) -> list[str]:
+    """The highlighted words, without the two of the legend."""
+    return [word for word in Page(render(summary)).marked if word not in ("Highlighted", "dotted")]
+
+
+# --- hostile text -------------------------------------------------------------------------------------
+
+
+def test_hostile_review_text_is_shown_as_text() -> None:
+    page = render(a_run(sample(HOSTILE), unsure=(sample(HOSTILE, category=None),)))
+    seen = Page(page)
+    assert not {"script", "img"} & {tag for tag, _ in seen.tags}
+    assert seen.text.count(HOSTILE) == 2
+
+
+def test_hostile_names_and_reasons_are_shown_as_text() -> None:
+    run = a_run(Sample(external_id=HOSTILE, text="платье", stage=HOSTILE), title=HOSTILE)
+    fields = {"title": HOSTILE, "input_name": HOSTILE, "taxonomy": HOSTILE, "taxonomy_version": HOSTILE}
+    rejections = (Rejection(where=HOSTILE, reason=HOSTILE),)
+    stages = (StageRow(stage=HOSTILE, seen=1, kept=1, abstained=0, histogram=histogram([0.5])),)
+    hostile = {name: getattr(run, name) for name in run.__struct_fields__} | fields
+    page = render(RunSummary(**hostile | {"rejections": rejections, "stages": stages}))
+    seen = Page(page)
+    assert not {"script", "img"} & {tag for tag, _ in seen.tags}
+    assert not [name for _, attributes in seen.tags for name in attributes if name.startswith("on")]
+
+
+def test_hostile_matched_words_are_escaped_inside_the_highlight() -> None:
+    text = "<b>платье</b> пришло"
+    page = render(a_run(sample(text, "<b>платье</b>")))
+    assert "<mark" in page
+    assert Page(page).marked[-1] == "<b>платье</b>"
+    assert "<b>платье</b>" not in page
+
+
+def test_characters_that_html_forbids_are_replaced_and_the_page_is_utf8() -> None:
+    page = render(a_run(sample("a\x00b\ud800c\x1bd")))
+    assert "a�b�c�d" in page
+    assert page.encode()
+
+
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    page = render(a_run(sample("платье", "платье"), unsure=(sample("платье"),)))
+    assert "http://" not in page
+    assert "https://" not in page
+    seen = Page(page)
+    for tag, attributes in seen.tags:
+        assert tag not in {"script", "iframe", "object", "embed", "img", "base", "form"}
+        assert attributes.get("src") is None
+        assert (attributes.get("href") or "#").startswith(("#", "data:,"))
+    assert not re.search(r"url\(|@import", page)
+    policy = next(tag[1] for tag in seen.tags if "http-equiv" in tag[1])
+    assert (policy["content"] or "").startswith("default-src 'none'")
+
+
+# --- highlights ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Купила платье дочке", "👗👍🏽 брала платье 🙂", "e\u0301 ё платье\nсели", "‮платье‬ хорошее", "платье"],
+)
+def test_exactly_the_matched_word_is_highlighted(text: str) -> None:
+    assert marked(a_run(sample(text, "платье"))) == ["платье"]
+
+
+def test_every_matched_word_is_highlighted_in_order() -> None:
+    text = "🙂 юбка и платье, а ещё туфли"
+    assert marked(a_run(sample(text, "платье", "юбка"))) == ["юбка", "платье"]
+
+
+def test_a_word_for_another_category_is_marked_as_such() -> None:
+    text = "туфли под платье"
+    matches = (match(text, "туфли", "shoes"), match(text, "платье"))
+    page = render(a_run(Sample(external_id="r1", text=text, category="clothes", matches=matches)))
+    assert '<mark class="other" title="Обувь">туфли</mark>' in page
+    assert '<mark title="Одежда">платье</mark>' in page
+
+
+def test_overlapping_matches_keep_the_first_and_longest() -> None:
+    text = "детское платье для дочки"
+    found = pieces(text, [match(text, "платье"), match(text, "детское"), match(text, "детское платье")])
+    assert [piece.text for piece in found if piece.match] == ["детское платье"]
+    assert "".join(piece.text for piece in found) == text
+
+
+def test_offsets_outside_the_text_highlight_nothing() -> None:
+    wrong = [
+        Match(word="x", start=start, end=end, keyword="x", category="clothes")
+        for start, end in [(-1, 2), (3, 3), (4, 2), (5, 100)]
+    ]
+    assert [(piece.text, piece.match) for piece in pieces("платье", wrong)] == [("платье", None)]
+
+
+def test_a_long_review_is_cut_around_its_first_match() -> None:
+    text = "очень " * 50_000 + "платье" + " хорошее" * 50_000
+    found = pieces(text, [match(text, "платье")])
+    assert found[0].text == found[-1].text == "…"
+    assert [piece.text for piece in found if piece.match] == ["платье"]
+    assert sum(len(piece.text) for piece in found) == SHOWN + 2
+
+
+def test_a_long_review_without_a_match_shows_its_beginning() -> None:
+    found = pieces("начало " + "о" * 10_000, [])
+    assert found[0].text.startswith("начало")
+    assert found[-1].text == "…"
+
+
+# --- numbers ------------------------------------------------------------------------------------------
+
+
+def test_counts_shares_and_thresholds_appear_on_the_page() -> None:
+    text = Page(render(a_run(sample("платье", "платье")))).text
+    for expected in [f"5{THIN}139", f"8{THIN}297", f"4{THIN}000", "77.8%", "0.97", f"2{THIN}051", "0.87"]:
+        assert expected in text
+    assert f"3{THIN}151" in text  # passed on: 1 100 below the threshold and 2 051 abstentions
+    assert f"1{THIN}100" in text
+
+
+def test_charts_have_text_alternatives() -> None:
+    page = render(a_run(sample("платье")))
+    charts = [attributes for tag, attributes in Page(page).tags if tag == "svg"]
+    assert len(charts) == 1
+    spoken = unescape(charts[0]["aria-label"] or "")
+    assert spoken == (
+        f"Confidence of 6{THIN}239 verdicts of keywords: most, 5{THIN}139, lie between 0.90 and 0.95."
+        " The threshold is 0.87."
+    )
+
+
+def test_a_bar_under_the_threshold_changes_colour_at_the_line() -> None:
+    stage = StageRow(
+        stage="llm", seen=4, kept=2, abstained=0, threshold=0.88, histogram=histogram([0.87] * 4)
+    )
+    run = a_run()
+    page = render(
+        RunSummary(**{name: getattr(run, name) for name in run.__struct_fields__} | {"stages": (stage,)})
+    )
+    rects = [attributes for tag, attributes in Page(page).tags if tag == "rect"]
+    assert [(rect["class"], rect["x"]) for rect in rects] == [("below", "340.0"), ("kept", "352.00")]
+
+
+def test_categories_are_listed_by_count() -> None:
+    text = Page(render(a_run())).text
+    assert text.index("Одежда") < text.index("Обувь")
+
+
+def test_an_empty_run_renders() -> None:
+    text = Page(render(empty_run())).text
+    assert "no reviews" in text
+    assert "nan" not in text.lower()
+    assert "Samples" not in text
+
+
+def test_a_run_with_only_rejected_rows_renders() -> None:
+    run = RunSummary(
+        title="Labels",
+        input_name="bad.csv",
+        taxonomy="marketplace",
+        taxonomy_version="1",
+        started=datetime(2026, 3, 1, tzinfo=UTC),
+        seconds=0.2,
+        rows_read=60,
+        rejected=60,
+        categories=(CategoryRow(slug="clothes", title="Одежда", count=0),),
+        stages=(StageRow(stage="keywords", seen=0, kept=0, abstained=0, threshold=0.9, histogram=(0,) * 20),),
+        rejections=tuple(Rejection(where=f"row {row}", reason="text is empty") for row in range(60)),
+    )
+    text = Page(render(run)).text
+    assert "the first 50 are listed" in text
+    assert "row 49" in text
+    assert "row 50" not in text
+    assert "60 rejected" in terminal(run)
+
+
+def test_a_histogram_puts_every_confidence_into_its_bin() -> None:
+    counts = histogram([0.0, 0.049, 0.05, 0.15, 0.999, 1.0])
+    assert (counts[0], counts[1], counts[3], counts[19]) == (2, 1, 1, 2)
+    assert sum(counts) == 6
+
+
+def test_a_stage_refuses_numbers_that_contradict_each_other() -> None:
+    with pytest.raises(ValueError, match="together at most seen"):
+        StageRow(stage="keywords", seen=10, kept=8, abstained=3)
+    with pytest.raises(ValueError, match="expected 20 bins, found 2"):
+        StageRow(stage="keywords", seen=10, kept=8, abstained=2, histogram=(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("share", "printed"),
+    [(0.0, "0%"), (0.0004, f"<{THIN}0.1%"), (0.1234, "12.3%"), (0.9999, f">{THIN}99.9%"), (1.0, "100%")],
+)
+def test_shares_never_round_to_nothing_or_everything(share: float, printed: str) -> None:
+    assert figures.percent(share) == printed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "printed"),
+    [
+        (0.841, f"0.84{THIN}s"),
+        (14.83, f"14.8{THIN}s"),
+        (59.99, f"1{THIN}min 00{THIN}s"),
+        (7380, f"2{THIN}h 03{THIN}min"),
+    ],
+)
+def test_durations_have_units(seconds: float, printed: str) -> None:
+    assert figures.duration(seconds) == printed
+
+
+# --- terminal -----------------------------------------------------------------------------------------
+
+
+def test_the_terminal_shows_categories_and_stages_in_80_columns() -> None:
+    shown = terminal(a_run())
+    assert "…" not in shown
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
+    for expected in ["Одежда", f"4{THIN}000", "77.8%", "█", "keywords", f"3{THIN}151", "0.87"]:
+        assert expected in shown
+
+
+def test_a_category_title_is_not_read_as_terminal_markup() -> None:
+    assert "[red]Одежда[/red]" in terminal(a_run(title="[red]Одежда[/red]"))
+
+
+def test_an_empty_run_has_tables() -> None:
+    assert "0 rows" in terminal(empty_run())
