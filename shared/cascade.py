@@ -22,7 +22,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     category: str
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """One stage's answer for one review.
 
     `category` is a slug of the taxonomy, `confidence` lies in 0..1, `evidence` is what a person would look at

@@ -1,0 +1,202 @@
+"""A taxonomy compiled for the keyword stage: every inflected form of every entry, as one automaton."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Final, NamedTuple
+
+import ahocorasick_rs
+
+from shared.errors import TaxonomyError
+from shared.stages.morphology import forms
+from shared.stages.reading import CODEC, folded
+from shared.taxonomy import HINT_WEIGHT, KEYWORD_WEIGHT, Category, Keyword, Phrase, Taxonomy
+from shared.taxonomy.model import RANGE
+
+NAME: Final = 0
+"""A word that names a product of the category."""
+HINT: Final = 1
+"""A word that speaks for the category while nothing names another."""
+MODIFIER: Final = 2
+"""A word that turns the categories its own one overrides into its own one."""
+
+MAX_FORMS: Final = 20_000
+"""A phrase with more inflected forms than this is refused: it would fill the memory of every worker."""
+
+
+_SILENT: Final = -1
+
+
+class Term(NamedTuple):
+    """One entry of the taxonomy: what it says, for which category (by index), how loudly."""
+
+    id: int
+    keyword: str
+    category: int
+    kind: int
+    weight: float
+
+
+Hit = tuple[int, int, int]
+"""Number of a form in its automaton, where the space before it stands in the page, and where it ends."""
+
+
+class Automaton:
+    """Finds every form of a set in a page, the longest at each place, in one pass.
+
+    `terms[number]` is what form `number` says, `spoken[number]` maps categories to the entry that speaks for
+    them, `phrases[number]` tells whether it has several words; `words` gives the number of each single word.
+    `entry_of[number]` is the first entry of a form and `left_by[entry]` what that leaves, 1 - w: enough where
+    all entries speak for one category.
+    """
+
+    def __init__(self, entries: dict[str, tuple[Term, ...]]) -> None:
+        self.terms = list(entries.values())
+        self.entry_of = [terms[0].id if terms else _SILENT for terms in self.terms]
+        self.left_by = {term.id: 1.0 - term.weight for terms in self.terms for term in terms} | {_SILENT: 1.0}
+        said = {terms: {term.category: term.keyword for term in reversed(terms)} for terms in set(self.terms)}
+        self.spoken = [said[terms] for terms in self.terms]
+        self.phrases = [" " in form for form in entries]
+        self.words = {form.encode(CODEC): number for number, form in enumerate(entries) if " " not in form}
+        self._search = ahocorasick_rs.BytesAhoCorasick(
+            [b" " + form.encode(CODEC) for form in entries],
+            matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
+            implementation=ahocorasick_rs.Implementation.ContiguousNFA,
+        )
+
+    def matches(self, raw: bytes) -> list[Hit]:
+        """Every match, whether or not it ends where a word ends."""
+        found: list[Hit] = self._search.find_matches_as_indexes(raw)
+        return found
+
+    def words_within(self, raw: bytes, start: int, end: int) -> Iterator[Hit]:
+        """The single words under a match that ended inside a longer word, so that a phrase hides none."""
+        for word in raw[start : raw.index(b" ", end)].split():
+            start = raw.index(b" " + word, start)
+            if word in self.words:
+                yield self.words[word], start, start + 1 + len(word)
+
+
+class Lexicon:
+    """The forms of a taxonomy's entries.
+
+    `products` finds what speaks for a product, `rest` what speaks for the none category; `vocabulary` holds
+    every word form that occurs in any entry.
+
+    Raises:
+        TaxonomyError: a phrase has too many forms.
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.slugs = taxonomy.slugs
+        self.none = self.slugs.index(taxonomy.none_category) if taxonomy.none_category else -1
+        self.overrides = {
+            index: tuple(self.slugs.index(slug) for slug in category.overrides)
+            for index, category in enumerate(taxonomy.categories)
+        }
+        self.vocabulary: set[bytes] = set()
+        self._count = 0
+        products = _Forms()
+        rest = _Forms()
+        for index, category in enumerate(taxonomy.categories):
+            target = rest if index == self.none else products
+            for entry in _entries(category, index == self.none):
+                self._add(target, index, *entry)
+        for index, category in enumerate(taxonomy.categories):
+            for exclusion in category.exclusions:
+                (rest if index == self.none else products).silence(exclusion, index)
+        self.products = Automaton(products.settled())
+        self.rest = Automaton(rest.settled())
+
+    def _add(
+        self, target: _Forms, category: int, keyword: str, kind: int, weight: float, inflect: bool
+    ) -> None:
+        words = alternatives(keyword, inflect)
+        target.add(words, Term(self._count, keyword, category, kind, weight))
+        self._count += 1
+        for some in words:
+            self.vocabulary.update(form.encode(CODEC) for form in some)
+
+
+class _Forms:
+    """Terms under each of their forms, and the forms in which a category's words do not count."""
+
+    def __init__(self) -> None:
+        self._terms: dict[str, list[Term]] = defaultdict(list)
+        self._silent: dict[str, set[int]] = defaultdict(set)
+
+    def add(self, words: list[frozenset[str]], term: Term) -> None:
+        for form in _spelled(words, term.keyword):
+            self._terms[form].append(term)
+
+    def silence(self, exclusion: str, category: int) -> None:
+        words = alternatives(exclusion, inflect=len(exclusion.split()) > 1)
+        for form in _spelled(words, exclusion):
+            self._silent[form].add(category)
+
+    def settled(self) -> dict[str, tuple[Term, ...]]:
+        """Every form with the terms that count there."""
+        shared: dict[tuple[Term, ...], tuple[Term, ...]] = {}
+        forms = dict.fromkeys((*self._terms, *self._silent))
+        return {form: shared.setdefault(terms, terms) for form in forms for terms in (self._counting(form),)}
+
+    def _counting(self, form: str) -> tuple[Term, ...]:
+        """The terms of a form; those of its single words where it is only an exclusion."""
+        silent = self._silent.get(form, set())
+        terms = [term for term in self._terms.get(form, ()) if term.category not in silent]
+        if not terms and silent:
+            for word in form.split():
+                terms += [term for term in self._terms.get(word, ()) if term.category not in silent]
+        best: dict[tuple[int, int], Term] = {}
+        for term in terms:
+            key = term.category, term.kind
+            if key not in best or term.weight > best[key].weight:
+                best[key] = term
+        return tuple(best.values())
+
+
+def _entries(category: Category, none: bool) -> Iterator[tuple[str, int, float, bool]]:
+    """Keyword, kind, weight and whether to inflect. All that the none category says is a hint."""
+    groups: tuple[tuple[tuple[Keyword | Phrase, ...], int, float], ...] = (
+        (category.keywords, NAME, KEYWORD_WEIGHT),
+        (category.phrases, NAME, KEYWORD_WEIGHT),
+        (category.hints, HINT, HINT_WEIGHT),
+        (category.modifiers, MODIFIER, KEYWORD_WEIGHT),
+    )
+    for entries, kind, usual in groups:
+        for entry in entries:
+            weight = usual if entry.weight is None else entry.weight
+            for text in entry.word if isinstance(entry, Keyword) else entry.phrase:
+                yield text, HINT if none else kind, weight, entry.inflect
+
+
+def alternatives(text: str, inflect: bool) -> list[frozenset[str]]:
+    """For each word of an entry the forms it may take in a review."""
+    words: list[frozenset[str]] = []
+    position = 0
+    for found in RANGE.finditer(text):
+        words += _inflected(text[position : found.start()], inflect)
+        words.append(frozenset(map(str, range(int(found[1]), int(found[2]) + 1))))
+        position = found.end()
+    return words + _inflected(text[position:], inflect)
+
+
+def _inflected(text: str, inflect: bool) -> list[frozenset[str]]:
+    words = folded(text).split()
+    return [forms(word, participles=len(words) == 1) if inflect else frozenset((word,)) for word in words]
+
+
+def _spelled(words: list[frozenset[str]], entry: str) -> Iterator[str]:
+    """Every form of an entry. Between a word and a number one more sign may stand (рост: 170)."""
+    if not words:
+        return
+    count = prod(map(len, words))
+    if count > MAX_FORMS:
+        message = f"expected at most {MAX_FORMS} inflected forms of a phrase, found {count} for {entry!r}"
+        raise TaxonomyError(f"{message}. Shorten it, narrow its ranges, or set inflect: false.")
+    numeric = len(words) == 2 and any(form.isdigit() for some in words for form in some)
+    for gap in (" ", "  ") if numeric else (" ",):
+        yield from map(gap.join, product(*words))

@@ -1,0 +1,67 @@
+"""What every stage of the cascade promises, whatever its method. Each stage's own tests call `check_stage`."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.cascade import Stage, Verdict
+from shared.taxonomy import Taxonomy
+
+AWKWARD = (
+    "",
+    " ",
+    "\0",
+    "Платье\0отличное",
+    "😀😀😀",
+    "👩‍👩‍👧 платье ❤️ супер",
+    "שלום платье مرحبا",
+    "\ud800 платье \udfff",
+    "İSTANBUL платьем ẞ ŉ ǰ",
+    "пла\u0301тье \u00adкоф\u00adта",
+    "﻿платье",
+    "ПЛАТЬЕ!!!" * 50,
+    "оооооочень кра-си-во",
+    "платьe с лaтинской буквой",
+    "a" * 5000,
+    "\n\n\t платье \r\n",
+)
+"""Texts that must be survived; some name a product behind what nobody sees."""
+
+
+def check_stage(stage: Stage, taxonomy: Taxonomy, texts: tuple[str, ...]) -> None:
+    """Fails unless `stage` keeps its promises on `texts` and on awkward strings."""
+    batch = (*texts, *AWKWARD)
+    answers = stage.verdicts(batch)
+    assert len(answers) == len(batch), "one entry per text"
+    assert stage.verdicts([]) == [], "an empty batch"
+    assert stage.verdicts(batch) == answers, "the same texts give the same verdicts"
+    backwards = stage.verdicts(batch[::-1])
+    for text, together, reversed_ in zip(batch, answers, backwards[::-1], strict=True):
+        check_verdict(together, text, taxonomy)
+        check_same(stage.verdicts([text])[0], together)
+        check_same(reversed_, together)
+    assert stage.name
+    assert stage.model
+    assert 0.0 <= stage.default_threshold <= 1.0
+
+
+def check_verdict(verdict: Verdict | None, text: str, taxonomy: Taxonomy) -> None:
+    """A category of the taxonomy, a confidence in 0..1, evidence that stands where it says."""
+    if verdict is None:
+        return
+    assert verdict.category in taxonomy.slugs
+    assert 0.0 <= verdict.confidence <= 1.0
+    for match in verdict.evidence:
+        assert text[match.start : match.end] == match.word
+        assert match.word
+        assert match.category in taxonomy.slugs
+
+
+def check_same(one: Verdict | None, other: Verdict | None) -> None:
+    """The same answer alone, in a batch and in another order; models may differ in the last digits."""
+    if one is None or other is None:
+        assert one is other
+        return
+    assert one.category == other.category
+    assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
+    assert one.evidence == other.evidence
