@@ -14,6 +14,7 @@ One bad review does not spoil its neighbours: it is set aside with the reason.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Iterable
@@ -103,6 +104,8 @@ _review_decoder = msgspec.json.Decoder(_WireReview)
 _batch_decoder = msgspec.json.Decoder(_WireBatch)
 _shape_decoder = msgspec.json.Decoder(_Shape)
 _encoder = msgspec.json.Encoder()
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def clean(text: str) -> str:
@@ -196,10 +199,13 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
             reviews, rejected = _accept([(wire, body)], max_text_chars)
             return Message(reviews, rejected)
         envelope = _batch_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidReview(
-            f'message: expected a review or {{"reviews": [...]}} in UTF-8 JSON; found: {json_fault(error, body)}'
-        ) from error
+    except _UNREADABLE as error:
+        read_again = None if isinstance(error, msgspec.ValidationError) else _read_leniently(body)
+        if read_again is None:
+            raise InvalidReview(
+                f'message: expected a review or {{"reviews": [...]}} in UTF-8 JSON; found: {json_fault(error, body)}'
+            ) from error
+        envelope = read_again
     _check_version(envelope.version)
     if not 1 <= len(envelope.reviews) <= MAX_REVIEWS_PER_MESSAGE:
         raise InvalidReview(
@@ -207,6 +213,22 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
         )
     reviews, rejected = _decode_each(envelope.reviews, max_text_chars)
     return Message(reviews, rejected, envelope.batch)
+
+
+def _read_leniently(body: bytes) -> _WireBatch | None:
+    """The envelope of a message that strict JSON does not allow, so that only the reviews at fault are refused.
+
+    Python's own reader takes NaN and halves of surrogate pairs, as Python's and JavaScript's writers do.
+    """
+    try:
+        given = json.loads(body.decode())
+        if not isinstance(given, dict) or not isinstance(given.get("reviews"), list):
+            return None
+        raws = [msgspec.Raw(json.dumps(review).encode()) for review in given["reviews"]]
+        envelope = msgspec.convert({**given, "reviews": []}, _WireBatch)
+    except (ValueError, RecursionError):
+        return None
+    return msgspec.structs.replace(envelope, reviews=raws)
 
 
 def _check_version(version: int) -> None:
@@ -232,7 +254,7 @@ def _decode_each(raws: list[msgspec.Raw], max_text_chars: int) -> tuple[list[Rev
         payload = bytes(raw)
         try:
             pairs.append((_review_decoder.decode(payload), payload))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except _UNREADABLE as error:
             reason = f"review: expected the fields of the wire contract; found: {json_fault(error, payload)}"
             rejected.append(Rejected(reason, payload))
     reviews, unacceptable = _accept(pairs, max_text_chars)

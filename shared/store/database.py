@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -59,7 +60,7 @@ class Database:
         """A cursor in a transaction of its own: committed at the end, rolled back on any error."""
         pool = self._open()
         try:
-            connection = pool.getconn()
+            connection = _taken(pool)
         except psycopg2.Error as error:
             raise translate(error) from error
         try:
@@ -99,11 +100,28 @@ class Database:
         if self._pool is None or self._pid != os.getpid():
             # A connection must never be shared with the parent: a fork gets a pool of its own.
             try:
-                self._pool = ThreadedConnectionPool(0, self._connections, self._dsn)
+                # psycopg2's pool keeps as many idle connections as its lower bound, so 0 would keep none.
+                self._pool = ThreadedConnectionPool(1, self._connections, self._dsn)
             except psycopg2.Error as error:
                 raise translate(error) from error
             self._pid = os.getpid()
         return self._pool
+
+
+def _taken(pool: ThreadedConnectionPool) -> Connection:
+    """A connection of the pool, replaced if the server has ended it while it lay idle."""
+    connection: Connection = pool.getconn()
+    if _has_news(connection):
+        pool.putconn(connection, close=True)
+        connection = pool.getconn()
+    return connection
+
+
+def _has_news(connection: Connection) -> bool:
+    """Whether something can be read from an idle connection: that is its end, or a notice as rare."""
+    watch = select.poll()
+    watch.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(watch.poll(0))
 
 
 def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application: str) -> str:
@@ -144,6 +162,8 @@ def translate(error: psycopg2.Error) -> Exception:
         return SchemaError(f"database: {first_line}; {_MIGRATE}")
     if isinstance(error, psycopg2.OperationalError) and "does not exist" in first_line:
         return ConfigurationError(f"database: {first_line}; create it, or correct OTZYV_DATABASE_URL")
+    if isinstance(error, psycopg2.OperationalError) and "connection option" in first_line:
+        return ConfigurationError(f"OTZYV_DATABASE_URL: {first_line}; correct it")
     if isinstance(error, psycopg2.OperationalError) and "authentication failed" in first_line:
         return ConfigurationError(f"database: {first_line}; correct OTZYV_DATABASE_URL")
     if isinstance(error, _REFUSED):

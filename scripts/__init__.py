@@ -1,0 +1,1 @@
+"""The `otzyv` command, its benchmarks and its report."""

@@ -1,0 +1,1 @@
+"""Measured comparisons behind `otzyv bench`, with the peers they run against."""

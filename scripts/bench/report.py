@@ -1,0 +1,65 @@
+"""Benchmarks as tables and JSON: what was measured, and how it compares with its peers in the same run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.table import Table
+
+from scripts.bench import keywords as keyword_bench
+from scripts.console import err, out
+from scripts.input_file import InputFile
+from shared.errors import InputFileError
+
+RUNS = 3
+
+WAYS = {
+    "ours": "the keyword stage, evidence included",
+    "regex": "one regular expression of stems, per text",
+    "lemmas": "every word lemmatised by pymorphy3 and looked up",
+}
+
+
+def keywords(file: InputFile, text_column: str, seconds: float, json_path: Path | None) -> None:
+    """Measure the keyword stage on a file's texts, several times, and print the medians."""
+    texts = _texts(file, text_column)
+    runs = []
+    with err.status("measuring") as status:
+        for number in range(1, RUNS + 1):
+            status.update(f"measuring, run {number} of {RUNS}")
+            runs.append(keyword_bench.run(texts, seconds / RUNS))
+    figures = {name: median(run[name] for run in runs) for name in WAYS}
+    out.print(_table(figures, runs))
+    first = runs[0]
+    out.print(
+        f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters on average, {first['chunk']} a call, "
+        f"one core; building the stage took {median(run['compile_seconds'] for run in runs):.1f} s"
+    )
+    if json_path is not None:
+        json_path.write_text(json.dumps({"median": figures, "runs": runs}, indent=2), encoding="utf-8")
+
+
+def _texts(file: InputFile, column: str) -> list[str]:
+    texts = []
+    for chunk in file.records():
+        if chunk and column not in chunk[0]:
+            raise InputFileError(
+                f"{file.path}: expected a column {column!r}, found {', '.join(map(repr, chunk[0]))}"
+            )
+        texts += [str(record[column]) for record in chunk]
+    return texts
+
+
+def _table(figures: Mapping[str, float], runs: list[dict[str, Any]]) -> Table:
+    table = Table("way", "reviews/s", "lowest to highest run", "ours is", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, explanation in WAYS.items():
+        rates = [run[name] for run in runs]
+        ratio = "" if name == "ours" else f"{figures['ours'] / figures[name]:.1f} x as fast"
+        table.add_row(explanation, f"{figures[name]:,.0f}", f"{min(rates):,.0f} to {max(rates):,.0f}", ratio)
+    return table

@@ -1,0 +1,265 @@
+"""The `otzyv` command: what each subcommand is called and asks for. The work is in the modules beside it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from scripts import console
+from scripts.input_file import InputFile
+from scripts.review_rows import Columns, Rows
+from shared import logs
+from shared.errors import ConfigurationError, OtzyvError
+from shared.settings import Settings, load
+
+app = typer.Typer(
+    help="Product categories for Russian reviews: cheap methods first, costly ones only where they are unsure.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+db = typer.Typer(help="The database schema.", no_args_is_help=True)
+taxonomy = typer.Typer(help="Taxonomy files.", no_args_is_help=True)
+worker = typer.Typer(help="Celery workers.", no_args_is_help=True)
+bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
+for name, group in (("db", db), ("taxonomy", taxonomy), ("worker", worker), ("bench", bench)):
+    app.add_typer(group, name=name)
+
+FileArgument = Annotated[Path, typer.Argument(help="CSV, JSON lines or Parquet; .csv.gz and .jsonl.gz too.")]
+TextColumn = Annotated[str, typer.Option(help="Column with the review's text.")]
+IdColumn = Annotated[
+    str | None, typer.Option(help="Column with the review's id. [default: id, else row number]")
+]
+SourceColumn = Annotated[str | None, typer.Option(help="Column with the review's source. [default: source]")]
+CreatedColumn = Annotated[str | None, typer.Option(help="Column with the time of writing, ISO 8601.")]
+SourceName = Annotated[
+    str | None, typer.Option("--source", help="Source of all rows. [default: the file's name]")
+]
+Encoding = Annotated[str, typer.Option(help="Encoding of a text file, for example cp1251.")]
+Delimiter = Annotated[str | None, typer.Option(help="Column delimiter of a CSV. [default: , ; or tab]")]
+TaxonomyFile = Annotated[
+    Path | None, typer.Option("--taxonomy", help="Taxonomy file. [default: the shop's nine]")
+]
+
+
+def _rows(
+    file: Path, text: str, id_: str | None, source: str | None, created: str | None, name: str | None,
+    encoding: str, delimiter: str | None,
+) -> Rows:  # fmt: skip
+    columns = Columns(text=text, id=id_, created_at=created, source=source)
+    return Rows(InputFile(file, encoding=encoding, delimiter=delimiter), columns, name or file.stem[:200])
+
+
+def _settings(**overrides: object) -> Settings:
+    chosen = load(**{name: value for name, value in overrides.items() if value is not None})
+    logs.configure(chosen)
+    return chosen
+
+
+@app.command()
+def label(
+    file: FileArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the labels go: .csv, .jsonl or .parquet.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Where the HTML report goes. [default: beside --out]")
+    ] = None,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    source_column: SourceColumn = None,
+    created_column: CreatedColumn = None,
+    source: SourceName = None,
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    taxonomy: TaxonomyFile = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder in which the database is kept. [default: a temporary one]")
+    ] = None,
+) -> None:
+    """Label a file here and now: no broker, no server."""
+    from scripts.label import Run
+    from scripts.label import label as run
+    from workers.runtime import STAGES
+
+    chosen = _settings(taxonomy=taxonomy, log_level="warning")
+    rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
+    stages = tuple(stage for stage in chosen.stages if stage in STAGES)
+    if not stages:
+        raise ConfigurationError(
+            f"OTZYV_CASCADE_STAGES: expected one of {', '.join(STAGES)}, found none of them"
+        )
+    page = report or out.with_suffix(".html")
+    run(Run(rows, out, page, stages, store, chosen))
+    console.out.print(f"labels: {out}\nreport: {page}", soft_wrap=True)
+
+
+@app.command()
+def enqueue(
+    file: FileArgument,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show progress until everything is labelled.")
+    ] = False,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    source_column: SourceColumn = None,
+    created_column: CreatedColumn = None,
+    source: SourceName = None,
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+) -> None:
+    """Send a file of reviews to RabbitMQ, confirmed message by message; prints the batch id."""
+    from scripts import enqueue as sending
+
+    chosen = _settings()
+    rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
+    batch, sent = sending.enqueue(rows, chosen)
+    if follow and not sending.follow(batch, sent, chosen):
+        raise typer.Exit(3)
+
+
+@app.command()
+def ingest() -> None:
+    """Store incoming reviews and send their first tasks, until stopped."""
+    from scripts import worker as processes
+
+    processes.ingest(_settings())
+
+
+@app.command()
+def status(
+    batch: Annotated[UUID | None, typer.Argument(help="Show one batch instead of everything.")] = None,
+) -> None:
+    """Queues, backlog, oldest unlabelled review and labels by stage; or how far a batch is."""
+    from scripts import enqueue as sending
+    from scripts import status as state
+
+    chosen = _settings()
+    if batch is None:
+        console.out.print(state.overall(chosen))
+    else:
+        sending.show_batch(batch, chosen)
+
+
+@app.command()
+def health(
+    worker: Annotated[bool, typer.Option("--worker", help="Ask this machine's Celery worker too.")] = False,
+) -> None:
+    """Exit with 0 when RabbitMQ and PostgreSQL answer."""
+    from scripts.status import check_health
+
+    check_health(_settings(), worker=worker)
+    console.out.print("ok")
+
+
+@app.command()
+def evaluate(
+    gold: Annotated[
+        Path, typer.Option(help="Gold set: columns id or text, category, and optionally ambiguous.")
+    ],
+    stage: Annotated[str, typer.Option(help="Stage to evaluate.")] = "keywords",
+    reviews: Annotated[
+        Path | None,
+        typer.Option(help="File with the gold reviews' texts. [default: reviews.csv beside gold]"),
+    ] = None,
+    taxonomy: TaxonomyFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Precision and coverage of a stage against labels that people made."""
+    from scripts.evaluate import evaluate_stage
+    from workers.runtime import STAGES
+
+    if stage not in STAGES:
+        raise ConfigurationError(f"--stage: expected one of {', '.join(STAGES)}, found {stage!r}")
+    evaluate_stage(gold, reviews, stage, _settings(taxonomy=taxonomy), as_json=json)
+
+
+@app.command()
+def beat() -> None:
+    """Send periodic tasks, until stopped."""
+    from scripts import worker as processes
+
+    processes.beat(_settings())
+
+
+@app.command()
+def flower() -> None:
+    """Watch the Celery workers in a browser, behind basic authentication."""
+    from scripts import worker as processes
+
+    processes.flower(_settings())
+
+
+@worker.command("cpu")
+def worker_cpu(
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")] = None,
+    name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
+) -> None:
+    """Keywords and upkeep, until stopped."""
+    from scripts.worker import work
+
+    work("cpu", _settings(), processes, name)
+
+
+@worker.command("gpu")
+def worker_gpu() -> None:
+    """Zero-shot, similarity and LLM labelling, until stopped."""
+    from scripts.worker import work
+
+    work("gpu", _settings(), 1, None)
+
+
+@worker.command("train")
+def worker_train() -> None:
+    """Training jobs, until stopped."""
+    from scripts.worker import work
+
+    work("train", _settings(), 1, None)
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Create or update the tables. Safe to repeat."""
+    from shared.store import schema
+    from workers.runtime import open_database
+
+    version = schema.upgrade(open_database(_settings(), "otzyv db upgrade"))
+    console.out.print(f"database schema is at version {version}")
+
+
+@taxonomy.command("check")
+def taxonomy_check(
+    file: Annotated[Path, typer.Argument(help="Taxonomy file in YAML.")],
+    show_all: Annotated[bool, typer.Option("--all", help="Show every warning.")] = False,
+) -> None:
+    """Say what is wrong with a taxonomy: where, why, and what to write instead."""
+    from scripts.taxonomy import check
+
+    if not check(file, show_all=show_all):
+        raise typer.Exit(2)
+
+
+@bench.command("keywords")
+def bench_keywords(
+    file: FileArgument,
+    seconds: Annotated[float, typer.Option(help="How long to measure each contestant.")] = 5.0,
+    text_column: TextColumn = "text",
+    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+) -> None:
+    """Reviews per second of the keyword stage on one core, evidence included."""
+    from scripts.bench.report import keywords
+
+    keywords(InputFile(file), text_column, seconds, json)
+
+
+def main() -> None:
+    """The console script: errors of ours are told in one line, others keep their traceback."""
+    try:
+        app()
+    except OtzyvError as error:
+        console.tell(error)
+        sys.exit(2 if isinstance(error, ConfigurationError) else 75)  # 75: EX_TEMPFAIL of sysexits.h
+    except KeyboardInterrupt:
+        console.err.print("interrupted")
+        sys.exit(130)

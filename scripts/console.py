@@ -1,0 +1,65 @@
+"""The terminal: where it is, how progress looks on it, how an error is told."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class _Rate(ProgressColumn):
+    """Reviews per second, from the number of reviews that the task carries in its fields."""
+
+    def render(self, task: Task) -> Text:
+        reviews = task.fields.get("reviews", task.completed)
+        elapsed = task.elapsed or 0.0
+        return Text(f"{reviews / elapsed:,.0f} reviews/s" if elapsed > 0.5 else "", style="cyan")
+
+
+def file_progress() -> Progress:
+    """Progress through a file: its total is 1.0, the number of reviews is the field `reviews`."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[reviews]:,} reviews"),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+def review_progress() -> Progress:
+    """Progress through a known number of reviews."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=err,
+    )
+
+
+def tell(error: Exception) -> None:
+    """One error, for a person."""
+    err.print(Text.assemble(("error: ", "bold red"), str(error)))

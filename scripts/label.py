@@ -1,0 +1,140 @@
+"""`otzyv label`: the whole cascade on a file, with a PostgreSQL of its own and no broker."""
+
+from __future__ import annotations
+
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+from rich.markup import escape
+from rich.progress import Progress, TaskID
+
+from scripts import labelled_file, report
+from scripts.console import err, file_progress, out
+from scripts.report.summary import RunSummary
+from scripts.review_rows import Rows, pack
+from scripts.run_summary import StageTally, summarise
+from shared import reviews
+from shared.intake import take_in
+from shared.labelling import Labeller
+from shared.reviews import BatchPart, Message
+from shared.settings import Settings
+from shared.store import schema
+from shared.store.embedded import embedded_server
+from workers import runtime
+from workers.runtime import Runtime
+
+SYNC_OFF = "options=-c%20synchronous_commit%3Doff"
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What `otzyv label` was asked to do."""
+
+    rows: Rows
+    out: Path
+    report: Path | None
+    stages: tuple[str, ...]
+    store: Path | None
+    settings: Settings
+
+
+def label(run: Run) -> RunSummary:
+    """Label a file, write the labels and the report, and show the tables."""
+    labelled_file.check(run.out, run.report, run.rows.file.path)
+    started, clock = datetime.now(UTC), time.monotonic()
+    with _ended_by_signals(), _server(run.store) as url:
+        here = _prepare(run.settings, url)
+        batch = uuid.uuid4()
+        tallies, rows_read = _through_the_cascade(run, here, batch)
+        labelled_file.write(run.out, run.rows, here)
+        summary = summarise(
+            here,
+            batch,
+            tallies,
+            rows_read,
+            title=f"Categories of {run.rows.file.name}",
+            input_name=run.rows.file.name,
+            started=started,
+            seconds=time.monotonic() - clock,
+        )
+        here.database.close()
+    if run.report is not None:
+        labelled_file.write_text(run.report, report.render(summary))
+    out.print(report.tables(summary))
+    return summary
+
+
+@contextmanager
+def _server(store: Path | None) -> Iterator[str]:
+    status = err.status("starting PostgreSQL")
+    with status, embedded_server(store) as url:
+        status.stop()
+        yield url
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let a polite kill and a closed terminal end the run like Ctrl-C does: nothing stays behind."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prepare(settings: Settings, url: str) -> Runtime:
+    # The store can be made anew from the file, so a commit need not wait for the disk.
+    chosen = settings.model_copy(update={"database_url": f"{url}&{SYNC_OFF}"})
+    database = runtime.open_database(chosen, "otzyv label")
+    schema.upgrade(database)
+    return runtime.build(chosen, database)
+
+
+def _through_the_cascade(run: Run, here: Runtime, batch: uuid.UUID) -> tuple[list[StageTally], int]:
+    cascade = runtime.labeller(here, *run.stages, order=run.stages)
+    tallies = {stage: StageTally(stage, cascade.threshold(stage)) for stage in run.stages}
+    rows_read = number = 0
+    with file_progress() as progress:
+        task = progress.add_task(escape(run.rows.file.name), total=1.0, reviews=0)
+        for _, wire in run.rows.chunks():
+            for group in pack(wire, here.settings.batch_rows):
+                part = BatchPart(batch, number, name=run.rows.file.name)
+                message = reviews.decode(
+                    reviews.encode(group, part), max_text_chars=here.settings.max_text_chars
+                )
+                _label_message(cascade, here, message, tallies)
+                number += 1
+                rows_read += len(group)
+                _show(progress, task, run, rows_read)
+        progress.update(task, completed=1.0)
+    return list(tallies.values()), rows_read
+
+
+def _show(progress: Progress, task: TaskID, run: Run, rows_read: int) -> None:
+    progress.update(task, completed=run.rows.file.fraction_read, reviews=rows_read)
+
+
+def _label_message(
+    cascade: Labeller, here: Runtime, message: Message, tallies: dict[str, StageTally]
+) -> None:
+    first = next(iter(tallies))
+    stored = take_in(
+        here.database, [message], queue="otzyv label", taxonomy_id=here.taxonomy_id, first_stage=first
+    )
+    stage: str | None = first
+    ids = stored.first_stage
+    while stage is not None and ids:
+        outcome = cascade.run(stage, ids)
+        tallies[stage].add(outcome)
+        stage, ids = outcome.next_stage, outcome.forward

@@ -1,0 +1,138 @@
+"""`otzyv status` and `otzyv health`: what waits where, who works on it, and whether the services answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import UTC, datetime
+
+import amqp.exceptions
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from shared.errors import BrokerUnavailable
+from shared.settings import Settings
+from shared.store import batches, overview
+from workers import broker, runtime, topology
+from workers.topology import Line
+
+RECENT_BATCHES = 5
+
+
+class QueueState(msgspec.Struct, frozen=True):
+    """A queue as RabbitMQ tells of it; `messages` is None where it has not been declared yet."""
+
+    line: Line
+    messages: int | None
+    consumers: int
+    dead: int
+
+
+def queue_states(settings: Settings) -> list[QueueState]:
+    """Every queue of the topology. Raises BrokerUnavailable."""
+    with broker.translated(), broker.connection(settings) as connection:
+        connection.ensure_connection(max_retries=1)
+        states = []
+        for line in topology.LINES:
+            messages, consumers = _depth(connection, topology.queue(line))
+            dead, _ = _depth(connection, topology.dead_letter_queue(line))
+            states.append(QueueState(line, messages, consumers, dead or 0))
+    return states
+
+
+def _depth(connection: object, queue: object) -> tuple[int | None, int]:
+    channel = connection.channel()  # type: ignore[attr-defined]
+    try:
+        declared = queue(channel).queue_declare(passive=True)  # type: ignore[operator]
+    except amqp.exceptions.NotFound:
+        return None, 0
+    else:
+        return declared.message_count, declared.consumer_count
+    finally:
+        channel.close()
+
+
+def overall(settings: Settings) -> RenderableType:
+    """Queues, backlog, labels by stage, failures and the newest batches."""
+    here = runtime.build(settings)
+    with here.database.transaction() as cursor:
+        backlog = overview.backlog(cursor, here.taxonomy_id)
+        funnel = overview.funnel(cursor, here.taxonomy_id)
+        in_stages, at_the_door = overview.failure_count(cursor)
+        recent = batches.recent(cursor, RECENT_BATCHES)
+    parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
+    parts.append(f"failures: {in_stages:,} in a stage, {at_the_door:,} rejected at the door")
+    parts += [f"batch {batch}  {created:%Y-%m-%d %H:%M}  {name}" for batch, name, created in recent]
+    parts.append(f"taxonomy {here.taxonomy.name} {here.taxonomy.version}")
+    return Group(*parts)
+
+
+def _queues(settings: Settings) -> RenderableType:
+    try:
+        states = queue_states(settings)
+    except BrokerUnavailable as error:
+        return f"queues: {error}"
+    table = Table("queue", title="Queues", title_justify="left", box=None)
+    for name in ("ready", "consumers", "dead letters"):
+        table.add_column(name, justify="right")
+    for state in states:
+        ready = "not declared" if state.messages is None else f"{state.messages:,}"
+        table.add_row(state.line.queue, ready, str(state.consumers), f"{state.dead:,}")
+    return table
+
+
+def _backlog(settings: Settings, backlog: list[overview.Waiting]) -> Table:
+    now = datetime.now(UTC)
+    table = Table("stage", title="Waiting for a label", title_justify="left", box=None)
+    for name in ("reviews", "oldest"):
+        table.add_column(name, justify="right")
+    by_stage = {row.stage: row for row in backlog}
+    for stage in dict.fromkeys((*settings.stages, *by_stage)):
+        row = by_stage.get(stage)
+        table.add_row(
+            stage, f"{row.count:,}" if row else "0", _age((now - row.oldest).total_seconds()) if row else ""
+        )
+    return table
+
+
+def _age(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _funnel(settings: Settings, funnel: list[overview.StageCount]) -> Table:
+    statuses = ("accepted", "needs_review", "human")
+    counts = {(row.stage or "no guess", row.status): row.count for row in funnel}
+    total = sum(counts.values())
+    table = Table("stage", title="Labels", title_justify="left", box=None)
+    for name in (*statuses, "share"):
+        table.add_column(name, justify="right")
+    for stage in dict.fromkeys((*settings.stages, *(stage for stage, _ in counts))):
+        mine = [counts.get((stage, status), 0) for status in statuses]
+        share = f"{sum(mine) / total:.1%}" if total else ""
+        table.add_row(stage, *(f"{count:,}" for count in mine), share)
+    return table
+
+
+def check_health(settings: Settings, *, worker: bool) -> None:
+    """Raises BrokerUnavailable or DatabaseUnavailable when a service does not answer.
+
+    With `worker`, this machine's Celery worker has to answer as well.
+    """
+    runtime.open_database(settings, "otzyv health").ping()
+    queue_states(settings)
+    if worker:
+        from workers.app import app
+
+        host = socket.gethostname()
+        with broker.translated():
+            answers = app.control.ping(timeout=settings.connect_timeout_s)
+        names = [name for answer in answers or [] for name in answer]
+        if not any(name.endswith(f"@{host}") for name in names):
+            raise BrokerUnavailable(
+                f"worker: expected an answer from one on {host} within {settings.connect_timeout_s} s, "
+                f"found {names or 'none'} (asked by process {os.getpid()}); see its log"
+            )

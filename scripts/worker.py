@@ -1,0 +1,104 @@
+"""`otzyv worker`, `otzyv beat`, `otzyv flower` and `otzyv ingest`: the long-running processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from shared.errors import ConfigurationError, SettingsError
+from shared.settings import Settings
+from shared.store import schema
+from workers import broker, runtime, topology
+from workers.ingest import Ingest
+
+log = structlog.get_logger()
+
+CONNECT_ATTEMPTS = 3
+
+Kind = Literal["cpu", "gpu", "train"]
+
+
+def _say_retry(error: Exception, seconds: float) -> None:
+    log.warning("broker.retry", pause_s=seconds, error=str(error))
+
+
+def _ready(settings: Settings) -> None:
+    """Fail now, with a clear message, rather than in the first task."""
+    database = runtime.open_database(settings)
+    schema.check(database)
+    database.close()
+    with broker.translated(), broker.connection(settings) as connection:
+        connection.ensure_connection(errback=_say_retry, max_retries=CONNECT_ATTEMPTS, interval_start=1)
+        topology.declare(connection)
+
+
+def work(kind: Kind, settings: Settings, processes: int | None, name: str | None) -> None:
+    """Run a Celery worker of one kind until it is stopped."""
+    from workers.app import app
+
+    app.loader.import_default_modules()
+    served = [task for task, line in topology.TASK_LINES.items() if line in topology.WORKER_LINES[kind]]
+    if not any(task in app.tasks for task in served):
+        raise ConfigurationError(
+            f"otzyv worker {kind}: expected tasks for this kind of worker, found none in this version; its "
+            "reviews wait in their queue until a version that has them. CPU workers go on without it"
+        )
+    _ready(settings)
+    count = processes or settings.worker_processes or len(os.sched_getaffinity(0))
+    queues = ",".join(line.queue for line in topology.WORKER_LINES[kind])
+    # One thread per process: libraries would otherwise start one per core of the machine in each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    app.worker_main(
+        [
+            "worker", f"--queues={queues}", f"--concurrency={count}", "--pool=prefork",
+            f"--hostname={name or kind}@%h", f"--loglevel={settings.log_level}", "--without-gossip",
+            "--without-mingle",
+        ]
+    )  # fmt: skip
+
+
+def ingest(settings: Settings) -> None:
+    """Consume incoming reviews until stopped."""
+    _ready(settings)
+    Ingest(runtime.build(settings)).run()
+
+
+def beat(settings: Settings) -> None:
+    """Send the periodic tasks. Running two does no harm."""
+    from workers.app import app
+
+    _ready(settings)
+    with tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:
+        app.start(
+            [
+                "beat",
+                f"--schedule={Path(folder) / 'schedule'}",
+                "--pidfile=",
+                f"--loglevel={settings.log_level}",
+            ]
+        )
+
+
+def flower(settings: Settings) -> None:
+    """Run Flower behind basic authentication. Without it, Flower answers anybody (RELIABILITY T13)."""
+    user, _, password = settings.flower_basic_auth.partition(":")
+    if not user or len(password) < 8:
+        raise SettingsError(
+            "OTZYV_FLOWER_BASIC_AUTH: expected user:password with a password of 8 or more characters, found "
+            f"{'none' if not settings.flower_basic_auth else 'a shorter one'}; set it in the environment"
+        )
+    try:
+        import flower.command  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "otzyv flower: expected Flower, found none; pip install 'otzyv[monitoring]'"
+        ) from error
+    # By the environment, so that the password is in no process list.
+    os.environ["FLOWER_BASIC_AUTH"] = settings.flower_basic_auth
+    arguments = [f"--port={settings.flower_port}", f"--address={settings.flower_address}"]
+    os.execv(sys.executable, [sys.executable, "-m", "celery", "-A", "workers.app", "flower", *arguments])  # noqa: S606

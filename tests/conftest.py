@@ -1,0 +1,74 @@
+"""Fixtures that more than one folder of tests needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.settings import Settings, load
+from shared.store import Database, schema
+from shared.store.embedded import embedded_server
+from tests.services import RabbitNode, database_of, rabbit_node
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL server of the tests' own."""
+    with embedded_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: str) -> Iterator[str]:
+    """The name of a database with all tables, to copy from."""
+    with database_of(postgres) as url:
+        database = Database(url)
+        schema.upgrade(database)
+        yield url.split("?")[0].rsplit("/", 1)[-1]
+
+
+@pytest.fixture
+def database_url(postgres: str, migrated: str) -> Iterator[str]:
+    """The URL of a database with empty tables."""
+    with database_of(postgres, migrated) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database with empty tables."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def rabbit() -> Iterator[RabbitNode]:
+    """A real RabbitMQ node of the tests' own."""
+    with rabbit_node() as node:
+        yield node
+
+
+@pytest.fixture
+def amqp_url(rabbit: RabbitNode) -> Iterator[str]:
+    """The URL of an empty virtual host."""
+    with rabbit.virtual_host() as url:
+        yield url
+
+
+@pytest.fixture
+def settings(amqp_url: str, database_url: str) -> Settings:
+    """Settings that point to an empty broker and an empty database."""
+    return load(amqp_url=amqp_url, database_url=database_url)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the reference reviews, which lies beside the project and never in it."""
+    if not (SHARED_DATA / "reviews.csv").exists():
+        pytest.skip("needs ../shared/data, the reference reviews, beside the project")
+    return SHARED_DATA

@@ -1,0 +1,65 @@
+"""Real `otzyv` processes for tests, started as a user would start them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.settings import Settings
+
+OTZYV = Path(sys.executable).with_name("otzyv")
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment that points a process to the tests' services."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTZYV_")}
+    return {
+        **kept,
+        "OTZYV_AMQP_URL": settings.amqp_url,
+        "OTZYV_DATABASE_URL": settings.database_url,
+        "COLUMNS": "200",
+        **more,
+    }
+
+
+def run(
+    *arguments: str | Path, settings: Settings | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [str(OTZYV), *map(str, arguments)]
+    surroundings = environment(settings, **more) if settings else {**os.environ, "COLUMNS": "200", **more}
+    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=240, check=False)
+
+
+@contextmanager
+def started(*arguments: str, settings: Settings, log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A long-running command, ended politely at the end and killed if that does not help."""
+    with log.open("ab") as handle:
+        process = subprocess.Popen(
+            [str(OTZYV), *arguments],
+            env=environment(settings, **more),
+            stdout=handle,
+            stderr=handle,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a command and all its children."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)

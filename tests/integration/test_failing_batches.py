@@ -1,0 +1,154 @@
+"""What becomes of batches that fail: every review is labelled, or ends in `failures` with the reason."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kombu import Connection
+
+from shared.intake import take_in
+from shared.reviews import Message, Review
+from shared.settings import Settings
+from shared.store import Database
+from tests.integration import ledger
+from tests.integration.processes import environment, kill
+from tests.services import wait_until
+from workers import runtime, topology
+from workers.app import app
+
+pytestmark = pytest.mark.services
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def brittle_worker(settings: Settings, folder: Path, **more: str) -> Iterator[Path]:
+    """A worker that fails on certain words; yields its log."""
+    log = folder / "worker.log"
+    surroundings = environment(settings, BRITTLE_TRIES=str(folder / "tries"), PYTHONPATH=str(ROOT), **more)
+    with log.open("ab") as handle:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.brittle_worker"],
+            cwd=ROOT,
+            env=surroundings,
+            stdout=handle,
+            stderr=handle,
+            start_new_session=True,
+        )
+    try:
+        yield log
+    finally:
+        kill(process)
+
+
+def send(settings: Settings, database: Database, texts: list[str]) -> None:
+    """Store reviews and send them to the keyword stage as one batch."""
+    here = runtime.build(settings, database)
+    message = Message([Review("shop", str(number), text) for number, text in enumerate(texts)], [])
+    stored = take_in(
+        database, [message], queue="test", taxonomy_id=here.taxonomy_id, first_stage=settings.stages[0]
+    )
+    with Connection(settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
+        topology.declare(connection)
+        line = topology.CPU_KEYWORDS
+        app.send_task(
+            "workers.labelling.keywords",
+            args=(stored.first_stage,),
+            connection=connection,
+            exchange=line.exchange.name,
+            routing_key=line.routing_key,
+        )
+
+
+def outcome(database: Database) -> tuple[int, list[tuple[str, str]]]:
+    """How many labels there are, and (text, reason) of every failure."""
+    failed = ledger.rows(
+        database, "SELECT r.text, f.reason FROM failures f JOIN reviews r ON r.id = f.review_id ORDER BY r.id"
+    )
+    return ledger.count(database, "labels"), failed
+
+
+def dead_letters(settings: Settings) -> list[list[int]]:
+    """The review ids of each task in the dead-letter queue of the keyword stage."""
+    with Connection(settings.amqp_url) as connection:
+        queue = topology.dead_letter_queue(topology.CPU_KEYWORDS)(connection.channel())
+        found = []
+        while (message := queue.get()) is not None:
+            found.append(json.loads(message.body)[0][0])
+        return found
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"), [("яд", "ValueError: cannot digest this"), ("память", "MemoryError")]
+)
+def test_one_bad_review_in_a_batch_costs_one_failure_and_the_rest_are_labelled(
+    settings: Settings, database: Database, tmp_path: Path, word: str, reason: str
+) -> None:
+    texts = [f"отзыв {number}" for number in range(100)]
+    texts[42] = word
+    with brittle_worker(settings, tmp_path):
+        send(settings, database, texts)
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the batch to be settled")
+        labels, failed = outcome(database)
+        assert labels == 99
+        assert [text for text, _ in failed] == [word]
+        assert failed[0][1].startswith(reason)
+        assert ledger.astray(database) == []
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 10, "the dead letter")
+    assert len(found) == 1
+
+
+def test_an_error_that_may_pass_is_tried_again_after_a_pause(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path):
+        send(settings, database, ["сеть", "отзыв"])
+        wait_until(lambda: ledger.count(database, "labels") == 2, 60, "the third try")
+    assert (tmp_path / "tries").read_text() == "..."
+    assert (tmp_path / "worker.log").read_text().count("task.retry") == 2
+    assert outcome(database)[1] == []
+    assert dead_letters(settings) == []
+
+
+def test_an_error_that_never_passes_is_given_up_after_the_set_number_of_tries(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="2"):
+        send(settings, database, ["сеть"])
+        wait_until(lambda: ledger.count(database, "failures") == 1, 60, "the failure")
+    assert outcome(database) == (0, [("сеть", "the network is away")])
+
+
+def test_a_review_that_takes_too_long_is_one_dead_letter_and_not_a_loop(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path, OTZYV_TASK_SOFT_LIMIT_S="1"):
+        send(settings, database, ["отзыв", "долго", "отзыв", "отзыв"])
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the batch to be settled")
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 10, "the dead letter")
+    labels, failed = outcome(database)
+    assert labels == 3
+    assert [text for text, _ in failed] == ["долго"]
+    assert failed[0][1].startswith("SoftTimeLimitExceeded")
+    assert len(found) == 1
+
+
+def test_a_review_that_kills_its_process_is_delivered_a_limited_number_of_times(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path):
+        send(settings, database, ["смерть"])
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 60, "the dead letter")
+        # The worker is alive and goes on with others.
+        send(settings, database, ["смерть", "отзыв"][1:])
+        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the next batch")
+    assert len(found) == 1

@@ -1,0 +1,59 @@
+"""Keep or escalate: what a threshold means, and which stage comes next."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.cascade import Decision, Match, Verdict, decide, following
+
+
+def sure(confidence: float) -> Verdict:
+    return Verdict("shoes", confidence)
+
+
+def test_verdicts_at_or_above_the_threshold_are_kept_and_the_rest_travels_on():
+    verdicts = [sure(0.81), None, sure(0.8), sure(0.79), sure(1.0), sure(0.0)]
+    assert decide(verdicts, 0.8) == Decision(kept=[0, 2, 4], passed_on=[1, 3, 5])
+
+
+def test_an_abstention_travels_on_even_at_threshold_zero():
+    assert decide([None, sure(0.0)], 0.0) == Decision(kept=[1], passed_on=[0])
+
+
+def test_only_certainty_is_kept_at_threshold_one():
+    assert decide([sure(0.999_999), sure(1.0)], 1.0) == Decision(kept=[1], passed_on=[0])
+
+
+def test_a_confidence_that_is_no_number_is_never_kept():
+    assert decide([sure(float("nan"))], 0.0) == Decision(kept=[], passed_on=[0])
+
+
+def test_no_verdicts_mean_no_decision():
+    assert decide([], 0.5) == Decision(kept=[], passed_on=[])
+
+
+def test_every_review_is_either_kept_or_passed_on():
+    verdicts = [sure(step / 100) if step % 3 else None for step in range(101)]
+    decision = decide(verdicts, 0.5)
+    assert sorted(decision.kept + decision.passed_on) == list(range(101))
+
+
+def test_the_next_stage_is_the_one_after():
+    assert following(("keywords", "zero_shot", "llm"), "keywords") == "zero_shot"
+    assert following(("keywords", "zero_shot", "llm"), "zero_shot") == "llm"
+
+
+def test_nothing_follows_the_last_stage():
+    assert following(("keywords", "llm"), "llm") is None
+    assert following(["keywords"], "keywords") is None
+
+
+def test_a_stage_that_is_not_in_use_has_no_place():
+    with pytest.raises(ValueError, match="not in tuple"):
+        following(("keywords", "llm"), "zero_shot")
+
+
+def test_evidence_names_the_piece_of_text_it_stands_for():
+    text = "Мои ботинки 👟 жмут"
+    match = Match("ботинки", 4, 11, "ботинок", "shoes")
+    assert text[match.start : match.end] == match.word

@@ -1,0 +1,180 @@
+"""Rows of a file in the wire contract: which column means what, and groups of rows for messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scripts.input_file import CHUNK_ROWS, InputFile
+from scripts.review_rows import Columns, Rows, pack
+from shared.errors import InputFileError
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Write a file; returns its path."""
+
+    def write_file(content: str | bytes | pa.Table, name: str = "reviews.csv") -> Path:
+        path = tmp_path / name
+        if isinstance(content, pa.Table):
+            pq.write_table(content, path)
+        else:
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write_file
+
+
+def wire(
+    path: Path, columns: Columns | None = None, source: str = "file", **options: Any
+) -> list[dict[str, Any]]:
+    rows = Rows(InputFile(path, **options), columns or Columns(), source)
+    return [row for _, chunk in rows.chunks() for row in chunk]
+
+
+def texts(path: Path, **options: Any) -> list[str]:
+    return [row["text"] for row in wire(path, **options)]
+
+
+def fault(path: Path, columns: Columns | None = None, **options: Any) -> str:
+    with pytest.raises(InputFileError) as refused:
+        wire(path, columns, **options)
+    return str(refused.value)
+
+
+def test_rows_without_an_id_column_are_numbered_through_all_chunks(write):
+    rows = wire(write("text\n" + "ок\n" * (CHUNK_ROWS + 2)))
+    assert [row["id"] for row in rows] == [str(number) for number in range(1, CHUNK_ROWS + 3)]
+
+
+def test_a_row_without_an_id_gets_one_that_takes_no_other_rows_place(write):
+    assert [row["id"] for row in wire(write("id,text\n2,а\n,б\n"))] == ["2", "row 2"]
+
+
+def test_the_columns_id_and_source_are_found_by_their_names(write):
+    rows = wire(write("source,id,text\nshop,7,а\n,8,б\n"))
+    assert [(row["source"], row["id"]) for row in rows] == [("shop", "7"), ("file", "8")]
+
+
+def test_columns_can_be_named(write):
+    path = write("key,shop,body,at,id\n7,market,а,2026-01-02T03:04:05Z,x\n")
+    columns = Columns(text="body", id="key", created_at="at", source="shop")
+    assert wire(path, columns) == [
+        {"source": "market", "id": "7", "text": "а", "created_at": "2026-01-02T03:04:05+00:00"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-01-02", "2026-01-02T00:00:00"),
+        ("2026-01-02 03:04", "2026-01-02T03:04:00"),
+        ("02.01.2026", "02.01.2026"),
+    ],
+)
+def test_a_time_that_is_understood_is_given_in_full_and_another_stays_to_be_refused(write, value, expected):
+    rows = wire(write(f"text,at\nа,{value}\n"), Columns(created_at="at"))
+    assert rows[0]["created_at"] == expected
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_time_is_no_time(write, value):
+    assert "created_at" not in wire(write(f"text,at\nа,{value}\n"), Columns(created_at="at"))[0]
+
+
+def test_times_of_a_parquet_file_are_taken_as_they_are(write):
+    moments = pa.array([1_767_323_045_000_000_123, None], pa.timestamp("ns"))
+    table = pa.table({"text": ["а", "б"], "at": moments, "day": [date(2026, 1, 2), None]})
+    path = write(table, "a.parquet")
+    first, second = wire(path, Columns(created_at="at"))
+    assert first["created_at"] == datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001
+    assert "created_at" not in second
+    assert wire(path, Columns(created_at="day"))[0]["created_at"] == "2026-01-02T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([1, 2], ["1", "2"]),
+        ([1.0, None], ["1", "row 2"]),
+        ([float("nan"), 0.5], ["row 1", "0.5"]),
+        (["007", None], ["007", "row 2"]),
+        ([b"a1", b"a2"], ["a1", "a2"]),
+    ],
+)
+def test_ids_of_other_types_become_text_and_absent_ones_a_number(write, ids, expected):
+    path = write(pa.table({"id": ids, "text": ["а", "б"]}), "a.parquet")
+    assert [row["id"] for row in wire(path)] == expected
+
+
+def test_texts_of_other_types_become_text_and_absent_ones_are_empty(write):
+    lines = ['{"text": null}', "{}", '{"text": 5}', '{"text": 1.5}', '{"text": true}', '{"text": "а"}']
+    assert texts(write("\n".join(lines), "a.jsonl")) == ["", "", "5", "1.5", "True", "а"]
+
+
+@pytest.mark.parametrize("value", [["а"], {"а": 1}])
+def test_a_nested_text_is_left_for_the_wire_contract_to_refuse(write, value):
+    path = write(json.dumps({"id": 1, "text": value}), "a.jsonl")
+    assert texts(path) == [value]
+
+
+def test_a_file_name_of_any_bytes_gives_a_source_that_can_be_stored(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.csv"))
+    path.write_text("text\nа\n")
+    file = InputFile(path)
+    assert file.name == "?.csv"
+    rows = Rows(file, Columns(), path.stem)
+    assert next(rows.chunks())[1][0]["source"] == "?"
+
+
+@pytest.mark.parametrize(
+    ("option", "columns"),
+    [
+        ("--text-column", Columns(text="body")),
+        ("--id-column", Columns(id="body")),
+        ("--source-column", Columns(source="body")),
+        ("--created-column", Columns(created_at="body")),
+    ],
+)
+def test_a_missing_column_is_told_with_the_columns_there_are(write, option, columns):
+    path = write("id,text\n1,а\n")
+    assert fault(path, columns) == (
+        f"{path}: expected a column 'body', found 'id', 'text'; say which one it is with {option}"
+    )
+
+
+def rows_of(*lengths: int) -> list[dict[str, str]]:
+    return [{"text": "я" * length} for length in lengths]
+
+
+def test_a_message_holds_at_most_so_many_rows():
+    assert [len(group) for group in pack(rows_of(*[1] * 7), max_rows=3)] == [3, 3, 1]
+
+
+def test_a_message_holds_about_so_many_characters():
+    groups = list(pack(rows_of(40, 40, 40, 10, 100), max_rows=500, max_chars=100))
+    assert [[len(row["text"]) for row in group] for group in groups] == [[40, 40], [40, 10], [100]]
+
+
+def test_a_text_over_the_limit_travels_alone():
+    assert [len(group) for group in pack(rows_of(1, 500, 1), max_rows=500, max_chars=100)] == [1, 1, 1]
+
+
+def test_no_rows_make_no_message():
+    assert list(pack([], max_rows=3)) == []
+
+
+def test_packing_keeps_every_row_in_order():
+    chance = random.Random(5)
+    rows = [{"text": "я" * chance.randrange(200), "id": number} for number in range(1_000)]
+    groups = list(pack(rows, max_rows=7, max_chars=600))
+    assert [row for group in groups for row in group] == rows
+    assert all(groups)

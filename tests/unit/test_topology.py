@@ -1,0 +1,64 @@
+"""The table of exchanges and queues keeps what RELIABILITY asks for (traps T1 to T3, T7, T9)."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.settings import STAGE_NAMES, load
+from workers import topology
+from workers.app import app, configuration
+from workers.topology import LINES, Line
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.queue)
+def test_a_queue_survives_restarts_and_never_drops_a_message(line: Line) -> None:
+    arguments = topology.queue(line).queue_arguments
+    assert arguments["x-queue-type"] == "quorum"
+    assert arguments["x-delivery-limit"] >= 1
+    assert arguments["x-dead-letter-exchange"] == topology.DEAD.name
+    assert arguments["x-dead-letter-strategy"] == "at-least-once"
+    assert arguments["x-overflow"] == "reject-publish"
+    assert arguments["x-max-length"] > 0
+    assert arguments["x-max-length-bytes"] > 0
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.queue)
+def test_dead_letters_have_a_queue_of_their_own_that_is_bound_to_their_key(line: Line) -> None:
+    queue = topology.dead_letter_queue(line)
+    assert queue.routing_key == topology.queue(line).queue_arguments["x-dead-letter-routing-key"]
+    assert queue.queue_arguments == {"x-queue-type": "quorum"}
+
+
+def test_every_exchange_is_a_durable_topic_exchange() -> None:
+    for line in LINES:
+        assert (line.exchange.type, line.exchange.durable) == ("topic", True)
+    assert (topology.DEAD.type, topology.DEAD.durable) == ("topic", True)
+
+
+def test_every_stage_and_every_task_has_a_queue_that_a_worker_consumes() -> None:
+    consumed = {line for lines in topology.WORKER_LINES.values() for line in lines}
+    assert set(topology.STAGE_LINES) == set(STAGE_NAMES)
+    assert {*topology.STAGE_LINES.values(), *topology.TASK_LINES.values()} <= consumed
+
+
+def test_every_task_of_the_application_is_in_the_table() -> None:
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if name.startswith("workers.")}
+    assert ours
+    assert ours <= set(topology.TASK_LINES)
+
+
+def test_celery_acknowledges_late_rejects_failures_and_waits_for_confirms() -> None:
+    chosen = configuration(load())
+    assert chosen["task_acks_late"] is True
+    assert chosen["task_reject_on_worker_lost"] is True
+    assert chosen["task_acks_on_failure_or_timeout"] is False
+    assert chosen["broker_transport_options"]["confirm_publish"] is True
+    assert chosen["worker_prefetch_multiplier"] == 1
+    assert chosen["accept_content"] == ["json"]
+    assert chosen["task_create_missing_queues"] is False
+
+
+def test_the_hard_time_limit_is_only_a_backstop_behind_the_soft_one() -> None:
+    chosen = configuration(load())
+    assert chosen["task_time_limit"] > chosen["task_soft_time_limit"]
