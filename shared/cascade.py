@@ -6,8 +6,8 @@ above the stage's threshold becomes the label; everything else travels on to the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,12 +26,12 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """One stage's answer for one review.
 
     `category` is a slug of the taxonomy, `confidence` lies in 0..1, `evidence` is what a person would look at
-    to check the answer.
+    to check the answer: places in the text, or named values that go into JSON as they are.
     """
 
     category: str
     confidence: float
-    evidence: tuple[Match, ...] = ()
+    evidence: tuple[Match, ...] | Mapping[str, Any] = ()
 
 
 class Stage(Protocol):

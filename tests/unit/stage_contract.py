@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
 import pytest
 
 from shared.cascade import Stage, Verdict
@@ -51,6 +54,9 @@ def check_verdict(verdict: Verdict | None, text: str, taxonomy: Taxonomy) -> Non
         return
     assert verdict.category in taxonomy.slugs
     assert 0.0 <= verdict.confidence <= 1.0
+    if isinstance(verdict.evidence, Mapping):
+        assert msgspec.json.encode(verdict.evidence)
+        return
     for match in verdict.evidence:
         assert text[match.start : match.end] == match.word
         assert match.word
@@ -64,4 +70,5 @@ def check_same(one: Verdict | None, other: Verdict | None) -> None:
         return
     assert one.category == other.category
     assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
-    assert one.evidence == other.evidence
+    if isinstance(one.evidence, tuple):
+        assert one.evidence == other.evidence
