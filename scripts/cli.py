@@ -50,7 +50,12 @@ def _rows(
     encoding: str, delimiter: str | None,
 ) -> Rows:  # fmt: skip
     columns = Columns(text=text, id=id_, created_at=created, source=source)
-    return Rows(InputFile(file, encoding=encoding, delimiter=delimiter), columns, name or file.stem[:200])
+    return Rows(InputFile(file, encoding=encoding, delimiter=delimiter), columns, name or _source(file))
+
+
+def _source(file: Path) -> str:
+    """A file's name without its endings, packed or not: both hold the same reviews."""
+    return Path(file.name.removesuffix(".gz")).stem[:200] or file.name[:200]
 
 
 def _settings(**overrides: object) -> Settings:

@@ -17,8 +17,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Names of files and columns are printed as they are, never read as markup.
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
 
 
 class _Rate(ProgressColumn):
@@ -34,7 +35,7 @@ def file_progress() -> Progress:
     """Progress through a file: its total is 1.0, the number of reviews is the field `reviews`."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[reviews]:,} reviews"),
@@ -49,7 +50,7 @@ def review_progress() -> Progress:
     """Progress through a known number of reviews."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -62,4 +63,9 @@ def review_progress() -> Progress:
 
 def tell(error: Exception) -> None:
     """One error, for a person."""
-    err.print(Text.assemble(("error: ", "bold red"), str(error)))
+    remark("error", str(error), "bold red")
+
+
+def remark(word: str, text: str, style: str = "yellow") -> None:
+    """A line on standard error that begins with a coloured word."""
+    err.print(Text.assemble((word, style), ": ", text), soft_wrap=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from scripts.console import err, file_progress, out, review_progress
+from scripts.console import err, file_progress, out, remark, review_progress
 from scripts.input_file import Record
 from scripts.review_rows import Rows, pack
 from scripts.status import queue_states
@@ -50,7 +50,7 @@ def _wire(rows: Rows) -> Iterator[Record]:
 
 
 def _say_pause(why: str, seconds: float) -> None:
-    err.print(f"[yellow]slowed down[/]: {why}; next try in {seconds:.1f} s")
+    remark("slowed down", f"{why}; next try in {seconds:.1f} s")
 
 
 def follow(batch: uuid.UUID, sent: int, settings: Settings) -> bool:
@@ -69,12 +69,12 @@ def follow(batch: uuid.UUID, sent: int, settings: Settings) -> bool:
                 break
             time.sleep(watch.pause_s)
     if state is None:
-        err.print(f"[yellow]nothing of batch {batch} has been stored yet[/]: {note}; start `otzyv ingest`")
+        remark("nothing stored yet", f"batch {batch}: {note}; start `otzyv ingest`")
     else:
         out.print(batch_table(state))
         _print_rejections(here.database, str(batch))
         if not watch.finished:
-            err.print(f"[yellow]not finished[/]: {note}")
+            remark("not finished", note)
     return watch.finished
 
 
@@ -154,4 +154,4 @@ def _print_rejections(database: Database, batch: str) -> None:
     with database.transaction() as cursor:
         reasons = failures.reasons(cursor, batch, 10)
     for reason, example, count in reasons:
-        out.print(f"  rejected {count:,}: {reason} (for example {example})", markup=False)
+        out.print(f"  rejected {count:,}: {reason} (for example {example})")

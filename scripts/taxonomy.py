@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.console import err, out
+from scripts.console import err, out, remark
 from shared import taxonomy
 
 WARNINGS_SHOWN = 10
@@ -18,19 +18,18 @@ def check(file: Path, *, show_all: bool) -> bool:
     for problem in problems:
         if problem not in hidden:
             colour = "red" if problem.severity == "error" else "yellow"
-            err.print(f"[{colour}]{problem.severity}[/]", end=" ")
-            err.print(f"{file}:{problem.line}:{problem.column}: {problem}", markup=False, soft_wrap=True)
+            remark(problem.severity, f"{file}:{problem.line}:{problem.column}: {problem}", colour)
     if hidden:
         err.print(f"and {len(hidden)} more warnings; --all shows them")
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
-        err.print(f"{errors} to mend before {file} can be used", markup=False)
+        err.print(f"{errors} to mend before {file} can be used")
         return False
     loaded = taxonomy.Taxonomy.load(file)
     words = sum(len(category.keywords) + len(category.phrases) for category in loaded.categories)
     out.print(
         f"{file} is fine: {loaded.name}, version {loaded.version}, {len(loaded.categories)} categories, "
         f"{words} keywords and phrases",
-        markup=False,
+        soft_wrap=True,
     )
     return True
