@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 
 import msgspec
-from rich.markup import escape
 from rich.progress import Progress, TaskID
 
 from scripts import labelled_file, report
@@ -106,7 +105,7 @@ def _through_the_cascade(run: Run, here: Runtime, batch: uuid.UUID) -> tuple[lis
     tallies = {stage: StageTally(stage, cascade.threshold(stage)) for stage in run.stages}
     rows_read = number = 0
     with file_progress() as progress:
-        task = progress.add_task(escape(run.rows.file.name), total=1.0, reviews=0)
+        task = progress.add_task(run.rows.file.name, total=1.0, reviews=0)
         for _, wire in run.rows.chunks():
             for group in pack(wire, here.settings.batch_rows):
                 part = BatchPart(batch, number, name=run.rows.file.name)
