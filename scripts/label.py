@@ -46,11 +46,13 @@ class Run(msgspec.Struct, frozen=True):
 def label(run: Run) -> RunSummary:
     """Label a file, write the labels and the report, and show the tables."""
     labelled_file.check(run.out, run.report, run.rows.file.path)
-    started, clock = datetime.now(UTC), time.monotonic()
+    started = datetime.now(UTC)
     with _ended_by_signals(), _server(run.store) as url:
         here = _prepare(run.settings, url)
+        cascade = runtime.labeller(here, *run.stages, order=run.stages)
+        clock = time.monotonic()
         batch = uuid.uuid4()
-        tallies, rows_read = _through_the_cascade(run, here, batch)
+        tallies, rows_read = _through_the_cascade(run, here, cascade, batch)
         labelled_file.write(run.out, run.rows, here)
         summary = summarise(
             here,
@@ -100,8 +102,9 @@ def _prepare(settings: Settings, url: str) -> Runtime:
     return runtime.build(chosen, database)
 
 
-def _through_the_cascade(run: Run, here: Runtime, batch: uuid.UUID) -> tuple[list[StageTally], int]:
-    cascade = runtime.labeller(here, *run.stages, order=run.stages)
+def _through_the_cascade(
+    run: Run, here: Runtime, cascade: Labeller, batch: uuid.UUID
+) -> tuple[list[StageTally], int]:
     tallies = {stage: StageTally(stage, cascade.threshold(stage)) for stage in run.stages}
     rows_read = number = 0
     with file_progress() as progress:

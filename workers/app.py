@@ -37,6 +37,8 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "task_time_limit": chosen.task_soft_limit_s + 30,
         "task_publish_retry": True,
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5},
+        # A child builds its stages before it reports for work.
+        "worker_proc_alive_timeout": 60,
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         "worker_send_task_events": True,

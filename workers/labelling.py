@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
+from celery.signals import worker_process_init
 
+from shared.errors import OtzyvError
 from shared.settings import settings
 from shared.store import failures
 from workers import broker
@@ -17,6 +19,15 @@ from workers.topology import STAGE_LINES
 log = structlog.get_logger()
 
 _cpu = PerProcess("keywords")
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _warm_up(**_: object) -> None:
+    """Build the stages before the first batch comes. A database that is away is left to the first task."""
+    try:
+        _cpu.get()
+    except OtzyvError as error:
+        log.warning("worker.not_warm", error=str(error))
 
 
 class StageTask(BatchTask):
