@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from types import FrameType
 
 import structlog
@@ -51,10 +50,9 @@ class Gathered:
 class Ingest:
     """Consumes `reviews.incoming` until it is told to stop; then stores what it holds and returns."""
 
-    def __init__(self, runtime: Runtime, on_stored: Callable[[int], None] = lambda _count: None) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._settings = runtime.settings
-        self._on_stored = on_stored
         self._gathered = Gathered()
         self._stopping = False
 
@@ -164,7 +162,6 @@ class Ingest:
             rejected=len(rejected),
             sent=sent,
         )
-        self._on_stored(held.reviews)
 
     def _store(self, connection: Connection, messages: list[Message]) -> int:
         """Store messages and send their first tasks; returns how many reviews were sent.

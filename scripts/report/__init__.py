@@ -14,7 +14,6 @@ from scripts.report.summary import (
     Sample,
     StageRow,
     StatusCounts,
-    histogram,
 )
 from scripts.report.terminal import tables
 
@@ -25,7 +24,6 @@ __all__ = [
     "Sample",
     "StageRow",
     "StatusCounts",
-    "histogram",
     "render",
     "tables",
 ]

@@ -5,7 +5,6 @@ Shares and remainders are derived, so that no two figures of a report can contra
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -142,11 +141,3 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
         """The category's part of all categories' labels, 0..1."""
         total = sum(row.count for row in self.categories)
         return category.count / total if total else 0.0
-
-
-def histogram(confidences: Iterable[float]) -> tuple[int, ...]:
-    """Count confidences (0..1) in `BINS` equal bins, each closed below; 1.0 belongs to the last bin."""
-    counts = [0] * BINS
-    for confidence in confidences:
-        counts[min(int(confidence * BINS), BINS - 1)] += 1
-    return tuple(counts)

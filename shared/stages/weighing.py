@@ -21,7 +21,6 @@ from shared.stages.lexicon import HINT, MODIFIER, Automaton, Hit, Lexicon, Term
 Balance = tuple[int, float, float]
 """The best category by index, how sure, and the strength of the strongest category whatever its rivals."""
 
-NOTHING: Final[Balance] = (-1, 0.0, 0.0)
 _HALF: Final = 0.5
 
 
