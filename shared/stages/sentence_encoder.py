@@ -62,7 +62,7 @@ class SentenceEncoder:
         revision: str | None = None,
         local_files_only: bool = False,
     ) -> None:
-        known = next((both for family, both in _PREFIXES.items() if name.startswith(family)), ("", ""))
+        known = prefixes_of(name)
         self._prefixes: dict[Role, str] = {
             "query": known[0] if query_prefix is None else query_prefix,
             "document": known[1] if document_prefix is None else document_prefix,
@@ -70,11 +70,13 @@ class SentenceEncoder:
         self._model = _load(name, device, revision, local_files_only)
         own_limit = self._model.max_seq_length
         self._model.max_seq_length = min(own_limit or MOST_TOKENS, MOST_TOKENS)
-        self.model = f"{name}@{_version(name, self._model)} {list(self._prefixes.values())}"
+        self._dimensions = int(self._model.encode(["слово"], show_progress_bar=False).shape[1])
+        shown = Path(name).name if Path(name).is_dir() else name
+        self.model = f"{shown}@{_version(name, self._model)} {list(self._prefixes.values())}"
 
     def embed(self, texts: Sequence[str], role: Role) -> Vectors:
         """Rows of length 1, shape [texts, dimensions]; zeros where a text has neither letter nor digit."""
-        rows = np.zeros((len(texts), self._model.get_embedding_dimension()), np.float32)
+        rows = np.zeros((len(texts), self._dimensions), np.float32)
         known = [at for at, text in enumerate(texts) if _KNOWN.search(text)]
         if known:
             rows[known] = self._model.encode(
@@ -85,6 +87,11 @@ class SentenceEncoder:
                 show_progress_bar=False,
             )
         return unit(rows)
+
+
+def prefixes_of(name: str) -> tuple[str, str]:
+    """What a model was trained to see before a query and before a document; empty where that is not known."""
+    return next((both for family, both in _PREFIXES.items() if name.startswith(family)), ("", ""))
 
 
 def _encodable(text: str) -> str:
