@@ -253,3 +253,18 @@ def test_weights_that_are_a_pickle_are_refused(tiny_model: Path, tmp_path: Path)
     weights.unlink()
     with pytest.raises(ConfigurationError, match="safetensors"):
         sentence_encoder(copy, local_files_only=True)
+
+
+def test_without_sentence_transformers_it_is_told_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "sentence_transformers.py").write_text("raise ImportError('No module named torch')")
+    root = Path(__file__).resolve().parents[2]
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(root)!r}];"
+        "from shared.stages.sentence_encoder import SentenceEncoder; SentenceEncoder()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.splitlines()[-1] == (
+        "shared.errors.ConfigurationError: expected the package sentence-transformers for the encoder "
+        "'deepvk/USER2-small', found: No module named torch. Install it (pip install 'otzyv[gpu]'), "
+        "or use the encoder 'navec'."
+    )
