@@ -1,0 +1,141 @@
+"""Texts embedded by a sentence-transformers model: understands whole sentences, wants torch and a model's weights.
+
+torch is imported when an encoder is made, never before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from shared.errors import ConfigurationError
+from shared.stages.encoder import Role, Vectors, unit
+
+DEFAULT_MODEL: Final = "deepvk/USER2-small"
+"""34 million parameters, 384 dimensions, Russian, Apache-2.0."""
+BATCH_TEXTS: Final = 64
+"""Texts in one forward pass. Passes are filled in order of length, so little of them is padding."""
+MOST_TOKENS: Final = 512
+"""Tokens of a text that are read, prefix included; fewer where the model itself reads fewer."""
+MOST_CHARS: Final = 4000
+"""Characters of a text that the tokenizer gets: more than MOST_TOKENS tokens of Russian."""
+
+_PREFIXES: Final = {
+    "deepvk/USER2-": ("classification: ", "classification: "),
+    "intfloat/multilingual-e5-": ("query: ", "passage: "),
+}
+"""What families of models want before a query and before a document, from their model cards. USER2's calls
+"classification: " the default and most universal one (huggingface.co/deepvk/USER2-small, Prefixes)."""
+_VERSION_DIGITS: Final = 12
+_KNOWN: Final = re.compile(r"[^\W_]")
+_EXTRA: Final = "pip install 'otzyv[gpu]'"
+
+
+class SentenceEncoder:
+    """Implements `shared.stages.encoder.Encoder`.
+
+    Args:
+        name: a model of the Hugging Face hub, or a folder with one. Its weights have to be safetensors; code that
+            comes with a model is never run.
+        query_prefix, document_prefix: put before every review, and before every text of the taxonomy. None takes
+            those that the model was trained with where they are known here, and none elsewhere.
+        device: as torch names it; None takes the best that torch finds.
+        revision: a commit or branch of the hub; None takes the newest.
+        local_files_only: never asks the network, only what has been downloaded before.
+
+    Raises:
+        ConfigurationError: sentence-transformers is not installed, or the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        name: str = DEFAULT_MODEL,
+        *,
+        query_prefix: str | None = None,
+        document_prefix: str | None = None,
+        device: str | None = None,
+        revision: str | None = None,
+        local_files_only: bool = False,
+    ) -> None:
+        known = prefixes_of(name)
+        self._prefixes: dict[Role, str] = {
+            "query": known[0] if query_prefix is None else query_prefix,
+            "document": known[1] if document_prefix is None else document_prefix,
+        }
+        self._model = _load(name, device, revision, local_files_only)
+        own_limit = self._model.max_seq_length
+        self._model.max_seq_length = min(own_limit or MOST_TOKENS, MOST_TOKENS)
+        self._dimensions = int(self._model.encode(["слово"], show_progress_bar=False).shape[1])
+        shown = Path(name).name if Path(name).is_dir() else name
+        self.model = f"{shown}@{_version(name, self._model)} {list(self._prefixes.values())}"
+
+    def embed(self, texts: Sequence[str], role: Role) -> Vectors:
+        """Rows of length 1, shape [texts, dimensions]; zeros where a text has neither letter nor digit."""
+        rows = np.zeros((len(texts), self._dimensions), np.float32)
+        known = [at for at, text in enumerate(texts) if _KNOWN.search(text)]
+        if known:
+            rows[known] = self._model.encode(
+                [_encodable(texts[at][:MOST_CHARS]) for at in known],
+                prompt=self._prefixes[role],
+                batch_size=BATCH_TEXTS,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
+        return unit(rows)
+
+
+def prefixes_of(name: str) -> tuple[str, str]:
+    """What a model was trained to see before a query and before a document; empty where that is not known."""
+    return next((both for family, both in _PREFIXES.items() if name.startswith(family)), ("", ""))
+
+
+def _encodable(text: str) -> str:
+    """The text with a replacement sign for every lone surrogate, which tokenizers refuse."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _load(name: str, device: str | None, revision: str | None, local_files_only: bool) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise ConfigurationError(
+            f"expected the package sentence-transformers for the encoder {name!r}, found: {error}. "
+            f"Install it ({_EXTRA}), or use the encoder 'navec'."
+        ) from error
+    try:
+        return SentenceTransformer(
+            name,
+            device=device,
+            revision=revision,
+            local_files_only=local_files_only,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    # Loading goes through four libraries and the network; each raises errors of its own.
+    except Exception as error:
+        raise ConfigurationError(
+            f"expected a sentence-transformers model with safetensors weights at {name!r}, "
+            f"found: {_first_line(error)}. Check the name, download it where there is a network and copy it here, "
+            "or use the encoder 'navec'."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]
+
+
+def _version(name: str, model: Any) -> str:
+    """The commit of a model from the hub; a checksum of the weights of one from a folder."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return str(getattr(model[0].auto_model.config, "_commit_hash", None) or "unknown")[:_VERSION_DIGITS]
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:_VERSION_DIGITS]
