@@ -38,7 +38,8 @@ class Curve(msgspec.Struct, frozen=True):
 
     def __call__(self, raw: Scores) -> Floats:
         """Confidences in 0..1 for raw scores, shape [n]."""
-        return np.interp(np.asarray(raw, dtype=float), self.scores, self.confidences)
+        confidences: Floats = np.interp(np.asarray(raw, dtype=float), self.scores, self.confidences)
+        return confidences
 
 
 def fit(raw: Scores, right: Answers) -> Curve:
