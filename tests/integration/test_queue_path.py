@@ -97,7 +97,7 @@ def test_reviews_that_wait_for_a_stage_taken_out_of_use_end_with_the_best_guess(
 ) -> None:
     chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
     with running_with(chain, tmp_path):
-        publish(settings, json.dumps(review(1, "Заказ пришёл, но кажется это не то")).encode())
+        publish(settings, json.dumps(review(1, "Тростниковая трещотка звучит громко")).encode())
         wait_until(lambda: settled_or_waiting_elsewhere(database, 1), 60, "the review to wait")
     assert ledger.count(database, "waiting") == 1
     alone = settings.model_copy(update={"cascade_stages": "keywords"})
