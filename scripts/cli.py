@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -28,10 +29,12 @@ bench = typer.Typer(help="Measured comparisons, with the peers they run against.
 for name, group in (("db", db), ("taxonomy", taxonomy), ("worker", worker), ("bench", bench)):
     app.add_typer(group, name=name)
 
-FileArgument = Annotated[Path, typer.Argument(help="CSV, JSON lines or Parquet; .csv.gz and .jsonl.gz too.")]
+FileArgument = Annotated[
+    Path, typer.Argument(help=".csv, .tsv, .jsonl, .ndjson, each also with .gz, or .parquet")
+]
 TextColumn = Annotated[str, typer.Option(help="Column with the review's text.")]
 IdColumn = Annotated[
-    str | None, typer.Option(help="Column with the review's id. [default: id, else row number]")
+    str | None, typer.Option(help="Column with the review's id. [default: id, else its row and text]")
 ]
 SourceColumn = Annotated[str | None, typer.Option(help="Column with the review's source. [default: source]")]
 CreatedColumn = Annotated[str | None, typer.Option(help="Column with the time of writing, ISO 8601.")]
@@ -62,6 +65,21 @@ def _settings(**overrides: object) -> Settings:
     chosen = load(**{name: value for name, value in overrides.items() if value is not None})
     logs.configure(chosen)
     return chosen
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.out.print(f"otzyv {version('otzyv')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -209,7 +227,7 @@ def worker_cpu(
 
 @worker.command("gpu")
 def worker_gpu() -> None:
-    """Zero-shot, similarity and LLM labelling, until stopped."""
+    """Zero-shot, similarity and LLM labelling (not in this version)."""
     from scripts.worker import work
 
     work("gpu", _settings(), 1, None)
@@ -217,7 +235,7 @@ def worker_gpu() -> None:
 
 @worker.command("train")
 def worker_train() -> None:
-    """Training jobs, until stopped."""
+    """Training jobs (not in this version)."""
     from scripts.worker import work
 
     work("train", _settings(), 1, None)

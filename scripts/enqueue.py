@@ -27,13 +27,14 @@ STUCK_AFTER_S = 5.0
 def enqueue(rows: Rows, settings: Settings) -> tuple[uuid.UUID, int]:
     """Publish every row with confirms; returns the batch id and how many reviews were sent."""
     batch = uuid.uuid4()
-    out.print(f"batch {batch}", soft_wrap=True)
     sent = 0
     try:
         with file_progress() as progress, Publisher(settings, on_pause=_say_pause) as publisher:
             task = progress.add_task(f"sending {rows.file.name}", total=1.0, reviews=0)
             groups = pack(_wire(rows), min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
             for message in publisher.send(batch, rows.file.name, groups):
+                if sent == 0:
+                    out.print(f"batch {batch}", soft_wrap=True)
                 sent += message.reviews
                 progress.update(task, completed=rows.file.fraction_read, reviews=sent)
             progress.update(task, completed=1.0)

@@ -46,11 +46,12 @@ class Run(msgspec.Struct, frozen=True):
 def label(run: Run) -> RunSummary:
     """Label a file, write the labels and the report, and show the tables."""
     labelled_file.check(run.out, run.report, run.rows.file.path)
-    started = datetime.now(UTC)
+    started, begun = datetime.now(UTC), time.monotonic()
     with _ended_by_signals(), _server(run.store) as url:
         here = _prepare(run.settings, url)
         cascade = runtime.labeller(here, *run.stages, order=run.stages)
         clock = time.monotonic()
+        err.print(f"PostgreSQL and the stages took {clock - begun:.1f} s to start")
         batch = uuid.uuid4()
         tallies, rows_read = _through_the_cascade(run, here, cascade, batch)
         labelled_file.write(run.out, run.rows, here)

@@ -18,7 +18,7 @@ from shared.store import export
 from shared.store.export import Labelled
 from workers.runtime import Runtime
 
-COLUMNS = ("category", "category_slug", "confidence", "stage", "status", "evidence")
+COLUMNS = ("category", "category_slug", "confidence", "stage", "status", "evidence", "reason")
 
 REJECTED = "rejected"
 REPLACED = "replaced"
@@ -76,7 +76,7 @@ def write_text(path: Path, text: str) -> None:
 def write(path: Path, rows: Rows, here: Runtime) -> None:
     """Read the input once more and write each of its rows with what the store knows about it.
 
-    A row that broke the wire contract has the status `rejected` and the reason as evidence; a row whose
+    A row that broke the wire contract has the status `rejected` and a reason; a row whose
     text was replaced by a later row with the same id has the status `replaced`.
     """
     names = column_names(rows)
@@ -127,7 +127,7 @@ def _can_be_stored(*names: object) -> bool:
 
 
 def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
-    category = slug = confidence = stage = evidence = None
+    category = slug = confidence = stage = evidence = reason = None
     text = row["text"]
     if found and isinstance(text, str) and found.text_sha == reviews.text_sha(reviews.clean(text)):
         slug, confidence, stage, status = found.category, found.confidence, found.stage, found.status
@@ -136,6 +136,6 @@ def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
     else:
         message = reviews.decode(reviews.encode([row]), max_text_chars=here.settings.max_text_chars)
         status = REJECTED if message.rejected else REPLACED
-        evidence = message.rejected[0].reason if message.rejected else "a later row has the same id"
+        reason = message.rejected[0].reason if message.rejected else "a later row has the same id"
     rounded = None if confidence is None else round(confidence, 4)
-    return dict(zip(COLUMNS, (category, slug, rounded, stage, status, evidence), strict=True))
+    return dict(zip(COLUMNS, (category, slug, rounded, stage, status, evidence, reason), strict=True))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 
 import msgspec
@@ -20,12 +21,16 @@ class Columns(msgspec.Struct, frozen=True):
     source: str | None = None
 
 
+RUSSIAN_TIMES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
+
+
 class Rows:
     """The rows of a file as objects of the wire contract, numbered from 1.
 
     Columns that were not named are found by their usual names: `id` and `source`, where they are present.
-    Without an id column the row's number is its id; without a source column the file's name is the source. A row
-    whose id is empty among others that have one is called `row 7`, which can be no other row's number.
+    Without an id column, and where its cell is empty, a row is called by its number and the beginning of its
+    text's SHA-256, `row-7-1c8bfe8f`: the same file again changes nothing, and another file with the same name
+    replaces nothing. Without a source column the file's name is the source.
     `kinds` are the columns met so far, each with the Python types of its values.
     """
 
@@ -74,9 +79,10 @@ class Rows:
         columns = self.columns
         row: Record = {
             "source": (columns.source and self._cell(record, columns.source)) or self._default_source,
-            "id": (self._cell(record, columns.id) or f"row {number}") if columns.id else str(number),
+            "id": (columns.id and self._cell(record, columns.id)) or "",
             "text": self._cell(record, columns.text),
         }
+        row["id"] = row["id"] or _row_name(number, row["text"])
         if columns.created_at and (moment := _moment(record.get(columns.created_at))):
             row["created_at"] = moment
         return row
@@ -101,18 +107,33 @@ class Rows:
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def _reader(form: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007  the contract says UTC
+
+
+def _row_name(number: int, text: object) -> str:
+    return f"row-{number}-{hashlib.sha256(str(text).encode(errors='replace')).hexdigest()[:8]}"
+
+
 def _kind(value: object) -> type:
     """The value's type; an integer that does not fit 64 bits counts as an object of its own kind."""
     return object if isinstance(value, int) and not -(2**63) <= value < 2**63 else type(value)
 
 
 def _moment(value: object) -> object:
-    """ISO 8601 with date and time, where the value can be understood so; else the value, to be refused."""
+    """ISO 8601 with date and time, where the value can be understood so; else the value, to be refused.
+
+    Understood are ISO 8601 and the usual Russian form, 03.01.2025 with or without a time.
+    """
     if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value.strip()).isoformat() if value.strip() else None
-        except ValueError:
-            return value
+        if not value.strip():
+            return None
+        for read in (datetime.fromisoformat, *(_reader(form) for form in RUSSIAN_TIMES)):
+            try:
+                return read(value.strip()).isoformat()
+            except ValueError:
+                continue
+        return value
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day).isoformat()  # noqa: DTZ001  the contract says UTC
     return None if value != value else value

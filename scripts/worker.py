@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -96,8 +97,18 @@ def flower(settings: Settings) -> None:
         import flower.command  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "otzyv flower: expected Flower, found none; pip install 'otzyv[monitoring]'"
+            "otzyv flower: expected Flower, found none; in the project's folder: "
+            ".venv/bin/pip install -c constraints.txt -e '.[monitoring]'"
         ) from error
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.flower_address, settings.flower_port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"otzyv flower: expected to listen on {settings.flower_address}:{settings.flower_port}, found: "
+                f"{error.strerror}; set OTZYV_FLOWER_PORT or OTZYV_FLOWER_ADDRESS"
+            ) from error
     # By the environment, so that the password is in no process list.
     os.environ["FLOWER_BASIC_AUTH"] = settings.flower_basic_auth
     arguments = [f"--port={settings.flower_port}", f"--address={settings.flower_address}"]

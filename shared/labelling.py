@@ -11,6 +11,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade import Stage, Verdict, decide, following
+from shared.settings import STAGE_NAMES
 from shared.store import Database, labels
 from shared.store.labels import Label, Waiting
 
@@ -82,6 +83,24 @@ class Labeller:
                 labels.pass_on(cursor, passed_on, self._taxonomy_id, next_stage)
                 forward = labels.waiting_for(cursor, review_ids, self._taxonomy_id, next_stage)
         return Outcome(len(waiting), len(decision.kept), verdicts.count(None), next_stage, forward)
+
+    def resettle(self, limit: int) -> dict[str, list[int]]:
+        """Reviews that wait for a stage which is no longer in use, up to `limit`: on to where they belong.
+
+        That is the next stage in use after theirs, whose ids are returned to be sent, or else a person.
+        """
+        forward: dict[str, list[int]] = {}
+        with self._database.transaction() as cursor:
+            for stage in set(STAGE_NAMES) - set(self._order):
+                stranded = labels.stranded(cursor, self._taxonomy_id, stage, limit)
+                later = STAGE_NAMES[STAGE_NAMES.index(stage) + 1 :]
+                next_stage = next((name for name in later if name in self._order), None)
+                if next_stage is None:
+                    self._give_to_people(cursor, stranded)
+                elif stranded:
+                    labels.pass_on(cursor, stranded, self._taxonomy_id, next_stage)
+                    forward.setdefault(next_stage, []).extend(row.review_id for row in stranded)
+        return forward
 
     def _write(
         self, cursor: Cursor, stage: Stage, waiting: Sequence[Waiting], verdicts: Sequence[Verdict | None]

@@ -255,7 +255,9 @@ def _decode_each(raws: list[msgspec.Raw], max_text_chars: int) -> tuple[list[Rev
         try:
             pairs.append((_review_decoder.decode(payload), payload))
         except _UNREADABLE as error:
-            reason = f"review: expected the fields of the wire contract; found: {json_fault(error, payload)}"
+            fault = json_fault(error, payload)
+            hint = "; write times like 2026-01-02T03:04:05Z" if "RFC3339" in fault else ""
+            reason = f"review: expected the fields of the wire contract; found: {fault}{hint}"
             rejected.append(Rejected(reason, payload))
     reviews, unacceptable = _accept(pairs, max_text_chars)
     return reviews, rejected + unacceptable

@@ -46,7 +46,9 @@ class Settings(BaseSettings):
         None, description="Taxonomy file in YAML. Empty: the nine categories that ship with Otzyv."
     )
     cascade_stages: Annotated[str, AfterValidator(_stage_list)] = Field(
-        ",".join(STAGE_NAMES), description="Stages in use, in order, separated by commas."
+        "keywords",
+        description="Stages in use, in order, separated by commas. In this version: keywords. Reviews of which "
+        "the last stage is unsure become `needs_review`.",
     )
     thresholds: dict[StageName, Annotated[float, Field(ge=0, le=1)]] = Field(
         {},

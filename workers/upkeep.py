@@ -33,10 +33,14 @@ class UpkeepTask(BatchTask):
 def sweep(_review_ids: Sequence[int] = ()) -> None:
     """Send reviews again that wait for a stage although its queue is empty: their message was lost.
 
-    While a queue still holds messages nobody can tell lost from late, so nothing is sent.
+    While a queue still holds messages nobody can tell lost from late, so nothing is sent. Reviews that wait
+    for a stage that is no longer in use go on without it.
     """
     chosen = settings()
     labeller = _store_only.get()
+    for stage, ids in labeller.resettle(SWEEP_ROWS).items():
+        log.warning("sweep.stage_not_in_use", sent_to=stage, reviews=len(ids))
+        labelling.send(stage, ids)
     for stage in chosen.stages:
         if depth(topology.STAGE_LINES[stage]) > 0:
             continue

@@ -183,6 +183,18 @@ def pass_on(cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int, next_stag
     )
 
 
+def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[Waiting]:
+    """Reviews that wait for a stage, up to `limit`, locked; two callers at once get different ones."""
+    cursor.execute(
+        """
+        SELECT r.id, r.revision, r.text FROM waiting w JOIN reviews r ON r.id = w.review_id
+        WHERE w.taxonomy_id = %s AND w.stage = %s ORDER BY r.id LIMIT %s FOR UPDATE OF w SKIP LOCKED
+        """,
+        (taxonomy_id, stage, limit),
+    )
+    return [Waiting(*row) for row in cursor.fetchall()]
+
+
 def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: int) -> list[int]:
     """Reviews whose message for `stage` was sent more than `after_s` seconds ago; they count as sent now.
 

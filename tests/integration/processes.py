@@ -22,6 +22,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         **kept,
         "OTZYV_AMQP_URL": settings.amqp_url,
         "OTZYV_DATABASE_URL": settings.database_url,
+        "OTZYV_CASCADE_STAGES": settings.cascade_stages,
         "COLUMNS": "200",
         **more,
     }

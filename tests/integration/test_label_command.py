@@ -97,7 +97,7 @@ def test_every_row_of_the_input_is_written_in_order_with_its_status_and_reason(t
     rows = read(out)
     assert [{name: row[name] for name in ROWS[0]} for row in rows] == ROWS
     assert [row["status"] for row in rows] == STATUSES
-    assert {place: rows[place]["evidence"] for place in REASONS} == REASONS
+    assert {place: rows[place]["reason"] for place in REASONS} == REASONS
     for row in rows:
         accepted = row["status"] == "accepted"
         assert (row["category"] == "одежда") == accepted
@@ -150,7 +150,7 @@ def test_json_lines_of_many_shapes_keep_every_field(tmp_path, suffix):
     rows = read(out)
     status = [row["status"] for row in rows]
     assert status == ["accepted", "rejected", "rejected"]
-    assert "Expected `str`, got `array` - at `$.text`" in rows[1]["evidence"]
+    assert "Expected `str`, got `array` - at `$.text`" in rows[1]["reason"]
     assert rows[0]["otzyv_category"] == "одежда"
     assert rows[1]["category"] == "их"
     assert rows[2]["late"] == "поле"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,18 @@ EXAMPLES = ROOT / "examples" / "reviews.csv"
 @pytest.fixture
 def running(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     """`otzyv ingest` and `otzyv worker cpu`; yields the folder with their logs."""
+    with running_with(settings, tmp_path):
+        yield tmp_path
+
+
+@contextmanager
+def running_with(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """`otzyv ingest` and `otzyv worker cpu` with these settings."""
     with (
         started("ingest", settings=settings, log=tmp_path / "ingest.log"),
         started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"),
     ):
-        yield tmp_path
+        yield
 
 
 def publish(settings: Settings, *bodies: bytes, **properties: object) -> None:
@@ -58,45 +66,56 @@ def settled_or_waiting_elsewhere(database: Database, reviews: int) -> bool:
 
 
 def test_every_review_of_a_file_is_labelled_or_waits_for_the_next_stage_and_twice_changes_no_row(
-    settings: Settings, database: Database, running: Path
+    settings: Settings, database: Database, tmp_path: Path
 ) -> None:
+    chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
     with EXAMPLES.open(encoding="utf-8") as handle:
         total = sum(1 for _ in csv.DictReader(handle))
-    first = run("enqueue", EXAMPLES, settings=settings)
-    assert first.returncode == 0, first.stderr
-    wait_until(
-        lambda: settled_or_waiting_elsewhere(database, total), 60, "all examples past the keyword stage"
-    )
-    assert ledger.astray(database) == []
-    stages = dict(ledger.rows(database, "SELECT stage, count(*) FROM waiting GROUP BY stage"))
-    assert list(stages) == ["zero_shot"]
-    assert ledger.count(database, "labels") == total - stages["zero_shot"] > 0
+    with running_with(chain, tmp_path):
+        assert run("enqueue", EXAMPLES, settings=chain).returncode == 0
+        wait_until(lambda: settled_or_waiting_elsewhere(database, total), 60, "all past the keyword stage")
+        assert ledger.astray(database) == []
+        stages = dict(ledger.rows(database, "SELECT stage, count(*) FROM waiting GROUP BY stage"))
+        assert list(stages) == ["zero_shot"]
+        assert ledger.count(database, "labels") == total - stages["zero_shot"] > 0
 
-    before = ledger.versions(database, "reviews", "waiting", "verdicts", "labels")
-    second = run("enqueue", EXAMPLES, "--follow", settings=settings)
+        before = ledger.versions(database, "reviews", "waiting", "verdicts", "labels")
+        second = run("enqueue", EXAMPLES, "--follow", settings=chain)
+        assert "nobody consumes gpu.label" in second.stderr
+        assert second.returncode == 3
+        assert ledger.versions(database, "reviews", "waiting", "verdicts", "labels") == before
+
     batch = re.search(r"batch ([0-9a-f-]{36})", second.stdout)
     assert batch
-    assert "nobody consumes gpu.label" in second.stderr
-    assert second.returncode == 3
-    assert ledger.versions(database, "reviews", "waiting", "verdicts", "labels") == before
-
-    shown = run("status", batch[1], settings=settings)
+    shown = run("status", batch[1], settings=chain)
     assert re.search(rf"reviews received\s+{total}\b", shown.stdout)
-    everything = run("status", settings=settings)
-    assert re.search(r"gpu\.label\s+1\s+0\s+0", everything.stdout)
+    assert re.search(r"gpu\.label\s+1\s+0\s+0", run("status", settings=chain).stdout)
+
+
+def test_reviews_that_wait_for_a_stage_taken_out_of_use_end_with_the_best_guess(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
+    with running_with(chain, tmp_path):
+        publish(settings, json.dumps(review(1, "Тростниковая трещотка звучит громко")).encode())
+        wait_until(lambda: settled_or_waiting_elsewhere(database, 1), 60, "the review to wait")
+    assert ledger.count(database, "waiting") == 1
+    alone = settings.model_copy(update={"cascade_stages": "keywords"})
+    with (
+        started("worker", "cpu", settings=alone, log=tmp_path / "worker2.log", OTZYV_SWEEP_AFTER_S="10"),
+        started("beat", settings=alone, log=tmp_path / "beat.log", OTZYV_SWEEP_AFTER_S="10"),
+    ):
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the sweep to settle it")
+    assert ledger.rows(database, "SELECT status FROM labels") == [("needs_review",)]
+    assert ledger.astray(database) == []
 
 
 def test_follow_ends_with_success_once_every_review_has_been_settled(
-    settings: Settings, database: Database, tmp_path: Path
+    settings: Settings, database: Database, running: Path
 ) -> None:
-    alone = {"OTZYV_CASCADE_STAGES": "keywords"}
-    with (
-        started("ingest", settings=settings, log=tmp_path / "ingest.log", **alone),
-        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", **alone),
-    ):
-        done = run("enqueue", EXAMPLES, "--follow", settings=settings, **alone)
+    done = run("enqueue", EXAMPLES, "--follow", settings=settings)
     assert done.returncode == 0, done.stderr
-    statuses = dict(ledger.rows(database, "SELECT status, count(*) FROM labels GROUP BY status"))
+    statuses = dict(ledger.rows(database, "SELECT status, count(*) FROM labelled_reviews GROUP BY status"))
     assert set(statuses) == {"accepted", "needs_review"}
     assert sum(statuses.values()) == ledger.count(database, "reviews")
 

@@ -52,11 +52,17 @@ def fault(path: Path, columns: Columns | None = None, **options: Any) -> str:
 
 def test_rows_without_an_id_column_are_numbered_through_all_chunks(write):
     rows = wire(write("text\n" + "ок\n" * (CHUNK_ROWS + 2)))
-    assert [row["id"] for row in rows] == [str(number) for number in range(1, CHUNK_ROWS + 3)]
+    assert [row["id"] for row in rows] == [f"row-{number}-5185496a" for number in range(1, CHUNK_ROWS + 3)]
 
 
 def test_a_row_without_an_id_gets_one_that_takes_no_other_rows_place(write):
-    assert [row["id"] for row in wire(write("id,text\n2,а\n,б\n"))] == ["2", "row 2"]
+    assert [row["id"] for row in wire(write("id,text\n2,а\n,б\n"))] == ["2", "row-2-9aa03233"]
+
+
+def test_another_file_of_the_same_name_without_ids_replaces_nothing(write):
+    today = {row["id"] for row in wire(write("text\nа\nб\n"))}
+    assert today == {row["id"] for row in wire(write("text\nа\nб\n"))}
+    assert today.isdisjoint(row["id"] for row in wire(write("text\nв\nг\n")))
 
 
 def test_the_columns_id_and_source_are_found_by_their_names(write):
@@ -77,7 +83,9 @@ def test_columns_can_be_named(write):
     [
         ("2026-01-02", "2026-01-02T00:00:00"),
         ("2026-01-02 03:04", "2026-01-02T03:04:00"),
-        ("02.01.2026", "02.01.2026"),
+        ("02.01.2026", "2026-01-02T00:00:00"),
+        ("02.01.2026 03:04", "2026-01-02T03:04:00"),
+        ("yesterday", "yesterday"),
     ],
 )
 def test_a_time_that_is_understood_is_given_in_full_and_another_stays_to_be_refused(write, value, expected):
@@ -104,9 +112,9 @@ def test_times_of_a_parquet_file_are_taken_as_they_are(write):
     ("ids", "expected"),
     [
         ([1, 2], ["1", "2"]),
-        ([1.0, None], ["1", "row 2"]),
-        ([float("nan"), 0.5], ["row 1", "0.5"]),
-        (["007", None], ["007", "row 2"]),
+        ([1.0, None], ["1", "row-2-9aa03233"]),
+        ([float("nan"), 0.5], ["row-1-823c4eb3", "0.5"]),
+        (["007", None], ["007", "row-2-9aa03233"]),
         ([b"a1", b"a2"], ["a1", "a2"]),
     ],
 )

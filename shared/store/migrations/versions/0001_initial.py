@@ -135,6 +135,10 @@ CREATE TABLE failures (
 );
 CREATE INDEX ON failures (review_id) WHERE review_id IS NOT NULL;
 CREATE INDEX ON failures (batch_id) WHERE batch_id IS NOT NULL;
+CREATE VIEW labelled_reviews AS
+    SELECT r.source, r.external_id, r.text, r.created_at, l.category, l.confidence, l.stage, l.status,
+           l.at AS labelled_at, t.name AS taxonomy, t.version AS taxonomy_version, r.id AS review_id
+    FROM labels l JOIN reviews r ON r.id = l.review_id JOIN taxonomies t ON t.id = l.taxonomy_id;
 CREATE TABLE thresholds (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     taxonomy_id integer NOT NULL REFERENCES taxonomies,
@@ -202,6 +206,7 @@ def downgrade() -> None:
     """Drop every table, and all that is in them."""
     op.execute(
         """
+        DROP VIEW labelled_reviews;
         DROP TABLE training_runs, predictions, models, gold, thresholds, failures, label_history, labels,
             verdicts, waiting, review_history, reviews, batch_messages, batches, taxonomies;
         DROP FUNCTION keep_label_history();
