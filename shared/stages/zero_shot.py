@@ -48,7 +48,7 @@ class ZeroShotStage:
         device: `auto` (cuda, mps, cpu, in this order) or a device of torch.
         dtype: `auto` (float32; bfloat16 on CUDA, float16 where that is not in hardware), or one of the three.
         tokens_per_batch: most tokens in a forward pass, padding included; a longer pair goes alone.
-        max_tokens: longest pair; the review is cut to fit, never below the model's own limit.
+        max_tokens: longest pair; the review is cut to fit, never beyond the model's own limit.
 
     Raises:
         ConfigurationError: the model cannot be loaded or is no NLI model, the device is not there, or the
@@ -153,9 +153,10 @@ class ZeroShotStage:
 
         try:
             tensors = torch.from_numpy(planes)
-            if self.nli.device.type == "cuda":
-                tensors = tensors.pin_memory()
-            ids, mask, types = tensors.to(self.nli.device, non_blocking=True)
+            # A copy out of pinned memory does not wait for the batches before it.
+            pinned = self.nli.device.type == "cuda"
+            tensors = tensors.pin_memory() if pinned else tensors
+            ids, mask, types = tensors.to(self.nli.device, non_blocking=pinned)
             inputs = {"input_ids": ids}
             # Without padding no mask is needed, and attention without one is faster.
             if not planes[1].all():
