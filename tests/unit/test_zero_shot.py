@@ -231,6 +231,31 @@ def test_the_limit_can_be_set_below_the_models_own_and_never_above(build: Callab
     assert build(max_tokens=10_000).tokens(long).max() == LIMIT
 
 
+@pytest.mark.parametrize("make", [tiny_models.xlm_roberta, tiny_models.bert])
+def test_a_tokenizer_without_a_limit_leaves_that_of_the_positions(
+    make: Callable[[Path], Path], taxonomy: Taxonomy, tmp_path: Path
+):
+    folder = make(tmp_path / "model")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings["model_max_length"] = int(1e30)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    stage = ZeroShotStage(taxonomy, folder, device="cpu")
+    assert stage.nli.limit == LIMIT
+    assert stage.verdicts(["платье " * 300]) != [None]
+
+
+def test_token_types_reach_a_model_that_has_them(build: Callable[..., ZeroShotStage]):
+    stage, types = build("three-way, token types"), []
+
+    def note(_module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
+        types.append(kwargs["token_type_ids"])
+
+    handle = stage.nli.network.register_forward_pre_hook(note, with_kwargs=True)
+    stage.verdicts(["платье"])
+    handle.remove()
+    assert set(types[0].unique().tolist()) == {0, 1}
+
+
 def test_a_text_without_a_token_is_left_to_the_next_stage(build: Callable[..., ZeroShotStage]):
     stage = build("two-way, token types")
     with forward_shapes(stage) as shapes:
