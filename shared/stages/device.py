@@ -1,0 +1,83 @@
+"""Where a network computes, in which numbers, and what to do when memory runs out. Stages with a network share it.
+
+torch is imported inside the functions: workers without torch import this module too, and those with it must
+not have started torch before they fork.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from shared.errors import ConfigurationError
+
+AUTO: Final = "auto"
+DTYPES: Final = ("float32", "bfloat16", "float16")
+
+_BFLOAT16_FROM: Final = (8, 0)
+"""CUDA compute capability from which bfloat16 is computed in hardware (Ampere)."""
+_NO_MEMORY: Final = ("DefaultCPUAllocator", "MPS backend out of memory")
+"""How torch words the lack of memory where it has no exception of its own for it."""
+
+
+def device_for(choice: str = AUTO) -> Any:
+    """A `torch.device`: the one named (`cuda:1`), or for `auto` the first there is of cuda, mps, cpu.
+
+    Raises:
+        ConfigurationError: torch is not installed, or the device does not exist here.
+    """
+    torch = _torch()
+    present = []
+    if torch.cuda.is_available():
+        present += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        present.append("mps")
+    present.append("cpu")
+    if choice not in (AUTO, *present):
+        raise ConfigurationError(
+            f"expected a device out of {', '.join((AUTO, *present))}; found {choice!r}. "
+            "Choose one of these, or check the driver and the build of torch"
+        )
+    return torch.device(present[0] if choice == AUTO else choice)
+
+
+def dtype_for(choice: str, device: Any) -> Any:
+    """A `torch.dtype`: the one named, or for `auto` float32, on CUDA bfloat16 (float16 before Ampere).
+
+    Raises:
+        ConfigurationError: the name is none of `DTYPES`.
+    """
+    torch = _torch()
+    if choice == AUTO:
+        if device.type != "cuda":
+            return torch.float32
+        modern = torch.cuda.get_device_capability(device) >= _BFLOAT16_FROM
+        return torch.bfloat16 if modern else torch.float16
+    if choice not in DTYPES:
+        raise ConfigurationError(f"expected a dtype out of {', '.join((AUTO, *DTYPES))}; found {choice!r}")
+    return getattr(torch, choice)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception out of torch says that memory did not suffice."""
+    if isinstance(error, MemoryError | _torch().OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
+def release(device: Any) -> None:
+    """Gives cached blocks back, so that smaller ones find room after memory ran out."""
+    torch = _torch()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise ConfigurationError(
+            f"expected torch for this stage, found: {error}. Install it: pip install 'otzyv[gpu]'"
+        ) from error
+    return torch
