@@ -52,7 +52,9 @@ def test_the_prompt_holds_the_review_exactly_once() -> None:
 
 
 def test_gold_examples_stand_before_the_review_with_their_options() -> None:
-    prompt = written("Платье", ("Сапоги жмут", "shoes"), ("Чайник", "unknown_category"), ("Блузка", "clothes"))
+    prompt = written(
+        "Платье", ("Сапоги жмут", "shoes"), ("Чайник", "unknown_category"), ("Блузка", "clothes")
+    )
     assert prompt.user.splitlines()[:4] == [
         "Похожие отзывы и верные ответы:",
         "<пример>Сапоги жмут</пример> ответ: B",
@@ -122,7 +124,9 @@ def test_ordinary_punctuation_and_letters_stay() -> None:
 
 def test_the_version_changes_with_everything_the_prompt_is_made_of(tmp_path: Path) -> None:
     template = tmp_path / "other.jinja"
-    template.write_text("{% block system %}x{% endblock %}{% block user %}{{ review }}{% endblock %}", "utf-8")
+    template.write_text(
+        "{% block system %}x{% endblock %}{% block user %}{{ review }}{% endblock %}", "utf-8"
+    )
     writers = [
         PromptWriter(SMALL),
         PromptWriter(default_taxonomy()),
