@@ -161,14 +161,23 @@ def test_a_fault_is_a_typed_error_of_its_row_alone(
     endpoint.model = on_fault(reply)
     first, fault, last = asked(endpoint, GOOD[0], "fault", GOOD[1])
     assert [first, last] == alone
-    assert type(fault) is kind
+    assert isinstance(fault, kind)
     assert sentence in str(fault)
     assert "127.0.0.1" in str(fault)
     assert "fault" not in str(fault), "nothing of a review or a reply is repeated"
 
 
+def test_a_server_that_refuses_everybody_is_set_up_wrongly(endpoint: ChatEndpoint) -> None:
+    endpoint.model = lambda _: encoded({"error": "no such model"}, 400)
+    for outcome in asked(endpoint, *GOOD):
+        assert isinstance(outcome, ModelError)
+        assert "found 400" in str(outcome)
+        assert "All 2 were; check model name and fields" in str(outcome)
+    assert isinstance(asked(endpoint, GOOD[0])[0], InvalidAnswer)
+
+
 def test_tokens_of_a_useless_answer_are_counted(endpoint: ChatEndpoint) -> None:
-    endpoint.model = lambda request: encoded(completion("Z"))
+    endpoint.model = lambda _: encoded(completion("Z"))
     error = failed(asked(endpoint, "Платье")[0])
     assert isinstance(error, InvalidAnswer)
     assert (error.tokens_in, error.tokens_out) == (100, 1)
@@ -189,20 +198,20 @@ def test_missing_log_probabilities_are_no_error(
 ) -> None:
     body = completion("A")
     body["choices"][0]["logprobs"] = logprobs
-    endpoint.model = lambda request: encoded(body)
+    endpoint.model = lambda _: encoded(body)
     assert asked(endpoint, "Платье") == [Choice("A", None, 100, 1)]
 
 
 def test_spellings_of_one_option_are_added_up(endpoint: ChatEndpoint) -> None:
     shown = {"A": math.log(0.5), " A": math.log(0.2), "А": math.log(0.1), "B": math.log(0.1), "и": -3.0}
-    endpoint.model = lambda request: encoded(completion("A", shown))
+    endpoint.model = lambda _: encoded(completion("A", shown))
     outcome = asked(endpoint, "Платье")[0]
     assert isinstance(outcome, Choice)
     assert outcome.logprobs == {"A": pytest.approx(math.log(0.8)), "B": pytest.approx(math.log(0.1))}
 
 
 def test_a_reply_without_usage_costs_nothing_known(endpoint: ChatEndpoint) -> None:
-    endpoint.model = lambda request: encoded(completion("A") | {"usage": None})
+    endpoint.model = lambda _: encoded(completion("A") | {"usage": None})
     assert asked(endpoint, "Платье") == [Choice("A", None, 0, 0)]
 
 
@@ -260,13 +269,13 @@ def test_what_may_pass_is_tried_again(endpoint: ChatEndpoint) -> None:
 
 
 def test_tries_are_limited(endpoint: ChatEndpoint) -> None:
-    endpoint.model = lambda request: encoded({}, 500)
+    endpoint.model = lambda _: encoded({}, 500)
     assert isinstance(asked(endpoint, "Платье", attempts=3, longest_pause_s=0.01)[0], ModelUnavailable)
     assert len(endpoint.requests) == 3
 
 
 def test_what_stays_is_not_tried_again(endpoint: ChatEndpoint) -> None:
-    endpoint.model = lambda request: encoded({}, 401)
+    endpoint.model = lambda _: encoded({}, 401)
     asked(endpoint, "Платье", attempts=5)
     assert len(endpoint.requests) == 1
 
@@ -282,7 +291,7 @@ def test_a_pause_is_as_long_as_the_server_asks_for(endpoint: ChatEndpoint) -> No
 
 
 def test_a_server_that_asks_for_a_long_pause_is_left_alone(endpoint: ChatEndpoint) -> None:
-    endpoint.model = lambda request: encoded({}, 429, retry_after="3600")
+    endpoint.model = lambda _: encoded({}, 429, retry_after="3600")
     error = failed(asked(endpoint, "Платье", attempts=5)[0])
     assert isinstance(error, ModelUnavailable)
     assert error.retry_after_s == 3600

@@ -156,7 +156,7 @@ def test_a_full_cache_forgets_the_oldest() -> None:
 
 def test_failures_are_not_cached(stage_of: Make, endpoint: ChatEndpoint) -> None:
     stage = stage_of(cache=MemoryCache())
-    endpoint.model = lambda request: encoded({}, 500)
+    endpoint.model = lambda _: encoded({}, 500)
     assert all(answer.may_pass for answer in stage.answers(BATCH))
     endpoint.model = by_words
     assert slugs(stage.verdicts(BATCH)) == ["clothes", "shoes", "nothing"]
@@ -244,26 +244,26 @@ def test_a_failed_row_abstains_and_changes_no_other(stage_of: Make, endpoint: Ch
 def test_a_batch_in_which_every_row_may_pass_later_is_tried_again(
     stage_of: Make, endpoint: ChatEndpoint
 ) -> None:
-    endpoint.model = lambda request: encoded({}, 503)
+    endpoint.model = lambda _: encoded({}, 503)
     with pytest.raises(ModelUnavailable, match="expected status 200, found 503"):
         stage_of().verdicts([*BATCH, " "])
 
 
 def test_a_batch_refused_because_of_the_set_up_says_so(stage_of: Make, endpoint: ChatEndpoint) -> None:
-    endpoint.model = lambda request: encoded({}, 401)
+    endpoint.model = lambda _: encoded({}, 401)
     with pytest.raises(ModelError, match=r"found 401 for the model 'test'. Check URL, key and model name"):
         stage_of().verdicts(BATCH)
 
 
 def test_a_batch_of_bad_answers_is_a_batch_of_abstentions(stage_of: Make, endpoint: ChatEndpoint) -> None:
-    endpoint.model = lambda request: encoded({"choices": []})
+    endpoint.model = lambda _: encoded({"choices": []})
     assert stage_of().verdicts(BATCH) == [None, None, None]
 
 
 def test_a_server_that_answers_nobody_is_left_alone_after_one_slice(
     stage_of: Make, endpoint: ChatEndpoint
 ) -> None:
-    endpoint.model = lambda request: encoded({}, 503)
+    endpoint.model = lambda _: encoded({}, 503)
     texts = [f"отзыв {number}" for number in range(10)]
     answers = stage_of(slice_rows=3).answers(texts)
     assert len(endpoint.requests) == 3

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 DEFAULT_MODEL: Final = "t-tech/T-lite-it-2.1"
-"""8 billion parameters, Qwen3 with a Cyrillic vocabulary, Apache-2.0; 16 GB in bfloat16."""
+"""8 billion parameters, a Qwen3 with a vocabulary for Russian; 16 GB in bfloat16."""
 BATCH_ROWS: Final = 16
 """Prompts in one pass; the prefix's KV cache is copied for each of them (0.15 MB per token for the default model)."""
 BATCH_TOKENS: Final = 8192

@@ -48,6 +48,10 @@ _FIELDS: Final = (
 Structured = Literal["", "structured_outputs", "guided_choice"]
 
 
+class _Refusal(InvalidAnswer):
+    """The server did not take one request."""
+
+
 class ChatServer:
     """Implements `shared.stages.llm.choice.Backend`. Close it when done; threads may share it.
 
@@ -126,7 +130,8 @@ class ChatServer:
 
         ModelUnavailable for what may pass: no connection, too slow, status 408, 409, 425, 429 and 5xx. ModelError for
         what a person has to change: a redirect, status 401 to 405, or a field that the server does not know.
-        InvalidAnswer for everything else, such as a reply that is not a chat completion.
+        InvalidAnswer for everything else, such as a reply that is not a chat completion. Other 4xx are about one
+        request, unless all of several are refused: then they are ModelError.
         """
         if not prompts:
             return []
@@ -134,11 +139,20 @@ class ChatServer:
         pool = ThreadPoolExecutor(min(self._concurrency, len(prompts)), thread_name_prefix="llm")
         try:
             asked = [pool.submit(self._ask, prompt, options, until, stop) for prompt in prompts]
-            return [one.result() for one in asked]
+            return self._judged([one.result() for one in asked])
         finally:
             # Also on an interrupt: nobody waits for answers that nobody will read.
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _judged(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """A server that refuses everybody refuses how it is asked: a wrong model's name is 400 for some."""
+        if len(outcomes) == 1 or not all(isinstance(outcome, _Refusal) for outcome in outcomes):
+            return outcomes
+        return [
+            ModelError(f"{outcome} All {len(outcomes)} were; check model name and fields")
+            for outcome in outcomes
+        ]
 
     def _ask(self, prompt: Prompt, options: Sequence[str], until: float, stop: threading.Event) -> Outcome:
         """Ask until there is an answer, an error that stays, or no time left."""
@@ -240,7 +254,7 @@ class ChatServer:
         unknown = [name for name in _FIELDS if name in request and name.encode() in body]
         if unknown and b"context length" not in body:
             return ModelError(f"{found}: it does not take {unknown[0]}. Switch that field off")
-        return InvalidAnswer(f"{found}. The server refused this request; see its log")
+        return _Refusal(f"{found}. The server refused this request; see its log.")
 
 
 def retry_after_s(header: str) -> float | None:
