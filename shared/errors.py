@@ -5,17 +5,20 @@
     OtzyvError
     ├── RetryableError           the same input may succeed later
     │   ├── DatabaseUnavailable    PostgreSQL cannot be reached, or gave up on this transaction
-    │   └── BrokerUnavailable      RabbitMQ cannot be reached, or refused to confirm
+    │   ├── BrokerUnavailable      RabbitMQ cannot be reached, or refused to confirm
+    │   └── ModelUnavailable       a model's server cannot be reached, is overloaded, or there is no memory now
     ├── PoisonError              this input can never succeed; it goes to the dead letters with the reason
-    │   └── InvalidReview          breaks the wire contract
+    │   ├── InvalidReview          breaks the wire contract
+    │   └── InvalidAnswer          a model answered with none of the options, or refused this request
     └── ConfigurationError       a person has to change something before a new try
         ├── SettingsError          a value of the environment is out of range
         ├── TaxonomyError          a taxonomy file is malformed or contradicts itself
         ├── InputFileError         a file given to a command cannot be read as asked
+        ├── ModelError             a model, or its server, cannot be used as configured
         └── SchemaError            the database lacks migrations that this version needs
 
 A message says what was expected, what was found and what to do. Driver errors are translated where they
-enter: `shared.store` for PostgreSQL, `workers` for RabbitMQ.
+enter: `shared.store` for PostgreSQL, `workers` for RabbitMQ, `shared.stages.llm` for language models.
 """
 
 from __future__ import annotations
@@ -37,12 +40,35 @@ class BrokerUnavailable(RetryableError):
     """RabbitMQ cannot be reached, or did not confirm a message."""
 
 
+class ModelUnavailable(RetryableError):
+    """A model's server cannot be reached, is overloaded or too slow, or there is no memory now.
+
+    `retry_after_s` is how long the server asked to be left alone, if it did.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class PoisonError(OtzyvError):
     """This input can never succeed; retrying it would only repeat the failure."""
 
 
 class InvalidReview(PoisonError):
     """A review, or a whole message, breaks the wire contract."""
+
+
+class InvalidAnswer(PoisonError):
+    """A model answered with none of the options, or not in its protocol, or refused this one request.
+
+    `tokens_in` and `tokens_out` are what the answer has cost all the same.
+    """
+
+    def __init__(self, message: str, tokens_in: int = 0, tokens_out: int = 0) -> None:
+        super().__init__(message)
+        self.tokens_in = tokens_in
+        self.tokens_out = tokens_out
 
 
 class ConfigurationError(OtzyvError):
@@ -59,6 +85,10 @@ class TaxonomyError(ConfigurationError):
 
 class InputFileError(ConfigurationError):
     """A file given to a command cannot be read as asked."""
+
+
+class ModelError(ConfigurationError):
+    """A model, or its server, cannot be used as configured: no such model, wrong key, no chat template."""
 
 
 class SchemaError(ConfigurationError):

@@ -1,0 +1,29 @@
+"""The LLM stage: one question per review, answered with one letter out of a closed list.
+
+What is asked is `prompt`, how a review is kept from being more than data is `quotation`, what an answer is
+worth is `choice`, who is asked is `server` (any OpenAI-compatible one) or `local` (transformers in this process).
+Nothing of torch is imported before a `LocalModel` is made.
+"""
+
+from __future__ import annotations
+
+from shared.stages.llm.cache import AnswerCache, MemoryCache
+from shared.stages.llm.choice import Backend, Choice, Outcome, confidence
+from shared.stages.llm.prompt import Prompt, PromptWriter
+from shared.stages.llm.server import ChatServer
+from shared.stages.llm.stage import Answer, Examples, LlmStage
+
+__all__ = [
+    "Answer",
+    "AnswerCache",
+    "Backend",
+    "ChatServer",
+    "Choice",
+    "Examples",
+    "LlmStage",
+    "MemoryCache",
+    "Outcome",
+    "Prompt",
+    "PromptWriter",
+    "confidence",
+]

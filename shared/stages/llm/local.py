@@ -1,0 +1,307 @@
+"""Asks a causal language model in this process, with transformers.
+
+Nothing is generated. The answer is one token, so one forward pass over the prompt gives the probabilities of all
+options at once. What all prompts of a taxonomy begin with, most of their length, is computed once and kept as a
+KV cache; each pass sees only what follows. Nothing of torch is imported before a `LocalModel` is made.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import jinja2
+import msgspec
+import structlog
+
+from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
+from shared.stages.llm.choice import Choice, Outcome, by_option
+from shared.stages.llm.options import spellings
+from shared.stages.llm.prompt import Prompt
+
+if TYPE_CHECKING:
+    import torch
+
+log = structlog.get_logger()
+
+DEFAULT_MODEL: Final = "t-tech/T-lite-it-2.1"
+"""8 billion parameters, a Qwen3 with a vocabulary for Russian; 16 GB in bfloat16."""
+BATCH_ROWS: Final = 16
+"""Prompts in one pass; the prefix's KV cache is copied for each of them (0.15 MB per token for the default model)."""
+BATCH_TOKENS: Final = 8192
+"""Tokens in one pass, padding included, the shared prefix not."""
+THINKING_OFF: Final[Mapping[str, Any]] = {"enable_thinking": False}
+"""Arguments of the chat template; templates without thinking ignore it."""
+
+
+class _Prefix(msgspec.Struct, frozen=True):
+    """What prompts with the same system message begin with: token ids, and the model's memory of them."""
+
+    system: str
+    tokens: list[int]
+    memory: Any
+
+
+class LocalModel:
+    """Implements `shared.stages.llm.choice.Backend`. Loads the model at once; share one per process, not per thread.
+
+    Args:
+        model: a name on the Hugging Face hub, or a folder. Weights are safetensors; code of the model is not run.
+        revision: commit on the hub.
+        device: such as `cuda:1`; by default CUDA, else Apple's MPS, else the CPU.
+        dtype: such as `float16`; by default bfloat16 on a GPU that has it, float16 on another, float32 on the CPU.
+        batch_rows, batch_tokens: limits of one pass; halved by itself when memory runs out.
+        template: arguments of the chat template.
+
+    Raises:
+        ModelError: the model cannot be loaded, or has no chat template with a system message.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        device: str = "",
+        dtype: str = "",
+        batch_rows: int = BATCH_ROWS,
+        batch_tokens: int = BATCH_TOKENS,
+        template: Mapping[str, Any] = THINKING_OFF,
+    ) -> None:
+        import torch
+
+        self._torch = torch
+        self.model: Final = f"{model}@{revision}" if revision else model
+        self.batch_rows = batch_rows
+        self._batch_tokens = batch_tokens
+        self._template = dict(template)
+        self.device: Final = torch.device(device or _best_device(torch))
+        kind = getattr(torch, dtype) if dtype else _best_dtype(torch, self.device)
+        self._tokenizer, self._network = _loaded(model, revision, kind)
+        self._network.to(self.device).eval()
+        takes = inspect.signature(self._network.forward).parameters
+        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
+        self._longest = getattr(self._network.config, "max_position_embeddings", None)
+        self._prefix = _Prefix("", [], None)
+
+    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Outcome]:
+        """One outcome per prompt, in order, the most probable option each; never an option outside of the list.
+
+        InvalidAnswer for a prompt that is longer than the model's context, ModelUnavailable for one that does not fit
+        into memory even alone.
+
+        Raises:
+            ModelError: an option is not one token for this model.
+        """
+        letters = self._letters(options)
+        rows = [self._tokens(prompt) for prompt in prompts]
+        outcomes: list[Outcome | None] = [None] * len(rows)
+        for index, row in enumerate(rows):
+            if self._longest and len(row) > self._longest:
+                outcomes[index] = InvalidAnswer(
+                    f"{self.model}: expected a prompt of at most {self._longest} tokens, found {len(row)}. "
+                    "Show fewer characters or examples"
+                )
+        fitting = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        for system in dict.fromkeys(prompts[index].system for index in fitting):
+            same = [index for index in fitting if prompts[index].system == system]
+            self._choose_after(self._prefix_of(system), rows, same, letters, outcomes)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _choose_after(
+        self,
+        prefix: _Prefix,
+        rows: list[list[int]],
+        indices: list[int],
+        letters: Mapping[int, str],
+        outcomes: list[Outcome | None],
+    ) -> None:
+        """Fills in the outcomes of prompts with one system message, in batches of similar length."""
+        head = prefix.tokens
+        # A tokenizer may join the end of the prefix with what follows; such a prompt goes the long way.
+        joined = [index for index in indices if rows[index][: len(head)] != head]
+        for memory, part in ((prefix, sorted(set(indices) - set(joined))), (_Prefix("", [], None), joined)):
+            rests = {index: rows[index][len(memory.tokens) :] for index in part}
+            todo = sorted(part, key=lambda index: (len(rests[index]), index))
+            while todo:
+                count = self._fitting([len(rests[index]) for index in todo])
+                batch, todo = todo[:count], todo[count:]
+                scored = self._scored([rests[index] for index in batch], memory, letters)
+                for index, outcome in zip(batch, scored, strict=True):
+                    outcomes[index] = outcome
+
+    def _fitting(self, lengths: list[int]) -> int:
+        """How many of these prompts, shortest first, fit into one pass; at least one."""
+        most = min(len(lengths), self.batch_rows)
+        return max([n for n in range(1, most + 1) if n * lengths[n - 1] <= self._batch_tokens], default=1)
+
+    def _scored(self, rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]) -> list[Outcome]:
+        """Outcomes of one batch. Out of memory: both halves, and smaller batches from now on."""
+        try:
+            return self._outcomes(self._forward(rows, prefix, list(letters)), rows, prefix, letters)
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error, self._torch):
+                raise
+        # Outside of the handler, whose traceback keeps the tensors of the failed pass alive.
+        gc.collect()
+        if self.device.type == "cuda":
+            self._torch.cuda.empty_cache()
+        if len(rows) == 1:
+            found = f"none for {len(rows[0]) + len(prefix.tokens)} tokens"
+            return [
+                ModelUnavailable(
+                    f"{self.model} on {self.device}: expected memory for one prompt, found {found}"
+                )
+            ]
+        self.batch_rows = len(rows) // 2
+        log.warning("llm.out_of_memory", rows=len(rows), batch_rows=self.batch_rows)
+        middle = len(rows) // 2
+        return [
+            *self._scored(rows[:middle], prefix, letters),
+            *self._scored(rows[middle:], prefix, letters),
+        ]
+
+    def _forward(self, rows: list[list[int]], prefix: _Prefix, tokens: list[int]) -> list[list[float]]:
+        """Log-probabilities (rows, tokens) of `tokens` as the next one, over the whole vocabulary.
+
+        Rows are padded on the left, between prefix and rest, so that all of them end at the last position. Padding is
+        masked, and positions count what is not masked.
+        """
+        torch, longest, known = self._torch, max(map(len, rows)), len(prefix.tokens)
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        mask = torch.ones((len(rows), known + longest), dtype=torch.long)
+        for number, row in enumerate(rows):
+            ids[number, longest - len(row) :] = torch.tensor(row)
+            mask[number, known : known + longest - len(row)] = 0
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, known:]
+        with torch.inference_mode():
+            memory = copy.deepcopy(prefix.memory)
+            if memory is not None and len(rows) > 1:
+                memory.batch_repeat_interleave(len(rows))
+            out = self._network(
+                input_ids=ids.to(self.device),
+                attention_mask=mask.to(self.device),
+                position_ids=positions.to(self.device),
+                past_key_values=memory,
+                use_cache=memory is not None,
+                **self._last_only,
+            )
+            logprobs = out.logits[:, -1].float().log_softmax(dim=-1)
+            scores: list[list[float]] = logprobs[:, tokens].tolist()
+        return scores
+
+    def _outcomes(
+        self, scores: list[list[float]], rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]
+    ) -> list[Outcome]:
+        return [
+            self._outcome(zip(letters.values(), values, strict=True), letters, len(prefix.tokens) + len(row))
+            for values, row in zip(scores, rows, strict=True)
+        ]
+
+    def _outcome(
+        self, scores: Iterable[tuple[str, float]], letters: Mapping[int, str], tokens: int
+    ) -> Outcome:
+        """The most probable option; `scores` has an option and a log-probability for each token of `letters`."""
+        logprobs = by_option(scores, list(dict.fromkeys(letters.values())))
+        if not logprobs:
+            return InvalidAnswer(
+                f"{self.model}: expected finite log-probabilities, found none. Try another dtype", tokens
+            )
+        return Choice(max(logprobs, key=logprobs.__getitem__), logprobs, tokens, 0)
+
+    def _letters(self, options: Sequence[str]) -> dict[int, str]:
+        """The option that each token stands for, by token id."""
+        letters: dict[int, str] = {}
+        for option in options:
+            known = list(self._single_tokens(option))
+            if not known:
+                raise ModelError(
+                    f"{self.model}: expected {option!r} to be one token, found several. Use another model or a server"
+                )
+            letters |= dict.fromkeys(known, option)
+        return letters
+
+    def _single_tokens(self, option: str) -> Iterator[int]:
+        unknown = self._tokenizer.unk_token_id
+        for spelling in spellings(option):
+            tokens = self._tokenizer.encode(spelling, add_special_tokens=False)
+            if len(tokens) == 1 and tokens[0] != unknown:
+                yield tokens[0]
+
+    def _tokens(self, prompt: Prompt) -> list[int]:
+        """Token ids of the prompt in the model's chat format, up to where the answer begins."""
+        try:
+            text = self._tokenizer.apply_chat_template(
+                prompt.messages, tokenize=False, add_generation_prompt=True, **self._template
+            )
+        except (ValueError, jinja2.TemplateError) as error:
+            raise ModelError(
+                f"{self.model}: expected a chat template with a system message, found: {type(error).__name__}. "
+                "Use an instruction model"
+            ) from error
+        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return tokens
+
+    def _prefix_of(self, system: str) -> _Prefix:
+        """What all prompts with this system message begin with. Kept for the next call."""
+        if self._prefix.system == system and self._prefix.tokens:
+            return self._prefix
+        self._prefix = _Prefix("", [], None)  # frees the old one first
+        tokens = _common(*(self._tokens(Prompt(system, user)) for user in ("а", "<")))
+        self._prefix = _Prefix(system, tokens, self._remembered(tokens))
+        return self._prefix
+
+    def _remembered(self, tokens: list[int]) -> Any:
+        if not tokens:
+            return None
+        with self._torch.inference_mode():
+            ids = self._torch.tensor([tokens], device=self.device)
+            return self._network(input_ids=ids, use_cache=True, **self._last_only).past_key_values
+
+
+def _common(one: list[int], other: list[int]) -> list[int]:
+    """The longest common beginning."""
+    length = next((n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
+    return one[: min(len(one), len(other)) - 1 if length is None else length]
+
+
+def _best_device(torch: Any) -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _best_dtype(torch: Any, device: torch.device) -> Any:
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _loaded(model: str, revision: str | None, dtype: Any) -> tuple[Any, Any]:
+    """Tokenizer and network."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    safely = {"revision": revision, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, **safely)
+        network = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True, **safely)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{model}: expected a causal language model with safetensors, found: {_first_line(error)}. "
+            "Check the name, or download it before (HF_HOME), or use a server"
+        ) from error
+    return tokenizer, network
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _out_of_memory(error: RuntimeError | MemoryError, torch: Any) -> bool:
+    """CUDA and MPS have their own error or say so; the CPU's allocator says that it can't allocate."""
+    said = str(error).lower()
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "out of memory" in said or "can't allocate memory" in said

@@ -1,0 +1,286 @@
+"""Asks an OpenAI-compatible server: vLLM, SGLang, Ollama, llama.cpp, `transformers serve`, or a cloud.
+
+One request per review, several at a time, each with a limit on its whole duration and on the size of its reply.
+What may pass is tried again with growing pauses. Neither the key nor anything of a review gets into a message.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+import httpx2
+import structlog
+
+from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
+from shared.stages.llm.choice import Choice, Outcome
+from shared.stages.llm.prompt import Prompt
+from shared.stages.llm.reply import understood
+
+log = structlog.get_logger()
+
+TOP_LOGPROBS: Final = 20
+"""Log-probabilities asked for per answer: the most that OpenAI and vLLM (`--max-logprobs`) give by default."""
+FIRST_PAUSE_S: Final = 0.5
+MOST_REPLY_BYTES: Final = 1_000_000
+"""A reply is about 3 kB with log-probabilities; a longer one than this is not read to its end."""
+
+_LATER: Final = frozenset({408, 409, 425, 429})
+_SETUP: Final = frozenset({301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
+_FIELDS: Final = (
+    "top_logprobs",
+    "logprobs",
+    "structured_outputs",
+    "guided_choice",
+    "chat_template_kwargs",
+    "max_tokens",
+    "temperature",
+)
+"""Optional fields of a request that some servers do not know."""
+
+Structured = Literal["", "structured_outputs", "guided_choice"]
+
+
+class _Refusal(InvalidAnswer):
+    """The server did not take one request."""
+
+
+class ChatServer:
+    """Implements `shared.stages.llm.choice.Backend`. Close it when done; threads may share it.
+
+    Args:
+        base_url: where the protocol begins, such as `http://127.0.0.1:8000/v1`.
+        model: the model's name on the server.
+        api_key: sent as a bearer token; empty for servers without.
+        concurrency: requests at a time.
+        connect_timeout_s, timeout_s: seconds for a connection, and for a whole request with its reply.
+        deadline_s: seconds for one call of `choose`; what has not been answered by then is ModelUnavailable.
+        attempts: tries of one request.
+        longest_pause_s: seconds; a server that asks for a longer pause (Retry-After) is left alone.
+        logprobs: ask for log-probabilities.
+        structured: name of the field that restricts the answer to the options. vLLM from 0.12 on calls it
+            `structured_outputs`, before that `guided_choice`; empty for servers that have neither.
+        thinking_off: send `chat_template_kwargs: {"enable_thinking": false}`, which Qwen3 and its descendants need
+            in order to answer at once. A cloud that refuses unknown fields needs it switched off.
+        extra: fields merged into every request; None removes a field. For a cloud that has renamed one:
+            `{"max_tokens": None, "max_completion_tokens": 1}`.
+
+    Raises:
+        ModelError: `base_url` is not an HTTP address.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        *,
+        api_key: str = "",
+        concurrency: int = 16,
+        connect_timeout_s: float = 5.0,
+        timeout_s: float = 60.0,
+        deadline_s: float = 100.0,
+        attempts: int = 4,
+        longest_pause_s: float = 20.0,
+        logprobs: bool = True,
+        structured: Structured = "",
+        thinking_off: bool = True,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model: Final = model
+        self._url, self._server = _address(base_url)
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._deadline_s = deadline_s
+        self._attempts = attempts
+        self._longest_pause_s = longest_pause_s
+        self._structured = structured
+        self._fields: dict[str, Any] = {"model": model, "max_tokens": 1, "temperature": 0}
+        if logprobs:
+            self._fields |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        if thinking_off:
+            self._fields["chat_template_kwargs"] = {"enable_thinking": False}
+        self._extra = dict(extra or {})
+        self._client = httpx2.Client(
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx2.Timeout(timeout_s, connect=connect_timeout_s),
+            limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Outcome]:
+        """One outcome per prompt, in order.
+
+        ModelUnavailable for what may pass: no connection, too slow, status 408, 409, 425, 429 and 5xx. ModelError for
+        what a person has to change: a redirect, status 401 to 405, or a field that the server does not know.
+        InvalidAnswer for everything else, such as a reply that is not a chat completion. Other 4xx are about one
+        request, unless all of several are refused: then they are ModelError.
+        """
+        if not prompts:
+            return []
+        until, stop = time.monotonic() + self._deadline_s, threading.Event()
+        pool = ThreadPoolExecutor(min(self._concurrency, len(prompts)), thread_name_prefix="llm")
+        try:
+            asked = [pool.submit(self._ask, prompt, options, until, stop) for prompt in prompts]
+            return self._judged([one.result() for one in asked])
+        finally:
+            # Also on an interrupt: nobody waits for answers that nobody will read.
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _judged(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """A server that refuses everybody refuses how it is asked: a wrong model's name is 400 for some."""
+        if len(outcomes) == 1 or not all(isinstance(outcome, _Refusal) for outcome in outcomes):
+            return outcomes
+        return [
+            ModelError(f"{outcome} All {len(outcomes)} were; check model name and fields")
+            for outcome in outcomes
+        ]
+
+    def _ask(self, prompt: Prompt, options: Sequence[str], until: float, stop: threading.Event) -> Outcome:
+        """Ask until there is an answer, an error that stays, or no time left."""
+        attempt = 1
+        while True:
+            try:
+                return self._once(self._request(prompt, options), options, until)
+            except ModelUnavailable as error:
+                pause = self._pause_s(attempt, error.retry_after_s, until)
+                if pause is None:
+                    return error
+                log.warning(
+                    "llm.retry",
+                    server=self._server,
+                    attempt=attempt,
+                    pause_s=round(pause, 2),
+                    error=str(error),
+                )
+                if stop.wait(pause):
+                    return error
+            except OtzyvError as error:
+                return error
+            attempt += 1
+
+    def _pause_s(self, attempt: int, asked_for: float | None, until: float) -> float | None:
+        """Seconds before the next try; None when there is none.
+
+        Exponential back-off with equal jitter (M. Brooker, "Exponential Backoff and Jitter", AWS, 2015), and
+        never less than the server asked for.
+        """
+        longest = min(self._longest_pause_s, FIRST_PAUSE_S * 2.0 ** (attempt - 1))
+        pause = max(longest / 2 + longest / 2 * random.random(), asked_for or 0.0)  # noqa: S311  no secret
+        given_up = attempt >= self._attempts or pause > self._longest_pause_s
+        return None if given_up or time.monotonic() + pause >= until else pause
+
+    def _request(self, prompt: Prompt, options: Sequence[str]) -> dict[str, Any]:
+        fields = self._fields | {"messages": prompt.messages}
+        if self._structured == "structured_outputs":
+            fields["structured_outputs"] = {"choice": list(options)}
+        elif self._structured == "guided_choice":
+            fields["guided_choice"] = list(options)
+        fields |= self._extra
+        return {name: value for name, value in fields.items() if value is not None}
+
+    def _once(self, request: Mapping[str, Any], options: Sequence[str], until: float) -> Choice:
+        until = min(until, time.monotonic() + self._timeout_s)
+        left = until - time.monotonic()
+        if left <= 0:
+            raise ModelUnavailable(
+                f"{self._server}: expected answers in {self._deadline_s:g} s, found none in time"
+            )
+        try:
+            with self._client.stream("POST", self._url, json=request, timeout=self._limits(left)) as response:
+                body = self._body(response, until)
+        except httpx2.TimeoutException as error:
+            raise self._too_slow(type(error).__name__) from error
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            raise ModelUnavailable(
+                f"{self._server}: expected a reply, found {type(error).__name__}. Is the server running?"
+            ) from error
+        if response.status_code != httpx2.codes.OK:
+            raise self._refusal(response, body, request)
+        return understood(body, options, self._server)
+
+    def _limits(self, left: float) -> httpx2.Timeout:
+        known = self._client.timeout
+        return httpx2.Timeout(left, connect=min(left, known.connect or left))
+
+    def _body(self, response: httpx2.Response, until: float) -> bytes:
+        """The body. A server that sends a byte now and then is too slow as well, so the clock is watched here."""
+        body = b""
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > MOST_REPLY_BYTES:
+                raise InvalidAnswer(
+                    f"{self._server}: expected at most {MOST_REPLY_BYTES} bytes, found more. Check the server's URL"
+                )
+            if time.monotonic() > until:
+                raise self._too_slow("part of one")
+        return body
+
+    def _too_slow(self, found: str) -> ModelUnavailable:
+        return ModelUnavailable(
+            f"{self._server}: expected a reply within {self._timeout_s:g} s, found {found}. "
+            "Lower the concurrency, or allow more time"
+        )
+
+    def _refusal(self, response: httpx2.Response, body: bytes, request: Mapping[str, Any]) -> OtzyvError:
+        """The error for a status other than 200."""
+        status = response.status_code
+        found = f"{self._server}: expected status 200, found {status}"
+        if status in _LATER or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+            return ModelUnavailable(
+                f"{found}. The server is overloaded or failing; see its log",
+                retry_after_s(response.headers.get("retry-after", "")),
+            )
+        if status in _SETUP:
+            return ModelError(f"{found} for the model {self.model!r}. Check URL, key and model name")
+        unknown = [name for name in _FIELDS if name in request and name.encode() in body]
+        if unknown and b"context length" not in body:
+            return ModelError(f"{found}: it does not take {unknown[0]}. Switch that field off")
+        return _Refusal(f"{found}. The server refused this request; see its log.")
+
+
+def retry_after_s(header: str) -> float | None:
+    """Seconds in a Retry-After header (RFC 9110, section 10.2.3): a number, or a date; None when it is neither."""
+    try:
+        return max(0.0, float(header)) if header.strip().isdigit() else _until(header)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _until(date: str) -> float | None:
+    moment = parsedate_to_datetime(date)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _address(base_url: str) -> tuple[str, str]:
+    """The URL of chat completions, and how the server is called in messages: without user and password."""
+    try:
+        url = httpx2.URL(base_url.rstrip("/") + "/chat/completions")
+    except httpx2.InvalidURL:
+        url = httpx2.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        # A URL may hold a password: it is not repeated.
+        raise ModelError(
+            "The LLM server: expected a URL such as http://127.0.0.1:8000/v1, found something else"
+        )
+    return str(url), f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")

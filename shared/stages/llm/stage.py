@@ -1,0 +1,187 @@
+"""The LLM stage of the cascade: which prompts have to be asked at all, and what the answers mean.
+
+Not here: how a model is asked (`server`, `local`) and with which words (`prompt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from shared.cascade import Verdict
+from shared.errors import ConfigurationError, InvalidAnswer, OtzyvError, RetryableError
+from shared.stages.llm.cache import AnswerCache, key
+from shared.stages.llm.choice import Backend, Choice, Outcome, confidence, mass
+from shared.stages.llm.prompt import Prompt, PromptWriter
+from shared.taxonomy import Taxonomy
+
+VERSION: Final = "llm/1"
+DEFAULT_THRESHOLD: Final = 0.8
+"""Verdicts at or above this are kept unless the settings say otherwise."""
+UNSCORED_CONFIDENCE: Final = 0.5
+"""The confidence of an answer that came without log-probabilities: below the threshold, because nothing is known."""
+SLICE_ROWS: Final = 64
+"""Prompts that are asked before what has been paid for is put into the cache."""
+
+_DIGITS: Final = 4
+"""Decimals of a log-probability in the evidence."""
+_FIXED: Final = "fixed: the model gave no log-probabilities"
+
+
+class Examples(Protocol):
+    """Finds reviews whose category is known, for the prompt."""
+
+    def examples_for(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
+        """For each text, pairs of review and slug, nearest first."""
+        ...
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of one review.
+
+    `verdict` and `error` are both None where there was nothing to ask (a text without readable characters), or
+    the model said that no category fits. `cached` answers, and repetitions inside a batch, cost no tokens.
+    """
+
+    verdict: Verdict | None = None
+    error: OtzyvError | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cached: bool = False
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again later may succeed."""
+        return isinstance(self.error, RetryableError)
+
+
+class LlmStage:
+    """Implements `shared.cascade.Stage`.
+
+    Args:
+        taxonomy: the categories.
+        backend: who is asked.
+        writer: how it is asked; by default the Russian prompt of `shared/stages/llm/prompt.ru.jinja`.
+        examples: finds gold examples for the prompt; none by default.
+        cache: keeps answers between calls; by default nothing does. Inside a call nothing is asked twice.
+        unscored_confidence: 0..1, for answers without log-probabilities.
+
+    Raises:
+        TaxonomyError: more categories than options.
+    """
+
+    name = "llm"
+    default_threshold = DEFAULT_THRESHOLD
+
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        backend: Backend,
+        *,
+        writer: PromptWriter | None = None,
+        examples: Examples | None = None,
+        cache: AnswerCache | None = None,
+        unscored_confidence: float = UNSCORED_CONFIDENCE,
+        slice_rows: int = SLICE_ROWS,
+    ) -> None:
+        self._backend = backend
+        self._writer = writer or PromptWriter(taxonomy)
+        self._examples = examples
+        self._cache = cache
+        self._unscored = unscored_confidence
+        self._slice_rows = slice_rows
+
+    @property
+    def model(self) -> str:
+        """Stage, model and prompt: two answers can differ only if these do."""
+        return f"{VERSION}:{self._backend.model}:{self._writer.version}"
+
+    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
+        """One verdict per text, in order; None where the model gave none. Some failed rows are abstentions.
+
+        Raises:
+            RetryableError: every row failed, and at least one of them may succeed later.
+            ConfigurationError: every row failed because of how the model is set up.
+        """
+        answers = self.answers(texts)
+        raise_if_nothing_came(answers)
+        return [answer.verdict for answer in answers]
+
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer per text, in order. A row that fails carries its error, and changes no other row."""
+        prompts = self.prompts(texts)
+        keys = [None if prompt is None else key(prompt, self.model) for prompt in prompts]
+        wanted = {name: prompt for name, prompt in zip(keys, prompts, strict=True) if name and prompt}
+        known = dict(self._cache.get(list(wanted))) if self._cache else {}
+        fresh = self._ask({name: prompt for name, prompt in wanted.items() if name not in known})
+        answers, paid = [], set(known)
+        for name in keys:
+            if name is None:
+                answers.append(Answer())
+                continue
+            answers.append(self._answer(known[name] if name in known else fresh[name], name in paid))
+            paid.add(name)
+        return answers
+
+    def prompts(self, texts: Sequence[str]) -> list[Prompt | None]:
+        """The prompts as they would be sent, in order; None where nothing of a text can be read."""
+        near: Sequence[Iterable[tuple[str, str]]] = [()] * len(texts)
+        if self._examples is not None:
+            near = self._examples.examples_for(texts)
+        return [self._writer.write(text, shown) for text, shown in zip(texts, near, strict=True)]
+
+    def _ask(self, wanted: Mapping[str, Prompt]) -> dict[str, Outcome]:
+        """Outcomes by key. Stops at a slice in which nobody answered: the rest would only wait for the same."""
+        names, outcomes = list(wanted), dict[str, Outcome]()
+        for start in range(0, len(names), self._slice_rows):
+            part = names[start : start + self._slice_rows]
+            chosen = self._backend.choose([wanted[name] for name in part], self._writer.options)
+            outcomes.update(zip(part, chosen, strict=True))
+            good = {
+                name: found for name, found in zip(part, chosen, strict=True) if isinstance(found, Choice)
+            }
+            if good and self._cache:
+                self._cache.put(good)
+            if all(isinstance(found, RetryableError | ConfigurationError) for found in chosen):
+                return outcomes | dict.fromkeys(names[start + len(part) :], chosen[-1])
+        return outcomes
+
+    def _answer(self, outcome: Outcome, paid: bool) -> Answer:
+        """What one outcome means; `paid` when its tokens are counted elsewhere."""
+        spent = (0, 0)
+        if not paid and isinstance(outcome, Choice | InvalidAnswer):
+            spent = (outcome.tokens_in, outcome.tokens_out)
+        if isinstance(outcome, OtzyvError):
+            return Answer(None, outcome, *spent, cached=paid)
+        if outcome.option not in self._writer.slugs:
+            options = ", ".join(self._writer.options)
+            wrong = InvalidAnswer(
+                f"{self._backend.model}: expected one of {options}, found another option. Clear its cached answers"
+            )
+            return Answer(None, wrong, *spent, cached=paid)
+        return Answer(self._verdict(outcome), None, *spent, cached=paid)
+
+    def _verdict(self, choice: Choice) -> Verdict | None:
+        slug = self._writer.slugs[choice.option]
+        if slug is None:
+            return None
+        sure = confidence(choice)
+        evidence: dict[str, Any] = {"option": choice.option, "logprobs": None}
+        if sure is None:
+            return Verdict(slug, self._unscored, evidence | {"confidence": _FIXED})
+        shown = {option: round(value, _DIGITS) for option, value in (choice.logprobs or {}).items()}
+        return Verdict(
+            slug, sure, evidence | {"logprobs": shown, "mass": round(mass(choice) or 0.0, _DIGITS)}
+        )
+
+
+def raise_if_nothing_came(answers: Sequence[Answer]) -> None:
+    """Raises the first error when every review that was asked about failed for a reason outside of itself."""
+    asked = [answer for answer in answers if answer.verdict is not None or answer.error is not None]
+    outside = [
+        answer.error for answer in asked if isinstance(answer.error, RetryableError | ConfigurationError)
+    ]
+    if outside and len(outside) == len(asked):
+        raise outside[0]
