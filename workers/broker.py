@@ -25,7 +25,6 @@ _LOST = (
     amqp.exceptions.ConnectionError,
     amqp.exceptions.RecoverableConnectionError,
     amqp.exceptions.RecoverableChannelError,
-    amqp.exceptions.MessageNacked,
     kombu.exceptions.OperationalError,
     socket.timeout,
     OSError,
@@ -59,6 +58,10 @@ def translated() -> Iterator[None]:
     except (amqp.exceptions.AccessRefused, amqp.exceptions.NotAllowed) as error:
         raise ConfigurationError(
             f"RabbitMQ refused the login or the virtual host ({error}); correct OTZYV_AMQP_URL"
+        ) from error
+    except amqp.exceptions.MessageNacked as error:
+        raise BrokerUnavailable(
+            "RabbitMQ refused a message: a queue is at its limit, or its disk is full"
         ) from error
     except _LOST as error:
         raise BrokerUnavailable(
