@@ -57,11 +57,13 @@ def overall(settings: Settings) -> RenderableType:
     """Queues, backlog, labels by stage, failures and the newest batches."""
     here = runtime.build(settings)
     with here.database.transaction() as cursor:
-        backlog = overview.backlog(cursor, here.taxonomy_id)
+        backlog, others = overview.backlog(cursor, here.taxonomy_id)
         funnel = overview.funnel(cursor, here.taxonomy_id)
         in_stages, at_the_door = overview.failure_count(cursor)
         recent = batches.recent(cursor, RECENT_BATCHES)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
+    if others:
+        parts.append(f"{others:,} of those who wait do so for another version of the taxonomy")
     parts.append(f"failures: {in_stages:,} in a stage, {at_the_door:,} rejected at the door")
     parts += [f"batch {batch}  {created:%Y-%m-%d %H:%M}  {name}" for batch, name, created in recent]
     parts.append(f"taxonomy {here.taxonomy.name} {here.taxonomy.version}")

@@ -46,6 +46,8 @@ class Labeller:
         self._order = tuple(order)
         self._stages = stages
         self._thresholds = thresholds
+        self.judged: dict[int, int] = {}
+        """Review ids of the batch that is being run, or was last, with the revisions that were read."""
 
     @property
     def database(self) -> Database:
@@ -65,14 +67,20 @@ class Labeller:
         """Put the waiting ones among `review_ids` through a stage.
 
         Idempotent: reviews that are past the stage are left alone, and those that wait for the next one
-        are returned once more, because the process may have died before it sent them on.
+        are returned once more, because the process may have died before it sent them on. The stage judges
+        before any row is locked; a text replaced meanwhile keeps its place in line.
         """
+        self.judged = {}
+        if stage_name not in self._order:
+            return Outcome(0, 0, 0, None, [])  # The sweep sends them on, see `resettle`.
         stage = self._stages[stage_name]
         next_stage = following(self._order, stage_name)
         with self._database.transaction() as cursor:
             waiting = labels.texts(cursor, review_ids, self._taxonomy_id, stage_name)
+            self.judged = {row.review_id: row.revision for row in waiting}
             verdicts = stage.verdicts([row.text for row in waiting])
             decision = decide(verdicts, self._thresholds[stage_name])
+            labels.lock(cursor, review_ids, self._taxonomy_id)
             self._write(cursor, stage, waiting, verdicts)
             labels.settle(cursor, _labels(waiting, verdicts, decision.kept, stage_name), self._taxonomy_id)
             passed_on = [waiting[position] for position in decision.passed_on]

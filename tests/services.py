@@ -98,36 +98,31 @@ class RabbitNode:
         except OSError:
             return False
 
-    def api(self, method: str, path: str) -> object:
-        """One call of the management API."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._management}{path}", method=method)
+    def api(self, method: str, path: str, body: object = None) -> object:
+        """One call of the management API, with JSON both ways."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._management}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
         request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
         with urllib.request.urlopen(request, timeout=5) as answer:
-            body = answer.read()
-        return json.loads(body) if body else None
+            told = answer.read()
+        return json.loads(told) if told else None
 
     @contextmanager
     def virtual_host(self) -> Iterator[str]:
         """The URL of a fresh virtual host, deleted at the end."""
         name = uuid.uuid4().hex[:12]
         self.api("PUT", f"/api/vhosts/{name}")
-        self.api_put_permissions(name)
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        self.api("PUT", f"/api/permissions/{name}/guest", everything)
         try:
             yield f"amqp://guest:guest@127.0.0.1:{self.port}/{name}"
         finally:
             with suppress(OSError):
                 self.api("DELETE", f"/api/vhosts/{name}")
-
-    def api_put_permissions(self, name: str) -> None:
-        """Let the guest user do everything in a virtual host."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self._management}/api/permissions/{name}/guest",
-            data=b'{"configure":".*","write":".*","read":".*"}',
-            method="PUT",
-            headers={"Content-Type": "application/json"},
-        )
-        request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
-        urllib.request.urlopen(request, timeout=5).close()
 
 
 @contextmanager

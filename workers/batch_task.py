@@ -1,6 +1,8 @@
 """The one base task: what happens to a batch that fails, in one place for every task.
 
-* an error that may pass (RetryableError): the same batch again after a growing pause, a limited number of times
+* an error that may pass (RetryableError): the same batch again after a growing pause; after a set number of tries
+  the message goes to the dead letters, and its reviews keep their place in line for the sweep
+* a wrong set-up (ConfigurationError): the same batch again every minute, until a person has mended it
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
 * too slow (soft time limit): like an error that cannot pass
@@ -19,7 +21,7 @@ import structlog
 from celery import Task
 from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 
-from shared.errors import OtzyvError, RetryableError
+from shared.errors import ConfigurationError, OtzyvError, RetryableError
 from shared.settings import settings
 from workers import broker
 
@@ -44,45 +46,56 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
     abstract = True
     max_retries = None
 
-    def __call__(self, review_ids: Sequence[int] = ()) -> None:
-        """Run the body; every way of failing ends here."""
+    def __call__(self, review_ids: Sequence[int] = (), *rest: object) -> None:
+        """Run the body; every way of failing ends here. `rest` are arguments that every part of a batch keeps."""
         try:
-            self.run(review_ids)
+            self.run(review_ids, *rest)
         except Retry:
             raise
+        except ConfigurationError as error:
+            self._try_again(review_ids, rest, error, settings().task_attempts)
         except RetryableError as error:
-            self._try_again(review_ids, error)
+            if self.request.retries + 1 >= settings().task_attempts:
+                self._put_aside(review_ids, error)
+            self._try_again(review_ids, rest, error, self.request.retries)
         except (MemoryError, SoftTimeLimitExceeded, Exception) as error:  # noqa: BLE001  nothing may be lost
-            self._isolate(review_ids, error)
+            self._isolate(review_ids, rest, error)
 
-    def _try_again(self, review_ids: Sequence[int], error: RetryableError) -> None:
-        attempt = self.request.retries
-        if attempt + 1 >= settings().task_attempts:
-            self._give_up(review_ids, error)
+    def _try_again(
+        self, review_ids: Sequence[int], rest: tuple[object, ...], error: OtzyvError, attempt: int
+    ) -> None:
         # Whole seconds: Celery's native delayed delivery refuses anything below one.
         seconds = math.ceil(pause_s(attempt))
         log.warning(
             "task.retry",
             task=self.name,
             reviews=len(review_ids),
-            attempt=attempt + 1,
+            attempt=self.request.retries + 1,
             pause_s=seconds,
             error=str(error),
         )
         try:
-            raise self.retry(args=(review_ids,), exc=error, countdown=seconds)
+            raise self.retry(args=(review_ids, *rest), exc=error, countdown=seconds)
         except Reject as unsent:
             # Celery would drop the batch into the dead letters because its copy could not be sent.
             raise Reject(unsent.reason, requeue=True) from error
 
-    def _isolate(self, review_ids: Sequence[int], error: BaseException) -> None:
+    def _isolate(self, review_ids: Sequence[int], rest: tuple[object, ...], error: BaseException) -> None:
         if len(review_ids) <= 1:
             self._give_up(review_ids, error)
         middle = len(review_ids) // 2
         log.warning("task.split", task=self.name, reviews=len(review_ids), error=_name(error))
-        with broker.translated():
-            for half in (review_ids[:middle], review_ids[middle:]):
-                self.apply_async(args=(half,))
+        try:
+            with broker.translated():
+                for half in (review_ids[:middle], review_ids[middle:]):
+                    self.apply_async(args=(half, *rest))
+        except RetryableError as unsent:
+            raise Reject(str(unsent), requeue=True) from error
+
+    def _put_aside(self, review_ids: Sequence[int], error: BaseException) -> None:
+        """The surroundings failed, not the reviews: they keep their place in line, and the sweep sends them again."""
+        log.error("task.put_aside", task=self.name, reviews=len(review_ids), error=_name(error))
+        raise Reject(_name(error), requeue=False)
 
     def _give_up(self, review_ids: Sequence[int], error: BaseException) -> None:
         log.error("task.failed", task=self.name, review_ids=list(review_ids)[:20], error=_name(error))

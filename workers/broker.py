@@ -25,7 +25,6 @@ _LOST = (
     amqp.exceptions.ConnectionError,
     amqp.exceptions.RecoverableConnectionError,
     amqp.exceptions.RecoverableChannelError,
-    amqp.exceptions.MessageNacked,
     kombu.exceptions.OperationalError,
     socket.timeout,
     OSError,
@@ -60,8 +59,13 @@ def translated() -> Iterator[None]:
         raise ConfigurationError(
             f"RabbitMQ refused the login or the virtual host ({error}); correct OTZYV_AMQP_URL"
         ) from error
-    except _LOST as error:
-        raise BrokerUnavailable(
-            f"RabbitMQ did not answer or did not confirm ({error or type(error).__name__}); check that it runs "
-            "where OTZYV_AMQP_URL says, that its disk is not full and its queues are not at their limit"
-        ) from error
+    except (amqp.exceptions.MessageNacked, *_LOST) as error:
+        # Celery wraps a refusal in an error of its own that says nothing.
+        if amqp.exceptions.MessageNacked in (type(error), type(error.__cause__)):
+            why = "RabbitMQ refused a message: a queue is at its limit, or its disk is full"
+        else:
+            why = (
+                f"RabbitMQ did not answer or did not confirm ({error or type(error).__name__}); check that it "
+                "runs where OTZYV_AMQP_URL says"
+            )
+        raise BrokerUnavailable(why) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import suppress
 from types import FrameType
 
 import structlog
@@ -16,7 +17,7 @@ from kombu import Connection, Consumer, Producer
 from kombu.message import Message as Delivery
 
 from shared import reviews
-from shared.errors import DatabaseUnavailable, InvalidReview, PoisonError, RetryableError
+from shared.errors import ConfigurationError, InvalidReview, PoisonError, RetryableError
 from shared.intake import take_in
 from shared.reviews import Message, Rejected
 from workers import broker, labelling, topology
@@ -27,6 +28,10 @@ log = structlog.get_logger()
 
 LOOK_UP_S = 0.5
 CONTENT_TYPES = ("application/json", "application/octet-stream", "", None)
+
+
+class _Stopped(Exception):
+    """Told to stop while waiting: what is held goes back to the queue."""
 
 
 class Gathered:
@@ -55,6 +60,7 @@ class Ingest:
         self._settings = runtime.settings
         self._gathered = Gathered()
         self._stopping = False
+        self._failures = 0  # since messages were last stored and acknowledged
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Finish what is held and return; a signal handler."""
@@ -64,20 +70,20 @@ class Ingest:
         """Consume until stopped. A lost broker or database is waited for; nothing is acknowledged meanwhile."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
-        attempt = 0
         while not self._stopping:
             self._gathered = Gathered()
             try:
                 with broker.translated(), broker.connection(self._settings) as connection:
                     topology.declare(connection)
                     log.info("ingest.consuming", queue=topology.INCOMING.queue)
-                    attempt = 0
                     self._consume(connection)
             except RetryableError as error:
-                seconds = pause_s(attempt)
-                attempt += 1
+                seconds = pause_s(self._failures)
+                self._failures += 1
                 log.warning("ingest.reconnect", pause_s=round(seconds, 1), error=str(error))
                 self._wait(seconds)
+            except _Stopped:
+                break
         log.info("ingest.stopped")
 
     def _wait(self, seconds: float) -> None:
@@ -87,6 +93,7 @@ class Ingest:
 
     def _consume(self, connection: Connection) -> None:
         with connection.channel() as channel:
+            channel.auto_decode = False  # bodies stay bytes, whatever encoding a producer claims
             channel.basic_qos(0, self._settings.ingest_prefetch_messages, a_global=False)
             consumer = Consumer(
                 channel,
@@ -127,12 +134,16 @@ class Ingest:
 
     def _decode(self, delivery: Delivery) -> Message:
         """The reviews of a delivery. A message that cannot be read counts as one rejected review."""
-        body = delivery.body.encode() if isinstance(delivery.body, str) else bytes(delivery.body)
+        body = bytes(delivery.body)
         try:
             self._check_envelope(delivery, len(body))
             return reviews.decode(body, max_text_chars=self._settings.max_text_chars)
         except InvalidReview as error:
             return Message([], [Rejected(str(error), body)])
+        except Exception as error:  # noqa: BLE001  one message must never stop the stream
+            return Message(
+                [], [Rejected(f"message: could not be read: {type(error).__name__}: {error}", body)]
+            )
 
     def _check_envelope(self, delivery: Delivery, size: int) -> None:
         if delivery.headers.get("compression"):
@@ -151,10 +162,10 @@ class Ingest:
         held, self._gathered = self._gathered, Gathered()
         if not held.deliveries:
             return
-        sent = self._store(connection, held.messages)
-        rejected = [item for message in held.messages for item in message.rejected]
+        sent, rejected = self._store(connection, held.messages)
         self._set_aside(connection, rejected)
         held.deliveries[-1].ack(multiple=True)
+        self._failures = 0
         log.info(
             "ingest.stored",
             messages=len(held.deliveries),
@@ -163,28 +174,37 @@ class Ingest:
             sent=sent,
         )
 
-    def _store(self, connection: Connection, messages: list[Message]) -> int:
-        """Store messages and send their first tasks; returns how many reviews were sent.
+    def _store(self, connection: Connection, messages: list[Message]) -> tuple[int, list[Rejected]]:
+        """Store messages and send their first tasks; returns how many reviews were sent, and what was rejected.
 
-        Waits for a database that is away, with the broker's heartbeat kept up. A message that PostgreSQL
-        refuses is set aside whole, and does not hold up its neighbours.
+        Waits as long as the database is away, the next queue is full or a right is missing. A message that
+        PostgreSQL refuses is rejected whole, and does not hold up its neighbours.
         """
-        attempt = 0
         while True:
             try:
-                return self._store_once(messages)
+                sent = self._store_once(messages)
             except PoisonError as error:
                 if len(messages) > 1:
-                    return sum(self._store(connection, [message]) for message in messages)
-                messages[0] = self._refused(messages[0], error)
-            except DatabaseUnavailable as error:
-                seconds = pause_s(attempt)
-                attempt += 1
-                log.warning("ingest.database_away", pause_s=round(seconds, 1), error=str(error))
-                self._wait(seconds)
-                if self._stopping:
-                    raise
-                connection.heartbeat_check()
+                    parts = [self._store(connection, [message]) for message in messages]
+                    return sum(part[0] for part in parts), [item for part in parts for item in part[1]]
+                messages = [self._refused(messages[0], error)]
+            except (RetryableError, ConfigurationError) as error:
+                seconds = pause_s(self._failures)
+                self._failures += 1
+                log.warning("ingest.waiting", pause_s=round(seconds, 1), error=str(error))
+                self._wait_on(connection, seconds)
+            else:
+                return sent, [item for message in messages for item in message.rejected]
+
+    def _wait_on(self, connection: Connection, seconds: float) -> None:
+        """Wait with the connection kept alive. What arrives meanwhile is gathered; the prefetch bounds it."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self._stopping:
+                raise _Stopped
+            with suppress(TimeoutError):
+                connection.drain_events(timeout=LOOK_UP_S)
+            connection.heartbeat_check()
 
     def _store_once(self, messages: list[Message]) -> int:
         first_stage = self._settings.stages[0]
@@ -195,7 +215,7 @@ class Ingest:
             taxonomy_id=self._runtime.taxonomy_id,
             first_stage=first_stage,
         )
-        labelling.send(first_stage, stored.first_stage)
+        labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id)
         return len(stored.first_stage)
 
     def _refused(self, message: Message, error: PoisonError) -> Message:
@@ -217,4 +237,5 @@ class Ingest:
                     headers={"reason": item.reason[:1_000]},
                     delivery_mode=2,
                     mandatory=True,
+                    confirm_timeout=self._settings.statement_timeout_s,
                 )

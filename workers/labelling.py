@@ -39,32 +39,37 @@ class StageTask(BatchTask):
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they stop waiting."""
-        labeller = self.process.get()
+        labeller = self.process.last
+        if labeller is None:
+            return
+        judged = {number: labeller.judged[number] for number in review_ids if number in labeller.judged}
         with labeller.database.transaction() as cursor:
             failures.record_failed(
                 cursor,
                 STAGE_LINES[self.stage].queue,
-                review_ids,
+                judged,
                 labeller.taxonomy_id,
+                self.stage,
                 reason,
                 traceback_hash,
             )
 
 
 @app.task(base=StageTask, bind=True, process=_cpu, stage="keywords")  # type: ignore[untyped-decorator]
-def keywords(self: StageTask, review_ids: Sequence[int]) -> None:
-    """The keyword stage over one batch of review ids."""
-    outcome = self.process.get().run(self.stage, review_ids)
+def keywords(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """The keyword stage over one batch of review ids, by the taxonomy that ingest stored them for."""
+    outcome = self.process.get(taxonomy_id).run(self.stage, review_ids)
     log.info(
         "stage.done", stage=self.stage, seen=outcome.seen, kept=outcome.kept, forward=len(outcome.forward)
     )
     if outcome.next_stage is not None:
-        send(outcome.next_stage, outcome.forward)
+        send(outcome.next_stage, outcome.forward, taxonomy_id)
 
 
-def send(stage: str, review_ids: Sequence[int]) -> None:
+def send(stage: str, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """Send reviews to a stage, a batch per message; returns once RabbitMQ has confirmed all of them."""
     size = settings().batch_rows
     with broker.translated():
         for start in range(0, len(review_ids), size):
-            app.send_task(f"workers.labelling.{stage}", args=(list(review_ids[start : start + size]),))
+            part = list(review_ids[start : start + size])
+            app.send_task(f"workers.labelling.{stage}", args=(part, taxonomy_id))

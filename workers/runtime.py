@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from shared.cascade import Stage
+from shared.errors import ConfigurationError
 from shared.labelling import Labeller
 from shared.settings import Settings, settings
 from shared.stages.keywords import KeywordStage
@@ -16,6 +17,9 @@ from shared.taxonomy import Taxonomy, default_taxonomy
 
 # How each stage that this version knows is built. A stage is loaded only where it runs.
 STAGES: Mapping[str, Callable[[Taxonomy], Stage]] = {"keywords": KeywordStage}
+
+
+LABELLERS_KEPT = 2
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -67,17 +71,42 @@ def threshold(chosen: Settings, stage: Stage) -> float:
     return next(chosen_values, stage.default_threshold)
 
 
+def stored_taxonomy(here: Runtime, taxonomy_id: int) -> Runtime:
+    """The same with another taxonomy of the database. Raises ConfigurationError for one that is not there."""
+    if taxonomy_id == here.taxonomy_id:
+        return here
+    with here.database.transaction() as cursor:
+        document = taxonomies.document(cursor, taxonomy_id)
+    if document is None:
+        raise ConfigurationError(
+            f"taxonomy {taxonomy_id}: expected it in the table taxonomies, found none; do ingest and worker use "
+            "the same OTZYV_DATABASE_URL?"
+        )
+    return Runtime(here.settings, here.database, Taxonomy.model_validate_json(document), taxonomy_id)
+
+
 class PerProcess:
-    """A labeller that each process builds for itself on first use, so that nothing is shared over a fork."""
+    """Labellers that each process builds for itself on first use, so that nothing is shared over a fork.
+
+    One for each taxonomy that batches come for, the two used last: a batch is labelled by the taxonomy that
+    it was stored for, whatever this process's own file says.
+    """
 
     def __init__(self, *stage_names: str) -> None:
         self._stage_names = stage_names
         self._pid = 0
-        self._labeller: Labeller | None = None
+        self._here: Runtime | None = None
+        self._labellers: dict[int, Labeller] = {}
+        self.last: Labeller | None = None
 
-    def get(self) -> Labeller:
-        """This process's labeller."""
-        if self._labeller is None or self._pid != os.getpid():
-            self._labeller = labeller(build(settings()), *self._stage_names)
-            self._pid = os.getpid()
-        return self._labeller
+    def get(self, taxonomy_id: int | None = None) -> Labeller:
+        """This process's labeller for a taxonomy of the database; None is the one in the settings."""
+        if self._here is None or self._pid != os.getpid():
+            self._here, self._labellers, self._pid = build(settings()), {}, os.getpid()
+        wanted = self._here.taxonomy_id if taxonomy_id is None else taxonomy_id
+        if wanted not in self._labellers:
+            if len(self._labellers) >= LABELLERS_KEPT:
+                self._labellers.pop(next(iter(self._labellers)))
+            self._labellers[wanted] = labeller(stored_taxonomy(self._here, wanted), *self._stage_names)
+        self.last = self._labellers[wanted] = self._labellers.pop(wanted)
+        return self.last

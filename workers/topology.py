@@ -38,7 +38,9 @@ class Line(msgspec.Struct, frozen=True):
 
 _GIB = 2**30
 
-INCOMING = Line("reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 20, 1_000_000, 4 * _GIB)
+# Every exit of ingest gives back all that it holds and counts as a delivery of each: a limit that a crash loop can
+# reach would move reviews that nobody looked at to the rejected ones. Ingest sets bad messages aside itself.
+INCOMING = Line("reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 1_000_000, 1_000_000, 4 * _GIB)
 CPU_KEYWORDS = Line("cpu.keywords", TASKS, "cpu.keywords", "cpu.keywords.dead", 5, 200_000, _GIB)
 CPU_UPKEEP = Line("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
 GPU_LABEL = Line("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)

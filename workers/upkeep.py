@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import structlog
 
+from shared.labelling import Labeller
 from shared.settings import settings
-from shared.store import labels
+from shared.store import labels, taxonomies
 from workers import broker, labelling, topology
 from workers.app import app
 from workers.batch_task import BatchTask
@@ -36,11 +37,18 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
     While a queue still holds messages nobody can tell lost from late, so nothing is sent. Reviews that wait
     for a stage that is no longer in use go on without it.
     """
+    database = _store_only.get().database
+    with database.transaction() as cursor:
+        in_line = taxonomies.in_line(cursor)
+    for taxonomy_id in in_line:
+        _sweep(_store_only.get(taxonomy_id))
+
+
+def _sweep(labeller: Labeller) -> None:
     chosen = settings()
-    labeller = _store_only.get()
     for stage, ids in labeller.resettle(SWEEP_ROWS).items():
         log.warning("sweep.stage_not_in_use", sent_to=stage, reviews=len(ids))
-        labelling.send(stage, ids)
+        labelling.send(stage, ids, labeller.taxonomy_id)
     for stage in chosen.stages:
         if depth(topology.STAGE_LINES[stage]) > 0:
             continue
@@ -48,7 +56,7 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
             ids = labels.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)
         if ids:
             log.warning("sweep.sent_again", stage=stage, reviews=len(ids))
-            labelling.send(stage, ids)
+            labelling.send(stage, ids, labeller.taxonomy_id)
 
 
 def depth(line: topology.Line) -> int:

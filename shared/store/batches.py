@@ -21,7 +21,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a batch has come. Counts are reviews; `labels` counts by (stage, status)."""
+    """How far a batch has come. Counts are reviews; one that came in two messages is received twice."""
 
     batch_id: str
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
@@ -43,14 +43,26 @@ def _storable(name: str | None) -> str | None:
 
 
 def record_failed(
-    cursor: Cursor, queue: str, review_ids: Sequence[int], taxonomy_id: int, reason: str, traceback_hash: str
+    cursor: Cursor,
+    queue: str,
+    judged: Mapping[int, int],
+    taxonomy_id: int,
+    stage: str,
+    reason: str,
+    traceback_hash: str,
 ) -> None:
-    """Note stored reviews that a stage can never process, and take them out of the waiting line."""
+    """Note stored reviews that a stage can never process, and take them out of the waiting line.
+
+    `judged` maps review ids to the revision that was tried: a text replaced since then is left in line.
+    """
     cursor.execute(
         """
         WITH given_up AS (
-            DELETE FROM waiting WHERE taxonomy_id = %(taxonomy)s AND review_id = ANY(%(ids)s)
-            RETURNING review_id, taxonomy_id, revision
+            DELETE FROM waiting w
+            USING unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS judged (review_id, revision)
+            WHERE w.taxonomy_id = %(taxonomy)s AND w.stage = %(stage)s
+              AND w.review_id = judged.review_id AND w.revision = judged.revision
+            RETURNING w.review_id, w.taxonomy_id, w.revision
         )
         INSERT INTO failures (digest, queue, reason, review_id, taxonomy_id, revision, traceback_hash)
         SELECT sha256(convert_to(concat_ws('/', %(queue)s, review_id, taxonomy_id, revision), 'UTF8')),
@@ -59,7 +71,9 @@ def record_failed(
         """,
         {
             "taxonomy": taxonomy_id,
-            "ids": list(review_ids),
+            "ids": list(judged),
+            "revisions": list(judged.values()),
+            "stage": stage,
             "queue": queue,
             "reason": reason.replace("\x00", ""),
             "hash": traceback_hash,

@@ -41,6 +41,14 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: st
     return [Waiting(*row) for row in cursor.fetchall()]
 
 
+def lock(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """Hold the waiting rows of a batch, in one order everywhere, until the transaction ends."""
+    cursor.execute(
+        "SELECT FROM waiting WHERE taxonomy_id = %s AND review_id = ANY(%s) ORDER BY review_id FOR UPDATE",
+        (taxonomy_id, list(review_ids)),
+    )
+
+
 def waiting_for(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[int]:
     """The ids among `review_ids` that wait for `stage`."""
     cursor.execute(

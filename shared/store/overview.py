@@ -63,13 +63,17 @@ class Waiting(msgspec.Struct, frozen=True):
     oldest: datetime
 
 
-def backlog(cursor: Cursor, taxonomy_id: int) -> list[Waiting]:
-    """Who waits for which stage."""
+def backlog(cursor: Cursor, taxonomy_id: int) -> tuple[list[Waiting], int]:
+    """Who waits for which stage, whatever the taxonomy, and how many of them for another one than this."""
     cursor.execute(
-        "SELECT stage, count(*), min(since) FROM waiting WHERE taxonomy_id = %s GROUP BY stage",
+        """
+        SELECT stage, count(*), min(since), count(*) FILTER (WHERE taxonomy_id <> %s)
+        FROM waiting GROUP BY stage
+        """,
         (taxonomy_id,),
     )
-    return [Waiting(*row) for row in cursor.fetchall()]
+    rows = cursor.fetchall()
+    return [Waiting(*row[:3]) for row in rows], sum(row[3] for row in rows)
 
 
 class StageCount(msgspec.Struct, frozen=True):

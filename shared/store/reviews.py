@@ -57,9 +57,10 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     )
     written = cursor.fetchall()
     replaced = [review_id for review_id, revision in written if revision > 1]
-    _wait_for(cursor, taxonomy_id, first_stage)
+    _lock(cursor)
     if replaced:
-        _forget_labels(cursor, replaced)
+        _forget_labels(cursor, replaced, first_stage)
+    _wait_for(cursor, taxonomy_id, first_stage)
     ids, waiting = _whereabouts(cursor, taxonomy_id, first_stage)
     return Stored(ids, waiting, len(written) - len(replaced), len(replaced))
 
@@ -90,6 +91,17 @@ def _load(cursor: Cursor, incoming: Iterable[Incoming]) -> None:
     copy_rows(cursor, "incoming_reviews", _COLUMNS, rows, nullable=("created_at", "meta", "batch_id"))
 
 
+def _lock(cursor: Cursor) -> None:
+    """Wait until no stage works on these reviews, so that what follows sees the labels they have by then."""
+    cursor.execute(
+        """
+        SELECT FROM waiting WHERE review_id IN (
+            SELECT r.id FROM incoming_reviews i JOIN reviews r USING (source, external_id))
+        ORDER BY review_id, taxonomy_id FOR UPDATE
+        """
+    )
+
+
 def _wait_for(cursor: Cursor, taxonomy_id: int, stage: str) -> None:
     cursor.execute(
         """
@@ -111,15 +123,22 @@ def _wait_for(cursor: Cursor, taxonomy_id: int, stage: str) -> None:
     )
 
 
-def _forget_labels(cursor: Cursor, review_ids: list[int]) -> None:
-    """Labels of a replaced text move to the history (a trigger); other taxonomies' stages start anew too."""
-    cursor.execute("DELETE FROM labels WHERE review_id = ANY(%s)", (review_ids,))
+def _forget_labels(cursor: Cursor, review_ids: list[int], first_stage: str) -> None:
+    """Labels of a replaced text move to the history (a trigger), and every taxonomy that had one starts anew."""
     cursor.execute(
         """
-        UPDATE waiting w SET revision = r.revision FROM reviews r
-        WHERE r.id = w.review_id AND w.review_id = ANY(%s) AND w.revision < r.revision
+        WITH forgotten AS (DELETE FROM labels WHERE review_id = ANY(%(ids)s) RETURNING review_id, taxonomy_id),
+        affected AS (
+            SELECT review_id, taxonomy_id FROM forgotten
+            UNION SELECT review_id, taxonomy_id FROM waiting WHERE review_id = ANY(%(ids)s))
+        INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+        SELECT r.id, a.taxonomy_id, r.revision, %(stage)s
+        FROM affected a JOIN reviews r ON r.id = a.review_id ORDER BY r.id, a.taxonomy_id
+        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+        SET revision = excluded.revision, stage = excluded.stage, since = now(), sent_at = now()
+        WHERE waiting.revision < excluded.revision
         """,
-        (review_ids,),
+        {"ids": review_ids, "stage": first_stage},
     )
 
 

@@ -20,6 +20,19 @@ def register(cursor: Cursor, name: str, version: str, document: str) -> int:
     return int(_one(cursor))
 
 
+def document(cursor: Cursor, taxonomy_id: int) -> str | None:
+    """The JSON of a stored taxonomy, or None."""
+    cursor.execute("SELECT document::text FROM taxonomies WHERE id = %s", (taxonomy_id,))
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+def in_line(cursor: Cursor) -> list[int]:
+    """The taxonomies for which reviews wait."""
+    cursor.execute("SELECT DISTINCT taxonomy_id FROM waiting ORDER BY 1")
+    return [row[0] for row in cursor.fetchall()]
+
+
 def _one(cursor: Cursor) -> int:
     row = cursor.fetchone()
     assert row is not None  # noqa: S101  RETURNING always yields the row

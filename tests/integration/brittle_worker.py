@@ -1,7 +1,8 @@
 """A CPU worker whose keyword stage fails in ways that the real one must never be seen to: run by tests.
 
 `яд` in a text is an error that cannot pass; `сеть` one that passes at the third try; `память` asks for more
-memory than there is; `долго` never ends; `смерть` kills the process.
+memory than there is; `долго` never ends; `смерть` kills the process; `ключ` is a wrong set-up, mended at the third
+try.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from scripts.worker import work
 from shared.cascade import Verdict
-from shared.errors import DatabaseUnavailable
+from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.settings import settings
 from shared.taxonomy import Taxonomy
 from workers import runtime
@@ -42,6 +43,8 @@ class BrittleStage:
             os.kill(os.getpid(), signal.SIGKILL)
         if "долго" in everything:
             time.sleep(3_600)
+        if "ключ" in everything and self._try() < 3:
+            raise ConfigurationError("the key is wrong")
         if "сеть" in everything and self._try() < 3:
             raise DatabaseUnavailable("the network is away")
         return [Verdict(self._category, 0.9) for _ in texts]

@@ -17,6 +17,10 @@ def progress(database: Database, batch: BatchPart, taxonomy: int) -> batches.Pro
     return found
 
 
+def failed(cursor, judged, taxonomy, stage="keywords"):
+    failures.record_failed(cursor, f"cpu.{stage}", judged, taxonomy, stage, "out of memory", "abc")
+
+
 def test_a_batch_that_nobody_has_sent_is_unknown(database, taxonomy):
     with database.transaction() as cursor:
         assert batches.progress(cursor, str(uuid.uuid4()), taxonomy) is None
@@ -70,7 +74,7 @@ def test_a_review_that_failed_counts_as_settled(database, taxonomy, take):
     part = BatchPart(uuid.uuid4(), 0, last=True)
     stored = take(review("1", "тапочки"), review("2", "очки"), batch=part)
     with database.transaction() as cursor:
-        failures.record_failed(cursor, "cpu.keywords", stored.ids[0][:1], taxonomy, "out of memory", "abc")
+        failed(cursor, {stored.ids[0][0]: 1}, taxonomy)
     state = progress(database, part, taxonomy)
     assert (state.settled, state.failed, state.waiting) == (1, 1, {"keywords": 1})
 
@@ -94,7 +98,17 @@ def test_a_review_that_failed_waits_no_more_until_its_text_is_replaced(database,
     stored = take(review("1", "тапочки"))
     for _ in range(2):
         with database.transaction() as cursor:
-            failures.record_failed(cursor, "cpu.keywords", stored.ids[0], taxonomy, "out of memory", "abc")
+            failed(cursor, {stored.ids[0][0]: 1}, taxonomy)
     assert ask(database, "SELECT reason, revision FROM failures") == [("out of memory", 1)]
     assert take(review("1", "тапочки")).first_stage == []
     assert take(review("1", "очки")).first_stage == stored.ids[0]
+
+
+def test_a_failure_on_an_old_text_or_of_another_stage_leaves_the_review_in_line(database, taxonomy, take):
+    stored = take(review("1", "тапочки"))
+    take(review("1", "очки"))
+    with database.transaction() as cursor:
+        failed(cursor, {stored.ids[0][0]: 1}, taxonomy)
+        failed(cursor, {stored.ids[0][0]: 2}, taxonomy, stage="llm")
+    assert ask(database, "SELECT revision FROM waiting") == [(2,)]
+    assert ask(database, "SELECT count(*) FROM failures") == [(0,)]

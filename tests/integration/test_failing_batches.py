@@ -59,7 +59,7 @@ def send(settings: Settings, database: Database, texts: list[str]) -> None:
         line = topology.CPU_KEYWORDS
         app.send_task(
             "workers.labelling.keywords",
-            args=(stored.first_stage,),
+            args=(stored.first_stage, here.taxonomy_id),
             connection=connection,
             exchange=line.exchange.name,
             routing_key=line.routing_key,
@@ -117,13 +117,26 @@ def test_an_error_that_may_pass_is_tried_again_after_a_pause(
     assert dead_letters(settings) == []
 
 
-def test_an_error_that_never_passes_is_given_up_after_the_set_number_of_tries(
+def test_surroundings_that_stay_broken_cost_a_dead_letter_and_no_review(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="2"):
         send(settings, database, ["сеть"])
-        wait_until(lambda: ledger.count(database, "failures") == 1, 60, "the failure")
-    assert outcome(database) == (0, [("сеть", "the network is away")])
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 60, "the dead letter")
+    assert len(found) == 1
+    assert outcome(database) == (0, [])
+    assert ledger.count(database, "waiting") == 1, "it keeps its place in line for the sweep"
+
+
+def test_a_wrong_set_up_is_waited_for_and_costs_no_review(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="1"):
+        send(settings, database, ["ключ", "отзыв"])
+        wait_until(lambda: ledger.count(database, "labels") == 2, 60, "the third try")
+    assert outcome(database)[1] == []
+    assert dead_letters(settings) == []
 
 
 def test_a_review_that_takes_too_long_is_one_dead_letter_and_not_a_loop(

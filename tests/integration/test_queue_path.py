@@ -19,7 +19,7 @@ from shared.settings import Settings
 from shared.store import Database
 from tests.integration import ledger
 from tests.integration.processes import environment, kill, run, started
-from tests.services import wait_until
+from tests.services import RabbitNode, wait_until
 from workers import topology
 
 pytestmark = pytest.mark.services
@@ -184,6 +184,11 @@ BAD = {
         {"headers": {"compression": "application/x-gzip"}},
         "uncompressed",
     ),
+    "an encoding that lies": (
+        b'{"source": "s", "id": "1", "text": "\\ud800"}',
+        {"content_encoding": "unicode_escape"},
+        "surrogate",
+    ),
     "wrong types": (b'{"source": 1, "id": "1", "text": ["a"]}', {}, "Expected `str`"),
     "no text": (b'{"source": "shop", "id": "1", "text": " "}', {}, "found an empty text"),
     "1 MB text": (json.dumps(review(1, "а" * 1_000_000)).encode(), {}, "found 1000000"),
@@ -257,6 +262,43 @@ def test_a_message_that_got_lost_is_sent_again_by_the_sweep(
         started("beat", settings=settings, log=tmp_path / "beat.log", **swift),
     ):
         wait_until(lambda: settled_or_waiting_elsewhere(database, 1), 60, "the sweep to find the review")
+
+
+def test_a_full_queue_behind_ingest_rejects_nothing(
+    settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
+) -> None:
+    publish(settings, *(json.dumps({"reviews": [review(n)]}).encode() for n in range(300)))
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    small = {"pattern": "^cpu.keywords$", "definition": {"max-length": 1}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_LINGER_MS="0"):
+        wait_until(
+            lambda: (tmp_path / "ingest.log").read_text().count("a queue is at its limit") >= 3,
+            60,
+            "full queue",
+        )
+        assert (tmp_path / "ingest.log").read_text().count("ingest.consuming") == 1, "it kept its connection"
+        rabbit.api("DELETE", f"/api/policies/{host}/small")
+        with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
+            wait_until(lambda: settled_or_waiting_elsewhere(database, 300), 90, "everything labelled")
+    assert ledger.astray(database) == []
+    assert _rejected(settings, 0) == []
+
+
+def test_a_batch_is_labelled_by_the_taxonomy_it_was_stored_for(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text("name: other\ncategories: [{slug: dress, title: платья, keywords: [платье]}]\n")
+    with (
+        started("ingest", settings=settings, log=tmp_path / "ingest.log"),
+        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", OTZYV_TAXONOMY=str(theirs)),
+    ):
+        publish(settings, json.dumps(review(1)).encode())
+        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the label")
+    assert ledger.rows(database, "SELECT category, taxonomy FROM labelled_reviews") == [
+        ("clothes", "marketplace")
+    ]
 
 
 def test_two_ingests_and_two_workers_share_the_stream(

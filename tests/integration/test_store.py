@@ -17,8 +17,10 @@ from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.reviews import BatchPart, Message, decode, encode
 from shared.store import export, labels, overview, taxonomies
+from shared.store.labels import Label
 from shared.store.reviews import Stored
 from tests.integration.stored import QUEUE, ByFirstLetter, ask, dump, review, waiting
+from tests.services import wait_until
 
 # Reviews that come again
 
@@ -93,6 +95,55 @@ def test_an_edited_review_is_labelled_anew_by_every_taxonomy(database, take, tax
     take(review("1", "очки"))
     query = "SELECT taxonomy_id, revision FROM waiting WHERE review_id = %s ORDER BY 1"
     assert ask(database, query, stored.ids[0][0]) == [(taxonomy, 2), (other, 2)]
+
+
+def test_an_edit_starts_other_taxonomies_anew_that_had_labelled_the_review(database, take, taxonomy):
+    stored = take(review("1", "тапочки"))
+    with database.transaction() as cursor:
+        other = taxonomies.register(cursor, "test", "2", "{}")
+    message = Message([review("1", "тапочки")], [])
+    take_in(database, [message], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    for each in (taxonomy, other):
+        Labeller(database, each, ("keywords",), {"keywords": ByFirstLetter()}, {"keywords": 0.8}).run(
+            "keywords", stored.ids[0]
+        )
+    assert ask(database, "SELECT count(*) FROM labels") == [(2,)]
+    take(review("1", "очки"))
+    assert ask(database, "SELECT taxonomy_id, revision FROM waiting ORDER BY 1") == [
+        (taxonomy, 2),
+        (other, 2),
+    ]
+    assert ask(database, "SELECT count(*) FROM labels") == [(0,)]
+    assert ask(database, "SELECT count(*) FROM label_history") == [(2,)]
+
+
+def test_a_review_sent_again_while_it_is_being_labelled_is_not_labelled_twice(database, take, taxonomy):
+    stored = take(review("1", "тапочки"))
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as cursor:
+            labels.lock(cursor, stored.ids[0], taxonomy)
+            rows = [Label(stored.ids[0][0], 1, "shoes", 0.9, "keywords", "accepted")]
+            labels.settle(cursor, rows, taxonomy)
+            again = pool.submit(take, review("1", "тапочки"))
+            wait_until(lambda: _blocked(database), 30, "the second transaction to wait for the first")
+        assert again.result().first_stage == []
+    assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
+    assert ask(database, "SELECT count(*) FROM label_history") == [(0,)]
+
+
+def _blocked(database):
+    return ask(
+        database,
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    )
+
+
+def test_a_stage_that_is_not_in_use_leaves_its_reviews_to_the_sweep(database, take, taxonomy):
+    ids = take(review("1", "тапочки")).first_stage
+    without = Labeller(database, taxonomy, ("llm",), {}, {})
+    assert without.run("keywords", ids).seen == 0
+    assert without.resettle(10) == {"llm": ids}
+    assert waiting(database) == [("1", 1, "llm")]
 
 
 def test_the_last_of_two_reviews_with_one_name_wins(database, take):
