@@ -15,8 +15,17 @@ from shared.stages.keywords import KeywordStage
 from shared.store import Database, taxonomies
 from shared.taxonomy import Taxonomy, default_taxonomy
 
+
+def _similarity(taxonomy: Taxonomy) -> Stage:
+    # Imported here: a process that only runs keywords does not load the word vectors.
+    from shared.stages.navec_encoder import NavecEncoder
+    from shared.stages.similarity import SimilarityStage
+
+    return SimilarityStage(taxonomy, NavecEncoder())
+
+
 # How each stage that this version knows is built. A stage is loaded only where it runs.
-STAGES: Mapping[str, Callable[[Taxonomy], Stage]] = {"keywords": KeywordStage}
+STAGES: Mapping[str, Callable[[Taxonomy], Stage]] = {"keywords": KeywordStage, "similarity": _similarity}
 
 
 LABELLERS_KEPT = 2

@@ -310,3 +310,20 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path, rev
 )
 def test_a_setting_out_of_range_is_refused_by_its_name(tmp_path, reviews, variable, value, expected):
     assert expected in sentence(label(reviews, "--out", tmp_path / "labels.csv", **{variable: value}))
+
+
+# Stages
+
+
+def test_what_the_keywords_leave_goes_through_the_similarity_stage_where_it_is_in_use(tmp_path):
+    examples = Path(__file__).resolve().parents[2] / "examples" / "reviews.csv"
+    out = tmp_path / "labels.csv"
+    done = label(examples, "--out", out, OTZYV_CASCADE_STAGES="keywords,similarity")
+    assert done.returncode == 0, done.stderr
+    rows = read(out)
+    assert len(rows) == len(read(examples))
+    kept = [row for row in rows if (row["stage"], row["status"]) == ("similarity", "accepted")]
+    assert kept
+    assert set(json.loads(kept[0]["evidence"])) == {"nearest", "cosine", "runner_up"}
+    assert {row["status"] for row in rows} == {"accepted", "needs_review"}
+    assert "similarity" in done.stdout

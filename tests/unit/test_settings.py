@@ -11,7 +11,6 @@ import pytest
 
 from shared.errors import SettingsError
 from shared.settings import Settings, load
-from workers.runtime import STAGES
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 ROW = re.compile(r"^\| `(OTZYV_[A-Z_]+)` \| (?:`(.*?)`|empty) \| (.+?) \| (.+?) \|$", re.MULTILINE)
@@ -138,8 +137,8 @@ def test_stages_keep_the_order_they_are_named_in(monkeypatch):
     assert load().stages == ("llm", "keywords", "zero_shot")
 
 
-def test_the_stages_in_use_by_default_are_those_that_this_version_has():
-    assert load().stages == tuple(STAGES)
+def test_the_stages_in_use_by_default_are_those_whose_workers_this_version_has():
+    assert load().stages == ("keywords",)
 
 
 def test_thresholds_are_read_from_json(monkeypatch):
