@@ -113,6 +113,8 @@ def label(
         raise ConfigurationError(
             f"OTZYV_CASCADE_STAGES: expected one of {', '.join(STAGES)}, found none of them"
         )
+    if left_out := [stage for stage in chosen.stages if stage not in STAGES]:
+        console.remark("left out", f"{', '.join(left_out)}: `otzyv label` does not run them in this version")
     page = report or out.with_suffix(".html")
     run(Run(rows, out, page, stages, store, chosen))
     console.out.print(f"labels: {out}\nreport: {page}", soft_wrap=True)

@@ -305,7 +305,11 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path, rev
     [
         ("OTZYV_BATCH_ROWS", "0", "OTZYV_BATCH_ROWS: Input should be greater than or equal to 1; found '0'"),
         ("OTZYV_THRESHOLDS", "high", "OTZYV_THRESHOLDS: expected a JSON object such as"),
-        ("OTZYV_CASCADE_STAGES", "llm", "OTZYV_CASCADE_STAGES: expected one of keywords, found none of them"),
+        (
+            "OTZYV_CASCADE_STAGES",
+            "llm",
+            "OTZYV_CASCADE_STAGES: expected one of keywords, similarity, found none of them",
+        ),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_its_name(tmp_path, reviews, variable, value, expected):
