@@ -268,7 +268,7 @@ def taxonomy_check(
 @bench.command("keywords")
 def bench_keywords(
     file: FileArgument,
-    seconds: Annotated[float, typer.Option(help="How long to measure each contestant.")] = 5.0,
+    seconds: Annotated[float, typer.Option(help="How long to measure in all.")] = 27.0,
     text_column: TextColumn = "text",
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
 ) -> None:

@@ -20,7 +20,7 @@ from shared.taxonomy import Taxonomy, default_taxonomy
 
 CHUNK = 500
 """Texts per call: as many as a worker gets at once."""
-TURN_SECONDS = 0.2
+TURN_SECONDS = 1.0
 """How long one way runs before the next has its turn: long enough to fill the caches as a worker would."""
 
 Labeller = Callable[[Sequence[str]], Any]
