@@ -2,7 +2,7 @@
 
 * an error that may pass (RetryableError): the same batch again after a growing pause; after a set number of tries
   the message goes to the dead letters, and its reviews keep their place in line for the sweep
-* a wrong set-up (ConfigurationError): the same batch again every minute, until a person has mended it
+* a wrong set-up (ConfigurationError): the same batch again, with pauses up to a minute, until a person has mended it
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
 * too slow (soft time limit): like an error that cannot pass
@@ -53,19 +53,17 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
         except Retry:
             raise
         except ConfigurationError as error:
-            self._try_again(review_ids, rest, error, settings().task_attempts)
+            self._try_again(review_ids, rest, error)
         except RetryableError as error:
             if self.request.retries + 1 >= settings().task_attempts:
                 self._put_aside(review_ids, error)
-            self._try_again(review_ids, rest, error, self.request.retries)
+            self._try_again(review_ids, rest, error)
         except (MemoryError, SoftTimeLimitExceeded, Exception) as error:  # noqa: BLE001  nothing may be lost
             self._isolate(review_ids, rest, error)
 
-    def _try_again(
-        self, review_ids: Sequence[int], rest: tuple[object, ...], error: OtzyvError, attempt: int
-    ) -> None:
+    def _try_again(self, review_ids: Sequence[int], rest: tuple[object, ...], error: OtzyvError) -> None:
         # Whole seconds: Celery's native delayed delivery refuses anything below one.
-        seconds = math.ceil(pause_s(attempt))
+        seconds = math.ceil(pause_s(self.request.retries))
         log.warning(
             "task.retry",
             task=self.name,

@@ -5,25 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.store import Database
-
-TABLES = (
-    "batches",
-    "batch_messages",
-    "reviews",
-    "review_history",
-    "waiting",
-    "verdicts",
-    "labels",
-    "label_history",
-    "failures",
-)
-
-
-def rows(database: Database, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """The rows of one query."""
-    with database.transaction() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()
+from tests.integration.stored import ask as rows
 
 
 def count(database: Database, table: str) -> int:
