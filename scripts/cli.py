@@ -15,7 +15,7 @@ from scripts.input_file import InputFile
 from scripts.review_rows import Columns, Rows
 from shared import logs
 from shared.errors import ConfigurationError, OtzyvError
-from shared.settings import Settings, load
+from shared.settings import STAGE_NAMES, Settings, load
 
 app = typer.Typer(
     help="Product categories for Russian reviews: cheap methods first, costly ones only where they are unsure.",
@@ -104,19 +104,11 @@ def label(
     """Label a file here and now: no broker, no server."""
     from scripts.label import Run
     from scripts.label import label as run
-    from workers.runtime import STAGES
 
     chosen = _settings(taxonomy=taxonomy, log_level="warning")
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
-    stages = tuple(stage for stage in chosen.stages if stage in STAGES)
-    if not stages:
-        raise ConfigurationError(
-            f"OTZYV_CASCADE_STAGES: expected one of {', '.join(STAGES)}, found none of them"
-        )
-    if left_out := [stage for stage in chosen.stages if stage not in STAGES]:
-        console.remark("left out", f"{', '.join(left_out)}: `otzyv label` does not run them in this version")
     page = report or out.with_suffix(".html")
-    run(Run(rows, out, page, stages, store, chosen))
+    run(Run(rows, out, page, chosen.stages, store, chosen))
     console.out.print(f"labels: {out}\nreport: {page}", soft_wrap=True)
 
 
@@ -193,10 +185,9 @@ def evaluate(
 ) -> None:
     """Precision and coverage of a stage against labels that people made."""
     from scripts.evaluate import evaluate_stage
-    from workers.runtime import STAGES
 
-    if stage not in STAGES:
-        raise ConfigurationError(f"--stage: expected one of {', '.join(STAGES)}, found {stage!r}")
+    if stage not in STAGE_NAMES:
+        raise ConfigurationError(f"--stage: expected one of {', '.join(STAGE_NAMES)}, found {stage!r}")
     evaluate_stage(gold, reviews, stage, _settings(taxonomy=taxonomy), as_json=json)
 
 
@@ -221,18 +212,20 @@ def worker_cpu(
     processes: Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")] = None,
     name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
 ) -> None:
-    """Keywords and upkeep, until stopped."""
+    """Keywords, similarity on word vectors, and upkeep, until stopped."""
     from scripts.worker import work
 
     work("cpu", _settings(), processes, name)
 
 
 @worker.command("gpu")
-def worker_gpu() -> None:
-    """Zero-shot, similarity and LLM labelling (not in this version)."""
+def worker_gpu(
+    name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
+) -> None:
+    """Zero-shot, similarity and LLM labelling, one batch at a time, until stopped."""
     from scripts.worker import work
 
-    work("gpu", _settings(), 1, None)
+    work("gpu", _settings(), None, name)
 
 
 @worker.command("train")
@@ -240,7 +233,7 @@ def worker_train() -> None:
     """Training jobs (not in this version)."""
     from scripts.worker import work
 
-    work("train", _settings(), 1, None)
+    work("train", _settings(), None, None)
 
 
 @db.command("upgrade")

@@ -12,9 +12,10 @@ from scripts.console import out
 from scripts.input_file import InputFile, Record
 from shared.errors import InputFileError, TaxonomyError
 from shared.evaluation import Score, score
+from shared.rules import resolve
 from shared.settings import Settings
 from shared.taxonomy import Taxonomy
-from workers import runtime
+from workers import runtime, stages
 
 ALL = "all"
 
@@ -34,10 +35,11 @@ def evaluate_stage(
     """Put the gold reviews through a stage and show precision and coverage of what it keeps."""
     taxonomy = runtime.load_taxonomy(settings)
     rows = read_gold(gold, reviews, taxonomy)
-    method = runtime.STAGES[stage](taxonomy)
-    threshold = runtime.threshold(settings, method)
+    method = stages.build(stage, taxonomy, settings, None, 0)
+    rule = resolve(method, settings.thresholds)
+    threshold = rule.value
     verdicts = method.verdicts([row.text for row in rows])
-    answers = [v.category if v is not None and v.confidence >= threshold else None for v in verdicts]
+    answers = [v.category if v is not None and rule.keeps(v) else None for v in verdicts]
     scores = by_source(rows, answers)
     if as_json:
         out.print_json(json.dumps(_as_json(scores, stage, method.model, threshold), ensure_ascii=False))
@@ -149,7 +151,7 @@ def _category_table(total: Score, taxonomy: Taxonomy) -> Table:
     return table
 
 
-def _as_json(scores: dict[str, Score], stage: str, model: str, threshold: float) -> dict[str, object]:
+def _as_json(scores: dict[str, Score], stage: str, model: str, threshold: float | None) -> dict[str, object]:
     return {
         "stage": stage,
         "model": model,

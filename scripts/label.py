@@ -15,11 +15,12 @@ import msgspec
 from rich.progress import Progress, TaskID
 
 from scripts import labelled_file, report
-from scripts.console import err, file_progress, out
+from scripts.console import err, file_progress, out, remark
 from scripts.report.summary import RunSummary
 from scripts.review_rows import Rows, pack
 from scripts.run_summary import StageTally, summarise
 from shared import reviews
+from shared.errors import ConfigurationError
 from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.reviews import BatchPart, Message
@@ -137,7 +138,11 @@ def _label_message(
     )
     stage: str | None = first
     ids = stored.first_stage
-    while stage is not None and ids:
+    while stage is not None and ids and not tallies[stage].silent:
         outcome = cascade.run(stage, ids)
         tallies[stage].add(outcome)
+        if isinstance(outcome.error, ConfigurationError):
+            raise outcome.error
+        if outcome.error is not None:
+            remark("waiting", f"{stage}: {len(outcome.unanswered)} reviews stay unlabelled: {outcome.error}")
         stage, ids = outcome.next_stage, outcome.forward

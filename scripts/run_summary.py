@@ -34,13 +34,16 @@ class StageTally(msgspec.Struct):
     """What one stage did in a run so far."""
 
     stage: str
-    threshold: float
+    threshold: float | None
     seen: int = 0
     kept: int = 0
     abstained: int = 0
+    silent: bool = False
+    """Whether the last batch got no answer at all: then nobody answers, and the rest need not be asked."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one batch."""
+        self.silent = outcome.seen > 0 and len(outcome.unanswered) == outcome.seen
         self.seen += outcome.seen
         self.kept += outcome.kept
         self.abstained += outcome.abstained

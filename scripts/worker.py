@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -43,24 +44,36 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
     from workers.app import app
 
     app.loader.import_default_modules()
-    served = [task for task, line in topology.TASK_LINES.items() if line in topology.WORKER_LINES[kind]]
-    if not any(task in app.tasks for task in served):
+    lines = topology.task_lines(settings)
+    if not any(task in app.tasks for task, line in lines.items() if line in topology.WORKER_LINES[kind]):
         raise ConfigurationError(
-            f"otzyv worker {kind}: expected tasks for this kind of worker, found none in this version; its "
-            "reviews wait in their queue until a version that has them. CPU workers go on without it"
+            f"otzyv worker {kind}: expected tasks for this kind of worker, found none in this version"
         )
     _ready(settings)
-    count = processes or settings.worker_processes or len(os.sched_getaffinity(0))
-    queues = ",".join(line.queue for line in topology.WORKER_LINES[kind])
     # One thread per process: libraries would otherwise start one per core of the machine in each.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if kind == "cpu":
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        count = processes or settings.worker_processes or len(os.sched_getaffinity(0))
+        pool = ["--pool=prefork", f"--concurrency={count}"]
+    else:
+        # CUDA cannot be used in a forked child. One thread works, the others keep the connection alive.
+        pool = ["--pool=threads", "--concurrency=1"]
+        _load_models()
+    queues = ",".join(line.queue for line in topology.WORKER_LINES[kind])
     app.worker_main(
         [
-            "worker", f"--queues={queues}", f"--concurrency={count}", "--pool=prefork",
-            f"--hostname={name or kind}@%h", f"--loglevel={settings.log_level}", "--without-gossip",
-            "--without-mingle",
+            "worker", f"--queues={queues}", *pool, f"--hostname={name or kind}@%h",
+            f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
         ]
     )  # fmt: skip
+
+
+def _load_models() -> None:
+    from workers import labelling
+
+    began = time.monotonic()
+    labelling.load_gpu_stages()
+    log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
 
 
 def ingest(settings: Settings) -> None:

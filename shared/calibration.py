@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 from sklearn.isotonic import IsotonicRegression
 
+from shared.thresholds import Curve
+
 Floats = NDArray[np.float64]
 Scores = Sequence[float] | Floats
 Answers = Sequence[bool] | NDArray[np.bool_]
@@ -28,18 +30,6 @@ CERTAINTY = 0.95
 """How sure to be that the precision of what is kept is at least the target."""
 
 FOLDS = 5
-
-
-class Curve(msgspec.Struct, frozen=True):
-    """A non-decreasing map from raw scores to confidences, linear between its knots and flat outside."""
-
-    scores: tuple[float, ...]
-    confidences: tuple[float, ...]
-
-    def __call__(self, raw: Scores) -> Floats:
-        """Confidences in 0..1 for raw scores, shape [n]."""
-        confidences: Floats = np.interp(np.asarray(raw, dtype=float), self.scores, self.confidences)
-        return confidences
 
 
 def fit(raw: Scores, right: Answers) -> Curve:

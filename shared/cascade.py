@@ -7,9 +7,11 @@ above the stage's threshold becomes the label; everything else travels on to the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
+
+from shared.errors import OtzyvError
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -26,12 +28,19 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """One stage's answer for one review.
 
     `category` is a slug of the taxonomy, `confidence` lies in 0..1, `evidence` is what a person would look at
-    to check the answer: places in the text, or named values that go into JSON as they are.
+    to check the answer: places in the text, or named values that go into JSON as they are. `score` is what the
+    stage itself said, 0..1, where `confidence` has been calibrated since.
     """
 
     category: str
     confidence: float
     evidence: tuple[Match, ...] | Mapping[str, Any] = ()
+    score: float | None = None
+
+    @property
+    def raw(self) -> float:
+        """What the stage itself said, before any calibration."""
+        return self.confidence if self.score is None else self.score
 
 
 class Stage(Protocol):
@@ -57,6 +66,27 @@ class Stage(Protocol):
         ...
 
 
+@runtime_checkable
+class RemoteStage(Protocol):
+    """A stage that asks others, who may fail to answer about some reviews of a batch."""
+
+    def outcomes(self, texts: Sequence[str]) -> list[Verdict | OtzyvError | None]:
+        """One entry per text, in order: a verdict, an error of this text alone, or None for an abstention."""
+        ...
+
+
+class Rule(Protocol):
+    """What a stage's verdicts are worth, and which of them are kept. See `shared.thresholds`."""
+
+    def weigh(self, verdict: Verdict) -> Verdict:
+        """The verdict with the confidence that holds."""
+        ...
+
+    def keeps(self, verdict: Verdict) -> bool:
+        """Whether a weighed verdict becomes the label."""
+        ...
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What one stage's answers mean for a batch: positions of the reviews kept, and of those passed on."""
 
@@ -64,11 +94,11 @@ class Decision(msgspec.Struct, frozen=True):
     passed_on: list[int]
 
 
-def decide(verdicts: Sequence[Verdict | None], threshold: float) -> Decision:
-    """Keep the verdicts at or above `threshold`; everything else, abstentions included, travels on."""
+def decide(verdicts: Sequence[Verdict | None], rule: Rule) -> Decision:
+    """Keep the weighed verdicts that the rule keeps; everything else, abstentions included, travels on."""
     decision = Decision([], [])
     for position, verdict in enumerate(verdicts):
-        sure = verdict is not None and verdict.confidence >= threshold
+        sure = verdict is not None and rule.keeps(verdict)
         (decision.kept if sure else decision.passed_on).append(position)
     return decision
 

@@ -6,7 +6,8 @@
     ├── RetryableError           the same input may succeed later
     │   ├── DatabaseUnavailable    PostgreSQL cannot be reached, or gave up on this transaction
     │   ├── BrokerUnavailable      RabbitMQ cannot be reached, or refused to confirm
-    │   └── ModelUnavailable       a model's server cannot be reached, is overloaded, or there is no memory now
+    │   ├── ModelUnavailable       a model's server cannot be reached, is overloaded, or there is no memory now
+    │   └── BudgetSpent            the day's tokens for the language model are used up
     ├── PoisonError              this input can never succeed; it goes to the dead letters with the reason
     │   ├── InvalidReview          breaks the wire contract
     │   └── InvalidAnswer          a model answered with none of the options, or refused this request
@@ -49,6 +50,10 @@ class ModelUnavailable(RetryableError):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class BudgetSpent(RetryableError):
+    """The day's tokens for the language model are used up; trying again helps tomorrow."""
 
 
 class PoisonError(OtzyvError):

@@ -8,29 +8,47 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import structlog
 from psycopg2.extensions import cursor as Cursor
 
-from shared.cascade import Stage, Verdict, decide, following
+from shared.cascade import RemoteStage, Stage, Verdict, decide, following
+from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.rules import Rules
 from shared.settings import STAGE_NAMES
 from shared.store import Database, labels
 from shared.store.labels import Label, Waiting
+from shared.thresholds import StageRule
+
+log = structlog.get_logger()
+
+MayPass = RetryableError | ConfigurationError
+"""Errors about one review that are not its own: asking again may succeed, at once or after a person's change."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a stage did with a batch. `forward` are the ids to send to `next_stage`."""
+    """What a stage did with a batch. `forward` are the ids to send to `next_stage`.
+
+    `unanswered` are ids that still wait for this stage because asking failed for a reason that may pass; `error` is
+    the first such reason.
+    """
 
     seen: int
     kept: int
     abstained: int
     next_stage: str | None
     forward: list[int]
+    unanswered: list[int] = []
+    error: OtzyvError | None = None
+
+
+NOTHING_DONE = Outcome(0, 0, 0, None, [])
 
 
 class Labeller:
     """The cascade over stored reviews of one taxonomy.
 
-    `order` names the stages in use; `stages` holds those that this process can run, `thresholds` a
-    confidence for each of them.
+    `order` names the stages in use; `stages` holds those that this process can run, `rules` says which of their
+    verdicts are kept.
     """
 
     def __init__(
@@ -39,13 +57,13 @@ class Labeller:
         taxonomy_id: int,
         order: Sequence[str],
         stages: Mapping[str, Stage],
-        thresholds: Mapping[str, float],
+        rules: Rules,
     ) -> None:
         self._database = database
         self._taxonomy_id = taxonomy_id
         self._order = tuple(order)
         self._stages = stages
-        self._thresholds = thresholds
+        self._rules = rules
         self.judged: dict[int, int] = {}
         """Review ids of the batch that is being run, or was last, with the revisions that were read."""
 
@@ -59,32 +77,65 @@ class Labeller:
         """The stored taxonomy whose labels this cascade makes."""
         return self._taxonomy_id
 
-    def threshold(self, stage_name: str) -> float:
-        """The confidence from which a stage's verdict is kept here."""
-        return self._thresholds[stage_name]
+    def threshold(self, stage_name: str) -> float | None:
+        """The confidence from which a stage's verdict is kept now; None where it keeps nothing."""
+        with self._database.transaction() as cursor:
+            return self._rules.current(cursor, self._stages[stage_name]).value
+
+    def warm_up(self, names: Sequence[str]) -> None:
+        """Build those of the named stages that are in use. Raises ConfigurationError for one that cannot be built."""
+        for name in names:
+            if name in self._order:
+                self._stages[name]
 
     def run(self, stage_name: str, review_ids: Sequence[int]) -> Outcome:
         """Put the waiting ones among `review_ids` through a stage.
 
         Idempotent: reviews that are past the stage are left alone, and those that wait for the next one
-        are returned once more, because the process may have died before it sent them on. The stage judges
-        before any row is locked; a text replaced meanwhile keeps its place in line.
+        are returned once more, because the process may have died before it sent them on. No transaction is open
+        while the stage judges; a text replaced meanwhile keeps its place in line.
         """
         self.judged = {}
         if stage_name not in self._order:
-            return Outcome(0, 0, 0, None, [])  # The sweep sends them on, see `resettle`.
+            return NOTHING_DONE  # The sweep sends them on, see `resettle`.
         stage = self._stages[stage_name]
-        next_stage = following(self._order, stage_name)
         with self._database.transaction() as cursor:
             waiting = labels.texts(cursor, review_ids, self._taxonomy_id, stage_name)
-            self.judged = {row.review_id: row.revision for row in waiting}
-            verdicts = stage.verdicts([row.text for row in waiting])
-            decision = decide(verdicts, self._thresholds[stage_name])
+            rule = self._rules.current(cursor, stage)
+        self.judged = {row.review_id: row.revision for row in waiting}
+        found = _outcomes(stage, [row.text for row in waiting])
+        late = [(row, error) for row, error in zip(waiting, found, strict=True) if isinstance(error, MayPass)]
+        answered = [
+            (row, rule.weigh(answer) if isinstance(answer, Verdict) else None)
+            for row, answer in zip(waiting, found, strict=True)
+            if not isinstance(answer, MayPass)
+        ]
+        _tell_refused(stage_name, found)
+        outcome = self._settle(stage, rule, review_ids, answered)
+        return msgspec.structs.replace(
+            outcome,
+            seen=len(waiting),
+            unanswered=[row.review_id for row, _ in late],
+            error=late[0][1] if late else None,
+        )
+
+    def _settle(
+        self,
+        stage: Stage,
+        rule: StageRule,
+        review_ids: Sequence[int],
+        answered: Sequence[tuple[Waiting, Verdict | None]],
+    ) -> Outcome:
+        """Write what a stage answered, and let the unsure wait for the next stage or for a person."""
+        next_stage = following(self._order, stage.name)
+        waiting, verdicts = [row for row, _ in answered], [verdict for _, verdict in answered]
+        decision = decide(verdicts, rule)
+        passed_on = [waiting[position] for position in decision.passed_on]
+        forward: list[int] = []
+        with self._database.transaction() as cursor:
             labels.lock(cursor, review_ids, self._taxonomy_id)
             self._write(cursor, stage, waiting, verdicts)
-            labels.settle(cursor, _labels(waiting, verdicts, decision.kept, stage_name), self._taxonomy_id)
-            passed_on = [waiting[position] for position in decision.passed_on]
-            forward: list[int] = []
+            labels.settle(cursor, _labels(waiting, verdicts, decision.kept, stage.name), self._taxonomy_id)
             if next_stage is None:
                 self._give_to_people(cursor, passed_on)
             else:
@@ -127,6 +178,17 @@ class Labeller:
             )
             rows.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
         labels.settle(cursor, rows, self._taxonomy_id)
+
+
+def _outcomes(stage: Stage, texts: Sequence[str]) -> Sequence[Verdict | OtzyvError | None]:
+    return stage.outcomes(texts) if isinstance(stage, RemoteStage) else stage.verdicts(texts)
+
+
+def _tell_refused(stage: str, found: Sequence[object]) -> None:
+    """Answers that no retry would mend count as abstentions; what was wrong with them is in the log."""
+    refused = [error for error in found if isinstance(error, OtzyvError) and not isinstance(error, MayPass)]
+    if refused:
+        log.warning("stage.no_answer", stage=stage, reviews=len(refused), first=str(refused[0]))
 
 
 def _labels(

@@ -9,17 +9,21 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as MalformedValue
 
 from shared.errors import SettingsError
 
 _SEE = "\nSee docs/settings.md for ranges and defaults."
+_JSON = {"thresholds": '{"keywords": 0.9}', "llm_extra": '{"seed": 1}'}
 
 StageName = Literal["keywords", "zero_shot", "similarity", "llm"]
+NAVEC = "navec"
+"""The similarity encoder that needs neither torch nor a download."""
+Share = Annotated[float, Field(ge=0, le=1)]
 STAGE_NAMES: tuple[StageName, ...] = ("keywords", "zero_shot", "similarity", "llm")
 
 
@@ -29,6 +33,13 @@ def _stage_list(value: str) -> str:
     if unknown or not names or len(set(names)) != len(names):
         raise ValueError(f"expected different stages out of {', '.join(STAGE_NAMES)}; found {value!r}")
     return ",".join(names)
+
+
+def _threshold_name(value: str) -> str:
+    if value.partition("/")[0] not in STAGE_NAMES:
+        names = ", ".join(map(repr, STAGE_NAMES))
+        raise ValueError(f"expected a stage out of {names}, or stage/category")
+    return value
 
 
 class Settings(BaseSettings):
@@ -46,14 +57,81 @@ class Settings(BaseSettings):
         None, description="Taxonomy file in YAML. Empty: the nine categories that ship with Otzyv."
     )
     cascade_stages: Annotated[str, AfterValidator(_stage_list)] = Field(
-        "keywords",
-        description="Stages in use, in order, separated by commas. In this version: keywords. Reviews of which "
-        "the last stage is unsure become `needs_review`.",
+        "keywords,similarity",
+        description="Stages in use, in order, separated by commas. Reviews of which the last stage is unsure become "
+        "`needs_review`.",
     )
-    thresholds: dict[StageName, Annotated[float, Field(ge=0, le=1)]] = Field(
+    thresholds: dict[Annotated[str, AfterValidator(_threshold_name)], Share] = Field(
         {},
         description="Confidence from which a stage's verdict is kept, as JSON: "
-        '`{"keywords": 0.9}`. A stage not named uses its own default.',
+        '`{"keywords": 0.9}`, for one category `{"llm/shoes": 0.95}`. A stage not named uses what `otzyv '
+        "calibrate` has stored, or else its own default.",
+    )
+    device: str = Field(
+        "auto",
+        description="Where networks compute: `auto` (cuda, mps, cpu, the first there is), `cuda:1`, `cpu`.",
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Numbers in which networks compute. `auto`: bfloat16 on CUDA, else float32."
+    )
+    zero_shot_model: str = Field(
+        "MoritzLaurer/bge-m3-zeroshot-v2.0",
+        min_length=1,
+        description="NLI model: a name on the hub, or a folder.",
+    )
+    zero_shot_revision: str = Field("", description="Commit of that model on the hub. Empty: the newest.")
+    zero_shot_tokens_per_batch: int = Field(
+        16_384, ge=512, le=1_048_576, description="Tokens of one forward pass; halved when memory runs out."
+    )
+    similarity_encoder: str = Field(
+        "navec",
+        min_length=1,
+        description="`navec` (word vectors that come with Otzyv, on CPU workers), or a sentence-transformers model, on "
+        "GPU workers: a name on the hub such as `deepvk/USER2-small`, or a folder.",
+    )
+    similarity_revision: str = Field("", description="Commit of that model on the hub. Empty: the newest.")
+    llm_url: str = Field(
+        "",
+        description="OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`. Empty: the model runs in the GPU "
+        "worker itself.",
+    )
+    llm_model: str = Field(
+        "t-tech/T-lite-it-2.1",
+        min_length=1,
+        description="The model's name on that server or on the hub, or a folder.",
+    )
+    llm_revision: str = Field("", description="Commit of a local model on the hub. Empty: the newest.")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="Key for the server, sent as a bearer token.")
+    llm_concurrency: int = Field(
+        16, ge=1, le=512, description="Requests to the server at a time, per GPU worker."
+    )
+    llm_timeout_s: int = Field(60, ge=1, le=100, description="Seconds for one request with its reply.")
+    llm_logprobs: bool = Field(
+        True, description="Ask for log-probabilities. Without, every answer has the confidence 0.5."
+    )
+    llm_structured: Literal["", "structured_outputs", "guided_choice"] = Field(
+        "",
+        description="Field by which the server restricts answers to the options: vLLM's, from 0.12 on the first.",
+    )
+    llm_thinking_off: bool = Field(
+        True,
+        description="Send `chat_template_kwargs` that switch thinking off. A cloud may refuse the field.",
+    )
+    llm_extra: dict[str, Any] = Field(
+        {}, description="Fields merged into every request, as JSON; null removes one."
+    )
+    llm_prompt: Path | None = Field(None, description="Prompt template. Empty: the Russian one of Otzyv.")
+    llm_examples: int = Field(
+        3, ge=0, le=20, description="Gold reviews most like the one asked about that its prompt shows."
+    )
+    llm_daily_tokens: int = Field(
+        0, ge=0, le=10**15, description="Tokens a day (UTC) for the LLM; then reviews wait. 0: no limit."
+    )
+    llm_price_in: float = Field(
+        0.0, ge=0, le=10_000, description="Price of a million tokens read, for `otzyv plan`."
+    )
+    llm_price_out: float = Field(
+        0.0, ge=0, le=10_000, description="Price of a million tokens written, for `otzyv plan`."
     )
     batch_rows: int = Field(
         500, ge=1, le=500, description="Reviews in one task, and in one message that `enqueue` sends."
@@ -127,10 +205,11 @@ def load(**overrides: object) -> Settings:
         lines = [f"{_place(item['loc'])}: {item['msg']}; found {item['input']!r}" for item in error.errors()]
         raise SettingsError("\n".join(lines) + _SEE) from error
     except MalformedValue as error:
-        # Only `thresholds` is read as JSON.
-        found = os.environ.get("OTZYV_THRESHOLDS")
+        # Two settings are read as JSON; the error names the one.
+        name, example = next((n, e) for n, e in _JSON.items() if f'"{n}"' in str(error))
+        variable = f"OTZYV_{name.upper()}"
         raise SettingsError(
-            f'OTZYV_THRESHOLDS: expected a JSON object such as {{"keywords": 0.9}}; found {found!r}{_SEE}'
+            f"{variable}: expected a JSON object such as {example}; found {os.environ.get(variable)!r}{_SEE}"
         ) from error
 
 

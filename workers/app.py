@@ -27,7 +27,7 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "task_default_exchange": topology.TASKS.name,
         "task_default_exchange_type": "topic",
         "task_default_routing_key": topology.CPU_UPKEEP.routing_key,
-        "task_routes": {task: topology.route(task) for task in topology.TASK_LINES},
+        "task_routes": {task: topology.route(line) for task, line in topology.task_lines(chosen).items()},
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_acks_on_failure_or_timeout": False,

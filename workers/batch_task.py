@@ -40,6 +40,15 @@ def pause_s(attempt: int, jitter: Callable[[], float] = random.random) -> float:
     return longest / 2 + longest / 2 * jitter()
 
 
+class PartOfBatch(Exception):
+    """A body has done its batch but for some reviews, which `error` stood in the way of."""
+
+    def __init__(self, review_ids: Sequence[int], error: OtzyvError) -> None:
+        super().__init__(str(error))
+        self.review_ids = list(review_ids)
+        self.error = error
+
+
 class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
     """A task over one batch of review ids. Bodies only do the work; see the module for what failing means."""
 
@@ -49,7 +58,11 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
     def __call__(self, review_ids: Sequence[int] = (), *rest: object) -> None:
         """Run the body; every way of failing ends here. `rest` are arguments that every part of a batch keeps."""
         try:
-            self.run(review_ids, *rest)
+            try:
+                self.run(review_ids, *rest)
+            except PartOfBatch as part:
+                review_ids = part.review_ids
+                raise part.error from part
         except Retry:
             raise
         except ConfigurationError as error:

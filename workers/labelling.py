@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 from celery.signals import worker_process_init
 
-from shared.errors import OtzyvError
+from shared.errors import BudgetSpent, OtzyvError
+from shared.labelling import NOTHING_DONE, Outcome
 from shared.settings import settings
 from shared.store import failures
 from workers import broker
 from workers.app import app
-from workers.batch_task import BatchTask
+from workers.batch_task import BatchTask, PartOfBatch
 from workers.runtime import PerProcess
-from workers.topology import STAGE_LINES
+from workers.topology import WORKER_LINES, stage_lines
 
 log = structlog.get_logger()
 
-_cpu = PerProcess("keywords")
+SLICE_S = 10.0
+"""Seconds that one slice of a long batch should take: that much is done again if the process dies."""
+FIRST_SLICE_ROWS = 16
+
+_cpu = PerProcess("keywords", "similarity")
+_gpu = PerProcess("zero_shot", "similarity", "llm")
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: object) -> None:
     """Build the stages before the first batch comes. A database that is away is left to the first task."""
     try:
-        _cpu.get()
+        names = [name for name, line in stage_lines(settings()).items() if line in WORKER_LINES["cpu"]]
+        _cpu.get().warm_up(names)
     except OtzyvError as error:
         log.warning("worker.not_warm", error=str(error))
+
+
+def load_gpu_stages() -> None:
+    """Load every model that a GPU worker needs, once, in this process. Raises what stands in the way."""
+    names = [name for name, line in stage_lines(settings()).items() if line in WORKER_LINES["gpu"]]
+    _gpu.get().warm_up(names)
 
 
 class StageTask(BatchTask):
@@ -36,6 +51,52 @@ class StageTask(BatchTask):
     abstract = True
     process: PerProcess
     stage: str
+    slice_rows: float = FIRST_SLICE_ROWS
+    """Reviews that the last slice's speed lets one do in SLICE_S; in a GPU worker, whose tasks have no time limit."""
+
+    def label(self, review_ids: Sequence[int], taxonomy_id: int) -> None:
+        """The whole batch through this task's stage, and the unsure to the next."""
+        self._finish(self.process.get(taxonomy_id).run(self.stage, review_ids), taxonomy_id)
+
+    def label_in_slices(self, review_ids: Sequence[int], taxonomy_id: int) -> None:
+        """The same, slice by slice, each in transactions of its own.
+
+        A thread cannot be stopped by a time limit. So what is not done when the limit is reached goes back into the
+        queue as a message of its own: no message is worked on for long, whatever the model's speed.
+        """
+        labeller, until = self.process.get(taxonomy_id), time.monotonic() + settings().task_soft_limit_s
+        total = NOTHING_DONE
+        todo = list(review_ids)
+        while todo and total.error is None and time.monotonic() < until:
+            part, began = todo[: max(1, int(self.slice_rows))], time.monotonic()
+            total = merged(total, labeller.run(self.stage, part))
+            todo = todo[len(part) :]
+            # At most doubled: a slice of short or cached reviews says little about the next.
+            per_row = (time.monotonic() - began) / len(part)
+            self.slice_rows = min(2 * self.slice_rows, SLICE_S / max(per_row, 1e-6))
+        if todo and total.error is None:
+            log.info("stage.continues", stage=self.stage, done=len(review_ids) - len(todo), left=len(todo))
+            send(self.stage, todo, taxonomy_id)
+        elif todo:
+            total = msgspec.structs.replace(total, unanswered=[*total.unanswered, *todo])
+        self._finish(total, taxonomy_id)
+
+    def _finish(self, outcome: Outcome, taxonomy_id: int) -> None:
+        log.info(
+            "stage.done",
+            stage=self.stage,
+            seen=outcome.seen,
+            kept=outcome.kept,
+            forward=len(outcome.forward),
+            unanswered=len(outcome.unanswered),
+        )
+        if outcome.next_stage is not None:
+            send(outcome.next_stage, outcome.forward, taxonomy_id)
+        if isinstance(outcome.error, BudgetSpent):
+            # They keep their place in line; the sweep sends them again.
+            log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))
+        elif outcome.error is not None:
+            raise PartOfBatch(outcome.unanswered, outcome.error)
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they stop waiting."""
@@ -46,7 +107,7 @@ class StageTask(BatchTask):
         with labeller.database.transaction() as cursor:
             failures.record_failed(
                 cursor,
-                STAGE_LINES[self.stage].queue,
+                stage_lines(settings())[self.stage].queue,
                 judged,
                 labeller.taxonomy_id,
                 self.stage,
@@ -55,15 +116,45 @@ class StageTask(BatchTask):
             )
 
 
+def merged(one: Outcome, other: Outcome) -> Outcome:
+    """What two parts of a batch come to."""
+    return Outcome(
+        one.seen + other.seen,
+        one.kept + other.kept,
+        one.abstained + other.abstained,
+        other.next_stage,
+        [*one.forward, *other.forward],
+        [*one.unanswered, *other.unanswered],
+        one.error or other.error,
+    )
+
+
 @app.task(base=StageTask, bind=True, process=_cpu, stage="keywords")  # type: ignore[untyped-decorator]
 def keywords(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """The keyword stage over one batch of review ids, by the taxonomy that ingest stored them for."""
-    outcome = self.process.get(taxonomy_id).run(self.stage, review_ids)
-    log.info(
-        "stage.done", stage=self.stage, seen=outcome.seen, kept=outcome.kept, forward=len(outcome.forward)
-    )
-    if outcome.next_stage is not None:
-        send(outcome.next_stage, outcome.forward, taxonomy_id)
+    self.label(review_ids, taxonomy_id)
+
+
+@app.task(base=StageTask, bind=True, process=_gpu, stage="zero_shot")  # type: ignore[untyped-decorator]
+def zero_shot(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """The zero-shot stage over one batch of review ids."""
+    self.label_in_slices(review_ids, taxonomy_id)
+
+
+@app.task(base=StageTask, bind=True, process=_cpu, stage="similarity")  # type: ignore[untyped-decorator]
+def similarity(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """The similarity stage over one batch of review ids: on word vectors in a CPU worker, else in a GPU worker."""
+    if stage_lines(settings())["similarity"] in WORKER_LINES["cpu"]:
+        self.label(review_ids, taxonomy_id)
+    else:
+        self.process = _gpu
+        self.label_in_slices(review_ids, taxonomy_id)
+
+
+@app.task(base=StageTask, bind=True, process=_gpu, stage="llm")  # type: ignore[untyped-decorator]
+def llm(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """The LLM stage over one batch of review ids."""
+    self.label_in_slices(review_ids, taxonomy_id)
 
 
 def send(stage: str, review_ids: Sequence[int], taxonomy_id: int) -> None:

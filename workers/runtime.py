@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 
 import msgspec
 
 from shared.cascade import Stage
 from shared.errors import ConfigurationError
 from shared.labelling import Labeller
+from shared.rules import Rules
 from shared.settings import Settings, settings
-from shared.stages.keywords import KeywordStage
 from shared.store import Database, taxonomies
 from shared.taxonomy import Taxonomy, default_taxonomy
-
-
-def _similarity(taxonomy: Taxonomy) -> Stage:
-    # Imported here: a process that only runs keywords does not load the word vectors.
-    from shared.stages.navec_encoder import NavecEncoder
-    from shared.stages.similarity import SimilarityStage
-
-    return SimilarityStage(taxonomy, NavecEncoder())
-
-
-# How each stage that this version knows is built. A stage is loaded only where it runs.
-STAGES: Mapping[str, Callable[[Taxonomy], Stage]] = {"keywords": KeywordStage, "similarity": _similarity}
-
+from workers import stages
+from workers.stages import LazyStages
 
 LABELLERS_KEPT = 2
 
@@ -67,17 +55,17 @@ def build(chosen: Settings, database: Database | None = None) -> Runtime:
 
 def labeller(runtime: Runtime, *stage_names: str, order: tuple[str, ...] | None = None) -> Labeller:
     """A cascade that can run `stage_names` here; `order` are the stages in use anywhere."""
-    stages = {name: STAGES[name](runtime.taxonomy) for name in stage_names}
-    thresholds = {name: threshold(runtime.settings, stage) for name, stage in stages.items()}
+
+    def make(name: str) -> Stage:
+        return stages.build(name, runtime.taxonomy, runtime.settings, runtime.database, runtime.taxonomy_id)
+
     return Labeller(
-        runtime.database, runtime.taxonomy_id, order or runtime.settings.stages, stages, thresholds
+        runtime.database,
+        runtime.taxonomy_id,
+        order or runtime.settings.stages,
+        LazyStages(stage_names, make),
+        Rules(runtime.taxonomy_id, runtime.settings.thresholds),
     )
-
-
-def threshold(chosen: Settings, stage: Stage) -> float:
-    """The confidence from which a stage's verdict is kept: the setting, or the stage's own default."""
-    chosen_values = (value for name, value in chosen.thresholds.items() if name == stage.name)
-    return next(chosen_values, stage.default_threshold)
 
 
 def stored_taxonomy(here: Runtime, taxonomy_id: int) -> Runtime:

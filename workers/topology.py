@@ -9,13 +9,14 @@ Arguments of a declared queue cannot change: a new limit needs a new queue name,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import amqp.exceptions
 import msgspec
 from kombu import Connection, Exchange, Queue
 
 from shared.errors import ConfigurationError
+from shared.settings import NAVEC, Settings
 
 REVIEWS = Exchange("reviews", type="topic", durable=True)
 TASKS = Exchange("tasks", type="topic", durable=True)
@@ -42,20 +43,29 @@ _GIB = 2**30
 # reach would move reviews that nobody looked at to the rejected ones. Ingest sets bad messages aside itself.
 INCOMING = Line("reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 1_000_000, 1_000_000, 4 * _GIB)
 CPU_KEYWORDS = Line("cpu.keywords", TASKS, "cpu.keywords", "cpu.keywords.dead", 5, 200_000, _GIB)
+CPU_SIMILARITY = Line("cpu.similarity", TASKS, "cpu.similarity", "cpu.similarity.dead", 5, 200_000, _GIB)
 CPU_UPKEEP = Line("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
 GPU_LABEL = Line("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)
 
-LINES = (INCOMING, CPU_KEYWORDS, CPU_UPKEEP, GPU_LABEL)
+LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_UPKEEP, GPU_LABEL)
 
-# Which queue a stage's batches go to, and which queues a kind of worker consumes.
+# Which queue a stage's batches go to; similarity on word vectors needs no GPU. And what a kind of worker consumes.
 STAGE_LINES = {"keywords": CPU_KEYWORDS, "zero_shot": GPU_LABEL, "similarity": GPU_LABEL, "llm": GPU_LABEL}
-WORKER_LINES = {"cpu": (CPU_KEYWORDS, CPU_UPKEEP), "gpu": (GPU_LABEL,), "train": ()}
+NAVEC_LINES = {**STAGE_LINES, "similarity": CPU_SIMILARITY}
+WORKER_LINES = {"cpu": (CPU_KEYWORDS, CPU_SIMILARITY, CPU_UPKEEP), "gpu": (GPU_LABEL,), "train": ()}
 
-# Which queue a task goes to. A task that is not in this table cannot be sent.
-TASK_LINES = {
-    **{f"workers.labelling.{stage}": line for stage, line in STAGE_LINES.items()},
-    "workers.upkeep.sweep": CPU_UPKEEP,
-}
+
+def stage_lines(settings: Settings) -> Mapping[str, Line]:
+    """Which queue each stage's batches go to, by the settings that all processes share."""
+    return NAVEC_LINES if settings.similarity_encoder == NAVEC else STAGE_LINES
+
+
+def task_lines(settings: Settings) -> dict[str, Line]:
+    """Which queue a task goes to. A task that is not in this table cannot be sent."""
+    return {
+        **{f"workers.labelling.{stage}": line for stage, line in stage_lines(settings).items()},
+        "workers.upkeep.sweep": CPU_UPKEEP,
+    }
 
 
 def queue(line: Line) -> Queue:
@@ -103,7 +113,6 @@ def declare(connection: Connection, lines: Iterable[Line] = LINES) -> None:
                     ) from error
 
 
-def route(task: str) -> dict[str, str]:
-    """Exchange and routing key of a task, for Celery."""
-    line = TASK_LINES[task]
+def route(line: Line) -> dict[str, str]:
+    """Exchange and routing key of a line's tasks, for Celery."""
     return {"exchange": line.exchange.name, "routing_key": line.routing_key, "queue": line.queue}

@@ -50,7 +50,7 @@ def _sweep(labeller: Labeller) -> None:
         log.warning("sweep.stage_not_in_use", sent_to=stage, reviews=len(ids))
         labelling.send(stage, ids, labeller.taxonomy_id)
     for stage in chosen.stages:
-        if depth(topology.STAGE_LINES[stage]) > 0:
+        if depth(topology.stage_lines(chosen)[stage]) > 0:
             continue
         with labeller.database.transaction() as cursor:
             ids = labels.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)

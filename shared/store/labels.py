@@ -83,36 +83,40 @@ def write_verdicts(
     cursor.execute(
         """
         CREATE TEMPORARY TABLE IF NOT EXISTS incoming_verdicts (
-            review_id bigint, revision integer, category text, confidence real, evidence jsonb
+            review_id bigint, revision integer, category text, confidence real, score real,
+            evidence jsonb
         ) ON COMMIT DELETE ROWS
         """
     )
     copy_rows(
         cursor,
         "incoming_verdicts",
-        ("review_id", "revision", "category", "confidence", "evidence"),
+        ("review_id", "revision", "category", "confidence", "score", "evidence"),
         (
             (
                 waiting.review_id,
                 waiting.revision,
                 verdict.category,
                 verdict.confidence,
+                "" if verdict.score is None else verdict.score,
                 _encode(verdict.evidence).decode(),
             )
             for waiting, verdict in rows
         ),
+        nullable=("score",),
     )
     cursor.execute(
         """
-        INSERT INTO verdicts AS v (review_id, taxonomy_id, stage, revision, category, confidence, evidence, model)
-        SELECT review_id, %s, %s, revision, category, confidence, evidence, %s
+        INSERT INTO verdicts AS v (review_id, taxonomy_id, stage, revision, category, confidence, score,
+            evidence, model)
+        SELECT review_id, %s, %s, revision, category, confidence, score, evidence, %s
         FROM incoming_verdicts ORDER BY review_id
         ON CONFLICT (review_id, taxonomy_id, stage) DO UPDATE
         SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
-            evidence = excluded.evidence, model = excluded.model, at = now()
+            score = excluded.score, evidence = excluded.evidence, model = excluded.model, at = now()
         WHERE v.revision < excluded.revision OR (v.revision = excluded.revision AND
-            (v.category, v.confidence, v.model) IS DISTINCT FROM
-            (excluded.category, excluded.confidence, excluded.model))
+            (v.category, v.confidence, v.score, v.model) IS DISTINCT FROM
+            (excluded.category, excluded.confidence, excluded.score, excluded.model))
         """,
         (taxonomy_id, stage, model),
     )

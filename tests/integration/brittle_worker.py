@@ -18,7 +18,7 @@ from shared.cascade import Verdict
 from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.settings import settings
 from shared.taxonomy import Taxonomy
-from workers import runtime
+from workers import stages
 
 
 class BrittleStage:
@@ -56,5 +56,5 @@ class BrittleStage:
 
 
 if __name__ == "__main__":
-    runtime.STAGES = {"keywords": BrittleStage}
+    stages.build = lambda _name, taxonomy, *_rest: BrittleStage(taxonomy)
     work("cpu", settings(), 2, None)

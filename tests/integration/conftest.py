@@ -9,6 +9,7 @@ import pytest
 from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.reviews import BatchPart, Message, Rejected, Review
+from shared.rules import Rules
 from shared.store import Database, taxonomies
 from shared.store.reviews import Stored
 from tests.integration.stored import QUEUE, ByFirstLetter
@@ -35,4 +36,6 @@ def take(database: Database, taxonomy: int):
 
 @pytest.fixture
 def cascade(database: Database, taxonomy: int) -> Labeller:
-    return Labeller(database, taxonomy, ("keywords",), {"keywords": ByFirstLetter()}, {"keywords": 0.8})
+    return Labeller(
+        database, taxonomy, ("keywords",), {"keywords": ByFirstLetter()}, Rules(taxonomy, {"keywords": 0.8})
+    )

@@ -16,6 +16,7 @@ from shared.errors import PoisonError
 from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.reviews import BatchPart, Message, decode, encode
+from shared.rules import Rules
 from shared.store import export, labels, overview, taxonomies
 from shared.store.labels import Label
 from shared.store.reviews import Stored
@@ -104,9 +105,9 @@ def test_an_edit_starts_other_taxonomies_anew_that_had_labelled_the_review(datab
     message = Message([review("1", "тапочки")], [])
     take_in(database, [message], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
     for each in (taxonomy, other):
-        Labeller(database, each, ("keywords",), {"keywords": ByFirstLetter()}, {"keywords": 0.8}).run(
-            "keywords", stored.ids[0]
-        )
+        Labeller(
+            database, each, ("keywords",), {"keywords": ByFirstLetter()}, Rules(each, {"keywords": 0.8})
+        ).run("keywords", stored.ids[0])
     assert ask(database, "SELECT count(*) FROM labels") == [(2,)]
     take(review("1", "очки"))
     assert ask(database, "SELECT taxonomy_id, revision FROM waiting ORDER BY 1") == [
@@ -140,7 +141,7 @@ def _blocked(database):
 
 def test_a_stage_that_is_not_in_use_leaves_its_reviews_to_the_sweep(database, take, taxonomy):
     ids = take(review("1", "тапочки")).first_stage
-    without = Labeller(database, taxonomy, ("llm",), {}, {})
+    without = Labeller(database, taxonomy, ("llm",), {}, Rules(taxonomy, {}))
     assert without.run("keywords", ids).seen == 0
     assert without.resettle(10) == {"llm": ids}
     assert waiting(database) == [("1", 1, "llm")]
@@ -184,14 +185,14 @@ def test_a_result_for_a_text_that_was_replaced_meanwhile_becomes_no_label(
 ):
     stored = take(review("1", old))
     stage = Editing(lambda: take(review("1", "тазик")))
-    late = Labeller(database, taxonomy, order, {"keywords": stage}, {"keywords": 0.8})
+    late = Labeller(database, taxonomy, order, {"keywords": stage}, Rules(taxonomy, {"keywords": 0.8}))
     outcome = late.run("keywords", stored.first_stage)
     assert outcome.forward == []
     assert ask(database, "SELECT * FROM labels") == []
     assert waiting(database) == [("1", 2, "keywords")]
-    Labeller(database, taxonomy, order, {"keywords": ByFirstLetter()}, {"keywords": 0.8}).run(
-        "keywords", stored.first_stage
-    )
+    Labeller(
+        database, taxonomy, order, {"keywords": ByFirstLetter()}, Rules(taxonomy, {"keywords": 0.8})
+    ).run("keywords", stored.first_stage)
     assert ask(database, "SELECT category, revision FROM labels") == [("shoes", 2)]
     assert ask(database, "SELECT category, revision FROM verdicts") == [("shoes", 2)]
 

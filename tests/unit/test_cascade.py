@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.cascade import Decision, Match, Verdict, decide, following
+from shared.thresholds import Curve, StageRule
 
 
 def sure(confidence: float) -> Verdict:
@@ -13,28 +14,28 @@ def sure(confidence: float) -> Verdict:
 
 def test_verdicts_at_or_above_the_threshold_are_kept_and_the_rest_travels_on():
     verdicts = [sure(0.81), None, sure(0.8), sure(0.79), sure(1.0), sure(0.0)]
-    assert decide(verdicts, 0.8) == Decision(kept=[0, 2, 4], passed_on=[1, 3, 5])
+    assert decide(verdicts, StageRule(0.8)) == Decision(kept=[0, 2, 4], passed_on=[1, 3, 5])
 
 
 def test_an_abstention_travels_on_even_at_threshold_zero():
-    assert decide([None, sure(0.0)], 0.0) == Decision(kept=[1], passed_on=[0])
+    assert decide([None, sure(0.0)], StageRule(0.0)) == Decision(kept=[1], passed_on=[0])
 
 
 def test_only_certainty_is_kept_at_threshold_one():
-    assert decide([sure(0.999_999), sure(1.0)], 1.0) == Decision(kept=[1], passed_on=[0])
+    assert decide([sure(0.999_999), sure(1.0)], StageRule(1.0)) == Decision(kept=[1], passed_on=[0])
 
 
 def test_a_confidence_that_is_no_number_is_never_kept():
-    assert decide([sure(float("nan"))], 0.0) == Decision(kept=[], passed_on=[0])
+    assert decide([sure(float("nan"))], StageRule(0.0)) == Decision(kept=[], passed_on=[0])
 
 
 def test_no_verdicts_mean_no_decision():
-    assert decide([], 0.5) == Decision(kept=[], passed_on=[])
+    assert decide([], StageRule(0.5)) == Decision(kept=[], passed_on=[])
 
 
 def test_every_review_is_either_kept_or_passed_on():
     verdicts = [sure(step / 100) if step % 3 else None for step in range(101)]
-    decision = decide(verdicts, 0.5)
+    decision = decide(verdicts, StageRule(0.5))
     assert sorted(decision.kept + decision.passed_on) == list(range(101))
 
 
@@ -57,3 +58,20 @@ def test_evidence_names_the_piece_of_text_it_stands_for():
     text = "Мои ботинки 👟 жмут"
     match = Match("ботинки", 4, 11, "ботинок", "shoes")
     assert text[match.start : match.end] == match.word
+
+
+def test_a_category_may_have_a_threshold_of_its_own():
+    rule = StageRule(0.8, {"toys": 0.95, "dishes": None})
+    verdicts = [Verdict("shoes", 0.9), Verdict("toys", 0.9), Verdict("toys", 0.96), Verdict("dishes", 1.0)]
+    assert decide(verdicts, rule).kept == [0, 2]
+
+
+def test_a_stage_without_a_certified_threshold_keeps_nothing():
+    assert decide([Verdict("shoes", 1.0)], StageRule(None)).passed_on == [0]
+
+
+def test_calibration_changes_the_confidence_and_keeps_the_score():
+    rule = StageRule(0.5, curve=Curve((0.0, 0.5, 1.0), (0.1, 0.2, 0.9)))
+    weighed = rule.weigh(Verdict("shoes", 0.75))
+    assert (round(weighed.confidence, 6), weighed.score, weighed.raw) == (0.55, 0.75, 0.75)
+    assert rule.weigh(weighed) == weighed, "weighing starts from the score, so twice is once"

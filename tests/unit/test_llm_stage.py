@@ -12,6 +12,7 @@ import pytest
 from shared.cascade import Verdict, decide
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
 from shared.stages.llm import Answer, ChatServer, Choice, LlmStage, MemoryCache, confidence
+from shared.thresholds import StageRule
 from tests.unit.chat_endpoint import (
     OUTSIDE,
     SMALL,
@@ -104,9 +105,9 @@ def test_an_answer_without_log_probabilities_has_a_fixed_confidence_below_the_th
         "logprobs": None,
         "confidence": "fixed: the model gave no log-probabilities",
     }
-    assert decide([verdict], stage.default_threshold).passed_on == [0]
+    assert decide([verdict], StageRule(stage.default_threshold)).passed_on == [0]
     configured = stage_of(server={"logprobs": False}, unscored_confidence=0.85).verdicts(["Платье"])
-    assert decide(configured, stage.default_threshold).kept == [0]
+    assert decide(configured, StageRule(stage.default_threshold)).kept == [0]
 
 
 def test_the_model_names_model_and_prompt(stage_of: Make) -> None:

@@ -61,7 +61,9 @@ def test_the_documentation_gives_the_range_of_every_number(documented, name):
 )
 def test_the_documentation_gives_every_choice(documented, name):
     choices = [
-        choice for choice in get_args(Settings.model_fields[name].annotation) if isinstance(choice, str)
+        choice
+        for choice in get_args(Settings.model_fields[name].annotation)
+        if isinstance(choice, str) and choice
     ]
     assert all(f"`{choice}`" in documented[f"OTZYV_{name.upper()}"][1] for choice in choices)
 
@@ -125,6 +127,25 @@ def test_an_unknown_stage_is_refused_with_the_known_ones(monkeypatch):
     assert "'keywords,magic'" in str(refused.value)
 
 
+def test_a_threshold_may_be_of_one_category(monkeypatch):
+    monkeypatch.setenv("OTZYV_THRESHOLDS", '{"llm": 0.8, "llm/shoes": 0.95}')
+    assert load().thresholds == {"llm": 0.8, "llm/shoes": 0.95}
+
+
+def test_extra_fields_that_are_not_json_are_refused_with_an_example(monkeypatch):
+    monkeypatch.setenv("OTZYV_LLM_EXTRA", "seed=1")
+    with pytest.raises(
+        SettingsError, match=r"^OTZYV_LLM_EXTRA: expected a JSON object such as .*found 'seed=1'"
+    ):
+        load()
+
+
+def test_the_key_of_the_llm_server_is_not_shown(monkeypatch):
+    monkeypatch.setenv("OTZYV_LLM_API_KEY", "secret-key")
+    assert "secret-key" not in repr(load())
+    assert load().llm_api_key.get_secret_value() == "secret-key"
+
+
 @pytest.mark.parametrize("stages", ["keywords,keywords", ",", " , "])
 def test_the_same_stage_twice_or_no_stage_is_refused(monkeypatch, stages):
     monkeypatch.setenv("OTZYV_CASCADE_STAGES", stages)
@@ -137,8 +158,9 @@ def test_stages_keep_the_order_they_are_named_in(monkeypatch):
     assert load().stages == ("llm", "keywords", "zero_shot")
 
 
-def test_the_stages_in_use_by_default_are_those_whose_workers_this_version_has():
-    assert load().stages == ("keywords",)
+def test_the_stages_in_use_by_default_need_neither_a_gpu_nor_a_download():
+    assert load().stages == ("keywords", "similarity")
+    assert load().similarity_encoder == "navec"
 
 
 def test_thresholds_are_read_from_json(monkeypatch):

@@ -38,14 +38,20 @@ def test_every_exchange_is_a_durable_topic_exchange() -> None:
 def test_every_stage_and_every_task_has_a_queue_that_a_worker_consumes() -> None:
     consumed = {line for lines in topology.WORKER_LINES.values() for line in lines}
     assert set(topology.STAGE_LINES) == set(STAGE_NAMES)
-    assert {*topology.STAGE_LINES.values(), *topology.TASK_LINES.values()} <= consumed
+    assert {*topology.STAGE_LINES.values(), *topology.task_lines(load()).values()} <= consumed
+
+
+def test_similarity_needs_a_gpu_worker_only_with_an_encoder_that_needs_torch() -> None:
+    assert topology.stage_lines(load())["similarity"] in topology.WORKER_LINES["cpu"]
+    big = load(similarity_encoder="deepvk/USER2-small")
+    assert topology.stage_lines(big)["similarity"] in topology.WORKER_LINES["gpu"]
 
 
 def test_every_task_of_the_application_is_in_the_table() -> None:
     app.loader.import_default_modules()
     ours = {name for name in app.tasks if name.startswith("workers.")}
     assert ours
-    assert ours <= set(topology.TASK_LINES)
+    assert ours <= set(topology.task_lines(load()))
 
 
 def test_celery_acknowledges_late_rejects_failures_and_waits_for_confirms() -> None:

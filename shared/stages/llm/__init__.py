@@ -11,12 +11,13 @@ from shared.stages.llm.cache import AnswerCache, MemoryCache
 from shared.stages.llm.choice import Backend, Choice, Outcome, confidence
 from shared.stages.llm.prompt import Prompt, PromptWriter
 from shared.stages.llm.server import ChatServer
-from shared.stages.llm.stage import Answer, Examples, LlmStage
+from shared.stages.llm.stage import Answer, Budget, Examples, LlmStage
 
 __all__ = [
     "Answer",
     "AnswerCache",
     "Backend",
+    "Budget",
     "ChatServer",
     "Choice",
     "Examples",

@@ -5,13 +5,14 @@ Not here: how a model is asked (`server`, `local`) and with which words (`prompt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from shared.cascade import Verdict
-from shared.errors import ConfigurationError, InvalidAnswer, OtzyvError, RetryableError
+from shared.errors import BudgetSpent, ConfigurationError, InvalidAnswer, OtzyvError, RetryableError
 from shared.stages.llm.cache import AnswerCache, key
 from shared.stages.llm.choice import Backend, Choice, Outcome, confidence, mass
 from shared.stages.llm.prompt import Prompt, PromptWriter
@@ -25,6 +26,9 @@ UNSCORED_CONFIDENCE: Final = 0.5
 SLICE_ROWS: Final = 64
 """Prompts that are asked before what has been paid for is put into the cache."""
 
+FIRST_TOKENS_PER_CHAR: Final = 0.5
+"""Tokens reckoned for a character of a prompt before the model has counted any: Russian takes 0.25 to 0.5."""
+
 _DIGITS: Final = 4
 """Decimals of a log-probability in the evidence."""
 _FIXED: Final = "fixed: the model gave no log-probabilities"
@@ -35,6 +39,20 @@ class Examples(Protocol):
 
     def examples_for(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
         """For each text, pairs of review and slug, nearest first."""
+        ...
+
+
+class Budget(Protocol):
+    """Tokens that may be spent."""
+
+    limit: int
+
+    def take(self, tokens: int) -> bool:
+        """Set tokens aside; False where there are not so many left."""
+        ...
+
+    def correct(self, taken: int, spent: int) -> None:
+        """Replace what was set aside by what was spent."""
         ...
 
 
@@ -65,6 +83,7 @@ class LlmStage:
         backend: who is asked.
         writer: how it is asked; by default the Russian prompt of `shared/stages/llm/prompt.ru.jinja`.
         examples: finds gold examples for the prompt; none by default.
+        budget: says how many tokens may be spent; without one there is no limit.
         cache: keeps answers between calls; by default nothing does. Inside a call nothing is asked twice.
         unscored_confidence: 0..1, for answers without log-probabilities.
 
@@ -83,6 +102,7 @@ class LlmStage:
         writer: PromptWriter | None = None,
         examples: Examples | None = None,
         cache: AnswerCache | None = None,
+        budget: Budget | None = None,
         unscored_confidence: float = UNSCORED_CONFIDENCE,
         slice_rows: int = SLICE_ROWS,
     ) -> None:
@@ -90,6 +110,8 @@ class LlmStage:
         self._writer = writer or PromptWriter(taxonomy)
         self._examples = examples
         self._cache = cache
+        self._budget = budget
+        self._tokens_per_char = FIRST_TOKENS_PER_CHAR
         self._unscored = unscored_confidence
         self._slice_rows = slice_rows
 
@@ -108,6 +130,10 @@ class LlmStage:
         answers = self.answers(texts)
         raise_if_nothing_came(answers)
         return [answer.verdict for answer in answers]
+
+    def outcomes(self, texts: Sequence[str]) -> list[Verdict | OtzyvError | None]:
+        """One entry per text, in order: the verdict, the error, or None. Never raises for an answer."""
+        return [answer.error or answer.verdict for answer in self.answers(texts)]
 
     def answers(self, texts: Sequence[str]) -> list[Answer]:
         """One answer per text, in order. A row that fails carries its error, and changes no other row."""
@@ -134,10 +160,14 @@ class LlmStage:
 
     def _ask(self, wanted: Mapping[str, Prompt]) -> dict[str, Outcome]:
         """Outcomes by key. Stops at a slice in which nobody answered: the rest would only wait for the same."""
-        names, outcomes = list(wanted), dict[str, Outcome]()
-        for start in range(0, len(names), self._slice_rows):
-            part = names[start : start + self._slice_rows]
+        todo, outcomes = list(wanted), dict[str, Outcome]()
+        while todo:
+            part, taken = self._afford(todo[: self._slice_rows], wanted)
+            if not part:
+                return outcomes | dict.fromkeys(todo, self._spent())
+            todo = todo[len(part) :]
             chosen = self._backend.choose([wanted[name] for name in part], self._writer.options)
+            self._count(part, wanted, chosen, taken)
             outcomes.update(zip(part, chosen, strict=True))
             good = {
                 name: found for name, found in zip(part, chosen, strict=True) if isinstance(found, Choice)
@@ -145,8 +175,51 @@ class LlmStage:
             if good and self._cache:
                 self._cache.put(good)
             if all(isinstance(found, RetryableError | ConfigurationError) for found in chosen):
-                return outcomes | dict.fromkeys(names[start + len(part) :], chosen[-1])
+                return outcomes | dict.fromkeys(todo, chosen[-1])
         return outcomes
+
+    def _afford(self, names: list[str], wanted: Mapping[str, Prompt]) -> tuple[list[str], int]:
+        """As many of these as the budget allows, all or a half or a quarter..., and the tokens set aside for them."""
+        if self._budget is None:
+            return names, 0
+        while names:
+            tokens = self._estimate(names, wanted)
+            if self._budget.take(tokens):
+                return names, tokens
+            names = names[: len(names) // 2]
+        return [], 0
+
+    def _estimate(self, names: Sequence[str], wanted: Mapping[str, Prompt]) -> int:
+        chars = sum(len(wanted[name].system) + len(wanted[name].user) for name in names)
+        return len(names) + math.ceil(chars * self._tokens_per_char)
+
+    def _count(
+        self, names: Sequence[str], wanted: Mapping[str, Prompt], outcomes: Sequence[Outcome], taken: int
+    ) -> None:
+        """Tell the budget what was really spent, and learn from it for the next estimate."""
+        spent = sum(
+            found.tokens_in + found.tokens_out
+            for found in outcomes
+            if isinstance(found, Choice | InvalidAnswer)
+        )
+        if self._budget is not None:
+            # A server that does not count tokens is believed to have taken what was estimated.
+            told = spent > 0 or not any(isinstance(found, Choice) for found in outcomes)
+            self._budget.correct(taken, spent if told else taken)
+        chars = sum(
+            len(wanted[name].system) + len(wanted[name].user)
+            for name, found in zip(names, outcomes, strict=True)
+            if isinstance(found, Choice)
+        )
+        if spent and chars:
+            self._tokens_per_char = spent / chars
+
+    def _spent(self) -> BudgetSpent:
+        limit = self._budget.limit if self._budget else 0
+        return BudgetSpent(
+            f"{self._backend.model}: expected tokens left for today, found the budget of {limit:,} spent; reviews wait "
+            "until midnight UTC, or until OTZYV_LLM_DAILY_TOKENS is raised"
+        )
 
     def _answer(self, outcome: Outcome, paid: bool) -> Answer:
         """What one outcome means; `paid` when its tokens are counted elsewhere."""

@@ -1,0 +1,35 @@
+"""Answers of language models that have been paid for. Implements `shared.stages.llm.AnswerCache` in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from psycopg2.extras import execute_values
+
+from shared.stages.llm import Choice
+from shared.store.database import Database
+
+
+class StoredAnswers:
+    """Keeps choices by key, each call in a transaction of its own: what is paid for outlives a failed batch."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, keys: Sequence[str]) -> Mapping[str, Choice]:
+        """The choices that are known, by key."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT encode(key, 'hex'), choice FROM llm_answers WHERE key = ANY(%s)",
+                ([bytes.fromhex(key) for key in keys],),
+            )
+            return {key: msgspec.convert(choice, Choice) for key, choice in cursor.fetchall()}
+
+    def put(self, choices: Mapping[str, Choice]) -> None:
+        """Remember choices by key; the first answer stays."""
+        rows = [(bytes.fromhex(key), msgspec.json.encode(choices[key]).decode()) for key in sorted(choices)]
+        with self._database.transaction() as cursor:
+            execute_values(
+                cursor, "INSERT INTO llm_answers (key, choice) VALUES %s ON CONFLICT DO NOTHING", rows
+            )

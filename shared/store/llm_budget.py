@@ -1,0 +1,51 @@
+"""The day's tokens for language models, shared by all workers. Implements `shared.stages.llm.Budget`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from psycopg2.extensions import cursor as Cursor
+
+from shared.store.database import Database
+
+
+class DailyTokens:
+    """At most `limit` tokens from midnight to midnight (UTC), over all who use this database; 0 is no limit.
+
+    Tokens are set aside before a question is sent and corrected once its answer is there. What a killed process had
+    set aside counts as spent: it may have been.
+    """
+
+    def __init__(self, database: Database, limit: int) -> None:
+        self._database = database
+        self.limit = limit
+
+    def take(self, tokens: int) -> bool:
+        """Set tokens aside, unless the day's limit would be passed."""
+        with self._database.transaction() as cursor:
+            cursor.execute("INSERT INTO llm_usage (day) VALUES (%s) ON CONFLICT DO NOTHING", (today(),))
+            cursor.execute(
+                "UPDATE llm_usage SET tokens = tokens + %s WHERE day = %s AND (%s = 0 OR tokens + %s <= %s)",
+                (tokens, today(), self.limit, tokens, self.limit),
+            )
+            return cursor.rowcount == 1
+
+    def correct(self, taken: int, spent: int) -> None:
+        """Replace what was set aside by what was spent. Over midnight the difference goes to the new day."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "UPDATE llm_usage SET tokens = greatest(0, tokens + %s) WHERE day = %s",
+                (spent - taken, today()),
+            )
+
+
+def today() -> str:
+    """The day in UTC, which a budget is for."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def spent_today(cursor: Cursor) -> int:
+    """Tokens that are spent or set aside today."""
+    cursor.execute("SELECT tokens FROM llm_usage WHERE day = %s", (today(),))
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])

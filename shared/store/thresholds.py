@@ -1,0 +1,144 @@
+"""Versions of thresholds: what each calibration found, which one holds, and which held before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from shared.thresholds import Curve, StageRule
+
+
+class Threshold(msgspec.Struct, frozen=True):
+    """One row of a version. `value` None keeps nothing; the counts are of the stage's answers on gold."""
+
+    stage: str
+    category: str | None
+    model: str
+    value: float | None
+    answers: int | None = None
+    kept: int | None = None
+    correct: int | None = None
+    bound: float | None = None
+    curve: Curve | None = None
+
+
+_COLUMNS = Threshold.__struct_fields__
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One calibration, or one return to earlier thresholds."""
+
+    id: int
+    target: float | None
+    certainty: float | None
+    gold_reviews: int | None
+    note: str
+    at: datetime
+
+
+class StoredRule(msgspec.Struct, frozen=True):
+    """A stage's rule, and the model whose scores it was made for: those of another one mean something else."""
+
+    model: str
+    rule: StageRule
+
+
+def store(
+    cursor: Cursor,
+    taxonomy_id: int,
+    rows: Sequence[Threshold],
+    *,
+    target: float | None = None,
+    certainty: float | None = None,
+    gold_reviews: int | None = None,
+    note: str = "",
+) -> int:
+    """A new version, which holds from its commit on; returns its number. Without rows, the defaults hold again."""
+    cursor.execute(
+        """
+        INSERT INTO threshold_versions (taxonomy_id, target, certainty, gold_reviews, note)
+        VALUES (%s, %s, %s, %s, %s) RETURNING id
+        """,
+        (taxonomy_id, target, certainty, gold_reviews, note),
+    )
+    (version,) = cursor.fetchone() or (0,)
+    execute_values(
+        cursor,
+        """
+        INSERT INTO thresholds (version_id, stage, category, model, value, answers, kept, correct, bound, curve)
+        VALUES %s
+        """,
+        [
+            (
+                version,
+                r.stage,
+                r.category,
+                r.model,
+                r.value,
+                r.answers,
+                r.kept,
+                r.correct,
+                r.bound,
+                _json(r.curve),
+            )
+            for r in rows
+        ],
+    )
+    return int(version)
+
+
+def _json(curve: Curve | None) -> str | None:
+    return None if curve is None else msgspec.json.encode(curve).decode()
+
+
+def newest(cursor: Cursor, taxonomy_id: int) -> int | None:
+    """The version that holds, or None where nothing was ever calibrated."""
+    cursor.execute("SELECT max(id) FROM threshold_versions WHERE taxonomy_id = %s", (taxonomy_id,))
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def rows(cursor: Cursor, version: int) -> list[Threshold]:
+    """The thresholds of a version, each stage's own before those of its categories."""
+    cursor.execute(
+        """
+        SELECT stage, category, model, value, answers, kept, correct, bound, curve FROM thresholds
+        WHERE version_id = %s ORDER BY stage, category NULLS FIRST
+        """,
+        (version,),
+    )
+    return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Threshold) for row in cursor.fetchall()]
+
+
+def versions(cursor: Cursor, taxonomy_id: int, limit: int) -> list[Version]:
+    """The newest versions, newest first."""
+    cursor.execute(
+        """
+        SELECT id, target, certainty, gold_reviews, note, at FROM threshold_versions
+        WHERE taxonomy_id = %s ORDER BY id DESC LIMIT %s
+        """,
+        (taxonomy_id, limit),
+    )
+    return [Version(*row) for row in cursor.fetchall()]
+
+
+def rules(cursor: Cursor, version: int) -> dict[str, StoredRule]:
+    """A version as rules by stage."""
+    found = rows(cursor, version)
+    return {
+        row.stage: StoredRule(
+            row.model,
+            StageRule(
+                row.value,
+                {r.category: r.value for r in found if r.stage == row.stage and r.category is not None},
+                row.curve,
+                version,
+            ),
+        )
+        for row in found
+        if row.category is None
+    }

@@ -1,0 +1,53 @@
+"""Which verdicts of a stage are kept: from which confidence, for which category, after which calibration.
+
+How a rule is found on a gold set is `shared.calibration`; where it is stored, `shared.store.thresholds`. No
+scikit-learn here: every CPU worker imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cascade import Verdict
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """A non-decreasing map from raw scores to confidences, linear between its knots and flat outside."""
+
+    scores: tuple[float, ...]
+    confidences: tuple[float, ...]
+
+    def __call__(self, raw: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Confidences in 0..1 for raw scores, shape [n]."""
+        confidences: NDArray[np.float64] = np.interp(
+            np.asarray(raw, dtype=float), self.scores, self.confidences
+        )
+        return confidences
+
+
+class StageRule(msgspec.Struct, frozen=True):
+    """Implements `shared.cascade.Rule` for one stage.
+
+    `value` is the confidence from which verdicts are kept, 0..1; None keeps nothing, which is what a stage gets
+    that a gold set could not certify. `categories` overrides it by slug. `curve` turns the stage's score into a
+    confidence. `version` is the stored version the rule came with; None where it came from settings or defaults.
+    """
+
+    value: float | None
+    categories: Mapping[str, float | None] = {}
+    curve: Curve | None = None
+    version: int | None = None
+
+    def weigh(self, verdict: Verdict) -> Verdict:
+        if self.curve is None:
+            return verdict
+        score = verdict.raw
+        return Verdict(verdict.category, float(self.curve([score])[0]), verdict.evidence, score)
+
+    def keeps(self, verdict: Verdict) -> bool:
+        least = self.categories.get(verdict.category, self.value) if self.categories else self.value
+        return least is not None and verdict.confidence >= least
