@@ -144,5 +144,8 @@ def _label_message(
         if isinstance(outcome.error, ConfigurationError):
             raise outcome.error
         if outcome.error is not None:
-            remark("waiting", f"{stage}: {len(outcome.unanswered)} reviews stay unlabelled: {outcome.error}")
+            remark(
+                "waiting",
+                f"{stage}: no answer about {len(outcome.unanswered)} of the reviews, which wait: {outcome.error}",
+            )
         stage, ids = outcome.next_stage, outcome.forward

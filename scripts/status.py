@@ -13,7 +13,7 @@ from rich.table import Table
 
 from shared.errors import BrokerUnavailable
 from shared.settings import Settings
-from shared.store import batches, overview
+from shared.store import batches, llm_budget, overview, thresholds
 from workers import broker, runtime, topology
 from workers.topology import Line
 
@@ -54,18 +54,25 @@ def _depth(connection: object, queue: object) -> tuple[int | None, int]:
 
 
 def overall(settings: Settings) -> RenderableType:
-    """Queues, backlog, labels by stage, failures and the newest batches."""
+    """Queues, backlog, labels by stage, failures, the newest batches, thresholds in force and tokens spent."""
     here = runtime.build(settings)
     with here.database.transaction() as cursor:
         backlog, others = overview.backlog(cursor, here.taxonomy_id)
         funnel = overview.funnel(cursor, here.taxonomy_id)
         in_stages, at_the_door = overview.failure_count(cursor)
         recent = batches.recent(cursor, RECENT_BATCHES)
+        version = thresholds.newest(cursor, here.taxonomy_id)
+        tokens = llm_budget.spent_today(cursor)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
     if others:
         parts.append(f"{others:,} of those who wait do so for another version of the taxonomy")
     parts.append(f"failures: {in_stages:,} in a stage, {at_the_door:,} rejected at the door")
     parts += [f"batch {batch}  {created:%Y-%m-%d %H:%M}  {name}" for batch, name, created in recent]
+    parts.append(
+        f"thresholds: {f'version {version}' if version else 'not calibrated, defaults and settings'}"
+    )
+    if "llm" in settings.stages and settings.llm_daily_tokens:
+        parts.append(f"language model: {tokens:,} of {settings.llm_daily_tokens:,} tokens of today")
     parts.append(f"taxonomy {here.taxonomy.name} {here.taxonomy.version}")
     return Group(*parts)
 

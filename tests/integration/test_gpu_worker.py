@@ -21,7 +21,15 @@ from tests.integration import ledger
 from tests.integration.processes import kill, run, started
 from tests.integration.test_queue_path import publish, review
 from tests.services import wait_until
-from tests.unit.chat_endpoint import ChatEndpoint, Reply, chat_endpoint, chosen, encoded, options_in, review_in
+from tests.unit.chat_endpoint import (
+    ChatEndpoint,
+    Reply,
+    chat_endpoint,
+    chosen,
+    encoded,
+    options_in,
+    review_in,
+)
 
 pytestmark = pytest.mark.services
 
@@ -108,7 +116,9 @@ def test_a_server_that_is_down_is_asked_again_until_it_is_back(
     down = True
 
     def model(request: dict[str, Any]) -> Reply:
-        return encoded({"error": "overloaded"}, 503) if down else chosen(request, options_in(request)["обувь"])
+        return (
+            encoded({"error": "overloaded"}, 503) if down else chosen(request, options_in(request)["обувь"])
+        )
 
     two = chain(settings, "keywords,llm")
     with chat_endpoint(model) as endpoint, workers(two, tmp_path, **llm(endpoint)):
@@ -215,7 +225,10 @@ def test_the_full_chain_labels_gold_by_separate_workers(
     with chat_endpoint(recorded()) as endpoint:
         # Random weights: whatever they are sure of is noise, so nothing of it is kept.
         more = llm(
-            endpoint, OTZYV_ZERO_SHOT_MODEL=str(model), OTZYV_THRESHOLDS='{"zero_shot": 1.0}', OTZYV_DEVICE="cpu"
+            endpoint,
+            OTZYV_ZERO_SHOT_MODEL=str(model),
+            OTZYV_THRESHOLDS='{"zero_shot": 1.0}',
+            OTZYV_DEVICE="cpu",
         )
         with workers(full, tmp_path, **more):
             assert run("enqueue", file, settings=full, **more).returncode == 0

@@ -16,6 +16,7 @@ from shared.store import Database
 from shared.store.embedded import embedded_server
 from tests.integration.processes import run
 from tests.integration.stored import ask, dump
+from tests.unit.chat_endpoint import ChatEndpoint, chat_endpoint, chosen, encoded, options_in
 
 DRESS = "Красивое платье, село отлично"
 ROWS = [
@@ -92,7 +93,7 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_every_row_of_the_input_is_written_in_order_with_its_status_and_reason(tmp_path, reviews, suffix):
     out = tmp_path / f"labels{suffix}"
-    done = label(reviews, "--out", out)
+    done = label(reviews, "--out", out, OTZYV_CASCADE_STAGES="keywords")
     assert done.returncode == 0, done.stderr
     rows = read(out)
     assert [{name: row[name] for name in ROWS[0]} for row in rows] == ROWS
@@ -307,8 +308,8 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path, rev
         ("OTZYV_THRESHOLDS", "high", "OTZYV_THRESHOLDS: expected a JSON object such as"),
         (
             "OTZYV_CASCADE_STAGES",
-            "llm",
-            "OTZYV_CASCADE_STAGES: expected one of keywords, similarity, found none of them",
+            "words",
+            "expected different stages out of keywords, zero_shot, similarity, llm",
         ),
     ],
 )
@@ -331,3 +332,63 @@ def test_what_the_keywords_leave_goes_through_the_similarity_stage_where_it_is_i
     assert set(json.loads(kept[0]["evidence"])) == {"nearest", "cosine", "runner_up"}
     assert {row["status"] for row in rows} == {"accepted", "needs_review"}
     assert "similarity" in done.stdout
+
+
+def llm(endpoint: ChatEndpoint, **more: str) -> dict[str, str]:
+    return {
+        "OTZYV_CASCADE_STAGES": "keywords,llm",
+        "OTZYV_LLM_URL": endpoint.url,
+        "OTZYV_LLM_MODEL": "test",
+        **more,
+    }
+
+
+def test_what_cheap_stages_leave_is_answered_by_a_language_model(tmp_path, reviews):
+    out = tmp_path / "labels.csv"
+    with chat_endpoint(lambda request: chosen(request, options_in(request)["посуда"])) as endpoint:
+        done = label(reviews, "--out", out, **llm(endpoint))
+    assert done.returncode == 0, done.stderr
+    asked = [row for row in read(out) if row["stage"] == "llm"]
+    assert len(asked) == len(endpoint.requests) == 2
+    assert {(row["category"], row["status"], row["confidence"]) for row in asked} == {
+        ("посуда", "accepted", "0.9474")
+    }
+    assert json.loads(asked[0]["evidence"])["option"] == "D"
+
+
+def test_a_language_model_that_is_away_costs_no_label_of_the_others(tmp_path, reviews):
+    out = tmp_path / "labels.csv"
+    with chat_endpoint(lambda _: encoded({"error": "busy"}, 503, Retry_After="600")) as endpoint:
+        done = label(reviews, "--out", out, **llm(endpoint))
+    assert done.returncode == 0, done.stderr
+    assert "llm: no answer about 1 of the reviews, which wait: http://127.0.0.1" in " ".join(
+        done.stderr.split()
+    )
+    assert [row["status"] for row in read(out)] == [
+        "waiting" if status == "needs_review" else status for status in STATUSES
+    ]
+
+
+def test_a_wrong_key_for_the_language_model_ends_the_run_with_a_sentence(tmp_path, reviews):
+    with chat_endpoint(lambda _: encoded({"error": "no"}, 401)) as endpoint:
+        told = sentence(label(reviews, "--out", tmp_path / "labels.csv", **llm(endpoint)))
+    assert "expected status 200, found 401 for the model 'test'. Check URL, key and model name" in told
+
+
+@pytest.mark.parametrize(
+    ("stages", "encoder", "expected"),
+    [("keywords,zero_shot", "navec", "nowhere"), ("keywords,similarity", "./nowhere", "nowhere")],
+)
+def test_a_model_that_is_not_there_ends_the_run_with_a_sentence(tmp_path, reviews, stages, encoder, expected):
+    told = sentence(
+        label(
+            reviews,
+            "--out",
+            tmp_path / "labels.csv",
+            OTZYV_CASCADE_STAGES=stages,
+            OTZYV_ZERO_SHOT_MODEL="./nowhere",
+            OTZYV_SIMILARITY_ENCODER=encoder,
+        )
+    )
+    # Without the gpu extra it is torch that is missing.
+    assert expected in told or "pip install 'otzyv[gpu]'" in told

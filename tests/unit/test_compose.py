@@ -224,7 +224,8 @@ def test_the_env_file_itself_is_neither_committed_nor_copied_into_an_image() -> 
 
 def test_the_services_of_the_design_are_there() -> None:
     assert set(SERVICES) == {
-        "rabbitmq", "postgres", "migrate", "ingest", "worker-cpu", "worker-gpu", "trainer", "beat", "flower"
+        "rabbitmq", "postgres", "migrate", "ingest", "worker-cpu", "worker-gpu", "worker-llm", "trainer",
+        "beat", "flower",
     }  # fmt: skip
 
 
@@ -257,8 +258,15 @@ def test_workers_are_asked_whether_they_work(name: str) -> None:
 
 def test_a_worker_may_finish_its_task_before_it_is_killed() -> None:
     limit = Settings.model_fields["task_soft_limit_s"].default
-    for name in ("worker-cpu", "worker-gpu", "trainer"):
+    for name in ("worker-cpu", "worker-gpu", "worker-llm", "trainer"):
         assert int(OURS[name]["stop_grace_period"].removesuffix("s")) > limit
+
+
+def test_a_language_model_elsewhere_can_be_asked_from_a_machine_without_a_gpu() -> None:
+    service = SERVICES["worker-llm"]
+    assert service["command"] == SERVICES["worker-gpu"]["command"]
+    assert service["image"] == SERVICES["worker-cpu"]["image"]
+    assert "deploy" not in service
 
 
 def test_the_cpu_worker_can_be_scaled() -> None:
