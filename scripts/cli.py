@@ -15,7 +15,7 @@ from scripts.input_file import InputFile
 from scripts.review_rows import Columns, Rows
 from shared import logs
 from shared.errors import ConfigurationError, OtzyvError
-from shared.settings import STAGE_NAMES, Settings, load
+from shared.settings import Settings, load
 
 app = typer.Typer(
     help="Product categories for Russian reviews: cheap methods first, costly ones only where they are unsure.",
@@ -25,8 +25,10 @@ app = typer.Typer(
 db = typer.Typer(help="The database schema.", no_args_is_help=True)
 taxonomy = typer.Typer(help="Taxonomy files.", no_args_is_help=True)
 worker = typer.Typer(help="Celery workers.", no_args_is_help=True)
+thresholds = typer.Typer(help="Thresholds that calibrations have stored.", no_args_is_help=True)
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
-for name, group in (("db", db), ("taxonomy", taxonomy), ("worker", worker), ("bench", bench)):
+groups = {"db": db, "taxonomy": taxonomy, "worker": worker, "thresholds": thresholds, "bench": bench}
+for name, group in groups.items():
     app.add_typer(group, name=name)
 
 FileArgument = Annotated[
@@ -175,20 +177,106 @@ def evaluate(
     gold: Annotated[
         Path, typer.Option(help="Gold set: columns id or text, category, and optionally ambiguous.")
     ],
-    stage: Annotated[str, typer.Option(help="Stage to evaluate.")] = "keywords",
+    stage: Annotated[str | None, typer.Option(help="Evaluate this stage alone.")] = None,
+    chain: Annotated[
+        str | None, typer.Option(help="Stages in order. [default: those of OTZYV_CASCADE_STAGES]")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Score the labels in this file instead: columns id or text, category.")
+    ] = None,
     reviews: Annotated[
         Path | None,
         typer.Option(help="File with the gold reviews' texts. [default: reviews.csv beside gold]"),
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page, or the confusion matrix alone as .svg.")
+    ] = None,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="With the thresholds that `otzyv calibrate` has stored.")
+    ] = False,
     taxonomy: TaxonomyFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Precision and coverage of a stage against labels that people made."""
-    from scripts.evaluate import evaluate_stage
+    """F1, precision and coverage against labels that people made, and what every shorter chain would give."""
+    from scripts.evaluate import Request, stage_order
+    from scripts.evaluate import evaluate as run
 
-    if stage not in STAGE_NAMES:
-        raise ConfigurationError(f"--stage: expected one of {', '.join(STAGE_NAMES)}, found {stage!r}")
-    evaluate_stage(gold, reviews, stage, _settings(taxonomy=taxonomy), as_json=json)
+    if sum(option is not None for option in (stage, chain, labels)) > 1:
+        raise ConfigurationError(
+            "evaluate: expected one of --stage, --chain and --labels, found several; choose one"
+        )
+    chosen = _settings(taxonomy=taxonomy)
+    order = () if labels else stage_order(stage, chain, chosen)
+    run(Request(gold, reviews, order, labels, report, calibrated, json), chosen)
+
+
+@app.command()
+def calibrate(
+    gold: Annotated[
+        Path | None, typer.Option(help="Gold set, as for evaluate. [default: the gold in the database]")
+    ] = None,
+    target_precision: Annotated[float, typer.Option(help="Share of kept labels that must be right.")] = 0.95,
+    certainty: Annotated[float, typer.Option(help="How sure to be of that.")] = 0.95,
+    per_category: Annotated[
+        bool, typer.Option("--per-category", help="Certify categories with enough gold on their own.")
+    ] = False,
+    allow_uncertified: Annotated[
+        bool, typer.Option("--allow-uncertified", help="Leave stages that fail their present threshold.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw precision against coverage: .html or .svg.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
+    reviews: Annotated[
+        Path | None,
+        typer.Option(help="File with the gold reviews' texts. [default: reviews.csv beside gold]"),
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of `otzyv label --store` instead of the server's database.")
+    ] = None,
+    taxonomy: TaxonomyFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Find thresholds that a gold set certifies, and let workers use them from their next batch on."""
+    from scripts.calibrate import Request
+    from scripts.calibrate import calibrate as run
+
+    request = Request(
+        gold,
+        reviews,
+        target_precision,
+        certainty,
+        per_category,
+        allow_uncertified,
+        plot,
+        dry_run,
+        json,
+        store,
+    )
+    if code := run(request, _settings(taxonomy=taxonomy)):
+        raise typer.Exit(code)
+
+
+@thresholds.command("list")
+def thresholds_list() -> None:
+    """Which thresholds hold, and which held before."""
+    from scripts.thresholds import show
+
+    show(_settings())
+
+
+@thresholds.command("use")
+def thresholds_use(version: Annotated[int, typer.Argument(help="Number of an earlier version.")]) -> None:
+    """Let an earlier version hold again."""
+    from scripts.thresholds import use
+
+    use(version, _settings())
+
+
+@thresholds.command("reset")
+def thresholds_reset() -> None:
+    """Let the stages' own defaults hold again."""
+    from scripts.thresholds import reset
+
+    reset(_settings())
 
 
 @app.command()

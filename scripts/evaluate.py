@@ -1,55 +1,168 @@
-"""`otzyv evaluate`: one stage against a gold set."""
+"""`otzyv evaluate`: a chain of stages, every shorter chain out of it, or a file of labels, against a gold set."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from rich.table import Table
 
+from scripts import evaluation_report
 from scripts.console import out
-from scripts.input_file import InputFile, Record
-from shared.errors import InputFileError, TaxonomyError
-from shared.evaluation import Score, score
+from scripts.evaluation_report import Evaluation, StageLine, SubChain
+from scripts.gold_file import GoldRow, read_gold
+from scripts.judging import Judged, judge
+from scripts.label_file import Labels, read_labels
+from scripts.labelled_file import write_text
+from shared import chains
+from shared.chains import ChainResult
+from shared.errors import ConfigurationError
+from shared.evaluation import Score, confusion, score
 from shared.rules import resolve
-from shared.settings import Settings
+from shared.settings import STAGE_NAMES, Settings
+from shared.store import thresholds
 from shared.taxonomy import Taxonomy
-from workers import runtime, stages
+from shared.thresholds import StageRule
+from workers import runtime
 
 ALL = "all"
 
 
-class GoldRow(msgspec.Struct, frozen=True):
-    """A review and the category that people gave it, as a slug."""
+class Request(msgspec.Struct, frozen=True):
+    """What `otzyv evaluate` was asked to do. Without labels, `order` names the stages of the chain."""
 
-    text: str
-    category: str
-    source: str
-    ambiguous: bool
+    gold: Path
+    reviews: Path | None
+    order: tuple[str, ...]
+    labels: Path | None
+    report: Path | None
+    calibrated: bool
+    as_json: bool
 
 
-def evaluate_stage(
-    gold: Path, reviews: Path | None, stage: str, settings: Settings, *, as_json: bool
-) -> None:
-    """Put the gold reviews through a stage and show precision and coverage of what it keeps."""
+def stage_order(stage: str | None, chain: str | None, settings: Settings) -> tuple[str, ...]:
+    """The stages to evaluate. Raises ConfigurationError for names that are none, or come twice."""
+    wanted = stage or chain or settings.cascade_stages
+    names = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    option = "--stage" if stage else "--chain"
+    if (
+        not names
+        or set(names) - set(STAGE_NAMES)
+        or len(set(names)) < len(names)
+        or (stage and len(names) > 1)
+    ):
+        raise ConfigurationError(
+            f"{option}: expected different names out of {', '.join(STAGE_NAMES)}, found {wanted!r}"
+        )
+    return names
+
+
+def evaluate(request: Request, settings: Settings) -> Evaluation:
+    """Score, show, and write the report if one is asked for."""
     taxonomy = runtime.load_taxonomy(settings)
-    rows = read_gold(gold, reviews, taxonomy)
-    method = stages.build(stage, taxonomy, settings, None, 0)
-    rule = resolve(method, settings.thresholds)
-    threshold = rule.value
-    verdicts = method.verdicts([row.text for row in rows])
-    answers = [v.category if v is not None and rule.keeps(v) else None for v in verdicts]
-    scores = by_source(rows, answers)
-    if as_json:
-        out.print_json(json.dumps(_as_json(scores, stage, method.model, threshold), ensure_ascii=False))
-        return
-    out.print(f"stage {stage} ({method.model}), labels kept from confidence {threshold:g}")
-    out.print(_summary_table(scores))
-    out.print(_category_table(scores[ALL], taxonomy))
+    rows = read_gold(request.gold, request.reviews, taxonomy)
+    if request.labels is not None:
+        result = _of_labels(read_labels(request.labels, rows, taxonomy), rows, taxonomy, request.labels.name)
+    else:
+        result = _of_chain(request, rows, taxonomy, settings)
+    if request.report is not None:
+        svg = request.report.suffix.lower() == ".svg"
+        page = evaluation_report.svg(result) if svg else evaluation_report.render(result)
+        write_text(request.report, page)
+    if request.as_json:
+        out.print_json(json.dumps(_as_json(result), ensure_ascii=False))
+    else:
+        out.print(evaluation_report.tables(result))
+        if request.report is not None:
+            out.print(f"report: {request.report}", soft_wrap=True)
+    return result
 
 
-def by_source(rows: list[GoldRow], answers: list[str | None]) -> dict[str, Score]:
+def _of_labels(labels: Labels, rows: Sequence[GoldRow], taxonomy: Taxonomy, name: str) -> Evaluation:
+    gold = [row.category for row in rows]
+    return Evaluation(
+        title=name,
+        taxonomy=taxonomy,
+        groups=by_source(rows, labels.accepted),
+        final=by_source(rows, labels.final),
+        matrix=confusion(gold, labels.final, taxonomy.slugs),
+        missing=labels.missing,
+    )
+
+
+def _of_chain(
+    request: Request, rows: Sequence[GoldRow], taxonomy: Taxonomy, settings: Settings
+) -> Evaluation:
+    judged = judge(request.order, [row.text for row in rows], taxonomy, settings)
+    rules = _rules(judged, settings, calibrated=request.calibrated)
+    verdicts, gold = {name: one.verdicts for name, one in judged.items()}, [row.category for row in rows]
+    results = {order: chains.run(order, verdicts, rules, gold) for order in chains.sub_chains(request.order)}
+    whole = results[request.order]
+    return Evaluation(
+        title=whole.name,
+        taxonomy=taxonomy,
+        groups=by_source(rows, whole.kept),
+        final=by_source(rows, whole.labels),
+        matrix=confusion(gold, whole.labels, taxonomy.slugs),
+        stages=tuple(_stage(name, whole, results, judged[name], rules[name]) for name in request.order),
+        chains=tuple(_chain(result, judged) for result in results.values()),
+    )
+
+
+def _rules(judged: dict[str, Judged], settings: Settings, *, calibrated: bool) -> dict[str, StageRule]:
+    stored = {}
+    if calibrated:
+        here = runtime.build(settings)
+        with here.database.transaction() as cursor:
+            version = thresholds.newest(cursor, here.taxonomy_id)
+            stored = {} if version is None else thresholds.rules(cursor, version)
+        if not stored:
+            raise ConfigurationError(
+                "--calibrated: expected thresholds in the database for this taxonomy, found none; run `otzyv calibrate`"
+            )
+    return {name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()}
+
+
+def _stage(
+    name: str,
+    whole: ChainResult,
+    results: dict[tuple[str, ...], ChainResult],
+    judged: Judged,
+    rule: StageRule,
+) -> StageLine:
+    mine = next(stage for stage in whole.stages if stage.stage == name)
+    rest = results.get(chains.without(whole.order, name))
+    share = len(mine.seen) / max(1, len(judged.verdicts))
+    return StageLine(
+        stage=name,
+        model=judged.stage.model,
+        threshold=rule.value,
+        seen=len(mine.seen),
+        kept=len(mine.kept),
+        precision=mine.precision,
+        seconds=judged.seconds * share,
+        tokens=round((judged.tokens_in + judged.tokens_out) * share),
+        gain_f1=whole.final.weighted_f1 - (rest.final.weighted_f1 if rest else 0.0),
+        gain_right=whole.accepted.right - (rest.accepted.right if rest else 0),
+    )
+
+
+def _chain(result: ChainResult, judged: dict[str, Judged]) -> SubChain:
+    shares = {stage.stage: len(stage.seen) / max(1, len(result.kept)) for stage in result.stages}
+    return SubChain(
+        name=result.name,
+        accepted=result.accepted,
+        final=result.final,
+        sent_to_llm=shares.get("llm", 0.0),
+        seconds=sum(judged[name].seconds * share for name, share in shares.items()),
+        tokens=round(
+            sum((judged[name].tokens_in + judged[name].tokens_out) * share for name, share in shares.items())
+        ),
+    )
+
+
+def by_source(rows: Sequence[GoldRow], answers: Sequence[str | None]) -> dict[str, Score]:
     """Scores of all rows, of each source, and of the rows on which careful readers would agree."""
     groups = {ALL: list(range(len(rows)))}
     for position, row in enumerate(rows):
@@ -61,111 +174,45 @@ def by_source(rows: list[GoldRow], answers: list[str | None]) -> dict[str, Score
     }
 
 
-def read_gold(gold: Path, reviews: Path | None, taxonomy: Taxonomy) -> list[GoldRow]:
-    """Gold rows with their texts: from a column `text` in the gold file, or by id from the reviews file.
-
-    The reviews file is `reviews.csv` beside the gold file unless another is named. Raises InputFileError.
-    """
-    records = _read(gold)
-    _require(gold, records, "category")
-    if "text" not in records[0]:
-        _require(gold, records, "id")
-        texts = {_text(record, "id"): record for record in _read_reviews(gold, reviews)}
-        missing = [_text(record, "id") for record in records if _text(record, "id") not in texts]
-        if missing:
-            raise InputFileError(
-                f"{gold}: expected every id in the reviews file, {len(missing)} are not there (first: {missing[0]})"
-            )
-        records = [{**texts[_text(record, "id")], **record} for record in records]
-    return [_gold_row(gold, number, record, taxonomy) for number, record in enumerate(records, 1)]
-
-
-def _gold_row(gold: Path, number: int, record: Record, taxonomy: Taxonomy) -> GoldRow:
-    try:
-        category = taxonomy.category(_text(record, "category"))
-    except TaxonomyError as error:
-        raise InputFileError(f"{gold}, row {number}: {error}") from error
-    ambiguous = _text(record, "ambiguous").lower() in ("1", "true", "yes")
-    return GoldRow(_text(record, "text"), category.slug, _text(record, "source") or "?", ambiguous)
-
-
-def _text(record: Record, column: str) -> str:
-    """A cell as text, whatever type its file gives it; empty where there is none. 42.0 is the id 42."""
-    value = record.get(column)
-    if value is None or value != value:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _read_reviews(gold: Path, reviews: Path | None) -> list[Record]:
-    path = reviews or gold.with_name("reviews.csv")
-    if not path.is_file():
-        raise InputFileError(
-            f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
-        )
-    records = _read(path)
-    for column in ("id", "text"):
-        _require(path, records, column)
-    return records
-
-
-def _read(path: Path) -> list[Record]:
-    return [record for chunk in InputFile(path).records() for record in chunk]
-
-
-def _require(path: Path, records: list[Record], column: str) -> None:
-    if column not in records[0]:
-        raise InputFileError(
-            f"{path}: expected a column {column!r}, found {', '.join(map(repr, records[0]))}"
-        )
-
-
-def _summary_table(scores: dict[str, Score]) -> Table:
-    table = Table("reviews", box=None)
-    for name in ("gold", "kept", "precision", "coverage", "accuracy"):
-        table.add_column(name, justify="right")
-    for name, row in scores.items():
-        table.add_row(
-            name,
-            f"{row.total:,}",
-            f"{row.answered:,}",
-            f"{row.precision:.3f}",
-            f"{row.coverage:.3f}",
-            f"{row.accuracy:.3f}",
-        )
-    return table
-
-
-def _category_table(total: Score, taxonomy: Taxonomy) -> Table:
-    table = Table("category", box=None)
-    for name in ("gold", "kept", "precision", "recall"):
-        table.add_column(name, justify="right")
-    for row in total.categories:
-        table.add_row(
-            taxonomy.category(row.category).title,
-            f"{row.gold:,}",
-            f"{row.answered:,}",
-            f"{row.precision:.3f}" if row.answered else "",
-            f"{row.recall:.3f}" if row.gold else "",
-        )
-    return table
-
-
-def _as_json(scores: dict[str, Score], stage: str, model: str, threshold: float | None) -> dict[str, object]:
+def _as_json(result: Evaluation) -> dict[str, object]:
+    first = result.stages[0] if len(result.stages) == 1 else None
     return {
-        "stage": stage,
-        "model": model,
-        "threshold": threshold,
-        "groups": {
-            name: {
-                "gold": row.total,
-                "kept": row.answered,
-                "right": row.right,
-                "precision": row.precision,
-                "coverage": row.coverage,
-                "accuracy": row.accuracy,
+        "title": result.title,
+        "stage": first.stage if first else None,
+        "model": first.model if first else None,
+        "threshold": first.threshold if first else None,
+        "missing": result.missing,
+        "groups": {name: _score(row, result.final[name]) for name, row in result.groups.items()},
+        "categories": [
+            {**msgspec.to_builtins(row), "precision": row.precision, "recall": row.recall, "f1": row.f1}
+            for row in result.groups[ALL].categories
+        ],
+        "confusion": msgspec.to_builtins(result.matrix),
+        "stages": msgspec.to_builtins(result.stages),
+        "chains": [
+            {
+                "chain": chain.name,
+                **_score(chain.accepted, chain.final),
+                "sent_to_llm": chain.sent_to_llm,
+                "seconds": chain.seconds,
+                "tokens": chain.tokens,
             }
-            for name, row in scores.items()
+            for chain in result.chains
+        ],
+    }
+
+
+def _score(accepted: Score, final: Score) -> dict[str, object]:
+    return {
+        "gold": accepted.total,
+        "kept": accepted.answered,
+        "right": accepted.right,
+        "precision": accepted.precision,
+        "coverage": accepted.coverage,
+        "accuracy": accepted.accuracy,
+        "final": {
+            "accuracy": final.accuracy,
+            "weighted_f1": final.weighted_f1,
+            "macro_f1": final.macro_f1,
         },
-        "categories": [msgspec.to_builtins(row) for row in scores[ALL].categories],
     }

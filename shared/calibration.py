@@ -103,16 +103,18 @@ def certify(
     *,
     grid: Sequence[float] = GRID,
     certainty: float = CERTAINTY,
+    tests: int = 1,
 ) -> Certificate:
     """Test every threshold of the grid, and choose the lowest whose lower bound reaches the target.
 
-    `confidences` and `right` have shape [n] and describe a stage's answers on gold. Raises ValueError for a
+    `confidences` and `right` have shape [n] and describe a stage's answers on gold. `tests` is how many certificates
+    share the risk, such as one for each stage. Raises ValueError for a
     target outside 0..1.
     """
     if not 0.0 < target < 1.0:
         raise ValueError(f"target precision: expected a number between 0 and 1, found {target}")
     scores, truth = np.asarray(confidences, dtype=float), np.asarray(right, dtype=bool)
-    risk = (1.0 - certainty) / len(grid)
+    risk = (1.0 - certainty) / (len(grid) * tests)
     points = tuple(_point(threshold, truth[scores >= threshold], risk) for threshold in grid)
     chosen = next((point for point in points if point.kept and point.bound >= target), None)
     more = None if chosen else _more_checks(points, target, risk, len(truth))

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.evaluate import ALL, GoldRow, by_source, read_gold
+from scripts.evaluate import ALL, by_source
+from scripts.gold_file import GoldRow, read_gold
 from shared.errors import InputFileError
 from shared.taxonomy import Taxonomy
 
@@ -35,8 +36,8 @@ def test_texts_are_found_by_id_in_the_reviews_beside_the_gold_set(tmp_path):
     write(tmp_path / "reviews.csv", "id,source,text\n007,shop,кеды\n8,market,платье\n")
     gold = write(tmp_path / "gold.csv", "id,category,ambiguous\n8,одежда,1\n007,обувь,0\n")
     assert read_gold(gold, None, TAXONOMY) == [
-        GoldRow("платье", "clothes", "market", True),
-        GoldRow("кеды", "shoes", "shop", False),
+        GoldRow("платье", "clothes", "market", True, "8"),
+        GoldRow("кеды", "shoes", "shop", False, "007"),
     ]
 
 

@@ -1,0 +1,78 @@
+"""An evaluation as one HTML file that needs nothing else, and its confusion matrix as SVG."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from scripts.evaluation_report.findings import Evaluation
+from scripts.report import figures
+
+CELL = 56
+LEFT = 200
+TOP = 190
+
+NO_ANSWER = "no answer"
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One square of the matrix: where it is, what it counts, and its share of its row, 0..1."""
+
+    x: int
+    y: int
+    count: int
+    share: float
+    diagonal: bool
+
+
+def render(result: Evaluation) -> str:
+    """The whole page, ready to be written as UTF-8."""
+    page = _environment().get_template("evaluation.html")
+    return page.render(result=result, picture=Markup(svg(result)), figures=figures)  # noqa: S704  our own SVG, escaped
+
+
+def svg(result: Evaluation) -> str:
+    """The confusion matrix as a picture: a row per category of gold, a column per answer."""
+    matrix = result.matrix
+    titles = [result.taxonomy.category(name).title for name in matrix.names]
+    # The column of those without an answer only where there are any.
+    columns = list(range(len(titles) + any(row[-1] for row in matrix.counts)))
+    heads = [*titles, NO_ANSWER]
+    sums = [sum(row) for row in matrix.counts]
+    page = _environment().get_template("confusion.svg")
+    return page.render(
+        rows=[(TOP + CELL * at + CELL // 2, f"{name} ({sums[at]:,})") for at, name in enumerate(titles)],
+        columns=[(LEFT + CELL * at + CELL // 2, heads[at]) for at in columns],
+        cells=_cells(result, columns),
+        cell=CELL,
+        left=LEFT,
+        top=TOP,
+        width=LEFT + CELL * len(columns) + 60,
+        height=TOP + CELL * len(titles) + 20,
+        title=f"Confusion matrix of {result.title}",
+    )
+
+
+def _cells(result: Evaluation, columns: list[int]) -> list[Cell]:
+    cells = []
+    for row, counts in enumerate(result.matrix.counts):
+        total = max(1, sum(counts))
+        cells += [
+            Cell(LEFT + CELL * at, TOP + CELL * row, counts[at], counts[at] / total, at == row)
+            for at in columns
+        ]
+    return cells
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("scripts", "evaluation_report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
