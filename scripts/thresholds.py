@@ -54,7 +54,7 @@ def use(number: int, settings: Settings) -> None:
         known = {version.id: version for version in thresholds.versions(cursor, here.taxonomy_id, 10_000)}
         if number not in known:
             raise ConfigurationError(
-                f"thresholds: expected the number of a version, found {number}, which is none; see `otzyv thresholds list`"
+                f"thresholds: expected the number of a version, found {number}; see `otzyv thresholds list`"
             )
         old = known[number]
         new = thresholds.store(

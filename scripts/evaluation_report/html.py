@@ -12,7 +12,7 @@ from scripts.evaluation_report.findings import Evaluation
 from scripts.report import figures
 
 CELL = 56
-LEFT = 200
+LEFT = 240
 TOP = 190
 
 NO_ANSWER = "no answer"
