@@ -10,12 +10,11 @@ from uuid import UUID
 
 import typer
 
-from scripts import console
+from scripts import console, quality_commands
 from scripts.input_file import InputFile
+from scripts.process_settings import TaxonomyFile, settings
 from scripts.review_rows import Columns, Rows
-from shared import logs
 from shared.errors import ConfigurationError, OtzyvError
-from shared.settings import Settings, load
 
 app = typer.Typer(
     help="Product categories for Russian reviews: cheap methods first, costly ones only where they are unsure.",
@@ -25,9 +24,15 @@ app = typer.Typer(
 db = typer.Typer(help="The database schema.", no_args_is_help=True)
 taxonomy = typer.Typer(help="Taxonomy files.", no_args_is_help=True)
 worker = typer.Typer(help="Celery workers.", no_args_is_help=True)
-thresholds = typer.Typer(help="Thresholds that calibrations have stored.", no_args_is_help=True)
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
-groups = {"db": db, "taxonomy": taxonomy, "worker": worker, "thresholds": thresholds, "bench": bench}
+groups = {
+    "db": db,
+    "taxonomy": taxonomy,
+    "worker": worker,
+    "thresholds": quality_commands.thresholds,
+    "audit": quality_commands.audit,
+    "bench": bench,
+}
 for name, group in groups.items():
     app.add_typer(group, name=name)
 
@@ -45,9 +50,6 @@ SourceName = Annotated[
 ]
 Encoding = Annotated[str, typer.Option(help="Encoding of a text file, for example cp1251.")]
 Delimiter = Annotated[str | None, typer.Option(help="Column delimiter of a CSV. [default: , ; or tab]")]
-TaxonomyFile = Annotated[
-    Path | None, typer.Option("--taxonomy", help="Taxonomy file. [default: the shop's nine]")
-]
 
 
 def _rows(
@@ -61,12 +63,6 @@ def _rows(
 def _source(file: Path) -> str:
     """A file's name without its endings, packed or not: both hold the same reviews."""
     return Path(file.name.removesuffix(".gz")).stem[:200] or file.name[:200]
-
-
-def _settings(**overrides: object) -> Settings:
-    chosen = load(**{name: value for name, value in overrides.items() if value is not None})
-    logs.configure(chosen)
-    return chosen
 
 
 def _version(wanted: bool) -> None:
@@ -107,7 +103,7 @@ def label(
     from scripts.label import Run
     from scripts.label import label as run
 
-    chosen = _settings(taxonomy=taxonomy, log_level="warning")
+    chosen = settings(taxonomy=taxonomy, log_level="warning")
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
     page = report or out.with_suffix(".html")
     run(Run(rows, out, page, chosen.stages, store, chosen))
@@ -131,7 +127,7 @@ def enqueue(
     """Send a file of reviews to RabbitMQ, confirmed message by message; prints the batch id."""
     from scripts import enqueue as sending
 
-    chosen = _settings()
+    chosen = settings()
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
     batch, sent = sending.enqueue(rows, chosen)
     if follow and not sending.follow(batch, sent, chosen):
@@ -143,7 +139,7 @@ def ingest() -> None:
     """Store incoming reviews and send their first tasks, until stopped."""
     from scripts import worker as processes
 
-    processes.ingest(_settings())
+    processes.ingest(settings())
 
 
 @app.command()
@@ -154,7 +150,7 @@ def status(
     from scripts import enqueue as sending
     from scripts import status as state
 
-    chosen = _settings()
+    chosen = settings()
     if batch is None:
         console.out.print(state.overall(chosen))
     else:
@@ -168,7 +164,7 @@ def health(
     """Exit with 0 when RabbitMQ and PostgreSQL answer."""
     from scripts.status import check_health
 
-    check_health(_settings(), worker=worker)
+    check_health(settings(), worker=worker)
     console.out.print("ok")
 
 
@@ -205,7 +201,7 @@ def evaluate(
         raise ConfigurationError(
             "evaluate: expected one of --stage, --chain and --labels, found several; choose one"
         )
-    chosen = _settings(taxonomy=taxonomy)
+    chosen = settings(taxonomy=taxonomy)
     order = () if labels else stage_order(stage, chain, chosen)
     run(Request(gold, reviews, order, labels, report, calibrated, json), chosen)
 
@@ -251,32 +247,8 @@ def calibrate(
         json,
         store,
     )
-    if code := run(request, _settings(taxonomy=taxonomy)):
+    if code := run(request, settings(taxonomy=taxonomy)):
         raise typer.Exit(code)
-
-
-@thresholds.command("list")
-def thresholds_list() -> None:
-    """Which thresholds hold, and which held before."""
-    from scripts.thresholds import show
-
-    show(_settings())
-
-
-@thresholds.command("use")
-def thresholds_use(version: Annotated[int, typer.Argument(help="Number of an earlier version.")]) -> None:
-    """Let an earlier version hold again."""
-    from scripts.thresholds import use
-
-    use(version, _settings())
-
-
-@thresholds.command("reset")
-def thresholds_reset() -> None:
-    """Let the stages' own defaults hold again."""
-    from scripts.thresholds import reset
-
-    reset(_settings())
 
 
 @app.command()
@@ -284,7 +256,7 @@ def beat() -> None:
     """Send periodic tasks, until stopped."""
     from scripts import worker as processes
 
-    processes.beat(_settings())
+    processes.beat(settings())
 
 
 @app.command()
@@ -292,7 +264,7 @@ def flower() -> None:
     """Watch the Celery workers in a browser, behind basic authentication."""
     from scripts import worker as processes
 
-    processes.flower(_settings())
+    processes.flower(settings())
 
 
 @worker.command("cpu")
@@ -303,7 +275,7 @@ def worker_cpu(
     """Keywords, similarity on word vectors, and upkeep, until stopped."""
     from scripts.worker import work
 
-    work("cpu", _settings(), processes, name)
+    work("cpu", settings(), processes, name)
 
 
 @worker.command("gpu")
@@ -313,7 +285,7 @@ def worker_gpu(
     """Zero-shot, similarity and LLM labelling, one batch at a time, until stopped."""
     from scripts.worker import work
 
-    work("gpu", _settings(), None, name)
+    work("gpu", settings(), None, name)
 
 
 @worker.command("train")
@@ -321,7 +293,7 @@ def worker_train() -> None:
     """Training jobs (not in this version)."""
     from scripts.worker import work
 
-    work("train", _settings(), None, None)
+    work("train", settings(), None, None)
 
 
 @db.command("upgrade")
@@ -330,7 +302,7 @@ def db_upgrade() -> None:
     from shared.store import schema
     from workers.runtime import open_database
 
-    version = schema.upgrade(open_database(_settings(), "otzyv db upgrade"))
+    version = schema.upgrade(open_database(settings(), "otzyv db upgrade"))
     console.out.print(f"database schema is at version {version}")
 
 

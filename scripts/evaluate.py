@@ -53,7 +53,8 @@ def stage_order(stage: str | None, chain: str | None, settings: Settings) -> tup
         or (stage and len(names) > 1)
     ):
         raise ConfigurationError(
-            f"{option}: expected different names out of {', '.join(STAGE_NAMES)}, found {wanted!r}"
+            f"{option}: expected {'one name' if stage else 'different names'} out of {', '.join(STAGE_NAMES)}, "
+            f"found {wanted!r}"
         )
     return names
 

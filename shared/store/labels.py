@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
 
 from shared.cascade import Verdict
 from shared.store.copying import copy_rows
@@ -223,3 +224,28 @@ def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: i
         (taxonomy_id, stage, after_s, limit),
     )
     return sorted(row[0] for row in cursor.fetchall())
+
+
+def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxonomy_id: int) -> None:
+    """Labels that people gave, as (review id, revision, category): no stage replaces them. The same again is no change.
+
+    Their reviews wait for no stage any more.
+    """
+    rows = sorted(rows)
+    lock(cursor, [review_id for review_id, _, _ in rows], taxonomy_id)
+    cursor.execute(
+        "DELETE FROM waiting WHERE taxonomy_id = %s AND review_id = ANY(%s)",
+        (taxonomy_id, [review_id for review_id, _, _ in rows]),
+    )
+    execute_values(
+        cursor,
+        """
+        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, status) VALUES %s
+        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+        SET revision = excluded.revision, category = excluded.category, confidence = NULL, stage = NULL,
+            status = excluded.status, at = now()
+        WHERE (l.revision, l.category, l.status) IS DISTINCT FROM
+            (excluded.revision, excluded.category, excluded.status)
+        """,
+        [(review_id, taxonomy_id, revision, category, "human") for review_id, revision, category in rows],
+    )

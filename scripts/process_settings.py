@@ -1,0 +1,23 @@
+"""The settings of one command: the environment, what its options say, and logs configured by them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared import logs
+from shared.settings import Settings, load
+
+TaxonomyFile = Annotated[
+    Path | None, typer.Option("--taxonomy", help="Taxonomy file. [default: the shop's nine]")
+]
+"""The option that most commands have."""
+
+
+def settings(**overrides: object) -> Settings:
+    """Settings with those overrides that are given. Raises SettingsError."""
+    chosen = load(**{name: value for name, value in overrides.items() if value is not None})
+    logs.configure(chosen)
+    return chosen

@@ -1,0 +1,163 @@
+"""Audits: which labels were drawn for people to check, and what they answered."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from shared.audit import ANY, Stratum
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One label of an audit."""
+
+    review_id: int
+    revision: int
+    source: str
+    external_id: str
+    text: str
+    category: str | None
+    stage: str | None
+    status: str
+    confidence: float | None
+    probability: float
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A stored review; `revision` is that of its present text, `drawn` the one an audit showed, if it did."""
+
+    review_id: int
+    revision: int
+    drawn: int | None
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """One checked label of an audit."""
+
+    stage: str | None
+    category: str | None
+    status: str
+    probability: float
+    answer: str
+
+
+def sizes(cursor: Cursor, taxonomy_id: int) -> dict[Stratum, int]:
+    """How many labels there are that nobody has checked, by stage, category and status."""
+    cursor.execute(
+        """
+        SELECT l.stage, l.category, l.status, count(*) FROM labels l
+        JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
+        WHERE l.taxonomy_id = %s AND l.status <> 'human' GROUP BY 1, 2, 3
+        """,
+        (taxonomy_id,),
+    )
+    return {(stage, category, status): count for stage, category, status, count in cursor.fetchall()}
+
+
+def draw(
+    cursor: Cursor, taxonomy_id: int, strata: Mapping[Stratum, int], draws: Mapping[Stratum, int], seed: int
+) -> tuple[int, list[Item]]:
+    """Draw labels from strata of known sizes and keep them as an audit; returns its number and them, shuffled."""
+    cursor.execute(
+        "INSERT INTO audits (taxonomy_id, seed, population) VALUES (%s, %s, %s) RETURNING id",
+        (taxonomy_id, seed, sum(strata.values())),
+    )
+    (audit,) = cursor.fetchone() or (0,)
+    items = [
+        item
+        for stratum, count in draws.items()
+        for item in _of_stratum(cursor, taxonomy_id, stratum, count, count / strata[stratum], seed)
+    ]
+    execute_values(
+        cursor,
+        """
+        INSERT INTO audit_items (audit_id, review_id, revision, category, stage, status, confidence, probability)
+        VALUES %s
+        """,
+        [
+            (audit, i.review_id, i.revision, i.category, i.stage, i.status, i.confidence, i.probability)
+            for i in items
+        ],
+    )
+    return int(audit), sorted(items, key=lambda item: zlib.crc32(f"{seed}/{item.review_id}".encode()))
+
+
+def _of_stratum(
+    cursor: Cursor, taxonomy_id: int, stratum: Stratum, count: int, probability: float, seed: int
+) -> list[Item]:
+    stage, category, status = stratum
+    cursor.execute(
+        """
+        SELECT r.id, r.revision, r.source, r.external_id, r.text, l.category, l.stage, l.status, l.confidence
+        FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
+        WHERE l.taxonomy_id = %s AND l.status = %s AND l.stage IS NOT DISTINCT FROM %s
+          AND (%s OR l.category IS NOT DISTINCT FROM %s)
+        ORDER BY md5(%s || '/' || r.id) LIMIT %s
+        """,
+        (taxonomy_id, status, stage, category == ANY, category, str(seed), count),
+    )
+    return [
+        msgspec.convert(dict(zip(Item.__struct_fields__, (*row, probability), strict=True)), Item)
+        for row in cursor.fetchall()
+    ]
+
+
+def taxonomy_of(cursor: Cursor, audit: int) -> int | None:
+    """The taxonomy that an audit's labels are of, or None where there is no such audit."""
+    cursor.execute("SELECT taxonomy_id FROM audits WHERE id = %s", (audit,))
+    row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def find(cursor: Cursor, names: Sequence[tuple[int | None, str | None, str]]) -> list[list[Found]]:
+    """For each (audit, source, external id) the stored reviews of that name, of any source where it is None."""
+    cursor.execute(
+        """
+        SELECT wanted.place, r.id, r.revision, i.revision
+        FROM unnest(%s::integer[], %s::integer[], %s::text[], %s::text[]) AS wanted (place, audit, source, name)
+        JOIN reviews r ON r.external_id = wanted.name AND (wanted.source IS NULL OR r.source = wanted.source)
+        LEFT JOIN audit_items i ON i.audit_id = wanted.audit AND i.review_id = r.id
+        WHERE wanted.audit IS NULL OR i.review_id IS NOT NULL
+        """,
+        (
+            list(range(len(names))),
+            [audit for audit, _, _ in names],
+            [source for _, source, _ in names],
+            [name for _, _, name in names],
+        ),
+    )
+    found: list[list[Found]] = [[] for _ in names]
+    for place, *rest in cursor.fetchall():
+        found[place].append(Found(*rest))
+    return found
+
+
+def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str, str]]) -> None:
+    """Note answers as (audit, review id, category, annotator); the same again changes no row."""
+    execute_values(
+        cursor,
+        """
+        UPDATE audit_items i SET answer = told.category, annotator = told.annotator, answered_at = now()
+        FROM (VALUES %s) AS told (audit, review, category, annotator)
+        WHERE i.audit_id = told.audit AND i.review_id = told.review
+          AND (i.answer, i.annotator) IS DISTINCT FROM (told.category, told.annotator)
+        """,
+        answers,
+    )
+
+
+def answered(cursor: Cursor, taxonomy_id: int) -> tuple[list[Answered], int]:
+    """Checked labels of all audits of a taxonomy, and how many were drawn in all."""
+    cursor.execute(
+        """
+        SELECT i.stage, i.category, i.status, i.probability, i.answer FROM audit_items i
+        JOIN audits a ON a.id = i.audit_id WHERE a.taxonomy_id = %s
+        """,
+        (taxonomy_id,),
+    )
+    rows = cursor.fetchall()
+    return [Answered(*row) for row in rows if row[4] is not None], len(rows)
