@@ -51,6 +51,7 @@ def label(run: Run) -> RunSummary:
     with _ended_by_signals(), _server(run.store) as url:
         here = _prepare(run.settings, url)
         cascade = runtime.labeller(here, *run.stages, order=run.stages)
+        cascade.warm_up(run.stages)
         clock = time.monotonic()
         err.print(f"PostgreSQL and the stages took {clock - begun:.1f} s to start")
         batch = uuid.uuid4()
