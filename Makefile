@@ -5,7 +5,7 @@ BIN := .venv/bin
 BENCH_REVIEWS ?= $(firstword $(wildcard ../shared/data/reviews.csv) examples/reviews.csv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench up down clean
+.PHONY: help demo test models check bench up down clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ demo: .venv/base  ## Label examples/reviews.csv here: no broker, no server; writ
 
 test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started
 	$(BIN)/pytest
+
+.venv/gpu: .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gpu]'
+	@touch $@
+
+models: .venv/gpu  ## Install torch and what else the stages with models need; `make test` then tests them too
 
 check: .venv/dev  ## Lint, format, types, import rules
 	$(BIN)/ruff check .

@@ -133,6 +133,7 @@ def test_thresholds_from_half_of_gold_hold_on_the_other_half(shared_data: Path, 
             continue
         certified += 1
         error = math.sqrt(TARGET * (1 - TARGET) / result.accepted.answered)
+        print(f"{result.name} {result.accepted.precision:.3f} {result.accepted.coverage:.3f}")
         assert result.accepted.precision >= TARGET - error
         assert result.accepted.coverage > 0.4
     assert certified >= 8, "half of gold should nearly always be enough for the keywords"
