@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from shared.cascade import Stage
 from shared.settings import NAVEC, Settings
@@ -23,6 +25,9 @@ from shared.store import Database, gold
 from shared.store.llm_answers import StoredAnswers
 from shared.store.llm_budget import DailyTokens
 from shared.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from shared.stages.nli import NliModel
 
 DEADLINE_S = 100
 """Seconds for one round of questions to a server; a message may be worked on for half an hour."""
@@ -49,29 +54,32 @@ def build(
 def _zero_shot(taxonomy: Taxonomy, settings: Settings) -> Stage:
     from shared.stages.zero_shot import ZeroShotStage
 
-    return ZeroShotStage(
-        taxonomy,
-        settings.zero_shot_model,
-        revision=settings.zero_shot_revision or None,
-        device=settings.device,
-        dtype=settings.dtype,
-        tokens_per_batch=settings.zero_shot_tokens_per_batch,
-    )
+    model = _nli(settings.zero_shot_model, settings.zero_shot_revision, settings.device, settings.dtype)
+    return ZeroShotStage(taxonomy, model, tokens_per_batch=settings.zero_shot_tokens_per_batch)
+
+
+# A process keeps each model once, however many taxonomies its batches are of.
+@lru_cache(maxsize=1)
+def _nli(model: str, revision: str, device: str, dtype: str) -> NliModel:
+    from shared.stages.nli import load
+
+    return load(model, revision or None, device, dtype)
 
 
 def encoder(settings: Settings) -> Encoder:
-    """The encoder of the similarity stage."""
-    if settings.similarity_encoder == NAVEC:
+    """The encoder of the similarity stage, one for the whole process."""
+    return _encoder(settings.similarity_encoder, settings.similarity_revision, settings.device)
+
+
+@lru_cache(maxsize=1)
+def _encoder(name: str, revision: str, device: str) -> Encoder:
+    if name == NAVEC:
         from shared.stages.navec_encoder import NavecEncoder
 
         return NavecEncoder()
     from shared.stages.sentence_encoder import SentenceEncoder
 
-    return SentenceEncoder(
-        settings.similarity_encoder,
-        device=None if settings.device == "auto" else settings.device,
-        revision=settings.similarity_revision or None,
-    )
+    return SentenceEncoder(name, device=None if device == "auto" else device, revision=revision or None)
 
 
 def _llm(taxonomy: Taxonomy, settings: Settings, database: Database | None, taxonomy_id: int) -> LlmStage:
@@ -91,14 +99,7 @@ def _llm(taxonomy: Taxonomy, settings: Settings, database: Database | None, taxo
 
 def _backend(settings: Settings) -> Backend:
     if not settings.llm_url:
-        from shared.stages.llm.local import LocalModel
-
-        return LocalModel(
-            settings.llm_model,
-            revision=settings.llm_revision or None,
-            device="" if settings.device == "auto" else settings.device,
-            dtype="" if settings.dtype == "auto" else settings.dtype,
-        )
+        return _local_model(settings.llm_model, settings.llm_revision, settings.device, settings.dtype)
     return ChatServer(
         settings.llm_url,
         settings.llm_model,
@@ -111,6 +112,18 @@ def _backend(settings: Settings) -> Backend:
         structured=settings.llm_structured,
         thinking_off=settings.llm_thinking_off,
         extra=settings.llm_extra,
+    )
+
+
+@lru_cache(maxsize=1)
+def _local_model(model: str, revision: str, device: str, dtype: str) -> Backend:
+    from shared.stages.llm.local import LocalModel
+
+    return LocalModel(
+        model,
+        revision=revision or None,
+        device="" if device == "auto" else device,
+        dtype="" if dtype == "auto" else dtype,
     )
 
 

@@ -43,7 +43,8 @@ class ZeroShotStage:
 
     Args:
         taxonomy: gives the sentences; the none category takes part if it has a `zero_shot_label`.
-        model: hub name or folder of an NLI model with safetensors weights.
+        model: hub name or folder of an NLI model with safetensors weights, or one that `nli.load` has loaded:
+            stages of several taxonomies may share it. Then revision, device and dtype do not count.
         revision: branch, tag or commit of a hub model; pin a commit for verdicts that stay the same.
         device: `auto` (cuda, mps, cpu, in this order) or a device of torch.
         dtype: `auto` (float32; bfloat16 on CUDA, float16 where that is not in hardware), or one of the three.
@@ -61,7 +62,7 @@ class ZeroShotStage:
     def __init__(
         self,
         taxonomy: Taxonomy,
-        model: str | Path = DEFAULT_MODEL,
+        model: str | Path | NliModel = DEFAULT_MODEL,
         *,
         revision: str | None = None,
         device: str = AUTO,
@@ -81,7 +82,7 @@ class ZeroShotStage:
                 f"found {tokens_per_batch} and {max_tokens}"
             )
         self.slugs = tuple(sentences)
-        self.nli: NliModel = load(model, revision, device, dtype)
+        self.nli = model if isinstance(model, NliModel) else load(model, revision, device, dtype)
         self.model = f"{self.nli.version}/1"
         self._tokens_per_batch = tokens_per_batch
         self._pairs = Pairs(self.nli.tokenizer, list(sentences.values()), min(max_tokens, self.nli.limit))
