@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from shared.settings import Settings, load
 from shared.store import Database, schema
@@ -13,6 +14,13 @@ from shared.store.embedded import embedded_server
 from tests.services import RabbitNode, database_of, rabbit_node
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_no_other_test() -> Iterator[None]:
+    """A command that ran inside a test has pointed the logs to that test's standard error, which is closed by now."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
