@@ -111,6 +111,29 @@ def label(
 
 
 @app.command()
+def plan(
+    file: FileArgument,
+    sample: Annotated[int, typer.Option(min=1, max=100_000, help="Reviews that are tried.")] = 500,
+    seed: Annotated[int, typer.Option(help="For the same sample again.")] = 0,
+    ask: Annotated[
+        int, typer.Option(min=0, max=1_000, help="Ask the language model about so many of them; that costs.")
+    ] = 0,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    taxonomy: TaxonomyFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """What labelling a file would take: coverage, time, tokens, cost; and one question as it would be asked."""
+    from scripts.plan import plan as run
+
+    chosen = settings(taxonomy=taxonomy)
+    rows = _rows(file, text_column, id_column, None, None, None, encoding, delimiter)
+    run(rows, sample, seed, ask, chosen, as_json=json)
+
+
+@app.command()
 def enqueue(
     file: FileArgument,
     follow: Annotated[
