@@ -354,6 +354,20 @@ def bench_keywords(
     keywords(InputFile(file), text_column, seconds, json)
 
 
+@bench.command("zero-shot")
+def bench_zero_shot(
+    file: FileArgument,
+    seconds: Annotated[float, typer.Option(help="How long to measure.")] = 60.0,
+    device: Annotated[str, typer.Option(help="auto, cuda, cuda:1, mps or cpu.")] = "auto",
+    text_column: TextColumn = "text",
+    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+) -> None:
+    """Reviews per second of the zero-shot stage, and its share of what the device can do."""
+    from scripts.bench.report import zero_shot
+
+    zero_shot(InputFile(file), text_column, seconds, device, json)
+
+
 def main() -> None:
     """The console script: errors of ours are told in one line, others keep their traceback."""
     try:

@@ -43,6 +43,32 @@ def keywords(file: InputFile, text_column: str, seconds: float, json_path: Path 
         json_path.write_text(json.dumps({"median": figures, "runs": runs}, indent=2), encoding="utf-8")
 
 
+def zero_shot(file: InputFile, text_column: str, seconds: float, device: str, json_path: Path | None) -> None:
+    """Measure the zero-shot stage on random weights of bge-m3's shape, and print what it reached."""
+    # Imported here: keywords are measured where there is no torch.
+    from scripts.bench import zero_shot as zero_shot_bench
+
+    texts = _texts(file, text_column)
+    with err.status("measuring"):
+        found = zero_shot_bench.run(texts, seconds, device)
+    table = Table("zero-shot, random weights of bge-m3's shape", "", box=None)
+    table.columns[1].justify = "right"
+    for name, shown in (
+        ("reviews/s", f"{found['reviews_per_second']:,.1f}"),
+        ("pairs/s", f"{found['pairs_per_second']:,.0f}"),
+        ("tokens/s", f"{found['tokens_per_second']:,.0f}"),
+        ("TFLOP/s needed by these tokens", f"{found['flops_per_second'] / 1e12:,.2f}"),
+        ("TFLOP/s of the fastest matrix product", f"{found['peak_flops_per_second'] / 1e12:,.2f}"),
+        ("share of that", f"{found['share_of_peak']:.1%}"),
+        ("padding", f"{found['padding_share']:.1%}"),
+        ("device", f"{found['device']}, {found['dtype']}"),
+    ):
+        table.add_row(name, shown)
+    out.print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(found, indent=2), encoding="utf-8")
+
+
 def _texts(file: InputFile, column: str) -> list[str]:
     texts = []
     for chunk in file.records():

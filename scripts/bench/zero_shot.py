@@ -99,13 +99,7 @@ def run(
         raise ValueError("expected at least one text to measure with, found none")
     place = device_for(device)
     peak = matrix_peak(place, dtype_for(dtype, place))
-    with TemporaryDirectory(prefix="otzyv-bench-") as folder:
-        save_random(shape, texts, Path(folder), tokenizer, place, dtype_for(dtype, place))
-        before = time.perf_counter()
-        stage = ZeroShotStage(
-            default_taxonomy(), folder, device=device, dtype=dtype, tokens_per_batch=tokens_per_batch
-        )
-        loaded = time.perf_counter() - before
+    stage, loaded = _stage(shape, texts, tokenizer, device, dtype, tokens_per_batch)
     chunks = [texts[at : at + chunk] for at in range(0, len(texts), chunk)]
     return {
         **_measured(stage, shape, chunks, seconds, peak),
@@ -119,6 +113,20 @@ def run(
         "device": _device_name(place),
         "dtype": str(next(stage.nli.network.parameters()).dtype).removeprefix("torch."),
     }
+
+
+def _stage(
+    shape: Shape, texts: Sequence[str], tokenizer: Path | None, device: str, dtype: str, tokens_per_batch: int
+) -> tuple[ZeroShotStage, float]:
+    """A stage on random weights of this shape, and the seconds it took to load them."""
+    place = device_for(device)
+    with TemporaryDirectory(prefix="otzyv-bench-") as folder:
+        save_random(shape, texts, Path(folder), tokenizer, place, dtype_for(dtype, place))
+        before = time.perf_counter()
+        stage = ZeroShotStage(
+            default_taxonomy(), folder, device=device, dtype=dtype, tokens_per_batch=tokens_per_batch
+        )
+        return stage, time.perf_counter() - before
 
 
 def _measured(
