@@ -229,13 +229,16 @@ def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: i
 def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxonomy_id: int) -> None:
     """Labels that people gave, as (review id, revision, category): no stage replaces them. The same again is no change.
 
-    Their reviews wait for no stage any more.
+    Their reviews wait for no stage any more, unless their text has been replaced in the meantime: then they do.
     """
     rows = sorted(rows)
     lock(cursor, [review_id for review_id, _, _ in rows], taxonomy_id)
     cursor.execute(
-        "DELETE FROM waiting WHERE taxonomy_id = %s AND review_id = ANY(%s)",
-        (taxonomy_id, [review_id for review_id, _, _ in rows]),
+        """
+        DELETE FROM waiting w USING unnest(%s::bigint[], %s::integer[]) AS told (review_id, revision)
+        WHERE w.taxonomy_id = %s AND w.review_id = told.review_id AND w.revision = told.revision
+        """,
+        ([review_id for review_id, _, _ in rows], [revision for _, revision, _ in rows], taxonomy_id),
     )
     execute_values(
         cursor,

@@ -17,6 +17,7 @@ from shared.reviews import Message
 from shared.rules import Rules
 from shared.settings import Settings
 from shared.store import Database, gold
+from shared.store import labels as stored_labels
 from tests.integration.stored import QUEUE, ByFirstLetter, ask, review
 from workers import runtime
 
@@ -204,3 +205,13 @@ def test_without_labels_there_is_nothing_to_draw(database, tmp_path):
     assert "expected labels to check, found none" in refused("draw", "--out", tmp_path / "a.csv")
     assert not (tmp_path / "a.csv").exists()
     assert "expected a name that ends in .csv or .json" in refused("draw", "--out", tmp_path / "a.txt")
+
+
+def test_a_text_that_is_replaced_while_answers_come_in_keeps_its_place_in_line(database, number):
+    store(database, number, {"1": "огурцы"})
+    message = Message([review("1", "лампа")], [])
+    take_in(database, [message], queue=QUEUE, taxonomy_id=number, first_stage="keywords")
+    ((review_id, revision),) = ask(database, "SELECT id, revision FROM reviews WHERE external_id = '1'")
+    with database.transaction() as cursor:
+        stored_labels.settle_by_people(cursor, [(review_id, revision - 1, "shoes")], number)
+    assert ask(database, "SELECT review_id, revision FROM waiting") == [(review_id, revision)]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from shared.errors import BudgetSpent
+from shared.errors import BudgetSpent, ModelError
 from shared.intake import take_in
 from shared.reviews import Message
 from shared.settings import load
@@ -112,3 +112,17 @@ def test_gold_about_a_text_that_was_replaced_is_no_gold(database, gold_taxonomy)
     with database.transaction() as cursor:
         assert [row.external_id for row in gold.rows(cursor, gold_taxonomy)] == ["2", "3"]
         assert gold.count(cursor, gold_taxonomy) == 3
+
+
+def test_tokens_set_aside_for_a_model_that_fails_as_a_whole_can_be_spent_again(database: Database):
+    class Broken:
+        model = "broken"
+
+        def choose(self, prompts, options):
+            raise ModelError(f"no such model for {len(prompts)} prompts and {len(options)} options")
+
+    stage = LlmStage(SMALL, Broken(), budget=DailyTokens(database, 10_000))
+    with pytest.raises(ModelError):
+        stage.outcomes(["Платье"])
+    with database.transaction() as cursor:
+        assert spent_today(cursor) == 0

@@ -166,7 +166,7 @@ class LlmStage:
             if not part:
                 return outcomes | dict.fromkeys(todo, self._spent())
             todo = todo[len(part) :]
-            chosen = self._backend.choose([wanted[name] for name in part], self._writer.options)
+            chosen = self._choose([wanted[name] for name in part], taken)
             self._count(part, wanted, chosen, taken)
             outcomes.update(zip(part, chosen, strict=True))
             good = {
@@ -177,6 +177,15 @@ class LlmStage:
             if all(isinstance(found, RetryableError | ConfigurationError) for found in chosen):
                 return outcomes | dict.fromkeys(todo, chosen[-1])
         return outcomes
+
+    def _choose(self, prompts: Sequence[Prompt], taken: int) -> list[Outcome]:
+        """What the model says. Where it fails as a whole, the tokens that were set aside go back."""
+        try:
+            return self._backend.choose(prompts, self._writer.options)
+        except Exception:
+            if self._budget is not None:
+                self._budget.correct(taken, 0)
+            raise
 
     def _afford(self, names: list[str], wanted: Mapping[str, Prompt]) -> tuple[list[str], int]:
         """As many of these as the budget allows, all or a half or a quarter..., and the tokens set aside for them."""
