@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from scripts.templates import environment
 from shared.calibration import Point
 from shared.certification import StageFinding
 
@@ -35,7 +34,7 @@ def render(findings: Sequence[StageFinding], target: float, suffix: str) -> str:
     """The picture as SVG where `suffix` is `.svg`, else inside a self-contained HTML page."""
     panels = [_panel(finding, target, at) for at, finding in enumerate(findings)]
     picture = (
-        _environment()
+        environment("calibration_plot")
         .get_template("plot.svg")
         .render(
             panels=panels,
@@ -48,7 +47,7 @@ def render(findings: Sequence[StageFinding], target: float, suffix: str) -> str:
     )
     if suffix.lower() == ".svg":
         return picture
-    page = _environment().get_template("plot.html")
+    page = environment("calibration_plot").get_template("plot.html")
     return page.render(picture=Markup(picture))  # noqa: S704  our own SVG, escaped
 
 
@@ -94,14 +93,3 @@ def _points(finding: StageFinding) -> Sequence[Point]:
 def _ticks(bottom: float) -> list[float]:
     step = next(step for step in (0.02, 0.05, 0.1, 0.2) if (1 - bottom) / step <= 6)
     return [1 - step * number for number in range(7) if 1 - step * number >= bottom]
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("scripts", "calibration_plot"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scripts.evaluation_report.findings import Evaluation
 from scripts.report import figures
+from scripts.templates import environment
 
 CELL = 56
 LEFT = 240
@@ -30,7 +28,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 def render(result: Evaluation) -> str:
     """The whole page, ready to be written as UTF-8."""
-    page = _environment().get_template("evaluation.html")
+    page = environment("evaluation_report").get_template("evaluation.html")
     return page.render(result=result, picture=Markup(svg(result)), figures=figures)  # noqa: S704  our own SVG, escaped
 
 
@@ -42,7 +40,7 @@ def svg(result: Evaluation) -> str:
     columns = list(range(len(titles) + any(row[-1] for row in matrix.counts)))
     heads = [*titles, NO_ANSWER]
     sums = [sum(row) for row in matrix.counts]
-    page = _environment().get_template("confusion.svg")
+    page = environment("evaluation_report").get_template("confusion.svg")
     return page.render(
         rows=[(TOP + CELL * at + CELL // 2, f"{name} ({sums[at]:,})") for at, name in enumerate(titles)],
         columns=[(LEFT + CELL * at + CELL // 2, heads[at]) for at in columns],
@@ -65,14 +63,3 @@ def _cells(result: Evaluation, columns: list[int]) -> list[Cell]:
             for at in columns
         ]
     return cells
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("scripts", "evaluation_report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from scripts.report import charts, figures
 from scripts.report.highlight import pieces
 from scripts.report.summary import REJECTIONS_SHOWN, SAMPLES_PER_CATEGORY, UNSURE_SHOWN, RunSummary
+from scripts.templates import environment
 
 # C0 controls, DEL, C1 controls, lone surrogates and the two non-characters: HTML allows none of them.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -37,14 +38,8 @@ def render(summary: RunSummary) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("scripts", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
+    templates = environment("report")
+    templates.globals.update(
         figures=figures, pieces=pieces, stage_slices=charts.stage_slices, box=(charts.WIDTH, charts.HEIGHT)
     )
-    return environment.get_template("report.html")
+    return templates.get_template("report.html")
