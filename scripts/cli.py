@@ -41,15 +41,15 @@ FileArgument = Annotated[
 ]
 TextColumn = Annotated[str, typer.Option(help="Column with the review's text.")]
 IdColumn = Annotated[
-    str | None, typer.Option(help="Column with the review's id. [default: id, else its row and text]")
+    str | None, typer.Option(help="Column with the review's id. (default: id, else its row and text)")
 ]
-SourceColumn = Annotated[str | None, typer.Option(help="Column with the review's source. [default: source]")]
+SourceColumn = Annotated[str | None, typer.Option(help="Column with the review's source. (default: source)")]
 CreatedColumn = Annotated[str | None, typer.Option(help="Column with the time of writing, ISO 8601.")]
 SourceName = Annotated[
-    str | None, typer.Option("--source", help="Source of all rows. [default: the file's name]")
+    str | None, typer.Option("--source", help="Source of all rows. (default: the file's name)")
 ]
 Encoding = Annotated[str, typer.Option(help="Encoding of a text file, for example cp1251.")]
-Delimiter = Annotated[str | None, typer.Option(help="Column delimiter of a CSV. [default: , ; or tab]")]
+Delimiter = Annotated[str | None, typer.Option(help="Column delimiter of a CSV. (default: , ; or tab)")]
 
 
 def _rows(
@@ -85,7 +85,7 @@ def label(
     file: FileArgument,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the labels go: .csv, .jsonl or .parquet.")],
     report: Annotated[
-        Path | None, typer.Option(help="Where the HTML report goes. [default: beside --out]")
+        Path | None, typer.Option(help="Where the HTML report goes. (default: beside --out)")
     ] = None,
     text_column: TextColumn = "text",
     id_column: IdColumn = None,
@@ -96,7 +96,7 @@ def label(
     delimiter: Delimiter = None,
     taxonomy: TaxonomyFile = None,
     store: Annotated[
-        Path | None, typer.Option(help="Folder in which the database is kept. [default: a temporary one]")
+        Path | None, typer.Option(help="Folder in which the database is kept. (default: a temporary one)")
     ] = None,
 ) -> None:
     """Label a file here and now: no broker, no server."""
@@ -198,14 +198,14 @@ def evaluate(
     ],
     stage: Annotated[str | None, typer.Option(help="Evaluate this stage alone.")] = None,
     chain: Annotated[
-        str | None, typer.Option(help="Stages in order. [default: those of OTZYV_CASCADE_STAGES]")
+        str | None, typer.Option(help="Stages in order. (default: those of OTZYV_CASCADE_STAGES)")
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Score the labels in this file instead: columns id or text, category.")
     ] = None,
     reviews: Annotated[
         Path | None,
-        typer.Option(help="File with the gold reviews' texts. [default: reviews.csv beside gold]"),
+        typer.Option(help="File with the gold reviews' texts. (default: reviews.csv beside gold)"),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write an HTML page, or the confusion matrix alone as .svg.")
@@ -232,7 +232,7 @@ def evaluate(
 @app.command()
 def calibrate(
     gold: Annotated[
-        Path | None, typer.Option(help="Gold set, as for evaluate. [default: the gold in the database]")
+        Path | None, typer.Option(help="Gold set, as for evaluate. (default: the gold in the database)")
     ] = None,
     target_precision: Annotated[float, typer.Option(help="Share of kept labels that must be right.")] = 0.95,
     certainty: Annotated[float, typer.Option(help="How sure to be of that.")] = 0.95,
@@ -246,7 +246,7 @@ def calibrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
     reviews: Annotated[
         Path | None,
-        typer.Option(help="File with the gold reviews' texts. [default: reviews.csv beside gold]"),
+        typer.Option(help="File with the gold reviews' texts. (default: reviews.csv beside gold)"),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of `otzyv label --store` instead of the server's database.")
@@ -292,7 +292,7 @@ def flower() -> None:
 
 @worker.command("cpu")
 def worker_cpu(
-    processes: Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Processes. (default: one per core)")] = None,
     name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
 ) -> None:
     """Keywords, similarity on word vectors, and upkeep, until stopped."""

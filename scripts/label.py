@@ -47,6 +47,7 @@ class Run(msgspec.Struct, frozen=True):
 def label(run: Run) -> RunSummary:
     """Label a file, write the labels and the report, and show the tables."""
     labelled_file.check(run.out, run.report, run.rows.file.path)
+    run.rows.check()
     started, begun = datetime.now(UTC), time.monotonic()
     with _ended_by_signals(), _server(run.store) as url:
         here = _prepare(run.settings, url)

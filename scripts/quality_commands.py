@@ -43,7 +43,7 @@ def audit_draw(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Where they go: .csv, or .json for Label Studio.")
     ] = Path("audit.csv"),
-    seed: Annotated[int | None, typer.Option(help="For the same sample again. [default: random]")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the same sample again. (default: random)")] = None,
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show what is to be checked; people then tend to agree.")
     ] = False,

@@ -41,6 +41,10 @@ class Rows:
         self._default_source = default_source.encode(errors="replace").decode()
         self._resolved = False
 
+    def check(self) -> None:
+        """Raises InputFileError where the file's beginning cannot be read, or lacks a column."""
+        next(self.chunks(), None)
+
     def chunks(self) -> Iterator[tuple[list[Record], list[Record]]]:
         """Pairs of (rows as they stand in the file, the same rows in the wire contract)."""
         number = 0

@@ -24,7 +24,7 @@ from scripts.report.summary import (
 )
 from shared.cascade import Match
 from shared.labelling import Outcome
-from shared.store import export, overview
+from shared.store import batches, export, overview
 from shared.store.export import Example
 from shared.store.overview import CategoryCount
 from workers.runtime import Runtime
@@ -63,6 +63,7 @@ def summarise(
     """Everything the report shows about one batch."""
     with here.database.transaction() as cursor:
         counts = overview.categories(cursor, str(batch), here.taxonomy_id)
+        progress = batches.progress(cursor, str(batch), here.taxonomy_id)
         sure = export.examples(cursor, str(batch), here.taxonomy_id, SAMPLES_PER_CATEGORY, "accepted")
         unsure = export.examples(cursor, str(batch), here.taxonomy_id, UNSURE_SHOWN, "needs_review")
         rejected, rejections = export.rejections(cursor, str(batch), REJECTIONS_SHOWN)
@@ -76,7 +77,7 @@ def summarise(
         seconds=seconds,
         rows_read=rows_read,
         rejected=rejected,
-        statuses=_statuses(counts),
+        statuses=_statuses(counts, sum(progress.waiting.values()) if progress else 0),
         categories=_categories(here, counts, sure),
         stages=stages,
         unsure=tuple(_sample(example) for example in unsure[:UNSURE_SHOWN]),
@@ -97,11 +98,11 @@ def _stage(cursor: Cursor, here: Runtime, batch: uuid.UUID, tally: StageTally) -
     )
 
 
-def _statuses(counts: Sequence[CategoryCount]) -> StatusCounts:
+def _statuses(counts: Sequence[CategoryCount], waiting: int) -> StatusCounts:
     totals = dict.fromkeys(("accepted", "needs_review", "human"), 0)
     for row in counts:
         totals[row.status] += row.count
-    return StatusCounts(**totals)
+    return StatusCounts(**totals, waiting=waiting)
 
 
 def _categories(

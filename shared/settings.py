@@ -7,11 +7,14 @@ docs/settings.md shows the same table; a test keeps the two together.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as MalformedValue
 
@@ -37,8 +40,8 @@ def _stage_list(value: str) -> str:
 
 def _threshold_name(value: str) -> str:
     if value.partition("/")[0] not in STAGE_NAMES:
-        names = ", ".join(map(repr, STAGE_NAMES))
-        raise ValueError(f"expected a stage out of {names}, or stage/category")
+        names = ", ".join(STAGE_NAMES)
+        raise ValueError(f"expected a stage out of {names}, or stage/category; found {value!r}")
     return value
 
 
@@ -202,7 +205,7 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"{_place(item['loc'])}: {item['msg']}; found {item['input']!r}" for item in error.errors()]
+        lines = [f"{_place(item['loc'])}: {_complaint(item)}" for item in error.errors()]
         raise SettingsError("\n".join(lines) + _SEE) from error
     except MalformedValue as error:
         # Two settings are read as JSON; the error names the one.
@@ -211,6 +214,31 @@ def load(**overrides: object) -> Settings:
         raise SettingsError(
             f"{variable}: expected a JSON object such as {example}; found {os.environ.get(variable)!r}{_SEE}"
         ) from error
+
+
+def _complaint(item: ErrorDetails) -> str:
+    """What was expected and found: our own sentence, the range of a number, or pydantic's words."""
+    own = item.get("ctx", {}).get("error")
+    if isinstance(own, ValueError):
+        return str(own)
+    words = item["msg"]
+    if item["type"] in ("greater_than_equal", "less_than_equal"):
+        words = _range(str(item["loc"][0])) or words
+    return f"{words}; found {item['input']!r}"
+
+
+def _range(name: str) -> str:
+    """`expected 1 to 500`, for a setting with both ends."""
+    metadata = Settings.model_fields[name].metadata
+    ends = [getattr(one, end) for end in ("ge", "le") for one in metadata if hasattr(one, end)]
+    return f"expected {ends[0]:,} to {ends[1]:,}" if len(ends) == 2 else ""
+
+
+def unknown(environment: Iterable[str]) -> dict[str, str]:
+    """Variables that look like settings and are none, each with the setting that was probably meant, or nothing."""
+    known = [f"OTZYV_{name.upper()}" for name in Settings.model_fields]
+    strangers = sorted(name for name in environment if name.startswith("OTZYV_") and name not in known)
+    return {name: next(iter(get_close_matches(name, known, 1, cutoff=0.8)), "") for name in strangers}
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -7,7 +7,7 @@ import os
 import msgspec
 
 from shared.cascade import Stage
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, SettingsError
 from shared.labelling import Labeller
 from shared.rules import Rules
 from shared.settings import Settings, settings
@@ -40,8 +40,17 @@ def open_database(chosen: Settings, application: str = "otzyv") -> Database:
 
 
 def load_taxonomy(chosen: Settings) -> Taxonomy:
-    """The taxonomy in use. Raises TaxonomyError."""
-    return default_taxonomy() if chosen.taxonomy is None else Taxonomy.load(chosen.taxonomy)
+    """The taxonomy in use. Raises TaxonomyError, or SettingsError for a threshold of a category that it lacks."""
+    taxonomy = default_taxonomy() if chosen.taxonomy is None else Taxonomy.load(chosen.taxonomy)
+    slugs = [category.slug for category in taxonomy.categories]
+    for name in chosen.thresholds:
+        _, _, category = name.partition("/")
+        if category and category not in slugs:
+            raise SettingsError(
+                f"OTZYV_THRESHOLDS: expected a category of the taxonomy {taxonomy.name} after the stage "
+                f"({', '.join(slugs)}), found {name!r}"
+            )
+    return taxonomy
 
 
 def build(chosen: Settings, database: Database | None = None) -> Runtime:

@@ -128,6 +128,12 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
         return self.statuses.accepted + self.statuses.human
 
     @property
+    def replaced(self) -> int:
+        """Rows whose text a later row with the same id replaced, or that say the same once more."""
+        known = self.labelled + self.statuses.needs_review + self.statuses.waiting + self.rejected
+        return max(0, self.rows_read - known)
+
+    @property
     def rows_per_second(self) -> float | None:
         """Input rows per second of the whole run; None for a run too short to say."""
         return self.rows_read / self.seconds if self.seconds > 0 else None

@@ -77,6 +77,7 @@ def _outcome(summary: RunSummary) -> Text:
         (statuses.waiting, "waiting", "yellow"),
         (statuses.needs_review, "needs review", "yellow"),
         (summary.rejected, "rejected", "red"),
+        (summary.replaced, "with the id of a later row", "yellow"),
     ]
     line = Text(
         f"{figures.count(summary.rows_read)} rows in {figures.duration(summary.seconds)}", style="bold"

@@ -304,7 +304,8 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path, rev
 @pytest.mark.parametrize(
     ("variable", "value", "expected"),
     [
-        ("OTZYV_BATCH_ROWS", "0", "OTZYV_BATCH_ROWS: Input should be greater than or equal to 1; found '0'"),
+        ("OTZYV_BATCH_ROWS", "0", "OTZYV_BATCH_ROWS: expected 1 to 500; found '0'"),
+        ("OTZYV_THRESHOLDS", '{"keywords/shoez": 0.5}', "found 'keywords/shoez'"),
         ("OTZYV_THRESHOLDS", "high", "OTZYV_THRESHOLDS: expected a JSON object such as"),
         (
             "OTZYV_CASCADE_STAGES",

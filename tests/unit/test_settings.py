@@ -10,7 +10,7 @@ import annotated_types
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import Settings, load
+from shared.settings import Settings, load, unknown
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 ROW = re.compile(r"^\| `(OTZYV_[A-Z_]+)` \| (?:`(.*?)`|empty) \| (.+?) \| (.+?) \|$", re.MULTILINE)
@@ -74,21 +74,21 @@ def test_every_number_has_a_least_and_a_greatest_value():
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_below_its_range_is_refused_by_the_name_of_its_variable(monkeypatch, name):
-    least, _ = limits(name)
+    least, most = limits(name)
     monkeypatch.setenv(f"OTZYV_{name.upper()}", str(least - 1))
     with pytest.raises(SettingsError) as refused:
         load()
     assert str(refused.value) == (
-        f"OTZYV_{name.upper()}: Input should be greater than or equal to {least}; found '{least - 1}'\n"
+        f"OTZYV_{name.upper()}: expected {least:,} to {most:,}; found '{least - 1}'\n"
         "See docs/settings.md for ranges and defaults."
     )
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_above_its_range_is_refused_by_the_name_of_its_variable(monkeypatch, name):
-    _, most = limits(name)
+    least, most = limits(name)
     monkeypatch.setenv(f"OTZYV_{name.upper()}", str(most + 1))
-    with pytest.raises(SettingsError, match=f"^OTZYV_{name.upper()}: .* less than or equal to {most}; found"):
+    with pytest.raises(SettingsError, match=f"^OTZYV_{name.upper()}: expected {least:,} to {most:,}; found"):
         load()
 
 
@@ -188,8 +188,18 @@ def test_a_threshold_outside_zero_to_one_is_refused_by_the_name_of_its_stage(mon
 
 def test_a_threshold_of_an_unknown_stage_is_refused(monkeypatch):
     monkeypatch.setenv("OTZYV_THRESHOLDS", '{"keyword": 0.9}')
-    with pytest.raises(SettingsError, match=r"^OTZYV_THRESHOLDS \(keyword\): .*'keywords', 'zero_shot'"):
+    with pytest.raises(
+        SettingsError,
+        match=r"^OTZYV_THRESHOLDS \(keyword\): expected a stage out of keywords, zero_shot.*'keyword'",
+    ):
         load()
+
+
+def test_a_misspelt_variable_is_told_with_the_setting_that_was_meant():
+    assert unknown(["PATH", "OTZYV_CASCADE_STAGE", "OTZYV_BATCH_ROWS", "OTZYV_QQQQQQQQ"]) == {
+        "OTZYV_CASCADE_STAGE": "OTZYV_CASCADE_STAGES",
+        "OTZYV_QQQQQQQQ": "",
+    }
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
