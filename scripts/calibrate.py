@@ -15,13 +15,14 @@ from scripts.console import out, remark
 from scripts.gold_file import GoldRow, read_gold
 from scripts.judging import Judged, judge
 from scripts.labelled_file import write_text
+from shared.calibration import GRID
 from shared.certification import StageFinding, certify_chain
 from shared.errors import ConfigurationError, InputFileError
 from shared.rules import resolve
 from shared.settings import Settings
 from shared.store import gold, schema, thresholds
 from shared.store.embedded import embedded_server
-from shared.store.thresholds import Threshold
+from shared.store.thresholds import StoredRule, Threshold
 from shared.thresholds import StageRule
 from workers import runtime
 from workers.runtime import Runtime
@@ -109,7 +110,10 @@ def _findings(
     database, number = (here.database, here.taxonomy_id) if here else (None, 0)
     taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
     judged = judge(settings.stages, [row.text for row in rows], taxonomy, settings, database, number)
-    present = {name: resolve(one.stage, settings.thresholds) for name, one in judged.items()}
+    stored = _stored(here)
+    present = {
+        name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()
+    }
     findings = certify_chain(
         {name: one.verdicts for name, one in judged.items()},
         [row.category for row in rows],
@@ -121,6 +125,15 @@ def _findings(
     return findings, judged
 
 
+def _stored(here: Runtime | None) -> dict[str, StoredRule]:
+    """The rules that hold now by an earlier calibration."""
+    if here is None:
+        return {}
+    with here.database.transaction() as cursor:
+        version = thresholds.newest(cursor, here.taxonomy_id)
+        return {} if version is None else thresholds.rules(cursor, version)
+
+
 def _store(
     request: Request,
     here: Runtime,
@@ -128,7 +141,15 @@ def _store(
     judged: dict[str, Judged],
     gold_reviews: int,
 ) -> int:
-    rows = [row for finding in findings for row in _rows(finding, judged[finding.stage].stage.model)]
+    rows = [
+        row
+        for finding in findings
+        for row in (
+            _as_before(finding, judged[finding.stage].stage.model)
+            if request.allow_uncertified and not finding.certified
+            else _rows(finding, judged[finding.stage].stage.model)
+        )
+    ]
     with here.database.transaction() as cursor:
         return thresholds.store(
             cursor,
@@ -141,11 +162,15 @@ def _store(
         )
 
 
+def _as_before(finding: StageFinding, model: str) -> Iterator[Threshold]:
+    """The rule of a stage that is not certified but allowed: the one that it had."""
+    rule = finding.rule
+    yield Threshold(finding.stage, None, model, rule.value, finding.answers, curve=rule.curve)
+    for category, value in rule.categories.items():
+        yield Threshold(finding.stage, category, model, value)
+
+
 def _rows(finding: StageFinding, model: str) -> Iterator[Threshold]:
-    if finding.rule.curve is None and finding.answers:
-        # Uncertified but allowed: its present rule on its own scores.
-        yield Threshold(finding.stage, None, model, finding.rule.value, finding.answers)
-        return
     for group, found in finding.certificates.items():
         chosen = found.chosen
         yield Threshold(
@@ -204,7 +229,11 @@ def reasons(finding: StageFinding, target: float) -> dict[str | None, str]:
         if not found.answers:
             told[group] = "the gold set has no review that it answers"
             continue
-        best = max((point for point in found.points if point.kept), key=lambda point: point.bound)
+        kept = [point for point in found.points if point.kept]
+        if not kept:
+            told[group] = f"none of its {found.answers:,} answers reaches a confidence of {GRID[0]:g}"
+            continue
+        best = max(kept, key=lambda point: point.bound)
         measured = (
             f"at best {best.right:,} of {best.kept:,} right ({best.precision:.3f}, at least {best.bound:.3f})"
         )

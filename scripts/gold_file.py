@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from scripts.console import remark
 from scripts.input_file import InputFile, Record
 from shared.errors import InputFileError, TaxonomyError
 from shared.taxonomy import Taxonomy
@@ -24,7 +25,8 @@ class GoldRow(msgspec.Struct, frozen=True):
 def read_gold(gold: Path, reviews: Path | None, taxonomy: Taxonomy) -> list[GoldRow]:
     """Gold rows with their texts: from a column `text` in the gold file, or by id from the reviews file.
 
-    The reviews file is `reviews.csv` beside the gold file unless another is named. Raises InputFileError.
+    The reviews file is `reviews.csv` beside the gold file unless another is named. A review that is there twice counts
+    once, and that is told. Raises InputFileError, also where two rows contradict each other.
     """
     records = read_records(gold)
     require_column(gold, records, "category")
@@ -37,7 +39,27 @@ def read_gold(gold: Path, reviews: Path | None, taxonomy: Taxonomy) -> list[Gold
                 f"{gold}: expected every id in the reviews file, {len(missing)} are not there (first: {missing[0]})"
             )
         records = [{**texts[cell(record, "id")], **record} for record in records]
-    return [_gold_row(gold, number, record, taxonomy) for number, record in enumerate(records, 1)]
+    return _once(
+        gold, [_gold_row(gold, number, record, taxonomy) for number, record in enumerate(records, 1)]
+    )
+
+
+def _once(gold: Path, rows: list[GoldRow]) -> list[GoldRow]:
+    """Each review once: bounds on precision take every row for a review of its own."""
+    first: dict[tuple[str, str], GoldRow] = {}
+    for number, row in enumerate(rows, 1):
+        known = first.setdefault((row.source, row.id) if row.id else ("", row.text), row)
+        if known.category != row.category:
+            name = f"the review {row.id}" if row.id else "this text"
+            raise InputFileError(
+                f"{gold}, row {number}: expected one category for {name}, found {known.category} in an earlier row "
+                f"and {row.category} here"
+            )
+    if len(first) < len(rows):
+        remark(
+            "left out", f"{len(rows) - len(first):,} rows of {gold.name} repeat a review of an earlier row"
+        )
+    return list(first.values())
 
 
 def _gold_row(gold: Path, number: int, record: Record, taxonomy: Taxonomy) -> GoldRow:

@@ -22,10 +22,10 @@ from scripts.run_summary import StageTally, summarise
 from shared import reviews
 from shared.errors import ConfigurationError
 from shared.intake import take_in
-from shared.labelling import Labeller
+from shared.labelling import Labeller, Outcome
 from shared.reviews import BatchPart, Message
 from shared.settings import Settings
-from shared.store import schema
+from shared.store import labels, schema
 from shared.store.embedded import embedded_server
 from workers import runtime
 from workers.runtime import Runtime
@@ -56,6 +56,8 @@ def label(run: Run) -> RunSummary:
         clock = time.monotonic()
         err.print(f"PostgreSQL and the stages took {clock - begun:.1f} s to start")
         batch = uuid.uuid4()
+        if run.store is not None:
+            _take_up_waiting(cascade, here)
         tallies, rows_read = _through_the_cascade(run, here, cascade, batch)
         labelled_file.write(run.out, run.rows, here)
         summary = summarise(
@@ -106,6 +108,29 @@ def _prepare(settings: Settings, url: str) -> Runtime:
     return runtime.build(chosen, database)
 
 
+def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:
+    """Reviews that an earlier run on this store left in line, for whatever stage, go on first."""
+    while cascade.resettle(here.settings.batch_rows):
+        pass
+    for stage in cascade.order:
+        with here.database.transaction() as cursor:
+            ids = labels.waiting_ids(cursor, here.taxonomy_id, stage)
+        for start in range(0, len(ids), here.settings.batch_rows):
+            outcome = cascade.run(stage, ids[start : start + here.settings.batch_rows])
+            if isinstance(outcome.error, ConfigurationError):
+                raise outcome.error
+            if outcome.error is not None:
+                _tell_waiting(stage, outcome)
+                break
+
+
+def _tell_waiting(stage: str, outcome: Outcome) -> None:
+    remark(
+        "waiting",
+        f"{stage}: no answer about {len(outcome.unanswered)} of the reviews, which wait: {outcome.error}",
+    )
+
+
 def _through_the_cascade(
     run: Run, here: Runtime, cascade: Labeller, batch: uuid.UUID
 ) -> tuple[list[StageTally], int]:
@@ -146,8 +171,5 @@ def _label_message(
         if isinstance(outcome.error, ConfigurationError):
             raise outcome.error
         if outcome.error is not None:
-            remark(
-                "waiting",
-                f"{stage}: no answer about {len(outcome.unanswered)} of the reviews, which wait: {outcome.error}",
-            )
+            _tell_waiting(stage, outcome)
         stage, ids = outcome.next_stage, outcome.forward

@@ -30,6 +30,7 @@ CERTAINTY = 0.95
 """How sure to be that the precision of what is kept is at least the target."""
 
 FOLDS = 5
+MOST_GROWTH = 1e6
 
 
 def fit(raw: Scores, right: Answers) -> Curve:
@@ -137,9 +138,10 @@ def _more_checks(points: Sequence[Point], target: float, risk: float, answers: i
 
 
 def _growth(point: Point, target: float, risk: float) -> float | None:
-    """By how much the gold set has to grow for this threshold, in steps of a tenth, at most a hundredfold."""
-    for tenths in range(10, 1_001):
-        kept, right = point.kept * tenths // 10, point.right * tenths // 10
-        if lower_bound(right, kept, risk) >= target:
-            return tenths / 10
+    """By how much the gold set has to grow for this threshold, at most a millionfold."""
+    factor = 1.0
+    while factor < MOST_GROWTH:
+        if lower_bound(int(point.right * factor), int(point.kept * factor), risk) >= target:
+            return factor
+        factor = max(factor + 0.1, factor * 1.02)
     return None

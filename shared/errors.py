@@ -44,12 +44,14 @@ class BrokerUnavailable(RetryableError):
 class ModelUnavailable(RetryableError):
     """A model's server cannot be reached, is overloaded or too slow, or there is no memory now.
 
-    `retry_after_s` is how long the server asked to be left alone, if it did.
+    `retry_after_s` is how long the server asked to be left alone, if it did. `perhaps_billed` is how many requests were
+    given up although the server may have answered them, and may bill them.
     """
 
-    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: float | None = None, *, perhaps_billed: int = 0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.perhaps_billed = perhaps_billed
 
 
 class BudgetSpent(RetryableError):

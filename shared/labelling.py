@@ -73,6 +73,11 @@ class Labeller:
         return self._database
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """The stages in use, first to last."""
+        return self._order
+
+    @property
     def taxonomy_id(self) -> int:
         """The stored taxonomy whose labels this cascade makes."""
         return self._taxonomy_id
@@ -147,19 +152,30 @@ class Labeller:
         """Reviews that wait for a stage which is no longer in use, up to `limit`: on to where they belong.
 
         That is the next stage in use after theirs, whose ids are returned to be sent, or else a person.
+        Repeat it until nothing is returned.
         """
         forward: dict[str, list[int]] = {}
         with self._database.transaction() as cursor:
             for stage in set(STAGE_NAMES) - set(self._order):
                 stranded = labels.stranded(cursor, self._taxonomy_id, stage, limit)
-                later = STAGE_NAMES[STAGE_NAMES.index(stage) + 1 :]
-                next_stage = next((name for name in later if name in self._order), None)
+                next_stage = self._after(stage)
                 if next_stage is None:
                     self._give_to_people(cursor, stranded)
                 elif stranded:
                     labels.pass_on(cursor, stranded, self._taxonomy_id, next_stage)
                     forward.setdefault(next_stage, []).extend(row.review_id for row in stranded)
         return forward
+
+    def _after(self, absent: str) -> str | None:
+        """The stage that takes over from one that is not in use; None where nothing can follow it.
+
+        In a cascade with an order of its own nobody knows what the absent stage would have stood before: the whole
+        cascade is asked.
+        """
+        place = STAGE_NAMES.index
+        if list(self._order) != sorted(self._order, key=place):
+            return self._order[0]
+        return next((name for name in self._order if place(name) > place(absent)), None)
 
     def _write(
         self, cursor: Cursor, stage: Stage, waiting: Sequence[Waiting], verdicts: Sequence[Verdict | None]

@@ -59,6 +59,14 @@ def waiting_for(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, sta
     return [row[0] for row in cursor.fetchall()]
 
 
+def waiting_ids(cursor: Cursor, taxonomy_id: int, stage: str) -> list[int]:
+    """All reviews that wait for `stage`."""
+    cursor.execute(
+        "SELECT review_id FROM waiting WHERE taxonomy_id = %s AND stage = %s ORDER BY 1", (taxonomy_id, stage)
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
 def guesses(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict[int, Guess]:
     """The surest stored verdict on the current text of each review that has one."""
     cursor.execute(
@@ -229,7 +237,8 @@ def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: i
 def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxonomy_id: int) -> None:
     """Labels that people gave, as (review id, revision, category): no stage replaces them. The same again is no change.
 
-    Their reviews wait for no stage any more, unless their text has been replaced in the meantime: then they do.
+    Their reviews wait for no stage any more, unless their text has been replaced in the meantime: then they do, and a
+    label that the new text has already stays.
     """
     rows = sorted(rows)
     lock(cursor, [review_id for review_id, _, _ in rows], taxonomy_id)
@@ -247,7 +256,7 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
         ON CONFLICT (review_id, taxonomy_id) DO UPDATE
         SET revision = excluded.revision, category = excluded.category, confidence = NULL, stage = NULL,
             status = excluded.status, at = now()
-        WHERE (l.revision, l.category, l.status) IS DISTINCT FROM
+        WHERE l.revision <= excluded.revision AND (l.revision, l.category, l.status) IS DISTINCT FROM
             (excluded.revision, excluded.category, excluded.status)
         """,
         [(review_id, taxonomy_id, revision, category, "human") for review_id, revision, category in rows],

@@ -12,30 +12,32 @@ from shared.store.database import Database
 class DailyTokens:
     """At most `limit` tokens from midnight to midnight (UTC), over all who use this database; 0 is no limit.
 
-    Tokens are set aside before a question is sent and corrected once its answer is there. What a killed process had
-    set aside counts as spent: it may have been.
+    Tokens are set aside before a question is sent and corrected once its answer is there, for the day on which they
+    were set aside. What a killed process had set aside counts as spent: it may have been.
     """
 
     def __init__(self, database: Database, limit: int) -> None:
         self._database = database
         self.limit = limit
+        self._day = today()
 
     def take(self, tokens: int) -> bool:
         """Set tokens aside, unless the day's limit would be passed."""
+        self._day = today()
         with self._database.transaction() as cursor:
-            cursor.execute("INSERT INTO llm_usage (day) VALUES (%s) ON CONFLICT DO NOTHING", (today(),))
+            cursor.execute("INSERT INTO llm_usage (day) VALUES (%s) ON CONFLICT DO NOTHING", (self._day,))
             cursor.execute(
                 "UPDATE llm_usage SET tokens = tokens + %s WHERE day = %s AND (%s = 0 OR tokens + %s <= %s)",
-                (tokens, today(), self.limit, tokens, self.limit),
+                (tokens, self._day, self.limit, tokens, self.limit),
             )
             return cursor.rowcount == 1
 
     def correct(self, taken: int, spent: int) -> None:
-        """Replace what was set aside by what was spent. Over midnight the difference goes to the new day."""
+        """Replace what was set aside by what was spent."""
         with self._database.transaction() as cursor:
             cursor.execute(
                 "UPDATE llm_usage SET tokens = greatest(0, tokens + %s) WHERE day = %s",
-                (spent - taken, today()),
+                (spent - taken, self._day),
             )
 
 

@@ -215,3 +215,15 @@ def test_a_text_that_is_replaced_while_answers_come_in_keeps_its_place_in_line(d
     with database.transaction() as cursor:
         stored_labels.settle_by_people(cursor, [(review_id, revision - 1, "shoes")], number)
     assert ask(database, "SELECT review_id, revision FROM waiting") == [(review_id, revision)]
+
+
+def test_an_answer_about_an_old_text_does_not_replace_the_label_of_the_new_one(database, number):
+    store(database, number, {"1": "огурцы"})
+    store(database, number, {"1": "тапки"})
+    query = (
+        "SELECT review_id, l::text FROM labels l JOIN reviews r ON r.id = review_id WHERE external_id = '1'"
+    )
+    ((review_id, label),) = ask(database, query)
+    with database.transaction() as cursor:
+        stored_labels.settle_by_people(cursor, [(review_id, 1, "clothes")], number)
+    assert ask(database, query) == [(review_id, label)]

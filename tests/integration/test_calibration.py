@@ -10,12 +10,15 @@ import pytest
 from shared.cascade import Verdict
 from shared.labelling import Labeller
 from shared.rules import Rules
+from shared.settings import load
 from shared.store import Database, gold, thresholds
 from shared.store.gold import GoldAnswer
 from shared.store.thresholds import Threshold
+from shared.taxonomy import default_taxonomy
 from shared.thresholds import Curve
 from tests.integration.processes import run
 from tests.integration.stored import ByFirstLetter, ask, review
+from workers import runtime, stages
 
 STAGE = ByFirstLetter()
 
@@ -139,7 +142,9 @@ def test_calibrate_stores_a_version_that_can_be_listed_used_again_and_reset(
 def test_calibrate_says_when_gold_is_too_small_and_stores_nothing(tmp_path, chosen, database):
     small = tmp_path / "gold.csv"
     small.write_text(
-        "text,category\n" + "Красивое платье,одежда\nУдобные кроссовки,обувь\n" * 10, encoding="utf-8"
+        "text,category\n"
+        + "".join(f"Красивое платье {n},одежда\nУдобные кроссовки {n},обувь\n" for n in range(10)),
+        encoding="utf-8",
     )
     done = run("calibrate", "--gold", small, **chosen)
     assert done.returncode == 3
@@ -170,3 +175,24 @@ def test_a_target_that_is_no_share_is_refused(tmp_path, chosen):
     done = run("calibrate", "--target-precision", "95", **chosen)
     assert done.returncode == 2
     assert "--target-precision: expected a number between 0 and 1, found 95" in done.stderr
+
+
+def test_a_stage_that_is_allowed_uncertified_keeps_the_rule_that_is_stored(tmp_path, chosen, database):
+    chosen = chosen | {"OTZYV_CASCADE_STAGES": "keywords,similarity"}
+    gold_file = tmp_path / "gold.csv"
+    dresses = "".join(f"Красивое платье {n},одежда\n" for n in range(300))
+    gold_file.write_text(f"text,category\n{dresses}Очень приятный продавец,нет товара\n", encoding="utf-8")
+    taxonomy = runtime.build(load(), database).taxonomy_id
+    model = stages.build("similarity", default_taxonomy(), load(), database, taxonomy).model
+    before = [
+        Threshold("similarity", None, model, 0.61, curve=Curve((0.0, 1.0), (0.2, 0.9))),
+        Threshold("similarity", "shoes", model, None),
+    ]
+    store(database, taxonomy, *before)
+    done = run("calibrate", "--gold", gold_file, "--allow-uncertified", **chosen)
+    assert done.returncode == 0, done.stderr
+    with database.transaction() as cursor:
+        rules = thresholds.rules(cursor, thresholds.newest(cursor, taxonomy) or 0)
+    kept = rules["similarity"].rule
+    assert (kept.value, kept.categories, kept.curve) == (0.61, {"shoes": None}, before[0].curve)
+    assert rules["keywords"].rule.value is not None

@@ -370,6 +370,24 @@ def test_a_language_model_that_is_away_costs_no_label_of_the_others(tmp_path, re
     ]
 
 
+def test_reviews_that_an_earlier_run_left_in_line_go_on_in_the_next_run_on_the_store(tmp_path, reviews):
+    other = write_csv(tmp_path / "other.csv", [{"id": "100", "text": DRESS}])
+    out, kept = tmp_path / "labels.csv", tmp_path / "store"
+    with chat_endpoint(lambda _: encoded({"error": "busy"}, 503, Retry_After="600")) as endpoint:
+        assert label(reviews, "--out", out, "--store", kept, **llm(endpoint)).returncode == 0
+    with chat_endpoint(lambda request: chosen(request, options_in(request)["посуда"])) as endpoint:
+        done = label(other, "--out", out, "--store", kept, **llm(endpoint))
+        assert len(endpoint.requests) == 2
+    assert done.returncode == 0, done.stderr
+    with embedded_server(kept) as url:
+        database = Database(url)
+        assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
+        assert ask(database, "SELECT count(*) FROM labels WHERE stage = 'llm' AND status = 'accepted'") == [
+            (2,)
+        ]
+        database.close()
+
+
 def test_a_wrong_key_for_the_language_model_ends_the_run_with_a_sentence(tmp_path, reviews):
     with chat_endpoint(lambda _: encoded({"error": "no"}, 401)) as endpoint:
         told = sentence(label(reviews, "--out", tmp_path / "labels.csv", **llm(endpoint)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,25 @@ from shared.errors import BudgetSpent, ModelError
 from shared.intake import take_in
 from shared.reviews import Message
 from shared.settings import load
-from shared.stages.llm import Choice, LlmStage
-from shared.store import Database, gold, taxonomies
+from shared.stages.llm import ChatServer, Choice, LlmStage
+from shared.stages.llm.stage import FIRST_TOKENS_PER_CHAR
+from shared.store import Database, gold, llm_budget, taxonomies
 from shared.store.gold import GoldAnswer
 from shared.store.llm_answers import StoredAnswers
 from shared.store.llm_budget import DailyTokens, spent_today
 from tests.integration.stored import ask, review
-from tests.unit.chat_endpoint import SMALL, chat_endpoint
+from tests.unit.chat_endpoint import (
+    GIVE_UP_S,
+    SMALL,
+    ChatEndpoint,
+    Model,
+    Reply,
+    by_words,
+    chat_endpoint,
+    completion,
+    encoded,
+    review_in,
+)
 from workers import stages
 
 KEY = "ab" * 32
@@ -126,3 +140,58 @@ def test_tokens_set_aside_for_a_model_that_fails_as_a_whole_can_be_spent_again(d
         stage.outcomes(["Платье"])
     with database.transaction() as cursor:
         assert spent_today(cursor) == 0
+
+
+def test_tokens_are_corrected_on_the_day_on_which_they_were_set_aside(database: Database, monkeypatch):
+    budget = DailyTokens(database, 100)
+    monkeypatch.setattr(llm_budget, "today", lambda: "2026-01-31")
+    assert budget.take(100)
+    monkeypatch.setattr(llm_budget, "today", lambda: "2026-02-01")
+    budget.correct(100, 30)
+    assert [tokens for (tokens,) in ask(database, "SELECT tokens FROM llm_usage ORDER BY day")] == [30]
+
+
+def slow(endpoint: ChatEndpoint) -> Model:
+    """A model that answers when nobody waits any more."""
+
+    def model(request: dict[str, Any]) -> Reply:
+        endpoint.released.wait(GIVE_UP_S)
+        return by_words(request)
+
+    return model
+
+
+def estimate(stage: LlmStage, text: str, tokens_per_char: float) -> int:
+    (prompt,) = stage.prompts([text])
+    assert prompt is not None
+    return 1 + math.ceil(tokens_per_char * (len(prompt.system) + len(prompt.user)))
+
+
+def test_requests_that_were_given_up_for_slowness_count_because_they_may_be_billed(database: Database):
+    with chat_endpoint() as endpoint:
+        endpoint.model = slow(endpoint)
+        with ChatServer(endpoint.url, "test", timeout_s=0.2, attempts=2) as server:
+            stage = LlmStage(SMALL, server, budget=DailyTokens(database, 100_000))
+            stage.outcomes(["Платье"])
+        assert len(endpoint.requests) == 2
+    with database.transaction() as cursor:
+        assert spent_today(cursor) == 2 * estimate(stage, "Платье", FIRST_TOKENS_PER_CHAR)
+
+
+def test_useless_answers_do_not_make_later_estimates_too_large(database: Database):
+    with chat_endpoint() as endpoint:
+        endpoint.model = lambda request: (
+            by_words(request) if "платье 7" in review_in(request).lower() else encoded(completion("Z"))
+        )
+        with ChatServer(endpoint.url, "test", timeout_s=0.5, attempts=1) as server:
+            stage = LlmStage(SMALL, server, budget=DailyTokens(database, 100_000))
+            stage.outcomes([f"Платье {number}" for number in range(10)])
+            endpoint.model = slow(endpoint)
+            stage.outcomes(["Платье"])
+    (prompt,) = stage.prompts(["Платье 7"])
+    assert prompt is not None
+    with database.transaction() as cursor:
+        lost = spent_today(cursor) - 10 * 101
+    assert lost == pytest.approx(
+        estimate(stage, "Платье", 101 / (len(prompt.system) + len(prompt.user))), abs=1
+    )

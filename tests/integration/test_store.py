@@ -147,6 +147,15 @@ def test_a_stage_that_is_not_in_use_leaves_its_reviews_to_the_sweep(database, ta
     assert waiting(database) == [("1", 1, "llm")]
 
 
+def test_in_a_cascade_with_an_order_of_its_own_they_begin_anew(database, take, taxonomy):
+    ids = take(review("1", "тапочки")).first_stage
+    with database.transaction() as cursor:
+        labels.pass_on(cursor, labels.texts(cursor, ids, taxonomy, "keywords"), taxonomy, "similarity")
+    other = Labeller(database, taxonomy, ("llm", "keywords"), {}, Rules(taxonomy, {}))
+    assert other.resettle(10) == {"llm": ids}
+    assert other.resettle(10) == {}
+
+
 def test_the_last_of_two_reviews_with_one_name_wins(database, take):
     stored = take(review("1", "тапочки"), review("2", "чайник"), review("1", "очки"))
     assert ask(database, "SELECT external_id, text, revision FROM reviews ORDER BY 1") == [

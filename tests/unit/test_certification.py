@@ -87,6 +87,17 @@ def test_a_stage_below_the_target_is_told_that_more_checks_would_not_help():
     assert "more checks would not help" in reasons(found, TARGET)[REST]
 
 
+def test_a_stage_that_is_hardly_ever_right_is_told_so():
+    verdicts: list[Verdict | None] = [Verdict("a", 0.9)] * 100
+    (found,) = certify_chain({"one": verdicts}, ["b"] * 100, TARGET)
+    assert reasons(found, TARGET)[REST] == "none of its 100 answers reaches a confidence of 0.5"
+
+
+def test_a_tiny_set_without_a_mistake_is_told_how_many_more_checks_would_do():
+    (found,) = certify_chain({"one": [Verdict("a", 0.9)]}, ["a"], TARGET)
+    assert "about" in reasons(found, TARGET)[REST]
+
+
 def test_a_stage_that_no_gold_review_reaches_is_told_so():
     gold = ["a"] * 400
     sure: list[Verdict | None] = [Verdict("a", 0.9)] * 400

@@ -98,3 +98,25 @@ def test_scores_are_given_for_all_for_each_source_and_without_the_ambiguous():
         "source b": (2, 1, 0),
         "not ambiguous": (2, 1, 1),
     }
+
+
+def test_a_review_that_is_there_twice_counts_once_and_that_is_told(tmp_path, capsys):
+    gold = write(
+        tmp_path / "gold.csv",
+        "id,text,category\n1,кеды,обувь\n1,кеды,shoes\n2,кеды,обувь\n,платье,одежда\n,платье,одежда\n",
+    )
+    assert [row.id for row in read_gold(gold, None, TAXONOMY)] == ["1", "2", ""]
+    assert "left out: 2 rows of gold.csv repeat a review of an earlier row" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "review"),
+    [
+        ("id,text,category\n1,кеды,обувь\n1,кеды,одежда\n", "the review 1"),
+        ("text,category\nкеды,обувь\nкеды,одежда\n", "this text"),
+    ],
+)
+def test_a_gold_set_that_contradicts_itself_is_refused_with_the_row(tmp_path, content, review):
+    gold = write(tmp_path / "gold.csv", content)
+    with pytest.raises(InputFileError, match=f"row 2: expected one category for {review}, found shoes"):
+        read_gold(gold, None, TAXONOMY)

@@ -176,6 +176,31 @@ def test_a_server_that_refuses_everybody_is_set_up_wrongly(endpoint: ChatEndpoin
     assert isinstance(asked(endpoint, GOOD[0])[0], InvalidAnswer)
 
 
+def test_a_server_that_has_answered_before_is_not_set_up_wrongly(endpoint: ChatEndpoint) -> None:
+    refused = encoded({"error": "logprobs of this request are bad"}, 400)
+    with ChatServer(endpoint.url, "test", attempts=1) as server:
+        server.choose(prompts(*GOOD), WRITER.options)
+        endpoint.model = lambda _: refused
+        for outcome in server.choose(prompts(*GOOD), WRITER.options):
+            assert isinstance(outcome, InvalidAnswer)
+
+
+def test_requests_that_may_be_answered_differently_are_not_taken_for_the_same_model() -> None:
+    different: list[dict[str, Any]] = [
+        {},
+        {"logprobs": False},
+        {"structured": "guided_choice"},
+        {"thinking_off": False},
+        {"extra": {"seed": 1}},
+        {"extra": {"seed": 2}},
+    ]
+    url = "http://127.0.0.1:1/v1"
+    names = [ChatServer(url, "test", **fields).model for fields in different]
+    assert names[0] == "test"
+    assert len(set(names)) == len(names)
+    assert names == [ChatServer(url, "test", concurrency=1, **fields).model for fields in different]
+
+
 def test_tokens_of_a_useless_answer_are_counted(endpoint: ChatEndpoint) -> None:
     endpoint.model = lambda _: encoded(completion("Z"))
     error = failed(asked(endpoint, "Платье")[0])

@@ -6,6 +6,8 @@ What may pass is tried again with growing pauses. Neither the key nor anything o
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import threading
 import time
@@ -57,7 +59,8 @@ class ChatServer:
 
     Args:
         base_url: where the protocol begins, such as `http://127.0.0.1:8000/v1`.
-        model: the model's name on the server.
+        model: the model's name on the server. The attribute `model` has a suffix where requests differ from the
+            default ones in a field that may change answers, so that these are not taken for the same.
         api_key: sent as a bearer token; empty for servers without.
         concurrency: requests at a time.
         connect_timeout_s, timeout_s: seconds for a connection, and for a whole request with its reply.
@@ -93,7 +96,7 @@ class ChatServer:
         thinking_off: bool = True,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        self.model: Final = model
+        self.model: Final = model + _told_apart(logprobs, structured, thinking_off, extra or {})
         self._url, self._server = _address(base_url)
         self._concurrency = concurrency
         self._timeout_s = timeout_s
@@ -107,6 +110,7 @@ class ChatServer:
         if thinking_off:
             self._fields["chat_template_kwargs"] = {"enable_thinking": False}
         self._extra = dict(extra or {})
+        self._has_answered = False
         self._client = httpx2.Client(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx2.Timeout(timeout_s, connect=connect_timeout_s),
@@ -131,7 +135,7 @@ class ChatServer:
         ModelUnavailable for what may pass: no connection, too slow, status 408, 409, 425, 429 and 5xx. ModelError for
         what a person has to change: a redirect, status 401 to 405, or a field that the server does not know.
         InvalidAnswer for everything else, such as a reply that is not a chat completion. Other 4xx are about one
-        request, unless all of several are refused: then they are ModelError.
+        request, unless all of several are refused by a server that has never answered: then they are ModelError.
         """
         if not prompts:
             return []
@@ -147,7 +151,9 @@ class ChatServer:
 
     def _judged(self, outcomes: list[Outcome]) -> list[Outcome]:
         """A server that refuses everybody refuses how it is asked: a wrong model's name is 400 for some."""
-        if len(outcomes) == 1 or not all(isinstance(outcome, _Refusal) for outcome in outcomes):
+        self._has_answered |= any(isinstance(outcome, Choice) for outcome in outcomes)
+        refused = all(isinstance(outcome, _Refusal) for outcome in outcomes)
+        if self._has_answered or len(outcomes) == 1 or not refused:
             return outcomes
         return [
             ModelError(f"{outcome} All {len(outcomes)} were; check model name and fields")
@@ -156,11 +162,12 @@ class ChatServer:
 
     def _ask(self, prompt: Prompt, options: Sequence[str], until: float, stop: threading.Event) -> Outcome:
         """Ask until there is an answer, an error that stays, or no time left."""
-        attempt = 1
+        attempt, perhaps_billed = 1, 0
         while True:
             try:
                 return self._once(self._request(prompt, options), options, until)
             except ModelUnavailable as error:
+                perhaps_billed = error.perhaps_billed = error.perhaps_billed + perhaps_billed
                 pause = self._pause_s(attempt, error.retry_after_s, until)
                 if pause is None:
                     return error
@@ -237,7 +244,8 @@ class ChatServer:
     def _too_slow(self, found: str) -> ModelUnavailable:
         return ModelUnavailable(
             f"{self._server}: expected a reply within {self._timeout_s:g} s, found {found}. "
-            "Lower the concurrency, or allow more time"
+            "Lower the concurrency, or allow more time",
+            perhaps_billed=1,
         )
 
     def _refusal(self, response: httpx2.Response, body: bytes, request: Mapping[str, Any]) -> OtzyvError:
@@ -250,11 +258,22 @@ class ChatServer:
                 retry_after_s(response.headers.get("retry-after", "")),
             )
         if status in _SETUP:
-            return ModelError(f"{found} for the model {self.model!r}. Check URL, key and model name")
+            return ModelError(
+                f"{found} for the model {self._fields['model']!r}. Check URL, key and model name"
+            )
         unknown = [name for name in _FIELDS if name in request and name.encode() in body]
-        if unknown and b"context length" not in body:
+        if unknown and not self._has_answered and b"context length" not in body:
             return ModelError(f"{found}: it does not take {unknown[0]}. Switch that field off")
         return _Refusal(f"{found}. The server refused this request; see its log.")
+
+
+def _told_apart(logprobs: bool, structured: str, thinking_off: bool, extra: Mapping[str, Any]) -> str:
+    """A suffix for requests that are not the default ones: their answers may differ. The URL does not count."""
+    fields = (logprobs, structured, thinking_off, dict(extra))
+    if fields == (True, "", True, {}):
+        return ""
+    told = json.dumps(fields, sort_keys=True, ensure_ascii=False)
+    return f"#{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def retry_after_s(header: str) -> float | None:

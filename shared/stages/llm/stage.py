@@ -12,7 +12,14 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from shared.cascade import Verdict
-from shared.errors import BudgetSpent, ConfigurationError, InvalidAnswer, OtzyvError, RetryableError
+from shared.errors import (
+    BudgetSpent,
+    ConfigurationError,
+    InvalidAnswer,
+    ModelUnavailable,
+    OtzyvError,
+    RetryableError,
+)
 from shared.stages.llm.cache import AnswerCache, key
 from shared.stages.llm.choice import Backend, Choice, Outcome, confidence, mass
 from shared.stages.llm.prompt import Prompt, PromptWriter
@@ -205,21 +212,26 @@ class LlmStage:
     def _count(
         self, names: Sequence[str], wanted: Mapping[str, Prompt], outcomes: Sequence[Outcome], taken: int
     ) -> None:
-        """Tell the budget what was really spent, and learn from it for the next estimate."""
-        spent = sum(
-            found.tokens_in + found.tokens_out
-            for found in outcomes
-            if isinstance(found, Choice | InvalidAnswer)
-        )
+        """Tell the budget what was really spent, and learn from it for the next estimate.
+
+        A request that was given up may be billed all the same: it counts with its estimate.
+        """
+        counted = [
+            (wanted[name], found.tokens_in + found.tokens_out)
+            for name, found in zip(names, outcomes, strict=True)
+            if isinstance(found, Choice | InvalidAnswer) and found.tokens_in + found.tokens_out
+        ]
+        spent = sum(tokens for _, tokens in counted)
         if self._budget is not None:
             # A server that does not count tokens is believed to have taken what was estimated.
             told = spent > 0 or not any(isinstance(found, Choice) for found in outcomes)
-            self._budget.correct(taken, spent if told else taken)
-        chars = sum(
-            len(wanted[name].system) + len(wanted[name].user)
-            for name, found in zip(names, outcomes, strict=True)
-            if isinstance(found, Choice)
-        )
+            lost = sum(
+                found.perhaps_billed * self._estimate([name], wanted)
+                for name, found in zip(names, outcomes, strict=True)
+                if isinstance(found, ModelUnavailable)
+            )
+            self._budget.correct(taken, spent + lost if told else max(taken, lost))
+        chars = sum(len(prompt.system) + len(prompt.user) for prompt, _ in counted)
         if spent and chars:
             self._tokens_per_char = spent / chars
 
