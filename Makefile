@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH_TOKENIZER ?= $(wildcard ../shared/data/rubert-tiny2)
 BENCH_REVIEWS ?= $(firstword $(wildcard ../shared/data/reviews.csv) examples/reviews.csv)
 
 .DEFAULT_GOAL := help
@@ -40,8 +41,9 @@ check: .venv/dev  ## Lint, format, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/base  ## Measure; BENCH_REVIEWS=file.csv to measure on your own reviews
+bench: .venv/gpu  ## Measure; BENCH_REVIEWS=file.csv to measure on your own reviews
 	$(BIN)/otzyv bench keywords $(BENCH_REVIEWS)
+	$(BIN)/otzyv bench classifier $(BENCH_REVIEWS) $(if $(BENCH_TOKENIZER),--tokenizer $(BENCH_TOKENIZER))
 
 up: .env  ## Start everything with Docker Compose
 	docker compose up --build --detach

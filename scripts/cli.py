@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from scripts import console, quality_commands
+from scripts import console, model_commands, quality_commands
 from scripts.input_file import InputFile
 from scripts.process_settings import TaxonomyFile, settings
 from scripts.review_rows import Columns, Rows
@@ -31,6 +31,7 @@ groups = {
     "worker": worker,
     "thresholds": quality_commands.thresholds,
     "audit": quality_commands.audit,
+    "models": model_commands.models,
     "bench": bench,
 }
 for name, group in groups.items():
@@ -189,6 +190,31 @@ def health(
 
     check_health(settings(), worker=worker)
     console.out.print("ok")
+
+
+@app.command()
+def predict(
+    file: FileArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where predictions go: .csv, .jsonl or .parquet.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder of `otzyv models export`, without a database. (default: the champion)"),
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="(default: one per core)")] = None,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    source_column: SourceColumn = None,
+    created_column: CreatedColumn = None,
+    source: SourceName = None,
+    encoding: Encoding = "utf-8",
+    delimiter: Delimiter = None,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """Predict a file here with a registered or exported model: no broker."""
+    from scripts.predict import predict as run
+
+    rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
+    run(rows, out, model, processes, settings(taxonomy=taxonomy))
 
 
 @app.command()
@@ -352,6 +378,23 @@ def bench_keywords(
     from scripts.bench.report import keywords
 
     keywords(InputFile(file), text_column, seconds, json)
+
+
+@bench.command("classifier")
+def bench_classifier(
+    file: FileArgument,
+    seconds: Annotated[float, typer.Option(help="How long to measure in all.")] = 90.0,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="Folder with rubert-tiny2's tokenizer. Without it one is trained on the texts."),
+    ] = None,
+    text_column: TextColumn = "text",
+    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+) -> None:
+    """Predictions per second on one core, beside transformers, torch and bare ONNX Runtime."""
+    from scripts.bench.report import classifier
+
+    classifier(InputFile(file), text_column, seconds, tokenizer, json)
 
 
 @bench.command("zero-shot")

@@ -10,18 +10,16 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import cycle
 from typing import Any
 
 import pymorphy3
 
+from scripts.bench.turns import rates
 from shared.stages.keywords import KeywordStage
 from shared.taxonomy import Taxonomy, default_taxonomy
 
 CHUNK = 500
 """Texts per call: as many as a worker gets at once."""
-TURN_SECONDS = 1.0
-"""How long one way runs before the next has its turn: long enough to fill the caches as a worker would."""
 
 Labeller = Callable[[Sequence[str]], Any]
 
@@ -49,33 +47,12 @@ def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
     }
     chunks = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
     return {
-        **_rates(ways, chunks, seconds),
+        **rates(ways, chunks, seconds),
         "compile_seconds": compiled,
         "texts": len(texts),
         "mean_chars": sum(map(len, texts)) / len(texts),
         "chunk": CHUNK,
     }
-
-
-def _rates(ways: dict[str, Labeller], chunks: list[Sequence[str]], seconds: float) -> dict[str, float]:
-    spent = dict.fromkeys(ways, 0.0)
-    done = dict.fromkeys(ways, 0)
-    for label in ways.values():
-        label(chunks[0])
-    positions = {name: cycle(chunks) for name in ways}
-    deadline = time.perf_counter() + seconds
-    while time.perf_counter() < deadline or not all(done.values()):
-        # The way that has had least time goes next, so each gets about a third of the run.
-        name = min(spent, key=lambda way: spent[way])
-        label, turn = ways[name], positions[name]
-        before = now = time.perf_counter()
-        while now - before < TURN_SECONDS:
-            chunk = next(turn)
-            label(chunk)
-            done[name] += len(chunk)
-            now = time.perf_counter()
-        spent[name] += now - before
-    return {name: done[name] / spent[name] for name in ways}
 
 
 def _words(taxonomy: Taxonomy) -> dict[str, str]:

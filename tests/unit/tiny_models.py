@@ -43,13 +43,13 @@ def xlm_roberta(folder: Path, label2id: dict[str, int] = TWO_WAY) -> Path:
     return _save(folder, XLMRobertaForSequenceClassification(config), tokenizer)
 
 
-def bert(folder: Path, label2id: dict[str, int] = THREE_WAY) -> Path:
+def bert(folder: Path, label2id: dict[str, int] = THREE_WAY, seed: int = 11) -> Path:
     """Saves a model of rubert's family: token types, positions from zero."""
     tokenizer = _wordpiece()
     config = BertConfig(
         vocab_size=len(tokenizer), max_position_embeddings=LIMIT, pad_token_id=0, **_shape(label2id)
     )
-    torch.manual_seed(11)
+    torch.manual_seed(seed)
     return _save(folder, BertForSequenceClassification(config), tokenizer)
 
 

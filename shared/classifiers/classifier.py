@@ -1,0 +1,41 @@
+"""What every classifier that serves looks like from outside: texts in, calibrated probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+
+class Predictions(NamedTuple):
+    """Answers for n texts: `probabilities` with shape [n, k], each row summing to 1, and `truncated` with shape [n].
+
+    A truncated text was longer than the model reads; its answer is about its beginning.
+    """
+
+    probabilities: Floats
+    truncated: Flags
+
+
+class Classifier(Protocol):
+    """Gives every text a probability for each of its labels. One thread uses it at a time."""
+
+    labels: tuple[str, ...]
+    """Slugs, in the order of the columns."""
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        """Probabilities for the texts, in their order."""
+        ...
+
+
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
+    """Probabilities from logits of shape [n, k], divided by a temperature first."""
+    scaled = np.asarray(logits, dtype=np.float32) / np.float32(temperature)
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return shares

@@ -1,0 +1,27 @@
+"""How a model's answers spread over categories and confidences: what later days are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from shared.classifiers.classifier import Floats
+from shared.classifiers.manifest import Reference
+
+BINS: Final = 10
+"""Equal bins of confidence from 0 to 1."""
+
+
+def reference(probabilities: Floats, labels: Sequence[str]) -> Reference:
+    """Shares by category and by confidence of answers with shape [n, k], n above 0."""
+    categories = np.bincount(probabilities.argmax(axis=1), minlength=len(labels))
+    places = np.minimum((probabilities.max(axis=1) * BINS).astype(int), BINS - 1)
+    confidences = np.bincount(places, minlength=BINS)
+    total = len(probabilities)
+    return Reference(
+        total,
+        {label: float(count / total) for label, count in zip(labels, categories, strict=True)},
+        tuple(float(count / total) for count in confidences),
+    )
