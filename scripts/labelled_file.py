@@ -5,6 +5,8 @@ Which label a row gets is decided here; how a CSV, JSON lines or Parquet file is
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -79,29 +81,35 @@ def write(path: Path, rows: Rows, here: Runtime) -> None:
     A row that broke the wire contract has the status `rejected` and a reason; a row whose
     text was replaced by a later row with the same id has the status `replaced`.
     """
-    names = column_names(rows)
+    names = column_names(rows, COLUMNS)
     fields = row_writer.fields(
         rows, {names[column]: str for column in COLUMNS} | {names["confidence"]: float}
     )
+    with whole(path) as unfinished, row_writer.opened(unfinished, path.suffix.lower(), fields) as write_rows:
+        for records, wire in rows.chunks():
+            write_rows(_with_labels(records, wire, here, names))
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to put a file together, so that it gets to its place whole or not at all. Raises InputFileError."""
     unfinished = _unfinished(path)
     try:
-        with row_writer.opened(unfinished, path.suffix.lower(), fields) as write_rows:
-            for records, wire in rows.chunks():
-                write_rows(_with_labels(records, wire, here, names))
+        yield unfinished
         unfinished.replace(path.resolve())
     except OSError as error:
         raise InputFileError(
-            f"{path}: expected to write the labels there, found: {error.strerror or error}; free some disk space "
+            f"{path}: expected to write the results there, found: {error.strerror or error}; free some disk space "
             "or choose another folder"
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def column_names(rows: Rows) -> dict[str, str]:
+def column_names(rows: Rows, columns: Iterable[str]) -> dict[str, str]:
     """The name that each of our columns gets; one that the input has already gets `otzyv_` before it."""
     names = {}
-    for column in COLUMNS:
+    for column in columns:
         name = column
         while name in rows.kinds:
             name = f"otzyv_{name}"

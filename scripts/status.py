@@ -13,7 +13,7 @@ from rich.table import Table
 
 from shared.errors import BrokerUnavailable
 from shared.settings import Settings
-from shared.store import batches, llm_budget, overview, thresholds
+from shared.store import aliases, batches, llm_budget, overview, predictions, thresholds
 from workers import broker, runtime, topology
 from workers.topology import Line
 
@@ -54,7 +54,7 @@ def _depth(connection: object, queue: object) -> tuple[int | None, int]:
 
 
 def overall(settings: Settings) -> RenderableType:
-    """Queues, backlog, labels by stage, failures, the newest batches, thresholds in force and tokens spent."""
+    """Queues, backlog, labels by stage, failures, newest batches, thresholds in force, tokens spent, predictions."""
     here = runtime.build(settings)
     with here.database.transaction() as cursor:
         backlog, others = overview.backlog(cursor, here.taxonomy_id)
@@ -63,6 +63,8 @@ def overall(settings: Settings) -> RenderableType:
         recent = batches.recent(cursor, RECENT_BATCHES)
         version = thresholds.newest(cursor, here.taxonomy_id)
         tokens = llm_budget.spent_today(cursor)
+        unpredicted = predictions.line(cursor, here.taxonomy_id)
+        serving = aliases.current(cursor, here.taxonomy.name)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
     if others:
         parts.append(f"{others:,} of those who wait do so for another version of the taxonomy")
@@ -73,6 +75,8 @@ def overall(settings: Settings) -> RenderableType:
     )
     if "llm" in settings.stages and settings.llm_daily_tokens:
         parts.append(f"language model: {tokens:,} of {settings.llm_daily_tokens:,} tokens of today")
+    champion = f"model {serving['champion']}" if "champion" in serving else "nobody; see `otzyv models list`"
+    parts.append(f"predictions: {unpredicted.awaiting:,} reviews await one; champion is {champion}")
     parts.append(f"taxonomy {here.taxonomy.name} {here.taxonomy.version}")
     return Group(*parts)
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from shared.reviews import Message
-from shared.store import Database, batches, failures, reviews
+from shared.store import Database, batches, failures, predictions, reviews
 from shared.store.reviews import Incoming, Stored
 
 
 def take_in(
-    database: Database, messages: Sequence[Message], *, queue: str, taxonomy_id: int, first_stage: str
+    database: Database,
+    messages: Sequence[Message],
+    *,
+    queue: str,
+    taxonomy_id: int,
+    first_stage: str,
+    predict_queue: str | None = None,
 ) -> Stored:
     """Store the messages' reviews, note their rejected ones and the batches they belong to.
 
+    With `predict_queue`, the queue of predictions, they are put in line for one as well.
     Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
     """
     incoming = [
@@ -28,6 +37,10 @@ def take_in(
     ]
     with database.transaction() as cursor:
         stored = reviews.upsert(cursor, incoming, taxonomy_id, first_stage)
+        if predict_queue is not None:
+            stored = msgspec.structs.replace(
+                stored, unpredicted=predictions.await_predictions(cursor, taxonomy_id, predict_queue)
+            )
         if rejected:
             failures.record_rejected(cursor, queue, rejected)
         batches.record(

@@ -136,6 +136,15 @@ class Settings(BaseSettings):
     llm_price_out: float = Field(
         0.0, ge=0, le=10_000, description="Price of a million tokens written, for `otzyv plan`."
     )
+    predictions: bool = Field(
+        True, description="Put every incoming review in line for a prediction by the champion."
+    )
+    models: str = Field(
+        "models",
+        min_length=1,
+        description="Where registered models are kept: a folder that all workers share, or an fsspec URL such as "
+        "`s3://bucket/models`.",
+    )
     batch_rows: int = Field(
         500, ge=1, le=500, description="Reviews in one task, and in one message that `enqueue` sends."
     )

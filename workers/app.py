@@ -51,5 +51,5 @@ def configuration(chosen: Settings) -> dict[str, Any]:
     }
 
 
-app = Celery("otzyv", include=["workers.labelling", "workers.upkeep"])
+app = Celery("otzyv", include=["workers.labelling", "workers.prediction", "workers.upkeep"])
 app.config_from_object(configuration(settings()))

@@ -20,7 +20,7 @@ from shared import reviews
 from shared.errors import ConfigurationError, InvalidReview, PoisonError, RetryableError
 from shared.intake import take_in
 from shared.reviews import Message, Rejected
-from workers import broker, labelling, topology
+from workers import broker, labelling, prediction, topology
 from workers.batch_task import pause_s
 from workers.runtime import Runtime
 
@@ -214,8 +214,10 @@ class Ingest:
             queue=topology.INCOMING.queue,
             taxonomy_id=self._runtime.taxonomy_id,
             first_stage=first_stage,
+            predict_queue=topology.CPU_CLASSIFY.queue if self._settings.predictions else None,
         )
         labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id)
+        prediction.send(stored.unpredicted, self._runtime.taxonomy_id)
         return len(stored.first_stage)
 
     def _refused(self, message: Message, error: PoisonError) -> Message:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import structlog
 
 from shared.labelling import Labeller
+from shared.serving import Predictor
 from shared.settings import settings
-from shared.store import labels, taxonomies
-from workers import broker, labelling, topology
+from shared.store import labels, predictions, taxonomies
+from workers import broker, labelling, prediction, topology
 from workers.app import app
 from workers.batch_task import BatchTask
 from workers.runtime import PerProcess
@@ -17,8 +18,10 @@ from workers.runtime import PerProcess
 log = structlog.get_logger()
 
 SWEEP_ROWS = 10_000
+SWEEP_PREDICTIONS = 100_000
 
 _store_only = PerProcess()
+_predictors = prediction.Predictors()
 
 
 class UpkeepTask(BatchTask):
@@ -40,8 +43,11 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
     database = _store_only.get().database
     with database.transaction() as cursor:
         in_line = taxonomies.in_line(cursor)
+        unpredicted = predictions.in_line(cursor)
     for taxonomy_id in in_line:
         _sweep(_store_only.get(taxonomy_id))
+    for taxonomy_id in unpredicted:
+        _sweep_predictions(_predictors.get(taxonomy_id))
 
 
 def _sweep(labeller: Labeller) -> None:
@@ -57,6 +63,19 @@ def _sweep(labeller: Labeller) -> None:
         if ids:
             log.warning("sweep.sent_again", stage=stage, reviews=len(ids))
             labelling.send(stage, ids, labeller.taxonomy_id)
+
+
+def _sweep_predictions(predictor: Predictor) -> None:
+    """Send reviews that waited for a champion once there is one, and those whose message was lost."""
+    if not predictor.has_champion() or depth(topology.CPU_CLASSIFY) > 0:
+        return
+    with predictor.database.transaction() as cursor:
+        parked = predictions.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)
+        late = predictions.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
+    for event, ids in (("sweep.champion_has_come", parked), ("sweep.predictions_sent_again", late)):
+        if ids:
+            log.warning(event, reviews=len(ids))
+            prediction.send(ids, predictor.taxonomy_id)
 
 
 def depth(line: topology.Line) -> int:

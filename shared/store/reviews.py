@@ -22,13 +22,15 @@ class Incoming(msgspec.Struct, frozen=True, gc=False):
 class Stored(msgspec.Struct, frozen=True):
     """What became of a transaction's reviews.
 
-    `ids` holds the review ids of each part; `first_stage` the ids that wait for the first stage, to be sent.
+    `ids` holds the review ids of each part; `first_stage` the ids that wait for the first stage, to be sent,
+    `unpredicted` those that await a prediction.
     """
 
     ids: dict[int, list[int]]
     first_stage: list[int]
     new: int
     replaced: int
+    unpredicted: list[int] = []
 
 
 _COLUMNS = ("position", "part", "source", "external_id", "text", "text_sha", "created_at", "meta", "batch_id")
@@ -159,3 +161,18 @@ def _whereabouts(cursor: Cursor, taxonomy_id: int, stage: str) -> tuple[dict[int
         if waits:
             waiting[review_id] = None
     return ids, list(waiting)
+
+
+def some_texts(cursor: Cursor, limit: int) -> list[str]:
+    """Texts of up to `limit` reviews, drawn at random; fewer where many have been deleted."""
+    cursor.execute(
+        """
+        WITH ends AS (SELECT min(id) AS least, max(id) AS most FROM reviews),
+        drawn AS (
+            SELECT DISTINCT least + floor(random() * (most - least + 1))::bigint AS id
+            FROM ends, generate_series(1, %(limit)s * 4))
+        SELECT text FROM reviews JOIN drawn USING (id) LIMIT %(limit)s
+        """,
+        {"limit": limit},
+    )
+    return [row[0] for row in cursor.fetchall()]

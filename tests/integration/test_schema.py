@@ -19,8 +19,8 @@ from shared.store import Database, schema, taxonomies
 from tests.integration.stored import weak_user
 from tests.services import database_of, free_port
 
-HEAD = "0002"
-KNOWN = "0001, 0002"
+HEAD = "0003"
+KNOWN = "0001, 0002, 0003"
 
 
 @pytest.fixture

@@ -1,0 +1,189 @@
+"""Models by number: registered, promoted, rolled back. Every change is checked before and noted after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import safetensors.numpy
+
+from shared.classifiers import Artefact, Location
+from shared.classifiers import manifest as manifests
+from shared.classifiers.artefact import PICKLES, WEIGHTS
+from shared.errors import ModelError, OtzyvError
+from shared.store import Database, aliases, models
+from shared.store.aliases import Alias
+from shared.store.models import Model
+from shared.taxonomy import Taxonomy
+
+
+class Registry:
+    """The models of one taxonomy: their rows in the database, their artefacts at a location."""
+
+    def __init__(self, database: Database, location: Location, taxonomy: Taxonomy, taxonomy_id: int) -> None:
+        self._database = database
+        self.location: Final = location
+        self._taxonomy = taxonomy
+        self._taxonomy_id = taxonomy_id
+
+    def register(self, artefact: Artefact) -> int:
+        """The number of an artefact that lies at the location; the same artefact again has the same number."""
+        says = artefact.manifest
+        with self._database.transaction() as cursor:
+            return models.register(
+                cursor,
+                self._taxonomy_id,
+                architecture=says.architecture,
+                path=artefact.path,
+                sha256=artefact.sha256,
+                labels=says.labels,
+                manifest=manifests.encode(says),
+            )
+
+    def get(self, number: int) -> Model:
+        """A registered model. Raises ModelError."""
+        with self._database.transaction() as cursor:
+            model = models.get(cursor, number)
+        if model is None or model.taxonomy != self._taxonomy.name:
+            raise ModelError(
+                f"expected the number of a model for the taxonomy {self._taxonomy.name}, found {number}; "
+                "see `otzyv models list`"
+            )
+        return model
+
+    def artefact(self, number: int) -> Artefact:
+        """Its artefact. Raises ModelError where the manifest is not the one that was registered."""
+        model = self.get(number)
+        return Artefact(self.location, model.path, model.sha256)
+
+    def promote(self, number: int, alias: Alias, *, moved_by: str, reason: str = "") -> bool:
+        """Let a model be champion or challenger; False where it is already.
+
+        A challenger that becomes champion is challenger no more. Raises ModelError where the model cannot serve: the
+        old one goes on.
+        """
+        self._check(number)
+        with self._database.transaction() as cursor:
+            aliases.lock(cursor, self._taxonomy.name)
+            now = aliases.current(cursor, self._taxonomy.name)
+            if alias == "challenger" and now.get("champion") == number:
+                raise ModelError(
+                    f"model {number}: expected another model than the champion as its challenger"
+                )
+            moved = aliases.move(
+                cursor, self._taxonomy.name, alias, number, "promote", moved_by=moved_by, reason=reason
+            )
+            if alias == "champion" and now.get("challenger") == number:
+                aliases.move(
+                    cursor,
+                    self._taxonomy.name,
+                    "challenger",
+                    None,
+                    "withdraw",
+                    moved_by=moved_by,
+                    reason="became champion",
+                )
+        return moved
+
+    def rollback(self, *, moved_by: str, reason: str = "") -> int:
+        """Let the champion before the present one serve again; returns its number.
+
+        Two rollbacks go two champions back. Raises ModelError where there is none, or it cannot serve.
+        """
+        with self._database.transaction() as cursor:
+            line = aliases.champions(aliases.history(cursor, self._taxonomy.name))
+        if len(line) < 2:
+            raise ModelError(
+                f"expected a champion before the present one, found {'none' if line else 'no champion at all'}"
+            )
+        self._check(line[-2])
+        with self._database.transaction() as cursor:
+            aliases.lock(cursor, self._taxonomy.name)
+            if aliases.champions(aliases.history(cursor, self._taxonomy.name)) != line:
+                raise ModelError(
+                    "expected nobody to move the champion meanwhile, found it moved; look and try again"
+                )
+            aliases.move(
+                cursor,
+                self._taxonomy.name,
+                "champion",
+                line[-2],
+                "rollback",
+                moved_by=moved_by,
+                reason=reason,
+            )
+        return line[-2]
+
+    def withdraw(self, alias: Alias, *, moved_by: str, reason: str = "") -> bool:
+        """Let nobody have an alias; False where nobody has."""
+        with self._database.transaction() as cursor:
+            aliases.lock(cursor, self._taxonomy.name)
+            return aliases.move(
+                cursor, self._taxonomy.name, alias, None, "withdraw", moved_by=moved_by, reason=reason
+            )
+
+    def take_in(self, folder: Path) -> Artefact:
+        """Copy an artefact that `otzyv models export` wrote to the location, after all of it is checked.
+
+        Raises ModelError for pickles, files that are not what the manifest says, weights that are no numbers, labels
+        that are not the taxonomy's, and graphs that cannot be loaded.
+        """
+        pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in PICKLES)
+        if pickles:
+            raise ModelError(
+                f"{folder}: expected no pickles, found {', '.join(pickles)}: they can run code; remove them"
+            )
+        given = Artefact(Location(str(folder.resolve().parent)), folder.resolve().name)
+        self._check_labels(str(folder), given.manifest.labels)
+        contents = {name: given.read(name) for name in given.manifest.files}
+        _check_weights(str(folder), contents.get(WEIGHTS))
+        _try(str(folder), given)
+        says = given.manifest
+        path = f"{says.taxonomy}/{says.architecture}-{given.sha256[:12]}"
+        for name, content in contents.items():
+            self.location.write(f"{path}/{name}", content)
+        self.location.write(f"{path}/{manifests.NAME}", (folder / manifests.NAME).read_bytes())
+        return Artefact(self.location, path, given.sha256)
+
+    def _check(self, number: int) -> None:
+        """Raises ModelError unless the model can serve: labels, every file, the graph itself."""
+        model = self.get(number)
+        self._check_labels(f"model {number}", tuple(model.labels))
+        artefact = Artefact(self.location, model.path, model.sha256)
+        for name in artefact.manifest.files:
+            artefact.read(name)
+        _try(f"model {number}", artefact)
+
+    def _check_labels(self, place: str, labels: tuple[str, ...]) -> None:
+        wanted = self._taxonomy.slugs
+        if sorted(labels) != sorted(wanted):
+            raise ModelError(
+                f"{place}: expected the categories of the taxonomy {self._taxonomy.name} ({', '.join(wanted)}), found "
+                f"{', '.join(labels)}"
+            )
+
+
+def _check_weights(place: str, content: bytes | None) -> None:
+    if content is None:
+        return
+    try:
+        tensors = safetensors.numpy.load(content)
+    except Exception as error:
+        raise ModelError(f"{place}: expected readable weights in {WEIGHTS}, found: {error}") from error
+    broken = sorted(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
+    if broken:
+        raise ModelError(f"{place}: expected finite weights, found NaN or infinity in {broken[0]}")
+
+
+def _try(place: str, artefact: Artefact) -> None:
+    """One prediction, so that a graph that answers nonsense or for another number of labels is refused."""
+    classifier = artefact.classifier()
+    try:
+        shape = classifier.predict(["Отзыв"]).probabilities.shape
+    except OtzyvError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{place}: expected a graph that answers, found: {error}") from error
+    if shape != (1, len(classifier.labels)):
+        raise ModelError(f"{place}: expected {len(classifier.labels)} logits, found {shape[1]}")

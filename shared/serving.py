@@ -1,0 +1,206 @@
+"""Predictions for stored reviews by the models that serve now: read, predict, write, in two short transactions.
+
+The same code serves the Celery task and tests; it knows no broker. Which model serves is looked up for every batch, so
+that a promotion counts from the next batch on, and no batch is mixed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from shared.classifiers import Artefact, Classifier, Location, Predictions
+from shared.errors import ModelError, ModelUnavailable, OtzyvError
+from shared.store import Database, aliases, models, predictions
+from shared.store.labels import Waiting
+from shared.store.predictions import Prediction
+
+log = structlog.get_logger()
+
+RETRY_S: Final = 60.0
+"""Seconds before a model that could not be loaded is tried again."""
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A model in memory."""
+
+    model_id: int
+    classifier: Classifier
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a batch: how many reviews got a prediction from which model, and how many wait for a champion."""
+
+    predicted: int
+    parked: int
+    model_id: int | None
+
+
+class Predictor:
+    """Predicts reviews that await it, for one taxonomy of the database.
+
+    `categories` are the taxonomy's slugs; a model for others does not serve it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        location: Location,
+        taxonomy_id: int,
+        taxonomy: str,
+        categories: Sequence[str],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.database: Final = database
+        self.taxonomy_id: Final = taxonomy_id
+        self._location = location
+        self._taxonomy = taxonomy
+        self._categories = sorted(categories)
+        self._clock = clock
+        self._loaded: dict[str, Loaded] = {}
+        self._refused: dict[int, float] = {}
+        self.read: dict[int, int] = {}
+        """Review ids of the batch that is being predicted, or was last, with the revisions that were read."""
+
+    def run(self, review_ids: Sequence[int]) -> Outcome:
+        """Predict those among `review_ids` that await it. Idempotent: the others are left alone.
+
+        Without a champion they wait for one, without error. Raises ModelError when there is a champion, but neither it
+        nor any before it can be loaded.
+        """
+        self.read = {}
+        champion, challenger = self._serving()
+        with self.database.transaction() as cursor:
+            if champion is None:
+                return Outcome(0, predictions.park(cursor, review_ids, self.taxonomy_id), None)
+            waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
+        self.read = {row.review_id: row.revision for row in waiting}
+        texts = [row.text for row in waiting]
+        answers = {champion.model_id: _rows(champion, waiting, champion.classifier.predict(texts))}
+        if challenger is not None and (shadow := _in_shadow(challenger, waiting, texts)) is not None:
+            answers[challenger.model_id] = shadow
+        with self.database.transaction() as cursor:
+            settled = {row.review_id for row in predictions.settle(cursor, waiting, self.taxonomy_id)}
+            for model_id, rows in answers.items():
+                predictions.write(cursor, [row for row in rows if row.review_id in settled], model_id)
+        return Outcome(len(settled), 0, champion.model_id)
+
+    def has_champion(self) -> bool:
+        """Whether a model could serve now, by its registration."""
+        with self.database.transaction() as cursor:
+            number = aliases.current(cursor, self._taxonomy).get("champion")
+            model = None if number is None else models.get(cursor, number)
+        return model is not None and self._fits(model)
+
+    def _serving(self) -> tuple[Loaded | None, Loaded | None]:
+        with self.database.transaction() as cursor:
+            wanted = aliases.current(cursor, self._taxonomy)
+        return self._champion(wanted.get("champion")), self._challenger(wanted.get("challenger"))
+
+    def _champion(self, number: int | None) -> Loaded | None:
+        """The champion; where it cannot be loaded, the one that served before."""
+        if number is None:
+            return None
+        known = self._loaded.get("champion")
+        if known is not None and known.model_id == number:
+            return known
+        try:
+            found = self._load(number)
+        except (ModelError, ModelUnavailable) as error:
+            found = known or self._earlier(number)
+            if found is None:
+                raise
+            log.error("model.old_one_serves", wanted=number, serving=found.model_id, error=str(error))  # noqa: TRY400
+            return found
+        if found is not None:
+            self._loaded["champion"] = found
+            log.info("model.serves", model_id=number)
+        return found
+
+    def _earlier(self, number: int) -> Loaded | None:
+        with self.database.transaction() as cursor:
+            line = aliases.champions(aliases.history(cursor, self._taxonomy))
+        for earlier in reversed(line):
+            if earlier == number:
+                continue
+            try:
+                found = self._load(earlier)
+            except (ModelError, ModelUnavailable) as error:
+                log.warning("model.cannot_serve", model_id=earlier, error=str(error))
+            else:
+                if found is not None:
+                    self._loaded["champion"] = found
+                    return found
+        return None
+
+    def _challenger(self, number: int | None) -> Loaded | None:
+        """The challenger; one that cannot be loaded holds nobody up."""
+        if number is None:
+            self._loaded.pop("challenger", None)
+            return None
+        known = self._loaded.get("challenger")
+        if known is None or known.model_id != number:
+            try:
+                known = self._load(number)
+            except OtzyvError as error:
+                log.warning("model.challenger_is_absent", model_id=number, error=str(error))
+                return None
+            if known is not None:
+                self._loaded["challenger"] = known
+        return known
+
+    def _load(self, number: int) -> Loaded | None:
+        """A model from its artefact; None for one with other categories. Raises ModelError."""
+        for known in self._loaded.values():
+            if known.model_id == number:
+                return known
+        if self._clock() < self._refused.get(number, 0.0):
+            raise ModelError(f"model {number}: could not be loaded a moment ago")
+        with self.database.transaction() as cursor:
+            model = models.get(cursor, number)
+        if model is None or not self._fits(model):
+            log.warning("model.has_other_categories", model_id=number, taxonomy_id=self.taxonomy_id)
+            return None
+        try:
+            classifier = Artefact(self._location, model.path, model.sha256).classifier()
+        except (ModelError, ModelUnavailable):
+            self._refused[number] = self._clock() + RETRY_S
+            raise
+        return Loaded(number, classifier)
+
+    def _fits(self, model: models.Model) -> bool:
+        return sorted(model.labels) == self._categories
+
+
+def _rows(model: Loaded, waiting: Sequence[Waiting], found: Predictions) -> list[Prediction]:
+    labels = model.classifier.labels
+    columns, confidences = found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)
+    return [
+        Prediction(
+            row.review_id,
+            row.revision,
+            labels[column],
+            min(1.0, float(confidence)),
+            bool(truncated),
+            shares,
+        )
+        for row, column, confidence, truncated, shares in zip(
+            waiting, columns, confidences, found.truncated, found.probabilities.tolist(), strict=True
+        )
+    ]
+
+
+def _in_shadow(
+    challenger: Loaded, waiting: Sequence[Waiting], texts: Sequence[str]
+) -> list[Prediction] | None:
+    """A challenger's predictions; its failure is its own."""
+    try:
+        return _rows(challenger, waiting, challenger.classifier.predict(texts))
+    except Exception as error:  # noqa: BLE001  the champion's predictions must not be lost
+        log.warning("model.challenger_failed", model_id=challenger.model_id, error=str(error))
+        return None

@@ -1,0 +1,217 @@
+"""Reviews that await a prediction, and the predictions: one current row for each review and model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from shared.store.copying import copy_rows
+from shared.store.labels import Waiting
+
+
+class Prediction(msgspec.Struct, frozen=True, gc=False):
+    """What a model says about one text. `probabilities` are in the order of the model's labels."""
+
+    review_id: int
+    revision: int
+    category: str
+    confidence: float
+    truncated: bool
+    probabilities: Sequence[float]
+
+
+def await_predictions(cursor: Cursor, taxonomy_id: int, queue: str) -> list[int]:
+    """Put the reviews of a transaction (`incoming_reviews`) in line, and return all of them that are, to be sent.
+
+    Left out are those that a model of the taxonomy, in any version, has predicted already, and those that failed.
+    """
+    cursor.execute(
+        """
+        INSERT INTO awaiting_prediction AS a (review_id, taxonomy_id, revision)
+        SELECT DISTINCT r.id, %(taxonomy)s, r.revision
+        FROM incoming_reviews i JOIN reviews r USING (source, external_id)
+        WHERE NOT EXISTS (
+                SELECT FROM predictions p JOIN models m ON m.id = p.model_id JOIN taxonomies t ON t.id = m.taxonomy_id
+                WHERE p.review_id = r.id AND p.revision = r.revision
+                  AND t.name = (SELECT name FROM taxonomies WHERE id = %(taxonomy)s))
+          AND NOT EXISTS (
+                SELECT FROM failures f
+                WHERE f.review_id = r.id AND f.revision = r.revision AND f.queue = %(queue)s)
+        ORDER BY r.id
+        ON CONFLICT (review_id, taxonomy_id) DO UPDATE SET revision = excluded.revision, sent_at = now()
+        WHERE a.revision < excluded.revision
+        """,
+        {"taxonomy": taxonomy_id, "queue": queue},
+    )
+    cursor.execute(
+        """
+        SELECT DISTINCT r.id FROM incoming_reviews i JOIN reviews r USING (source, external_id)
+        JOIN awaiting_prediction a ON a.review_id = r.id AND a.taxonomy_id = %s ORDER BY 1
+        """,
+        (taxonomy_id,),
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[Waiting]:
+    """The reviews among `review_ids` that await a prediction; those that have one are left out."""
+    cursor.execute(
+        """
+        SELECT r.id, r.revision, r.text FROM awaiting_prediction a JOIN reviews r ON r.id = a.review_id
+        WHERE a.taxonomy_id = %s AND a.review_id = ANY(%s) ORDER BY r.id
+        """,
+        (taxonomy_id, list(review_ids)),
+    )
+    return [Waiting(*row) for row in cursor.fetchall()]
+
+
+def write(cursor: Cursor, rows: Iterable[Prediction], model_id: int) -> None:
+    """Record a model's predictions. The same again changes no row; one about an older text than is stored neither."""
+    cursor.execute(
+        """
+        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_predictions (
+            review_id bigint, revision integer, category text, confidence real, truncated boolean, probabilities real[]
+        ) ON COMMIT DELETE ROWS
+        """
+    )
+    cursor.execute("DELETE FROM incoming_predictions")
+    copy_rows(
+        cursor,
+        "incoming_predictions",
+        ("review_id", "revision", "category", "confidence", "truncated", "probabilities"),
+        (
+            (
+                row.review_id,
+                row.revision,
+                row.category,
+                row.confidence,
+                "t" if row.truncated else "f",
+                "{" + ",".join(f"{share:.7g}" for share in row.probabilities) + "}",
+            )
+            for row in rows
+        ),
+    )
+    cursor.execute(
+        """
+        INSERT INTO predictions AS p (review_id, model_id, revision, category, confidence, truncated, probabilities)
+        SELECT review_id, %s, revision, category, confidence, truncated, probabilities
+        FROM incoming_predictions ORDER BY review_id
+        ON CONFLICT (review_id, model_id) DO UPDATE
+        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+            truncated = excluded.truncated, probabilities = excluded.probabilities, at = now()
+        WHERE p.revision < excluded.revision
+        """,
+        (model_id,),
+    )
+
+
+def settle(cursor: Cursor, rows: Iterable[Waiting], taxonomy_id: int) -> list[Waiting]:
+    """Take reviews out of the line; returns those that were in it with the revision that was read.
+
+    The others have been predicted by somebody else meanwhile, or their text was replaced.
+    """
+    by_id = {row.review_id: row for row in rows}
+    cursor.execute(
+        """
+        WITH mine AS (
+            SELECT a.review_id FROM awaiting_prediction a
+            JOIN unnest(%s::bigint[], %s::integer[]) AS read (review_id, revision) USING (review_id, revision)
+            WHERE a.taxonomy_id = %s ORDER BY a.review_id FOR UPDATE OF a)
+        DELETE FROM awaiting_prediction a USING mine
+        WHERE a.review_id = mine.review_id AND a.taxonomy_id = %s RETURNING a.review_id
+        """,
+        (list(by_id), [row.revision for row in by_id.values()], taxonomy_id, taxonomy_id),
+    )
+    return [by_id[number] for number in sorted(row[0] for row in cursor.fetchall())]
+
+
+def park(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> int:
+    """Let reviews wait for a champion; returns how many do."""
+    cursor.execute(
+        """
+        UPDATE awaiting_prediction SET sent_at = NULL WHERE (review_id, taxonomy_id) IN (
+            SELECT review_id, taxonomy_id FROM awaiting_prediction
+            WHERE taxonomy_id = %s AND review_id = ANY(%s) ORDER BY review_id FOR UPDATE)
+        """,
+        (taxonomy_id, list(review_ids)),
+    )
+    return cursor.rowcount
+
+
+def in_line(cursor: Cursor) -> list[int]:
+    """The taxonomies for which reviews await predictions."""
+    cursor.execute("SELECT DISTINCT taxonomy_id FROM awaiting_prediction ORDER BY 1")
+    return [row[0] for row in cursor.fetchall()]
+
+
+def parked(cursor: Cursor, taxonomy_id: int, limit: int) -> list[int]:
+    """Reviews that wait for a champion, which count as sent now. Two callers at once get different ones."""
+    return _due(cursor, "sent_at IS NULL", (taxonomy_id, limit))
+
+
+def overdue(cursor: Cursor, taxonomy_id: int, after_s: int, limit: int) -> list[int]:
+    """Reviews whose message was sent more than `after_s` seconds ago, which count as sent now."""
+    return _due(cursor, "sent_at < now() - make_interval(secs => %s)", (taxonomy_id, after_s, limit))
+
+
+def _due(cursor: Cursor, condition: str, values: tuple[int, ...]) -> list[int]:
+    cursor.execute(
+        f"""
+        UPDATE awaiting_prediction SET sent_at = now() WHERE (review_id, taxonomy_id) IN (
+            SELECT review_id, taxonomy_id FROM awaiting_prediction
+            WHERE taxonomy_id = %s AND {condition}
+            ORDER BY review_id LIMIT %s FOR UPDATE SKIP LOCKED)
+        RETURNING review_id
+        """,  # noqa: S608  conditions are constants of this module
+        values,
+    )
+    return sorted(row[0] for row in cursor.fetchall())
+
+
+class Line(msgspec.Struct, frozen=True):
+    """How many reviews of a taxonomy await a prediction, and how many of them wait for a champion."""
+
+    awaiting: int
+    parked: int
+
+
+def line(cursor: Cursor, taxonomy_id: int) -> Line:
+    """Who awaits a prediction."""
+    cursor.execute(
+        "SELECT count(*), count(*) FILTER (WHERE sent_at IS NULL) FROM awaiting_prediction WHERE taxonomy_id = %s",
+        (taxonomy_id,),
+    )
+    return Line(*(cursor.fetchone() or (0, 0)))
+
+
+def record_failed(
+    cursor: Cursor,
+    queue: str,
+    read: Mapping[int, int],
+    taxonomy_id: int,
+    reason: str,
+    traceback_hash: str,
+) -> None:
+    """Note reviews that no model can predict, by id and revision, and take them out of the line.
+
+    The rows name no taxonomy: a review without a prediction can still be labelled.
+    """
+    gone = settle(cursor, [Waiting(number, revision, "") for number, revision in read.items()], taxonomy_id)
+    cursor.execute(
+        """
+        INSERT INTO failures (digest, queue, reason, review_id, revision, traceback_hash)
+        SELECT sha256(convert_to(concat_ws('/', %(queue)s, review_id, revision), 'UTF8')),
+               %(queue)s, %(reason)s, review_id, revision, %(hash)s
+        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS gone (review_id, revision)
+        ON CONFLICT (digest) DO NOTHING
+        """,
+        {
+            "queue": queue,
+            "reason": reason.replace("\x00", ""),
+            "hash": traceback_hash,
+            "ids": [row.review_id for row in gone],
+            "revisions": [row.revision for row in gone],
+        },
+    )

@@ -1,0 +1,292 @@
+"""Which model predicts what: champions, challengers, damaged models, texts that are replaced meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: `make models`")
+
+from shared.errors import ModelError
+from shared.intake import take_in
+from shared.registry import Registry
+from shared.reviews import Message
+from shared.serving import Predictor
+from shared.store import Database, aliases, predictions, taxonomies
+from tests.integration.stored import ask, review
+from tests.integration.tiny_registry import Models
+from workers.prediction import predictor
+from workers.topology import CPU_CLASSIFY
+
+TEXTS = {"1": "Платье село отлично", "2": "Ботинки жмут", "3": "Телефон приехал разбитым"}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return Models(tmp_path_factory.mktemp("tiny"))
+
+
+class World:
+    """A database with three registered models, and a predictor as a worker holds it."""
+
+    def __init__(self, tiny: Models, database: Database, models: Path) -> None:
+        self.database, self.models, self.tiny = database, models, tiny
+        self.registry, self.numbers = tiny.registry(database, models)
+        self.here = tiny.runtime(database, models)
+        self.predictor: Predictor = predictor(self.here)
+
+    def take(self, texts: dict[str, str] = TEXTS) -> list[int]:
+        message = Message([review(name, text) for name, text in texts.items()], [])
+        stored = take_in(
+            self.database,
+            [message],
+            queue="test",
+            taxonomy_id=self.here.taxonomy_id,
+            first_stage="keywords",
+            predict_queue=CPU_CLASSIFY.queue,
+        )
+        return stored.unpredicted
+
+    def promote(self, name: str, alias: Any = "champion") -> bool:
+        return self.registry.promote(self.numbers[name], alias, moved_by="test")
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        query = "SELECT external_id, model_id FROM predicted_reviews ORDER BY 1, 2"
+        names = {number: name for name, number in self.numbers.items()}
+        return [(review_id, names[model]) for review_id, model in ask(self.database, query)]
+
+    def awaiting(self) -> list[tuple[Any, ...]]:
+        return ask(self.database, "SELECT review_id, sent_at IS NULL FROM awaiting_prediction ORDER BY 1")
+
+    def break_graph(self, name: str) -> None:
+        for graph in (self.models / self.tiny.paths[name]).glob("*.onnx"):
+            graph.write_bytes(graph.read_bytes()[:1000])
+
+
+@pytest.fixture
+def world(tiny: Models, database: Database, tmp_path: Path) -> World:
+    return World(tiny, database, tmp_path / "models")
+
+
+def test_a_prediction_names_its_model_category_confidence_and_all_probabilities(world: World) -> None:
+    world.promote("first")
+    assert world.predictor.run(world.take()).predicted == 3
+    assert world.awaiting() == []
+    found = ask(
+        world.database,
+        "SELECT p.category, p.confidence, p.probabilities, p.truncated, m.labels FROM predictions p "
+        "JOIN models m ON m.id = p.model_id ORDER BY review_id",
+    )
+    classifier = world.registry.artefact(world.numbers["first"]).classifier()
+    expected = classifier.predict(list(TEXTS.values())).probabilities
+    for (category, confidence, shares, truncated, labels), wanted in zip(found, expected, strict=True):
+        assert shares == pytest.approx(wanted.tolist(), abs=1e-5)
+        assert category == labels[wanted.argmax()]
+        assert confidence == pytest.approx(wanted.max(), abs=1e-5)
+        assert truncated is False
+
+
+def test_without_a_champion_reviews_wait_without_error_until_there_is_one(world: World) -> None:
+    ids = world.take()
+    assert world.predictor.run(ids).parked == 3
+    assert world.awaiting() == [(number, True) for number in ids]
+    assert not world.predictor.has_champion()
+    world.promote("first")
+    assert world.predictor.has_champion()
+    with world.database.transaction() as cursor:
+        assert predictions.parked(cursor, world.here.taxonomy_id, 10) == ids
+        assert predictions.parked(cursor, world.here.taxonomy_id, 10) == []
+    assert world.predictor.run(ids).predicted == 3
+    assert world.rows() == [(name, "first") for name in TEXTS]
+
+
+def test_a_batch_that_comes_again_changes_nothing(world: World) -> None:
+    world.promote("first")
+    ids = world.take()
+    world.predictor.run(ids)
+    before = ask(world.database, "SELECT xmin::text, p::text FROM predictions p")
+    assert world.predictor.run(ids).predicted == 0
+    assert world.take() == [], "a review that is known and predicted is not sent again"
+    assert ask(world.database, "SELECT xmin::text, p::text FROM predictions p") == before
+
+
+def test_a_new_champion_is_used_from_the_next_batch_on(world: World) -> None:
+    world.promote("first")
+    world.predictor.run(world.take())
+    world.promote("second")
+    outcome = world.predictor.run(world.take({"4": "Чайник кипятит"}))
+    assert outcome.model_id == world.numbers["second"]
+    assert world.rows() == [*((name, "first") for name in TEXTS), ("4", "second")]
+
+
+def test_a_challenger_predicts_the_same_reviews_in_shadow(world: World) -> None:
+    world.promote("first")
+    world.promote("second", "challenger")
+    world.predictor.run(world.take())
+    assert world.rows() == [(name, model) for name in TEXTS for model in ("first", "second")]
+    world.promote("second")
+    world.predictor.run(world.take({"4": "Чайник кипятит"}))
+    assert world.rows()[-1:] == [("4", "second")], "a challenger that became champion is none any more"
+
+
+def test_a_challenger_that_cannot_be_loaded_holds_nobody_up(world: World) -> None:
+    world.promote("first")
+    world.promote("second", "challenger")
+    world.break_graph("second")
+    world.predictor.run(world.take())
+    assert world.rows() == [(name, "first") for name in TEXTS]
+
+
+def test_a_text_that_is_replaced_while_it_is_predicted_stays_in_line(world: World, monkeypatch) -> None:
+    world.promote("first")
+    ids = world.take()
+    world.predictor.run(world.take({"9": "Что-то"}))
+    real = world.predictor._loaded["champion"].classifier.predict
+
+    def predict(texts: Sequence[str]) -> Any:
+        world.take({"2": "Совсем другой текст"})
+        return real(texts)
+
+    monkeypatch.setattr(world.predictor._loaded["champion"].classifier, "predict", predict)
+    assert world.predictor.run(ids).predicted == 2
+    monkeypatch.undo()
+    assert [number for number, _ in world.awaiting()] == [ids[1]]
+    assert world.predictor.run(ids).predicted == 1
+    assert world.rows() == [*((name, "first") for name in TEXTS), ("9", "first")]
+
+
+def test_a_replaced_text_is_predicted_anew_and_the_old_prediction_is_gone(world: World) -> None:
+    world.promote("first")
+    world.predictor.run(world.take())
+    ids = world.take({"1": "Совсем другой текст"})
+    assert len(ids) == 1
+    world.predictor.run(ids)
+    assert ask(world.database, "SELECT revision FROM predictions ORDER BY review_id") == [(2,), (1,), (1,)]
+
+
+# Champions that cannot be loaded
+
+
+def test_a_running_worker_keeps_the_champion_that_it_has_when_the_new_one_is_damaged(world: World) -> None:
+    world.promote("first")
+    world.predictor.run(world.take())
+    world.promote("second")
+    world.break_graph("second")
+    assert world.predictor.run(world.take({"4": "Чайник"})).model_id == world.numbers["first"]
+
+
+def test_a_fresh_worker_takes_the_champion_before_when_the_present_one_is_damaged(world: World) -> None:
+    world.promote("first")
+    world.promote("second")
+    world.break_graph("second")
+    assert predictor(world.here).run(world.take()).model_id == world.numbers["first"]
+
+
+def test_without_any_champion_that_can_be_loaded_the_batch_fails_and_keeps_its_place(world: World) -> None:
+    world.promote("first")
+    world.break_graph("first")
+    ids = world.take()
+    for _ in range(2):
+        with pytest.raises(ModelError):
+            world.predictor.run(ids)
+    assert [number for number, _ in world.awaiting()] == ids
+
+
+def test_a_damaged_model_is_tried_again_after_a_minute(world: World, tmp_path: Path) -> None:
+    clock = [0.0]
+    world.predictor._clock = lambda: clock[0]
+    world.promote("first")
+    kept = {graph: graph.read_bytes() for graph in (world.models / world.tiny.paths["first"]).glob("*.onnx")}
+    world.break_graph("first")
+    ids = world.take()
+    with pytest.raises(ModelError):
+        world.predictor.run(ids)
+    for graph, content in kept.items():
+        graph.write_bytes(content)
+    with pytest.raises(ModelError, match="a moment ago"):
+        world.predictor.run(ids)
+    clock[0] = 61.0
+    assert world.predictor.run(ids).predicted == 3
+
+
+def test_a_champion_for_other_categories_leaves_reviews_waiting(world: World) -> None:
+    world.promote("first")
+    with world.database.transaction() as cursor:
+        other = taxonomies.register(cursor, world.here.taxonomy.name, "other", "{}")
+    stranger = Predictor(
+        world.database, world.registry.location, other, world.here.taxonomy.name, ["food", "nothing"]
+    )
+    assert not stranger.has_champion()
+    assert stranger.run(world.take()).model_id is None
+
+
+# The registry
+
+
+def test_a_champion_is_rolled_back_one_by_one_and_every_move_is_in_the_history(world: World) -> None:
+    for name in ("first", "second", "third"):
+        assert world.promote(name)
+    assert not world.promote("third"), "it is champion already"
+    assert world.registry.rollback(moved_by="anna", reason="worse on shoes") == world.numbers["second"]
+    assert world.registry.rollback(moved_by="anna") == world.numbers["first"]
+    with pytest.raises(ModelError, match="expected a champion before the present one, found none"):
+        world.registry.rollback(moved_by="anna")
+    with world.database.transaction() as cursor:
+        moves = aliases.history(cursor, world.here.taxonomy.name)
+    names = {number: name for name, number in world.numbers.items()} | {None: None}
+    assert [(m.action, names[m.previous_id], names[m.model_id], m.moved_by, m.reason) for m in moves] == [
+        ("promote", None, "first", "test", ""),
+        ("promote", "first", "second", "test", ""),
+        ("promote", "second", "third", "test", ""),
+        ("rollback", "third", "second", "anna", "worse on shoes"),
+        ("rollback", "second", "first", "anna", ""),
+    ]
+
+
+def test_the_history_cannot_be_changed(world: World) -> None:
+    world.promote("first")
+    for query in (
+        "UPDATE model_aliases SET reason = 'x'",
+        "DELETE FROM model_aliases",
+        "TRUNCATE model_aliases",
+    ):
+        with pytest.raises(Exception, match="only grows"), world.database.transaction() as cursor:
+            cursor.execute(query)
+
+
+def test_a_damaged_model_is_not_promoted_and_the_old_one_serves_on(world: World) -> None:
+    world.promote("first")
+    world.break_graph("second")
+    with pytest.raises(ModelError, match="copy the file again"):
+        world.promote("second")
+    world.promote("third")
+    world.break_graph("first")
+    with pytest.raises(ModelError, match="copy the file again"):
+        world.registry.rollback(moved_by="test")
+    assert world.predictor.run(world.take()).model_id == world.numbers["third"]
+
+
+def test_the_champion_cannot_be_its_own_challenger(world: World) -> None:
+    world.promote("first")
+    with pytest.raises(ModelError, match="expected another model than the champion"):
+        world.promote("first", "challenger")
+
+
+def test_without_a_champion_any_more_reviews_wait_again(world: World) -> None:
+    world.promote("first")
+    assert world.registry.withdraw("champion", moved_by="test")
+    assert not world.registry.withdraw("champion", moved_by="test")
+    assert world.predictor.run(world.take()).parked == 3
+
+
+def test_a_number_that_nobody_has_is_told(world: World) -> None:
+    with pytest.raises(ModelError, match=r"found 99; see `otzyv models list`"):
+        world.registry.promote(99, "champion", moved_by="test")
+
+
+def test_the_same_artefact_again_is_the_same_model(world: World) -> None:
+    registry: Registry = world.registry
+    assert registry.register(registry.artefact(world.numbers["first"])) == world.numbers["first"]

@@ -1,0 +1,88 @@
+"""The task that predicts, and how batches are sent to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import structlog
+
+from shared.classifiers import Location
+from shared.serving import Predictor
+from shared.settings import settings
+from shared.store import predictions
+from workers import broker, runtime
+from workers.app import app
+from workers.batch_task import BatchTask
+from workers.runtime import Runtime
+from workers.topology import CPU_CLASSIFY
+
+log = structlog.get_logger()
+
+TASK = "workers.prediction.classify"
+KEPT = 2
+
+
+class Predictors:
+    """Predictors that each process builds for itself on first use; the two taxonomies used last."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._here: Runtime | None = None
+        self._kept: dict[int, Predictor] = {}
+        self.last: Predictor | None = None
+
+    def get(self, taxonomy_id: int) -> Predictor:
+        """This process's predictor for a taxonomy of the database."""
+        if self._here is None or self._pid != os.getpid():
+            self._here, self._kept, self._pid = runtime.build(settings()), {}, os.getpid()
+        if taxonomy_id not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[taxonomy_id] = predictor(runtime.stored_taxonomy(self._here, taxonomy_id))
+        self.last = self._kept[taxonomy_id] = self._kept.pop(taxonomy_id)
+        return self.last
+
+
+def predictor(here: Runtime) -> Predictor:
+    """The predictor for a runtime's taxonomy."""
+    return Predictor(
+        here.database,
+        Location(here.settings.models),
+        here.taxonomy_id,
+        here.taxonomy.name,
+        here.taxonomy.slugs,
+    )
+
+
+class ClassifyTask(BatchTask):
+    """A batch through the champion."""
+
+    abstract = True
+    process = Predictors()
+
+    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
+        """A row in `failures` per review; they await no prediction any more."""
+        here = self.process.last
+        if here is None:
+            return
+        read = {number: here.read[number] for number in review_ids if number in here.read}
+        with here.database.transaction() as cursor:
+            predictions.record_failed(
+                cursor, CPU_CLASSIFY.queue, read, here.taxonomy_id, reason, traceback_hash
+            )
+
+
+@app.task(base=ClassifyTask, bind=True)  # type: ignore[untyped-decorator]
+def classify(self: ClassifyTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """Predictions for one batch of review ids, by the champion for the taxonomy that ingest stored them for."""
+    outcome = self.process.get(taxonomy_id).run(review_ids)
+    log.info("classify.done", predicted=outcome.predicted, parked=outcome.parked, model_id=outcome.model_id)
+
+
+def send(review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """Send reviews to be predicted, a batch per message; returns once RabbitMQ has confirmed all of them."""
+    size = settings().batch_rows
+    with broker.translated():
+        for start in range(0, len(review_ids), size):
+            app.send_task(TASK, args=(list(review_ids[start : start + size]), taxonomy_id))
