@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+from psycopg2.extensions import cursor as Cursor
 from rich.table import Table
 
 from scripts.answer_file import Given, escaped, read_answers
@@ -19,7 +20,7 @@ from shared import audit
 from shared.audit import Checked, Estimate
 from shared.errors import ConfigurationError, InputFileError
 from shared.settings import Settings
-from shared.store import audits, gold, labels
+from shared.store import aliases, audits, gold, labels
 from shared.store.audits import Item
 from shared.store.gold import GoldAnswer
 from workers import runtime
@@ -29,7 +30,9 @@ COLUMNS = ("audit", "source", "id", "text", "answer")
 SHOWN = ("label", "stage", "confidence")
 
 
-def draw(count: int, seed: int | None, path: Path, settings: Settings, *, show_labels: bool) -> None:
+def draw(
+    count: int, seed: int | None, path: Path, settings: Settings, *, show_labels: bool, disagreements: bool
+) -> None:
     """Draw labels and write them to a CSV, or to JSON for Label Studio with its labelling interface beside it."""
     if path.suffix.lower() not in (".csv", ".json"):
         raise InputFileError(
@@ -38,16 +41,20 @@ def draw(count: int, seed: int | None, path: Path, settings: Settings, *, show_l
     here = runtime.build(settings)
     seed = random.randrange(2**31) if seed is None else seed  # noqa: S311  no secret
     with here.database.transaction() as cursor:
-        sizes = audits.sizes(cursor, here.taxonomy_id)
+        model = _champion(cursor, here) if disagreements else None
+        sizes = audits.sizes(cursor, here.taxonomy_id, model)
         if not sizes:
             raise ConfigurationError(
-                "audit: expected labels to check, found none for this taxonomy; label some first"
+                f"audit: expected labels {'that the champion disagrees with' if disagreements else 'to check'}, found "
+                "none for this taxonomy; label some first"
             )
         try:
             strata = audit.strata(sizes, count)
         except ValueError as error:
             raise ConfigurationError(f"--n: {error}; draw more") from error
-        number, items = audits.draw(cursor, here.taxonomy_id, strata, audit.allocate(strata, count), seed)
+        number, items = audits.draw(
+            cursor, here.taxonomy_id, strata, audit.allocate(strata, count), seed, model
+        )
         text = (
             _csv(number, items, here, show_labels) if path.suffix.lower() == ".csv" else _tasks(number, items)
         )
@@ -61,6 +68,16 @@ def draw(count: int, seed: int | None, path: Path, settings: Settings, *, show_l
         interface = path.with_suffix(".xml")
         write_text(interface, _interface(here))
         out.print(f"labelling interface for Label Studio: {interface}", soft_wrap=True)
+
+
+def _champion(cursor: Cursor, here: Runtime) -> int:
+    number = aliases.current(cursor, here.taxonomy.name).get("champion")
+    if number is None:
+        raise ConfigurationError(
+            "--from disagreements: expected a champion whose predictions differ from labels, found none; see "
+            "`otzyv models list`"
+        )
+    return number
 
 
 def _csv(number: int, items: Sequence[Item], here: Runtime, show_labels: bool) -> str:

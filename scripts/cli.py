@@ -218,6 +218,30 @@ def predict(
 
 
 @app.command()
+def backfill(
+    model: Annotated[int, typer.Option(help="Number of the model, see `otzyv models list`.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Watch until it is through.")] = False,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """Let CPU workers predict stored reviews anew with a model, whenever no live review waits."""
+    from scripts.backfill import backfill as run
+
+    run(model, settings(taxonomy=taxonomy), follow=follow)
+
+
+@app.command()
+def quality(
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="How many days, today included (UTC).")] = 14,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """How predictions hold up without labels: expected accuracy, disagreement with labels, drift, alarms."""
+    from scripts.quality import show
+
+    show(days, settings(taxonomy=taxonomy), as_json=json)
+
+
+@app.command()
 def evaluate(
     gold: Annotated[
         Path, typer.Option(help="Gold set: columns id or text, category, and optionally ambiguous.")

@@ -80,6 +80,12 @@ def models_import(
         typer.Option(help="Reviews on which the exported model is compared. (default: stored ones)"),
     ] = None,
     text_column: Annotated[str, typer.Option(help="Column with the review's text.")] = "text",
+    gold: Annotated[
+        Path | None,
+        typer.Option(
+            help="Checked reviews that the model was not trained on: it is measured and calibrated on them."
+        ),
+    ] = None,
     max_tokens: Annotated[
         int | None,
         typer.Option(min=8, help="Longest text that is read. (default: 512, or what the model can)"),
@@ -89,7 +95,7 @@ def models_import(
     """Register a model whose labels are the taxonomy's categories. Folders with pickles or code are refused."""
     from scripts.models import import_folder
 
-    import_folder(folder, reviews, text_column, max_tokens, settings(taxonomy=taxonomy))
+    import_folder(folder, reviews, text_column, gold, max_tokens, settings(taxonomy=taxonomy))
 
 
 @models.command("export")

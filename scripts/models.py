@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from scripts.console import err, out, remark
+from scripts.gold_file import GoldRow, read_gold
 from scripts.input_file import InputFile
 from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
@@ -134,7 +135,12 @@ def _wake(here: Runtime) -> None:
 
 
 def import_folder(
-    folder: Path, sample: Path | None, text_column: str, max_tokens: int | None, settings: Settings
+    folder: Path,
+    sample: Path | None,
+    text_column: str,
+    gold: Path | None,
+    max_tokens: int | None,
+    settings: Settings,
 ) -> None:
     """Register a folder of transformers, or one that `otzyv models export` wrote."""
     if not folder.is_dir():
@@ -142,19 +148,31 @@ def import_folder(
     here = runtime.build(settings)
     known = registry(here)
     if (folder / manifests.NAME).exists():
+        if gold is not None or max_tokens is not None:
+            raise ConfigurationError(
+                "otzyv models import: --gold and --max-tokens are for folders of transformers; an exported model "
+                "has its metrics and its length already"
+            )
         artefact = known.take_in(folder)
     else:
-        artefact = _exported(folder, _texts(sample, text_column, here), max_tokens, here, known)
+        checked = [] if gold is None else read_gold(gold, None, here.taxonomy)
+        artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here, known)
     number = known.register(artefact)
     _tell(artefact)
     out.print(f"registered as model {number}; `otzyv models promote {number}` lets it serve")
 
 
 def _exported(
-    folder: Path, texts: list[str], max_tokens: int | None, here: Runtime, known: Registry
+    folder: Path,
+    texts: list[str],
+    checked: list[GoldRow],
+    max_tokens: int | None,
+    here: Runtime,
+    known: Registry,
 ) -> Artefact:
     try:
         from shared.classifiers.hugging_face import read_folder, trainers_files
+        from shared.classifiers.measuring import measured
         from shared.classifiers.packaging import package
     except ImportError as error:
         raise ConfigurationError(
@@ -164,6 +182,9 @@ def _exported(
         made = read_folder(folder, here.taxonomy, max_tokens)
     for name in trainers_files(folder):
         remark("left out", f"{name}, which is no part of the model")
+    if checked:
+        with err.status("measuring on gold"):
+            made = measured(made, [row.text for row in checked], [row.category for row in checked])
     with err.status("exporting and comparing"):
         return package(made, here.taxonomy, texts, known.location)
 
@@ -197,8 +218,17 @@ def _tell(artefact: Artefact) -> None:
         if found is not None:
             out.print(
                 f"{name}: the same category as the model for {found.same:.2%} of {says.export.texts:,} texts, "
-                f"probabilities up to {found.difference:.2g} apart"
+                f"probabilities up to {found.difference:.2g} apart",
+                soft_wrap=True,
             )
+    if says.metrics:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in says.metrics.items())
+        out.print(f"{shown}; temperature {says.temperature:.3g}", soft_wrap=True)
+    else:
+        remark(
+            "not calibrated",
+            "expected accuracy means little without a gold set; import with --gold to measure",
+        )
     if says.export.fallback:
         remark("fp32 serves", says.export.fallback)
 

@@ -59,7 +59,7 @@ def predict(rows: Rows, path: Path, model: Path | None, processes: int | None, s
     counts = _write(rows, path, place, taxonomy, count, settings.max_text_chars)
     seconds = time.monotonic() - began
     _show(counts, taxonomy)
-    out.print(f"{total:,} rows in {seconds:.1f} s, {total / seconds:,.0f} reviews/s on {count} processes")
+    out.print(f"{total:,} rows in {seconds:.1f} s, {total / seconds:,.0f} reviews/s; processes: {count}")
     if counts["truncated"]:
         remark(
             "note",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -47,12 +47,23 @@ def audit_draw(
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show what is to be checked; people then tend to agree.")
     ] = False,
+    source: Annotated[
+        Literal["labels", "disagreements"],
+        typer.Option("--from", help="All labels, or those that the champion's predictions disagree with."),
+    ] = "labels",
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Draw labels to check, by stage and category, each with a known probability."""
     from scripts.audit import draw
 
-    draw(n, seed, out, settings(taxonomy=taxonomy), show_labels=show_labels)
+    draw(
+        n,
+        seed,
+        out,
+        settings(taxonomy=taxonomy),
+        show_labels=show_labels,
+        disagreements=source == "disagreements",
+    )
 
 
 @audit.command("import")

@@ -81,7 +81,9 @@ class Predictor:
             waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
         self.read = {row.review_id: row.revision for row in waiting}
         texts = [row.text for row in waiting]
-        answers = {champion.model_id: _rows(champion, waiting, champion.classifier.predict(texts))}
+        answers = {
+            champion.model_id: rows_of(champion.classifier, waiting, champion.classifier.predict(texts))
+        }
         if challenger is not None and (shadow := _in_shadow(challenger, waiting, texts)) is not None:
             answers[challenger.model_id] = shadow
         with self.database.transaction() as cursor:
@@ -111,11 +113,10 @@ class Predictor:
             return known
         try:
             found = self._load(number)
-        except (ModelError, ModelUnavailable) as error:
+        except (ModelError, ModelUnavailable):
             found = known or self._earlier(number)
             if found is None:
                 raise
-            log.error("model.old_one_serves", wanted=number, serving=found.model_id, error=str(error))  # noqa: TRY400
             return found
         if found is not None:
             self._loaded["champion"] = found
@@ -130,12 +131,12 @@ class Predictor:
                 continue
             try:
                 found = self._load(earlier)
-            except (ModelError, ModelUnavailable) as error:
-                log.warning("model.cannot_serve", model_id=earlier, error=str(error))
-            else:
-                if found is not None:
-                    self._loaded["champion"] = found
-                    return found
+            except (ModelError, ModelUnavailable):
+                continue
+            if found is not None:
+                self._loaded["champion"] = found
+                log.warning("model.earlier_one_serves", wanted=number, serving=earlier)
+                return found
         return None
 
     def _challenger(self, number: int | None) -> Loaded | None:
@@ -147,8 +148,7 @@ class Predictor:
         if known is None or known.model_id != number:
             try:
                 known = self._load(number)
-            except OtzyvError as error:
-                log.warning("model.challenger_is_absent", model_id=number, error=str(error))
+            except OtzyvError:
                 return None
             if known is not None:
                 self._loaded["challenger"] = known
@@ -168,7 +168,9 @@ class Predictor:
             return None
         try:
             classifier = Artefact(self._location, model.path, model.sha256).classifier()
-        except (ModelError, ModelUnavailable):
+        except (ModelError, ModelUnavailable) as error:
+            # Once a minute, not for every batch.
+            log.error("model.cannot_be_loaded", model_id=number, error=str(error))  # noqa: TRY400
             self._refused[number] = self._clock() + RETRY_S
             raise
         return Loaded(number, classifier)
@@ -177,8 +179,9 @@ class Predictor:
         return sorted(model.labels) == self._categories
 
 
-def _rows(model: Loaded, waiting: Sequence[Waiting], found: Predictions) -> list[Prediction]:
-    labels = model.classifier.labels
+def rows_of(classifier: Classifier, waiting: Sequence[Waiting], found: Predictions) -> list[Prediction]:
+    """Rows for the store, from a classifier's answers about reviews in the same order."""
+    labels = classifier.labels
     columns, confidences = found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)
     return [
         Prediction(
@@ -200,7 +203,7 @@ def _in_shadow(
 ) -> list[Prediction] | None:
     """A challenger's predictions; its failure is its own."""
     try:
-        return _rows(challenger, waiting, challenger.classifier.predict(texts))
+        return rows_of(challenger.classifier, waiting, challenger.classifier.predict(texts))
     except Exception as error:  # noqa: BLE001  the champion's predictions must not be lost
         log.warning("model.challenger_failed", model_id=challenger.model_id, error=str(error))
         return None

@@ -145,6 +145,25 @@ class Settings(BaseSettings):
         description="Where registered models are kept: a folder that all workers share, or an fsspec URL such as "
         "`s3://bucket/models`.",
     )
+    alarm_psi: float = Field(
+        0.25,
+        gt=0,
+        le=10,
+        description="Alarm when a day's predictions or confidences are further than this (population stability index) "
+        "from what the model said when it was made.",
+    )
+    alarm_accuracy_drop: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Alarm when a day's expected accuracy is lower by more than this than when the model was made.",
+    )
+    alarm_disagreement: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="Alarm when more than this share of a day's predictions differs from labels, with 95 % certainty.",
+    )
     batch_rows: int = Field(
         500, ge=1, le=500, description="Reviews in one task, and in one message that `enqueue` sends."
     )

@@ -46,10 +46,13 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         "beat_schedule": {
             "sweep": {"task": "workers.upkeep.sweep", "schedule": min(60, chosen.sweep_after_s)},
+            "watch_quality": {"task": "workers.upkeep.watch_quality", "schedule": 3_600},
         },
         "timezone": "UTC",
     }
 
 
-app = Celery("otzyv", include=["workers.labelling", "workers.prediction", "workers.upkeep"])
+app = Celery(
+    "otzyv", include=["workers.backfill", "workers.labelling", "workers.prediction", "workers.upkeep"]
+)
 app.config_from_object(configuration(settings()))

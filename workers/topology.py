@@ -45,16 +45,17 @@ INCOMING = Line("reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 1
 CPU_KEYWORDS = Line("cpu.keywords", TASKS, "cpu.keywords", "cpu.keywords.dead", 5, 200_000, _GIB)
 CPU_SIMILARITY = Line("cpu.similarity", TASKS, "cpu.similarity", "cpu.similarity.dead", 5, 200_000, _GIB)
 CPU_CLASSIFY = Line("cpu.classify", TASKS, "cpu.classify", "cpu.classify.dead", 5, 200_000, _GIB)
+CPU_BACKFILL = Line("cpu.backfill", TASKS, "cpu.backfill", "cpu.backfill.dead", 5, 10_000, _GIB)
 CPU_UPKEEP = Line("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
 GPU_LABEL = Line("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)
 
-LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_UPKEEP, GPU_LABEL)
+LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP, GPU_LABEL)
 
 # Which queue a stage's batches go to; similarity on word vectors needs no GPU. And what a kind of worker consumes.
 STAGE_LINES = {"keywords": CPU_KEYWORDS, "zero_shot": GPU_LABEL, "similarity": GPU_LABEL, "llm": GPU_LABEL}
 NAVEC_LINES = {**STAGE_LINES, "similarity": CPU_SIMILARITY}
 WORKER_LINES = {
-    "cpu": (CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_UPKEEP),
+    "cpu": (CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP),
     "gpu": (GPU_LABEL,),
     "train": (),
 }
@@ -70,7 +71,9 @@ def task_lines(settings: Settings) -> dict[str, Line]:
     return {
         **{f"workers.labelling.{stage}": line for stage, line in stage_lines(settings).items()},
         "workers.prediction.classify": CPU_CLASSIFY,
+        "workers.backfill.part": CPU_BACKFILL,
         "workers.upkeep.sweep": CPU_UPKEEP,
+        "workers.upkeep.watch_quality": CPU_UPKEEP,
     }
 
 

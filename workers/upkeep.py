@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from shared.labelling import Labeller
 from shared.serving import Predictor
 from shared.settings import settings
-from shared.store import labels, predictions, taxonomies
-from workers import broker, labelling, prediction, topology
+from shared.store import aliases, backfills, labels, predictions, taxonomies
+from workers import backfill, labelling, prediction, topology
 from workers.app import app
 from workers.batch_task import BatchTask
+from workers.queue_depth import depth
 from workers.runtime import PerProcess
 
 log = structlog.get_logger()
@@ -44,10 +46,28 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
     with database.transaction() as cursor:
         in_line = taxonomies.in_line(cursor)
         unpredicted = predictions.in_line(cursor)
+        forgotten = backfills.overdue(cursor, settings().sweep_after_s)
+    for number, part in forgotten:
+        log.warning("sweep.backfill_sent_again", backfill=number, part=part)
+        backfill.send(number, part)
     for taxonomy_id in in_line:
         _sweep(_store_only.get(taxonomy_id))
     for taxonomy_id in unpredicted:
         _sweep_predictions(_predictors.get(taxonomy_id))
+
+
+@app.task(base=UpkeepTask)  # type: ignore[untyped-decorator]
+def watch_quality(_review_ids: Sequence[int] = ()) -> None:
+    """Count yesterday's and today's predictions of every taxonomy that has a champion, and raise alarms."""
+    # Imported here: SciPy takes memory that the other tasks of a worker do without.
+    from shared import watching
+
+    here = _store_only.get().database
+    with here.transaction() as cursor:
+        served = aliases.taxonomies(cursor)
+    since = datetime.now(UTC).date() - timedelta(days=1)
+    for taxonomy in served:
+        watching.watch(here, taxonomy, since, watching.limits(settings()))
 
 
 def _sweep(labeller: Labeller) -> None:
@@ -76,10 +96,3 @@ def _sweep_predictions(predictor: Predictor) -> None:
         if ids:
             log.warning(event, reviews=len(ids))
             prediction.send(ids, predictor.taxonomy_id)
-
-
-def depth(line: topology.Line) -> int:
-    """Messages that wait in a queue, not counting those being worked on."""
-    with broker.translated(), app.connection_for_write() as connection, connection.channel() as channel:
-        declared = topology.queue(line)(channel).queue_declare(passive=True)
-        return int(declared.message_count)

@@ -22,6 +22,7 @@ def reference(probabilities: Floats, labels: Sequence[str]) -> Reference:
     total = len(probabilities)
     return Reference(
         total,
+        float(probabilities.max(axis=1).mean()),
         {label: float(count / total) for label, count in zip(labels, categories, strict=True)},
         tuple(float(count / total) for count in confidences),
     )

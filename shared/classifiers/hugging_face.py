@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from shared.classifiers.artefact import PICKLES, WEIGHTS
 from shared.classifiers.export import Logits
@@ -78,8 +79,9 @@ def _config(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{folder}: expected an architecture of transformers, found one that brings code of its own; it is not run"
         )
-    architecture = next(iter(config.get("architectures") or [""]))
-    if not str(architecture).endswith("ForSequenceClassification"):
+    named = config.get("architectures")
+    architecture = str(named[0]) if isinstance(named, list) and named else ""
+    if not architecture.endswith("ForSequenceClassification"):
         raise ModelError(
             f"{path}: expected an architecture ...ForSequenceClassification, found {architecture or 'none'}"
         )
@@ -101,8 +103,12 @@ def _refuse_pickles(folder: Path) -> None:
 
 def _labels(folder: Path, config: dict[str, Any], taxonomy: Taxonomy) -> tuple[str, ...]:
     """Slugs in the order of the logits, from titles or slugs in `id2label`."""
-    named = config.get("id2label") or {}
+    named = config.get("id2label")
     place = f"{folder}/config.json"
+    if not isinstance(named, dict):
+        raise ModelError(
+            f"{place}: expected id2label with a label for each number, found {type(named).__name__}"
+        )
     try:
         told = [str(named[str(number)]) for number in range(len(named))]
     except KeyError as error:
@@ -127,6 +133,7 @@ def _slug(label: str, taxonomy: Taxonomy) -> str | None:
 
 
 def _model(folder: Path) -> Any:
+    disable_progress_bar()
     try:
         model, told = AutoModelForSequenceClassification.from_pretrained(
             folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final, Literal
 
 import msgspec
@@ -10,6 +11,8 @@ from shared.errors import ModelError
 
 FORMAT: Final = 1
 NAME: Final = "manifest.json"
+LEAST_TOKENS: Final = 3
+"""The two special ones and one of the text."""
 
 Precision = Literal["int8", "fp32"]
 
@@ -41,9 +44,13 @@ class Export(msgspec.Struct, frozen=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """What the model said about the texts it was made for: shares by category, and of confidences in ten equal bins."""
+    """What the model said about the texts it was made for: shares by category, and of confidences in ten equal bins.
+
+    `expected_accuracy` is the mean of its confidences.
+    """
 
     texts: int
+    expected_accuracy: float
     categories: dict[str, float]
     confidences: tuple[float, ...]
 
@@ -90,4 +97,22 @@ def decode(content: bytes, place: str) -> Manifest:
         raise ModelError(
             f"{place}: expected format {FORMAT}, found {found.format}; install the newer Otzyv that made it"
         )
+    _check(found, place)
     return found
+
+
+def _check(found: Manifest, place: str) -> None:
+    """Raises ModelError for names that lead out of an artefact's folder, and for numbers that no model has."""
+    wrong = [name for name in (found.taxonomy, found.architecture) if "/" in name or not _is_inside(name)]
+    wrong += [name for name in found.files if not _is_inside(name)]
+    if wrong:
+        raise ModelError(f"{place}: expected names of files inside of the model's folder, found {wrong[0]!r}")
+    if not (math.isfinite(found.temperature) and found.temperature > 0):
+        raise ModelError(f"{place}: expected a temperature above 0, found {found.temperature}")
+    if found.max_tokens < LEAST_TOKENS:
+        raise ModelError(f"{place}: expected max_tokens of {LEAST_TOKENS} or more, found {found.max_tokens}")
+
+
+def _is_inside(name: str) -> bool:
+    parts = name.split("/")
+    return not ({"", ".", ".."} & set(parts) or "\\" in name or "\x00" in name)

@@ -36,6 +36,12 @@ def current(cursor: Cursor, taxonomy: str) -> dict[str, int]:
     return {alias: model_id for alias, model_id in cursor.fetchall() if model_id is not None}
 
 
+def taxonomies(cursor: Cursor) -> list[str]:
+    """The names of all taxonomies for which a model ever served."""
+    cursor.execute("SELECT DISTINCT taxonomy FROM model_aliases ORDER BY 1")
+    return [row[0] for row in cursor.fetchall()]
+
+
 def lock(cursor: Cursor, taxonomy: str) -> None:
     """Let one transaction at a time move the aliases of a taxonomy."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('model_aliases'), hashtext(%s))", (taxonomy,))

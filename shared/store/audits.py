@@ -45,32 +45,48 @@ class Answered(msgspec.Struct, frozen=True):
     answer: str
 
 
-def sizes(cursor: Cursor, taxonomy_id: int) -> dict[Stratum, int]:
-    """How many labels there are that nobody has checked, by stage, category and status."""
+_DISAGREES = """
+    AND (%(model)s::integer IS NULL OR EXISTS (
+        SELECT FROM predictions p WHERE p.review_id = r.id AND p.revision = r.revision AND p.model_id = %(model)s
+          AND p.category IS DISTINCT FROM l.category))
+"""
+"""Only labels that a model's predictions disagree with, where a model is given."""
+
+
+def sizes(cursor: Cursor, taxonomy_id: int, model_id: int | None = None) -> dict[Stratum, int]:
+    """How many labels there are that nobody has checked, by stage, category and status.
+
+    With a model, only those that its predictions disagree with.
+    """
     cursor.execute(
-        """
+        f"""
         SELECT l.stage, l.category, l.status, count(*) FROM labels l
         JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
-        WHERE l.taxonomy_id = %s AND l.status <> 'human' GROUP BY 1, 2, 3
-        """,
-        (taxonomy_id,),
+        WHERE l.taxonomy_id = %(taxonomy)s AND l.status <> 'human' {_DISAGREES} GROUP BY 1, 2, 3
+        """,  # noqa: S608  a constant of this module
+        {"taxonomy": taxonomy_id, "model": model_id},
     )
     return {(stage, category, status): count for stage, category, status, count in cursor.fetchall()}
 
 
 def draw(
-    cursor: Cursor, taxonomy_id: int, strata: Mapping[Stratum, int], draws: Mapping[Stratum, int], seed: int
+    cursor: Cursor,
+    taxonomy_id: int,
+    strata: Mapping[Stratum, int],
+    draws: Mapping[Stratum, int],
+    seed: int,
+    model_id: int | None = None,
 ) -> tuple[int, list[Item]]:
     """Draw labels from strata of known sizes and keep them as an audit; returns its number and them, shuffled."""
     cursor.execute(
-        "INSERT INTO audits (taxonomy_id, seed, population) VALUES (%s, %s, %s) RETURNING id",
-        (taxonomy_id, seed, sum(strata.values())),
+        "INSERT INTO audits (taxonomy_id, seed, population, disagreements_with) VALUES (%s, %s, %s, %s) RETURNING id",
+        (taxonomy_id, seed, sum(strata.values()), model_id),
     )
     (audit,) = cursor.fetchone() or (0,)
     items = [
         item
         for stratum, count in draws.items()
-        for item in _of_stratum(cursor, taxonomy_id, stratum, count, count / strata[stratum], seed)
+        for item in _of_stratum(cursor, taxonomy_id, stratum, count, count / strata[stratum], seed, model_id)
     ]
     execute_values(
         cursor,
@@ -87,18 +103,33 @@ def draw(
 
 
 def _of_stratum(
-    cursor: Cursor, taxonomy_id: int, stratum: Stratum, count: int, probability: float, seed: int
+    cursor: Cursor,
+    taxonomy_id: int,
+    stratum: Stratum,
+    count: int,
+    probability: float,
+    seed: int,
+    model_id: int | None,
 ) -> list[Item]:
     stage, category, status = stratum
     cursor.execute(
-        """
+        f"""
         SELECT r.id, r.revision, r.source, r.external_id, r.text, l.category, l.stage, l.status, l.confidence
         FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
-        WHERE l.taxonomy_id = %s AND l.status = %s AND l.stage IS NOT DISTINCT FROM %s
-          AND (%s OR l.category IS NOT DISTINCT FROM %s)
-        ORDER BY md5(%s || '/' || r.id) LIMIT %s
-        """,
-        (taxonomy_id, status, stage, category == ANY, category, str(seed), count),
+        WHERE l.taxonomy_id = %(taxonomy)s AND l.status = %(status)s AND l.stage IS NOT DISTINCT FROM %(stage)s
+          AND (%(any)s OR l.category IS NOT DISTINCT FROM %(category)s) {_DISAGREES}
+        ORDER BY md5(%(seed)s || '/' || r.id) LIMIT %(count)s
+        """,  # noqa: S608  a constant of this module
+        {
+            "taxonomy": taxonomy_id,
+            "status": status,
+            "stage": stage,
+            "any": category == ANY,
+            "category": category,
+            "model": model_id,
+            "seed": str(seed),
+            "count": count,
+        },
     )
     return [
         msgspec.convert(dict(zip(Item.__struct_fields__, (*row, probability), strict=True)), Item)
@@ -151,11 +182,14 @@ def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str, str]]) -> None
 
 
 def answered(cursor: Cursor, taxonomy_id: int) -> tuple[list[Answered], int]:
-    """Checked labels of all audits of a taxonomy, and how many were drawn in all."""
+    """Checked labels of a taxonomy's audits that were drawn from all labels, and how many were drawn.
+
+    Where labels and predictions disagree is no sample of all labels, so those audits say nothing about them.
+    """
     cursor.execute(
         """
         SELECT i.stage, i.category, i.status, i.probability, i.answer FROM audit_items i
-        JOIN audits a ON a.id = i.audit_id WHERE a.taxonomy_id = %s
+        JOIN audits a ON a.id = i.audit_id WHERE a.taxonomy_id = %s AND a.disagreements_with IS NULL
         """,
         (taxonomy_id,),
     )

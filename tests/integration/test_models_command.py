@@ -112,6 +112,20 @@ def test_an_exported_model_serves_elsewhere(
     assert "registered as model" in shell.ok("import", tmp_path / "exported")
 
 
+def test_a_model_is_measured_on_gold_when_it_is_imported(
+    shell: Shell, folders: list[Path], tmp_path: Path
+) -> None:
+    gold = tmp_path / "gold.csv"
+    with gold.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows([["text", "category"], *([text, "обувь"] for text in TEXTS)])
+    told = shell.ok("import", folders[0], "--reviews", shell.reviews, "--gold", gold)
+    assert "weighted_f1" in told
+    assert "temperature" in told
+    shell.ok("export", "1", tmp_path / "out")
+    sentence = shell.refused("import", tmp_path / "out", "--gold", gold)
+    assert "--gold and --max-tokens are for folders of transformers" in sentence
+
+
 def test_without_reviews_to_compare_on_a_model_is_not_imported(shell: Shell, folders: list[Path]) -> None:
     assert "expected reviews to compare the exported model on" in shell.refused("import", folders[0])
 

@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
+from kombu import Connection
+
 from shared.settings import Settings
 from shared.store import Database
 from tests.integration import ledger
@@ -150,11 +152,57 @@ def test_a_lost_message_is_found_by_the_sweep(
         wait_until(lambda: whole(database, 100), 90, "the sweep to send them again")
 
 
-def purge(settings: Settings) -> None:
-    """Lose every message of the queue of predictions."""
-    from kombu import Connection
-
-    from workers import topology
-
+def purge(settings: Settings, queue: str = "cpu.classify") -> None:
+    """Lose every message of a queue."""
     with Connection(settings.amqp_url) as connection, connection.channel() as channel:
-        channel.queue_purge(topology.CPU_CLASSIFY.queue)
+        channel.queue_purge(queue)
+
+
+def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    with running(settings, tmp_path):
+        publish(settings, *messages(0, 2_000))
+        wait_until(lambda: whole(database, 2_000), 60, "the predictions of the champion")
+        done = run(
+            "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
+        )
+        assert done.returncode == 0, done.stderr
+        assert "all stored reviews have predictions of that model" in done.stdout
+        models = "SELECT model_id, count(*) FROM predictions GROUP BY 1 ORDER BY 1"
+        both = [(numbers["first"], 2_000), (numbers["second"], 2_000)]
+        assert ledger.rows(database, models) == both
+        before = ledger.versions(database, "predictions")
+        again = run(
+            "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
+        )
+        assert again.returncode == 0, again.stderr
+        assert ledger.versions(database, "predictions") == before
+    unknown = run("backfill", "--model", "99", settings=settings, **env(tmp_path))
+    assert (unknown.returncode, "Traceback" in unknown.stderr) == (2, False)
+
+
+def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    with running(settings, tmp_path):
+        publish(settings, *messages(0, 3_000))
+        wait_until(lambda: whole(database, 3_000), 60, "the predictions of the champion")
+    assert (
+        run("backfill", "--model", str(numbers["third"]), settings=settings, **env(tmp_path)).returncode == 0
+    )
+    by_third = f"SELECT count(*) FROM predictions WHERE model_id = {numbers['third']}"
+    small = env(tmp_path) | {"OTZYV_BATCH_ROWS": "20"}
+    with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **small) as worker:
+        wait_until(lambda: ledger.rows(database, by_third)[0][0] > 100, 60, "the first predictions")
+        kill(worker)
+    assert ledger.rows(database, by_third)[0][0] < 3_000
+    purge(settings, "cpu.backfill")
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE backfill_parts SET at = now() - interval '1 hour'")
+    with running(settings, tmp_path, beat=True):
+        wait_until(lambda: ledger.rows(database, by_third) == [(3_000,)], 90, "the backfill to be through")

@@ -79,6 +79,29 @@ def test_what_is_no_manifest_or_a_newer_one_is_refused(location: Location) -> No
         Artefact(location, artefact.path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"taxonomy": "../../elsewhere"}, "inside of the model's folder, found '../../elsewhere'"),
+        ({"architecture": ".."}, "inside of the model's folder, found '..'"),
+        ({"files": {"../../../etc/passwd": {"bytes": 1, "sha256": "00"}}}, "found '../../../etc/passwd'"),
+        ({"files": {"/etc/passwd": {"bytes": 1, "sha256": "00"}}}, "found '/etc/passwd'"),
+        ({"temperature": 0}, "expected a temperature above 0, found 0"),
+        ({"max_tokens": 0}, "expected max_tokens of 3 or more, found 0"),
+        ({"labels": "clothes"}, "expected the manifest of a model, found something else"),
+    ],
+)
+def test_a_manifest_that_leads_astray_is_refused(
+    location: Location, changes: dict[str, object], sentence: str
+) -> None:
+    artefact = save(location, manifest(), CONTENTS)
+    name = f"{artefact.path}/manifest.json"
+    location.write(name, json.dumps(json.loads(location.read(name)) | changes).encode())
+    with pytest.raises(ModelError) as error:
+        Artefact(location, artefact.path)
+    assert sentence in str(error.value)
+
+
 def test_what_is_not_there_is_said(location: Location) -> None:
     with pytest.raises(ModelError, match=r"expected the file test/none/manifest\.json, found none"):
         Artefact(location, "test/none")

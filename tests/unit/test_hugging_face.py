@@ -20,6 +20,8 @@ from safetensors.torch import load_file, save_file
 from shared.classifiers import Location, softmax
 from shared.classifiers.export import torch_logits
 from shared.classifiers.hugging_face import read_folder, trainers_files
+from shared.classifiers.measuring import measured
+from shared.classifiers.onnx_classifier import Tokens
 from shared.classifiers.packaging import package
 from shared.errors import ModelError
 from shared.taxonomy import Taxonomy
@@ -123,6 +125,35 @@ def test_the_longest_text_is_what_the_network_has_positions_for(folder: Path) ->
     assert read_folder(folder, TAXONOMY, 10).max_tokens == 10
 
 
+def test_a_model_is_measured_and_calibrated_on_checked_reviews(folder: Path, tmp_path: Path) -> None:
+    made = read_folder(folder, TAXONOMY)
+    ids, _ = Tokens(made.tokenizer, made.max_tokens)(TEXTS)
+    answers = torch_logits(made.network, ids).argmax(axis=1)
+    rng = np.random.default_rng(0)
+    right = rng.random(len(TEXTS)) < 0.7
+    truth = [
+        LABELS[answer if good else (answer + 1) % 4] for answer, good in zip(answers, right, strict=True)
+    ]
+    known = measured(made, TEXTS, truth)
+    assert known.metrics["accuracy"] == pytest.approx(right.mean())
+    assert known.metrics["gold_reviews"] == len(TEXTS)
+    artefact = package(known, TAXONOMY, TEXTS, Location(str(tmp_path)))
+    assert artefact.manifest.metrics == known.metrics
+    assert "(not calibrated)" not in artefact.read("README.md").decode()
+    assert artefact.manifest.temperature == known.temperature
+    logits = torch_logits(made.network, ids)
+    columns = [LABELS.index(slug) for slug in truth]
+
+    def loss(temperature: float) -> float:
+        return float(-np.log(softmax(logits, temperature)[np.arange(len(columns)), columns]).mean())
+
+    assert loss(known.temperature) < min(
+        loss(1.0), loss(known.temperature * 1.2), loss(known.temperature / 1.2)
+    )
+    with pytest.raises(ValueError, match="expected at least one checked review"):
+        measured(made, [], [])
+
+
 # What is refused
 
 
@@ -174,6 +205,14 @@ def test_other_labels_than_the_categories_are_refused(folder: Path, labels: list
     sentence = refused(folder)
     assert "expected the categories of the taxonomy test in id2label" in sentence
     assert f"found {', '.join(labels)}" in sentence
+
+
+@pytest.mark.parametrize(
+    "fields", [{"id2label": ["a"]}, {"id2label": None}, {"architectures": 5}, {"architectures": []}]
+)
+def test_a_config_of_another_form_is_refused(folder: Path, fields: dict[str, Any]) -> None:
+    change_config(folder, **fields)
+    assert "expected" in refused(folder)
 
 
 def test_weights_that_are_missing_are_refused(folder: Path) -> None:

@@ -1,0 +1,115 @@
+"""A day's predictions counted, what they come to, and alarms: each kept once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from shared.monitoring import Alarm, Counts, Quality
+
+
+def counts(cursor: Cursor, taxonomy: str, since: date) -> list[Counts]:
+    """Predictions on present texts since a day (UTC), by model, day and category, compared with accepted labels."""
+    cursor.execute(
+        """
+        SELECT p.model_id, (p.at AT TIME ZONE 'UTC')::date, p.category, least(floor(p.confidence * 10)::integer, 9),
+               count(*), sum(p.confidence), count(l.category), count(*) FILTER (WHERE l.category <> p.category)
+        FROM predictions p
+        JOIN models m ON m.id = p.model_id JOIN taxonomies t ON t.id = m.taxonomy_id AND t.name = %(taxonomy)s
+        JOIN reviews r ON r.id = p.review_id AND r.revision = p.revision
+        LEFT JOIN LATERAL (
+            SELECT l.category FROM labels l JOIN taxonomies own ON own.id = l.taxonomy_id
+            WHERE l.review_id = p.review_id AND l.revision = p.revision AND own.name = %(taxonomy)s
+              AND l.status IN ('accepted', 'human')
+            ORDER BY l.taxonomy_id DESC LIMIT 1) l ON true
+        WHERE p.at >= %(since)s::timestamp AT TIME ZONE 'UTC'
+        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+        """,
+        {"taxonomy": taxonomy, "since": since},
+    )
+    found = []
+    for (model, day, category), group in groupby(cursor.fetchall(), key=lambda row: row[:3]):
+        rows = list(group)
+        by_bin = {row[3]: row[4] for row in rows}
+        total, sure, labelled, different = (sum(row[at] for row in rows) for at in range(4, 8))
+        bins = tuple(by_bin.get(place, 0) for place in range(10))
+        found.append(Counts(model, day, category, total, float(sure), bins, labelled, different))
+    return found
+
+
+def write(cursor: Cursor, rows: Sequence[Quality]) -> None:
+    """Keep what days come to; a day that is counted again is replaced."""
+    execute_values(
+        cursor,
+        """
+        INSERT INTO quality (model_id, day, category, predictions, expected_accuracy, labelled, disagreements,
+            psi_categories, psi_confidence) VALUES %s
+        ON CONFLICT (model_id, day, category) DO UPDATE
+        SET predictions = excluded.predictions, expected_accuracy = excluded.expected_accuracy,
+            labelled = excluded.labelled, disagreements = excluded.disagreements,
+            psi_categories = excluded.psi_categories, psi_confidence = excluded.psi_confidence, at = now()
+        """,
+        [
+            (
+                row.model_id,
+                row.day,
+                row.category or "",
+                row.predictions,
+                row.expected_accuracy,
+                row.labelled,
+                row.disagreements,
+                row.psi_categories,
+                row.psi_confidence,
+            )
+            for row in sorted(rows, key=lambda row: (row.model_id, row.day, row.category or ""))
+        ],
+    )
+
+
+def raise_alarms(cursor: Cursor, found: Sequence[Alarm]) -> list[Alarm]:
+    """Keep alarms; returns those that are new."""
+    new = []
+    for alarm in found:
+        cursor.execute(
+            """
+            INSERT INTO alarms (model_id, day, category, kind, value, "limit", n) VALUES (%s, %s, %s, %s, %s, %s, %s)
+            ON CONFLICT DO NOTHING
+            """,
+            (alarm.model_id, alarm.day, alarm.category or "", alarm.kind, alarm.value, alarm.limit, alarm.n),
+        )
+        if cursor.rowcount:
+            new.append(alarm)
+    return new
+
+
+def since(cursor: Cursor, taxonomy: str, day: date) -> list[Quality]:
+    """What days since one came to, newest first, all categories before each."""
+    cursor.execute(
+        """
+        SELECT q.model_id, q.day, nullif(q.category, ''), q.predictions, q.expected_accuracy, q.labelled,
+               q.disagreements, q.psi_categories, q.psi_confidence
+        FROM quality q JOIN models m ON m.id = q.model_id JOIN taxonomies t ON t.id = m.taxonomy_id
+        WHERE t.name = %s AND q.day >= %s ORDER BY q.day DESC, q.model_id, q.category
+        """,
+        (taxonomy, day),
+    )
+    return [Quality(*row) for row in cursor.fetchall()]
+
+
+def alarms_since(cursor: Cursor, taxonomy: str, day: date) -> list[Alarm]:
+    """Alarms about days since one, newest first."""
+    cursor.execute(
+        """
+        SELECT a.model_id, a.day, nullif(a.category, ''), a.kind, a.value, a."limit", a.n
+        FROM alarms a JOIN models m ON m.id = a.model_id JOIN taxonomies t ON t.id = m.taxonomy_id
+        WHERE t.name = %s AND a.day >= %s ORDER BY a.day DESC, a.id
+        """,
+        (taxonomy, day),
+    )
+    names = Alarm.__struct_fields__
+    return [msgspec.convert(dict(zip(names, row, strict=True)), Alarm) for row in cursor.fetchall()]

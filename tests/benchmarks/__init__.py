@@ -1,0 +1,1 @@
+"""Measurements that need services of their own: commands, not tests."""
