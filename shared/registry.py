@@ -7,11 +7,12 @@ from typing import Final
 
 import numpy as np
 import safetensors.numpy
+from psycopg2.extensions import cursor as Cursor
 
 from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
 from shared.classifiers.artefact import PICKLES, WEIGHTS
-from shared.errors import ModelError, OtzyvError
+from shared.errors import InvalidAnswer, ModelError, OtzyvError
 from shared.store import Database, aliases, models
 from shared.store.aliases import Alias
 from shared.store.models import Model
@@ -74,16 +75,7 @@ class Registry:
             moved = aliases.move(
                 cursor, self._taxonomy.name, alias, number, "promote", moved_by=moved_by, reason=reason
             )
-            if alias == "champion" and now.get("challenger") == number:
-                aliases.move(
-                    cursor,
-                    self._taxonomy.name,
-                    "challenger",
-                    None,
-                    "withdraw",
-                    moved_by=moved_by,
-                    reason="became champion",
-                )
+            self._one_place_each(cursor, moved_by)
         return moved
 
     def rollback(self, *, moved_by: str, reason: str = "") -> int:
@@ -95,7 +87,8 @@ class Registry:
             line = aliases.champions(aliases.history(cursor, self._taxonomy.name))
         if len(line) < 2:
             raise ModelError(
-                f"expected a champion before the present one, found {'none' if line else 'no champion at all'}"
+                f"expected a champion before the present one, found {'none' if line else 'no champion at all'}; "
+                "`otzyv models list` shows who served, `otzyv models promote` lets one serve"
             )
         self._check(line[-2])
         with self._database.transaction() as cursor:
@@ -113,6 +106,7 @@ class Registry:
                 moved_by=moved_by,
                 reason=reason,
             )
+            self._one_place_each(cursor, moved_by)
         return line[-2]
 
     def withdraw(self, alias: Alias, *, moved_by: str, reason: str = "") -> bool:
@@ -123,13 +117,22 @@ class Registry:
                 cursor, self._taxonomy.name, alias, None, "withdraw", moved_by=moved_by, reason=reason
             )
 
+    def _one_place_each(self, cursor: Cursor, moved_by: str) -> None:
+        """A challenger that has become champion is challenger no more."""
+        name = self._taxonomy.name
+        now = aliases.current(cursor, name)
+        if now.get("champion") is not None and now.get("champion") == now.get("challenger"):
+            aliases.move(
+                cursor, name, "challenger", None, "withdraw", moved_by=moved_by, reason="became champion"
+            )
+
     def take_in(self, folder: Path) -> Artefact:
         """Copy an artefact that `otzyv models export` wrote to the location, after all of it is checked.
 
         Raises ModelError for pickles, files that are not what the manifest says, weights that are no numbers, labels
         that are not the taxonomy's, and graphs that cannot be loaded.
         """
-        pickles = sorted(path.name for path in folder.rglob("*") if path.suffix in PICKLES)
+        pickles = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES)
         if pickles:
             raise ModelError(
                 f"{folder}: expected no pickles, found {', '.join(pickles)}: they can run code; remove them"
@@ -177,10 +180,16 @@ def _check_weights(place: str, content: bytes | None) -> None:
 
 
 def _try(place: str, artefact: Artefact) -> None:
-    """One prediction, so that a graph that answers nonsense or for another number of labels is refused."""
+    """One prediction, and the longest text of the last token: whatever a review contains, the graph has to read it.
+
+    A graph that answers nonsense, or for another number of labels, is refused.
+    """
     classifier = artefact.classifier()
     try:
         shape = classifier.predict(["Отзыв"]).probabilities.shape
+        classifier.logits([[classifier.tokens.last_id] * artefact.manifest.max_tokens])
+    except InvalidAnswer as error:
+        raise ModelError(f"{place}: {error}") from error
     except OtzyvError:
         raise
     except Exception as error:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
 from shared.classifiers.classifier import Floats
-from shared.classifiers.manifest import Reference
-
-BINS: Final = 10
-"""Equal bins of confidence from 0 to 1."""
+from shared.classifiers.manifest import BINS, Reference
 
 
 def reference(probabilities: Floats, labels: Sequence[str]) -> Reference:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from safetensors.torch import save
+from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
@@ -37,8 +38,10 @@ def read_folder(folder: Path, taxonomy: Taxonomy, max_tokens: int | None = None)
     config = _config(folder)
     _refuse_pickles(folder)
     labels = _labels(folder, config, taxonomy)
+    _check_depth(folder, config)
     model = _model(folder)
     tokenizer = _tokenizer(folder)
+    vocabulary = _vocabulary(folder, model, tokenizer)
     limit = min(_longest(model.config, tokenizer), max_tokens or MAX_TOKENS)
     network = Logits(model.eval())
     _try(folder, network, limit, len(labels))
@@ -47,7 +50,7 @@ def read_folder(folder: Path, taxonomy: Taxonomy, max_tokens: int | None = None)
         architecture=str(model.config.model_type),
         labels=labels,
         max_tokens=limit,
-        tokenizer=tokenizer.backend_tokenizer.to_str().encode(),
+        tokenizer=vocabulary,
         files={
             "config.json": (folder / "config.json").read_bytes(),
             WEIGHTS: save({name: one.contiguous() for name, one in _tensors(model).items()}),
@@ -69,7 +72,7 @@ def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         config = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{folder}: expected a folder that transformers has saved, found no readable config.json: {error}"
         ) from error
@@ -90,7 +93,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def _refuse_pickles(folder: Path) -> None:
     pickles = sorted(
-        path.name for path in folder.iterdir() if path.suffix in PICKLES and not _is_trainers(path)
+        path.name for path in folder.iterdir() if path.suffix.lower() in PICKLES and not _is_trainers(path)
     )
     if pickles:
         raise ModelError(
@@ -99,6 +102,28 @@ def _refuse_pickles(folder: Path) -> None:
         )
     if not list(folder.glob("*.safetensors")):
         raise ModelError(f"{folder}: expected weights in model.safetensors, found none")
+
+
+def _check_depth(folder: Path, config: dict[str, Any]) -> None:
+    """More layers than there are weights would be built all the same, until the memory is full."""
+    told = [config.get(name) for name in ("num_hidden_layers", "num_layers", "n_layers", "n_layer")]
+    layers = max((one for one in told if isinstance(one, int)), default=0)
+    weights = sum(_tensors_in(path) for path in folder.glob("*.safetensors"))
+    if layers > weights:
+        raise ModelError(
+            f"{folder}/config.json: expected no more layers than weights, found {layers:,} layers and "
+            f"{weights:,} weights"
+        )
+
+
+def _tensors_in(path: Path) -> int:
+    try:
+        with safe_open(path, framework="np") as file:
+            return len(file.keys())
+    except Exception as error:
+        raise ModelError(
+            f"{path}: expected a whole .safetensors file, found a damaged or truncated one ({error}); copy it again"
+        ) from error
 
 
 def _labels(folder: Path, config: dict[str, Any], taxonomy: Taxonomy) -> tuple[str, ...]:
@@ -143,10 +168,6 @@ def _model(folder: Path) -> Any:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except SafetensorError as error:
-        raise ModelError(
-            f"{folder}: expected whole .safetensors files, found a damaged or truncated one ({error}); copy it again"
-        ) from error
     except Exception as error:
         first = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ModelError(f"{folder}: expected a model that transformers can load, found: {first}") from error
@@ -186,6 +207,25 @@ def _tokenizer(folder: Path) -> Any:
             f"{folder}: expected a fast tokenizer (tokenizer.json), found a slow one; save it with a tokenizer.json"
         )
     return tokenizer
+
+
+def _vocabulary(folder: Path, model: Any, tokenizer: Any) -> bytes:
+    """The tokenizer.json that serves. Raises ModelError for tokens that the model has no vectors for.
+
+    Tokens that transformers adds to a vocabulary that lacks them, such as [MASK], are left out if the model never had
+    them: a review that contains one as text would stop the network.
+    """
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    told = json.loads(tokenizer.backend_tokenizer.to_str())
+    told["added_tokens"] = [one for one in told["added_tokens"] if one["id"] < rows]
+    content = json.dumps(told, ensure_ascii=False).encode()
+    last = max(Tokenizer.from_buffer(content).get_vocab().values(), default=0)
+    if last >= rows:
+        raise ModelError(
+            f"{folder}/tokenizer.json: expected tokens below {rows:,}, as many as the model has vectors for, found "
+            f"number {last:,}; save the tokenizer that the model was trained with"
+        )
+    return content
 
 
 def _longest(config: AutoConfig, tokenizer: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from typing import Any, Final, Literal
 
 import msgspec
@@ -11,8 +11,14 @@ from shared.errors import ModelError
 
 FORMAT: Final = 1
 NAME: Final = "manifest.json"
+BINS: Final = 10
+"""Equal bins of confidence from 0 to 1 in a reference."""
 LEAST_TOKENS: Final = 3
 """The two special ones and one of the text."""
+MOST_TOKENS: Final = 8_192
+TEMPERATURES: Final = (0.01, 100.0)
+
+_NAME: Final = re.compile(r"[\w.+-]{1,100}")
 
 Precision = Literal["int8", "fp32"]
 
@@ -87,9 +93,11 @@ def encode(manifest: Manifest) -> bytes:
 
 def decode(content: bytes, place: str) -> Manifest:
     """Raises ModelError, in which `place` says where the manifest lies."""
+    if rb"\u0000" in content:
+        raise ModelError(f"{place}: expected text, found a NUL character in it")
     try:
         found = msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ModelError(
             f"{place}: expected the manifest of a model, found something else: {error}"
         ) from error
@@ -103,14 +111,29 @@ def decode(content: bytes, place: str) -> Manifest:
 
 def _check(found: Manifest, place: str) -> None:
     """Raises ModelError for names that lead out of an artefact's folder, and for numbers that no model has."""
-    wrong = [name for name in (found.taxonomy, found.architecture) if "/" in name or not _is_inside(name)]
+    wrong = [
+        name
+        for name in (found.taxonomy, found.architecture)
+        if not _NAME.fullmatch(name) or not _is_inside(name)
+    ]
     wrong += [name for name in found.files if not _is_inside(name)]
     if wrong:
         raise ModelError(f"{place}: expected names of files inside of the model's folder, found {wrong[0]!r}")
-    if not (math.isfinite(found.temperature) and found.temperature > 0):
-        raise ModelError(f"{place}: expected a temperature above 0, found {found.temperature}")
-    if found.max_tokens < LEAST_TOKENS:
-        raise ModelError(f"{place}: expected max_tokens of {LEAST_TOKENS} or more, found {found.max_tokens}")
+    least, most = TEMPERATURES
+    if not least <= found.temperature <= most:
+        raise ModelError(f"{place}: expected a temperature from {least} to {most}, found {found.temperature}")
+    if not LEAST_TOKENS <= found.max_tokens <= MOST_TOKENS:
+        raise ModelError(
+            f"{place}: expected max_tokens from {LEAST_TOKENS} to {MOST_TOKENS}, found {found.max_tokens}"
+        )
+    says = found.reference
+    if says is not None and (
+        sorted(says.categories) != sorted(found.labels) or len(says.confidences) != BINS
+    ):
+        raise ModelError(
+            f"{place}: expected a reference with a share for each label and {BINS} bins of confidence, found "
+            f"{len(says.categories)} and {len(says.confidences)}"
+        )
 
 
 def _is_inside(name: str) -> bool:

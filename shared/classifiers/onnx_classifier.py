@@ -46,6 +46,11 @@ class Tokens:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
 
+    @property
+    def last_id(self) -> int:
+        """The greatest number of any token."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+
     def __call__(self, texts: Sequence[str]) -> tuple[list[list[int]], Flags]:
         """Ids of each text, special ones included, and whether it was cut."""
         encodings = self._tokenizer.encode_batch_fast(list(texts))

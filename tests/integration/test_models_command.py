@@ -201,6 +201,11 @@ def test_an_artefact_that_was_changed_is_refused(shell: Shell, folders: list[Pat
     (pickled / "extra.pkl").write_bytes(pickle.dumps(0))
     assert "expected no pickles, found extra.pkl" in shell.refused("import", pickled)
 
+    longer = crafted("longer")
+    told = json.loads((longer / "manifest.json").read_text())
+    (longer / "manifest.json").write_text(json.dumps(told | {"max_tokens": 8_000}))
+    assert "expected a graph that answers" in shell.refused("import", longer)
+
     missing = crafted("missing")
     (missing / "tokenizer.json").unlink()
     assert "expected the file" in shell.refused("import", missing)

@@ -275,6 +275,16 @@ def test_the_champion_cannot_be_its_own_challenger(world: World) -> None:
         world.promote("first", "challenger")
 
 
+def test_a_challenger_that_becomes_champion_again_is_challenger_no_more(world: World) -> None:
+    world.promote("first")
+    world.promote("second")
+    world.promote("first", "challenger")
+    world.registry.rollback(moved_by="test")
+    with world.database.transaction() as cursor:
+        now = aliases.current(cursor, world.here.taxonomy.name)
+    assert now == {"champion": world.numbers["first"]}
+
+
 def test_without_a_champion_any_more_reviews_wait_again(world: World) -> None:
     world.promote("first")
     assert world.registry.withdraw("champion", moved_by="test")

@@ -163,7 +163,7 @@ def test_a_folder_that_is_not_there_or_no_model_is_refused(tmp_path: Path) -> No
     assert "expected a JSON object, found list" in refused(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "extra.pkl"])
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "extra.PKL"])
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_pickle_is_refused_and_never_read(folder: Path, name: str, alone: bool) -> None:
     class Dangerous:
@@ -213,6 +213,24 @@ def test_other_labels_than_the_categories_are_refused(folder: Path, labels: list
 def test_a_config_of_another_form_is_refused(folder: Path, fields: dict[str, Any]) -> None:
     change_config(folder, **fields)
     assert "expected" in refused(folder)
+
+
+def test_more_layers_than_weights_are_refused_before_they_fill_the_memory(folder: Path) -> None:
+    change_config(folder, num_hidden_layers=10**9)
+    assert "expected no more layers than weights, found 1,000,000,000 layers" in refused(folder)
+
+
+def test_a_config_that_nests_too_deep_is_refused(folder: Path) -> None:
+    (folder / "config.json").write_text("[" * 100_000)
+    assert "found no readable config.json" in refused(folder)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_has_vectors_is_refused(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    told = json.loads(path.read_text())
+    told["model"]["vocab"]["новое"] = 10**6
+    path.write_text(json.dumps(told))
+    assert "as many as the model has vectors for, found number 1,000,000" in refused(folder)
 
 
 def test_weights_that_are_missing_are_refused(folder: Path) -> None:
