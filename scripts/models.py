@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import random
 import shutil
 from datetime import datetime
@@ -95,7 +96,7 @@ def show(number: int, settings: Settings) -> None:
 def promote(number: int, alias: Alias, reason: str, settings: Settings) -> None:
     """Let a model serve."""
     here = runtime.build(settings)
-    moved = registry(here).promote(number, alias, moved_by=getpass.getuser(), reason=reason)
+    moved = registry(here).promote(number, alias, moved_by=_user(), reason=_readable(reason))
     if not moved:
         out.print(f"model {number} is {alias} already")
         return
@@ -106,15 +107,28 @@ def promote(number: int, alias: Alias, reason: str, settings: Settings) -> None:
 def rollback(reason: str, settings: Settings) -> None:
     """Let the champion before serve again."""
     here = runtime.build(settings)
-    number = registry(here).rollback(moved_by=getpass.getuser(), reason=reason)
+    number = registry(here).rollback(moved_by=_user(), reason=_readable(reason))
     out.print(f"model {number} is champion again; workers use it from their next batch on")
 
 
 def withdraw(alias: Alias, reason: str, settings: Settings) -> None:
     """Let nobody have an alias."""
     here = registry(runtime.build(settings))
-    done = here.withdraw(alias, moved_by=getpass.getuser(), reason=reason)
+    done = here.withdraw(alias, moved_by=_user(), reason=_readable(reason))
     out.print(f"nobody is {alias} any more" if done else f"nobody was {alias}")
+
+
+def _user() -> str:
+    """Who moves an alias: the user's name, or number where it has no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _readable(reason: str) -> str:
+    """Bytes of an argument that are no UTF-8 would be refused by the database."""
+    return reason.encode(errors="replace").decode()
 
 
 def _wake(here: Runtime) -> None:
@@ -197,7 +211,7 @@ def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
             raise InputFileError(
                 f"{sample}: expected a column {column!r}, found {', '.join(map(repr, rows[0]))}"
             )
-        texts = [str(row[column]) for row in rows if row[column]]
+        texts = [str(row[column]) for row in rows if row.get(column)]
         texts = random.Random(0).sample(texts, min(SAMPLE, len(texts)))  # noqa: S311  no secret
     else:
         with here.database.transaction() as cursor:
@@ -245,6 +259,11 @@ def export(number: int, folder: Path, settings: Settings) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(artefact.read(name))
         (folder / manifests.NAME).write_bytes(here.location.read(f"{artefact.path}/{manifests.NAME}"))
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputFileError(
+            f"{folder}: expected a folder that can be written, found: {error.strerror}"
+        ) from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from scripts.models import registry
 from scripts.review_rows import Rows
 from shared import reviews
 from shared.classifiers import Artefact, Location, OnnxClassifier
-from shared.errors import ModelError
+from shared.errors import ModelError, ModelUnavailable
 from shared.settings import Settings
 from shared.store import aliases
 from shared.taxonomy import Taxonomy
@@ -165,7 +166,13 @@ def _texts(wire: Sequence[Record], max_text_chars: int) -> tuple[list[str], list
 def _placed(
     records: list[Record], reasons: list[str | None], answers: Future[list[Answer]]
 ) -> list[tuple[Record, Answer | str]]:
-    found = iter(answers.result())
+    try:
+        found = iter(answers.result())
+    except BrokenProcessPool as error:
+        raise ModelUnavailable(
+            "otzyv predict: expected its processes to live, found one killed; was there too little memory? Use fewer "
+            "with OTZYV_WORKER_PROCESSES"
+        ) from error
     return [(record, reason or next(found)) for record, reason in zip(records, reasons, strict=True)]
 
 

@@ -77,7 +77,7 @@ def _categories(rows: Sequence[Quality], here: Runtime) -> Table:
     for row in rows:
         if row.category is not None and row.day == newest[row.model_id]:
             table.add_row(
-                here.taxonomy.category(row.category).title,
+                _title(row.category, here),
                 str(row.model_id),
                 f"{row.predictions:,}",
                 f"{row.expected_accuracy:.3f}",
@@ -86,12 +86,18 @@ def _categories(rows: Sequence[Quality], here: Runtime) -> Table:
     return table
 
 
+def _title(slug: str, here: Runtime) -> str:
+    """A category's title; of one that the taxonomy has no more, its slug."""
+    known = {category.slug: category.title for category in here.taxonomy.categories}
+    return known.get(slug, slug)
+
+
 def _share(row: Quality) -> str:
     return f"{row.disagreements / row.labelled:.1%} of {row.labelled:,}" if row.labelled else ""
 
 
 def _sentence(alarm: Alarm, here: Runtime) -> str:
-    place = f" / {here.taxonomy.category(alarm.category).title}" if alarm.category else ""
+    place = f" / {_title(alarm.category, here)}" if alarm.category else ""
     side = "below" if alarm.kind == "expected_accuracy" else "above"
     return (
         f"alarm  {alarm.day} model {alarm.model_id}{place}: {_KINDS[alarm.kind]} {alarm.value:.3f} is {side} "

@@ -18,6 +18,9 @@ from shared.store.aliases import Alias
 from shared.store.models import Model
 from shared.taxonomy import Taxonomy
 
+TOKENS_AT_ONCE: Final = 64
+"""Of a check that reads a whole vocabulary: short texts cost least for each token."""
+
 
 class Registry:
     """The models of one taxonomy: their rows in the database, their artefacts at a location."""
@@ -139,9 +142,15 @@ class Registry:
             )
         given = Artefact(Location(str(folder.resolve().parent)), folder.resolve().name)
         self._check_labels(str(folder), given.manifest.labels)
+        if given.manifest.taxonomy != self._taxonomy.name:
+            raise ModelError(
+                f"{folder}: expected a model for the taxonomy {self._taxonomy.name}, found one for "
+                f"{given.manifest.taxonomy}; import it where that taxonomy is in use"
+            )
         contents = {name: given.read(name) for name in given.manifest.files}
         _check_weights(str(folder), contents.get(WEIGHTS))
         _try(str(folder), given)
+        _read_every_token(str(folder), given)
         says = given.manifest
         path = f"{says.taxonomy}/{says.architecture}-{given.sha256[:12]}"
         for name, content in contents.items():
@@ -177,6 +186,20 @@ def _check_weights(place: str, content: bytes | None) -> None:
     broken = sorted(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
     if broken:
         raise ModelError(f"{place}: expected finite weights, found NaN or infinity in {broken[0]}")
+
+
+def _read_every_token(place: str, artefact: Artefact) -> None:
+    """A graph from elsewhere may hold other numbers than the weights beside it: it has to read each token once."""
+    classifier = artefact.classifier()
+    width = min(artefact.manifest.max_tokens, TOKENS_AT_ONCE)
+    last = classifier.tokens.last_id
+    for start in range(0, last + 1, width):
+        logits = classifier.logits([list(range(start, min(start + width, last + 1)))])
+        if not np.isfinite(logits).all():
+            raise ModelError(
+                f"{place}: expected finite logits, found others for tokens {start} to {start + width - 1}; the graph "
+                "is damaged: export the model again"
+            )
 
 
 def _try(place: str, artefact: Artefact) -> None:

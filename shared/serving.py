@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from shared.classifiers import Artefact, Classifier, Location, Predictions
-from shared.errors import ModelError, ModelUnavailable, OtzyvError
+from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
 from shared.store import Database, aliases, models, predictions
 from shared.store.labels import Waiting
 from shared.store.predictions import Prediction
@@ -70,11 +70,15 @@ class Predictor:
     def run(self, review_ids: Sequence[int]) -> Outcome:
         """Predict those among `review_ids` that await it. Idempotent: the others are left alone.
 
-        Without a champion they wait for one, without error. Raises ModelError when there is a champion, but neither it
-        nor any before it can be loaded.
+        Without a champion they wait for one, without error; also while neither it nor any before it can be loaded.
         """
         self.read = {}
-        champion, challenger = self._serving()
+        try:
+            champion, challenger = self._serving()
+        except (ModelError, ModelUnavailable) as error:
+            # Not tried again here: a sweep would take what is between two tries for lost, and send it once more.
+            log.error("model.none_can_serve", error=str(error))  # noqa: TRY400
+            champion = challenger = None
         with self.database.transaction() as cursor:
             if champion is None:
                 return Outcome(0, predictions.park(cursor, review_ids, self.taxonomy_id), None)
@@ -196,6 +200,20 @@ def rows_of(classifier: Classifier, waiting: Sequence[Waiting], found: Predictio
             waiting, columns, confidences, found.truncated, found.probabilities.tolist(), strict=True
         )
     ]
+
+
+def answered(classifier: Classifier, waiting: Sequence[Waiting]) -> tuple[list[Prediction], list[int]]:
+    """Rows for all reviews that a classifier can answer, and the ids of the others."""
+    try:
+        return rows_of(classifier, waiting, classifier.predict([row.text for row in waiting])), []
+    except InvalidAnswer:
+        if len(waiting) == 1:
+            return [], [waiting[0].review_id]
+    middle = len(waiting) // 2
+    (rows, failed), (more, others) = (
+        answered(classifier, half) for half in (waiting[:middle], waiting[middle:])
+    )
+    return rows + more, failed + others
 
 
 def _in_shadow(

@@ -33,6 +33,7 @@ def watch(database: Database, taxonomy: str, since: date, limits: Limits) -> lis
             for number in {one.model_id for one in counts}
         }
         days, found = _judged(counts, references, limits)
+        quality.forget(cursor, taxonomy, since)
         quality.write(cursor, days)
         new = quality.raise_alarms(cursor, found)
     for alarm in new:

@@ -10,7 +10,7 @@ import structlog
 
 from shared.classifiers import Artefact, Location, OnnxClassifier
 from shared.errors import ModelError
-from shared.serving import rows_of
+from shared.serving import answered
 from shared.settings import settings
 from shared.store import backfills, models, predictions
 from workers import broker, runtime, topology
@@ -82,11 +82,13 @@ def part(_review_ids: Sequence[int], backfill: int, number: int) -> None:
         rows = backfills.texts(cursor, left, settings().batch_rows)
     next_id = rows[-1].review_id + 1 if rows else left.last_id + 1
     classifier = _process.classifier(left.model_id)
-    found = rows_of(classifier, rows, classifier.predict([row.text for row in rows]))
+    found, failed = answered(classifier, rows)
+    if failed:
+        log.warning("backfill.cannot_be_predicted", model_id=left.model_id, review_ids=failed)
     with database.transaction() as cursor:
         predictions.write(cursor, found, left.model_id)
         mine = backfills.advance(cursor, backfill, number, left, next_id)
-    log.info("backfill.done", backfill=backfill, part=number, predicted=len(rows), next_id=next_id)
+    log.info("backfill.done", backfill=backfill, part=number, predicted=len(found), next_id=next_id)
     if mine and next_id <= left.last_id:
         send(backfill, number)
 

@@ -24,6 +24,8 @@ from shared.taxonomy import Taxonomy
 
 MAX_TOKENS: Final = 512
 """Longest text that is read unless somebody says otherwise: reviews have 23 tokens on average."""
+PADDING_TOLERANCE: Final = 1e-3
+"""Of a logit, and relative to it: a sum in another order is no further apart."""
 TRAINERS: Final = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*.pth")
 """What transformers' Trainer leaves beside a model. It is no part of the model, and is not read."""
 
@@ -238,15 +240,23 @@ def _longest(config: AutoConfig, tokenizer: Any) -> int:
 
 
 def _try(folder: Path, network: Logits, tokens: int, labels: int) -> None:
-    """One text of the greatest length goes through before the model is taken."""
-    ids = torch.full((1, tokens), 2, dtype=torch.long)
+    """A text of the greatest length, and a short one behind which there is padding, go through before it is taken."""
+    ids = torch.full((2, tokens), 2, dtype=torch.long)
+    mask = torch.ones_like(ids)
+    ids[1, 3:] = mask[1, 3:] = 0
     try:
         with torch.inference_mode():
-            shape = tuple(network(ids, torch.ones_like(ids)).shape)
+            shape = tuple(network(ids[:1], mask[:1]).shape)
+            padded, alone = network(ids, mask)[1], network(ids[1:, :3], mask[1:, :3])[0]
     except Exception as error:
         first = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ModelError(
             f"{folder}: expected a model that reads texts of {tokens} tokens, found: {first}"
         ) from error
+    if not torch.allclose(padded, alone, rtol=PADDING_TOLERANCE, atol=PADDING_TOLERANCE):
+        raise ModelError(
+            f"{folder}: expected a model whose answer does not depend on the padding behind a text, such as BERT; "
+            "found one that reads its last token; only encoders can serve"
+        )
     if shape != (1, labels):
         raise ModelError(f"{folder}: expected {labels} logits, one for each label, found {shape[-1]}")

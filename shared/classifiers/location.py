@@ -17,7 +17,7 @@ class Location:
         self.url = url
         try:
             self._files, self._root = url_to_fs(url)
-        except (ImportError, ValueError) as error:
+        except Exception as error:  # every file system of fsspec has errors of its own
             raise ModelError(
                 f"{url}: expected a directory or a URL that fsspec can open, found: {error}"
             ) from error

@@ -105,7 +105,7 @@ class OnnxClassifier:
         return Predictions(shares[order], truncated[order])
 
     def logits(self, ids: Sequence[Sequence[int]]) -> Floats:
-        """Logits for tokenised texts, shape [n, k], in their order."""
+        """Logits for tokenised texts, shape [n, k], in their order. Raises ModelError for another shape."""
         logits = np.empty((len(ids), len(self.labels)), dtype=np.float32)
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         for rows, answer in scored(
@@ -116,6 +116,9 @@ class OnnxClassifier:
 
     def _run(self, ids: Sequence[Sequence[int]]) -> Floats:
         answer: Floats = self._session.run([LOGITS], padded(ids))[0]
+        expected = len(ids), len(self.labels)
+        if answer.shape != expected:
+            raise ModelError(f"ONNX graph: expected logits of shape {expected}, found {answer.shape}")
         return answer
 
 

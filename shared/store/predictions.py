@@ -27,6 +27,15 @@ def await_predictions(cursor: Cursor, taxonomy_id: int, queue: str) -> list[int]
 
     Left out are those that a model of the taxonomy, in any version, has predicted already, and those that failed.
     """
+    # Waits for a worker that is about to commit predictions of the same reviews, so that the next statement sees them.
+    cursor.execute(
+        """
+        SELECT FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id IN (
+            SELECT r.id FROM incoming_reviews i JOIN reviews r USING (source, external_id))
+        ORDER BY review_id FOR UPDATE
+        """,
+        (taxonomy_id,),
+    )
     cursor.execute(
         """
         INSERT INTO awaiting_prediction AS a (review_id, taxonomy_id, revision)
@@ -108,17 +117,18 @@ def write(cursor: Cursor, rows: Iterable[Prediction], model_id: int) -> None:
 
 
 def settle(cursor: Cursor, rows: Iterable[Waiting], taxonomy_id: int) -> list[Waiting]:
-    """Take reviews out of the line; returns those that were in it with the revision that was read.
+    """Take reviews out of the line; returns those that were in it with the revision that was read, or an older one.
 
-    The others have been predicted by somebody else meanwhile, or their text was replaced.
+    The others have been predicted by somebody else meanwhile, or their text was replaced. An older one: a text that is
+    replaced while predictions are switched off, or for another version of the taxonomy, leaves the line as it is.
     """
     by_id = {row.review_id: row for row in rows}
     cursor.execute(
         """
         WITH mine AS (
             SELECT a.review_id FROM awaiting_prediction a
-            JOIN unnest(%s::bigint[], %s::integer[]) AS read (review_id, revision) USING (review_id, revision)
-            WHERE a.taxonomy_id = %s ORDER BY a.review_id FOR UPDATE OF a)
+            JOIN unnest(%s::bigint[], %s::integer[]) AS read (review_id, revision) USING (review_id)
+            WHERE a.taxonomy_id = %s AND a.revision <= read.revision ORDER BY a.review_id FOR UPDATE OF a)
         DELETE FROM awaiting_prediction a USING mine
         WHERE a.review_id = mine.review_id AND a.taxonomy_id = %s RETURNING a.review_id
         """,

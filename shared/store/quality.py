@@ -18,7 +18,7 @@ def counts(cursor: Cursor, taxonomy: str, since: date) -> list[Counts]:
     cursor.execute(
         """
         SELECT p.model_id, (p.at AT TIME ZONE 'UTC')::date, p.category, least(floor(p.confidence * 10)::integer, 9),
-               count(*), sum(p.confidence), count(l.category), count(*) FILTER (WHERE l.category <> p.category)
+               count(*), sum(p.confidence::float8), count(l.category), count(*) FILTER (WHERE l.category <> p.category)
         FROM predictions p
         JOIN models m ON m.id = p.model_id JOIN taxonomies t ON t.id = m.taxonomy_id AND t.name = %(taxonomy)s
         JOIN reviews r ON r.id = p.review_id AND r.revision = p.revision
@@ -42,8 +42,19 @@ def counts(cursor: Cursor, taxonomy: str, since: date) -> list[Counts]:
     return found
 
 
+def forget(cursor: Cursor, taxonomy: str, since: date) -> None:
+    """Drop what days since one came to, before they are counted anew: a day may have fewer models or categories now."""
+    cursor.execute(
+        """
+        DELETE FROM quality q USING models m JOIN taxonomies t ON t.id = m.taxonomy_id
+        WHERE m.id = q.model_id AND t.name = %s AND q.day >= %s
+        """,
+        (taxonomy, since),
+    )
+
+
 def write(cursor: Cursor, rows: Sequence[Quality]) -> None:
-    """Keep what days come to; a day that is counted again is replaced."""
+    """Keep what days come to; a row that is counted again is replaced."""
     execute_values(
         cursor,
         """

@@ -210,6 +210,11 @@ def test_an_artefact_that_was_changed_is_refused(shell: Shell, folders: list[Pat
     (missing / "tokenizer.json").unlink()
     assert "expected the file" in shell.refused("import", missing)
 
+    foreign = crafted("foreign")
+    told = json.loads((foreign / "manifest.json").read_text())
+    (foreign / "manifest.json").write_text(json.dumps(told | {"taxonomy": "another"}))
+    assert "found one for another" in shell.refused("import", foreign)
+
     relabelled = crafted("relabelled")
     manifest = (relabelled / "manifest.json").read_text()
     (relabelled / "manifest.json").write_text(manifest.replace('"shoes"', '"food"'))

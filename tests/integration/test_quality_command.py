@@ -130,6 +130,19 @@ def test_an_alarming_day_is_a_row_and_a_log_event_once(here: Runtime, model: int
     assert "expected accuracy 0.500 is below 0.900" in shown
 
 
+def test_a_category_that_the_taxonomy_has_no_more_goes_by_its_slug(here: Runtime, model: int) -> None:
+    predict(here, model, lambda _: "tableware_of_old")
+    assert "tableware_of_old" in quality()
+
+
+def test_a_day_that_is_counted_again_keeps_no_row_of_before(here: Runtime, model: int) -> None:
+    predict(here, model, as_labelled)
+    quality()
+    predict(here, model, lambda _: "shoes")
+    quality()
+    assert ask(here.database, "SELECT category FROM quality ORDER BY 1") == [("",), ("shoes",)]
+
+
 def test_predictions_on_replaced_texts_do_not_count(here: Runtime, model: int) -> None:
     predict(here, model, as_labelled)
     with here.database.transaction() as cursor:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
-from shared.errors import ModelError
+from shared.classifiers import Predictions
+from shared.errors import InvalidAnswer, ModelError
 from shared.intake import take_in
 from shared.registry import Registry
 from shared.reviews import Message
-from shared.serving import Predictor
+from shared.serving import Predictor, answered
 from shared.store import Database, aliases, predictions, taxonomies
+from shared.store.labels import Waiting
+from shared.store.predictions import Prediction
 from tests.integration.stored import ask, review
 from tests.integration.tiny_registry import Models
 from workers.prediction import predictor
@@ -185,14 +191,13 @@ def test_a_fresh_worker_takes_the_champion_before_when_the_present_one_is_damage
     assert predictor(world.here).run(world.take()).model_id == world.numbers["first"]
 
 
-def test_without_any_champion_that_can_be_loaded_the_batch_fails_and_keeps_its_place(world: World) -> None:
+def test_without_any_champion_that_can_be_loaded_reviews_wait_for_one(world: World) -> None:
     world.promote("first")
     world.break_graph("first")
     ids = world.take()
     for _ in range(2):
-        with pytest.raises(ModelError):
-            world.predictor.run(ids)
-    assert [number for number, _ in world.awaiting()] == ids
+        assert world.predictor.run(ids).parked == 3
+    assert world.awaiting() == [(number, True) for number in ids]
 
 
 def test_a_damaged_model_is_tried_again_after_a_minute(world: World, tmp_path: Path) -> None:
@@ -202,12 +207,10 @@ def test_a_damaged_model_is_tried_again_after_a_minute(world: World, tmp_path: P
     kept = {graph: graph.read_bytes() for graph in (world.models / world.tiny.paths["first"]).glob("*.onnx")}
     world.break_graph("first")
     ids = world.take()
-    with pytest.raises(ModelError):
-        world.predictor.run(ids)
+    assert world.predictor.run(ids).parked == 3
     for graph, content in kept.items():
         graph.write_bytes(content)
-    with pytest.raises(ModelError, match="a moment ago"):
-        world.predictor.run(ids)
+    assert world.predictor.run(ids).parked == 3, "a minute has not passed"
     clock[0] = 61.0
     assert world.predictor.run(ids).predicted == 3
 
@@ -223,7 +226,65 @@ def test_a_champion_for_other_categories_leaves_reviews_waiting(world: World) ->
     assert stranger.run(world.take()).model_id is None
 
 
+def test_a_message_that_comes_again_while_its_reviews_are_predicted_puts_none_in_line(world: World) -> None:
+    world.promote("first")
+    ids = world.take()
+    with ThreadPoolExecutor() as pool:
+        with world.database.transaction() as cursor:
+            waiting = predictions.texts(cursor, ids, world.here.taxonomy_id)
+            predictions.settle(cursor, waiting, world.here.taxonomy_id)
+            again = pool.submit(world.take)
+            wait_until_somebody_waits_for_a_lock(world.database)
+            rows = [Prediction(row.review_id, row.revision, "shoes", 0.9, False, [0.9]) for row in waiting]
+            predictions.write(cursor, rows, world.numbers["first"])
+        assert again.result() == []
+    assert world.awaiting() == []
+
+
+def wait_until_somebody_waits_for_a_lock(database: Database) -> None:
+    deadline = time.monotonic() + 20
+    while not ask(database, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_text_that_is_replaced_while_predictions_are_off_is_predicted_once(world: World) -> None:
+    world.promote("first")
+    ids = world.take()
+    message = Message([review("1", "Теперь это чайник")], [])
+    take_in(
+        world.database, [message], queue="test", taxonomy_id=world.here.taxonomy_id, first_stage="keywords"
+    )
+    assert world.predictor.run(ids).predicted == 3
+    assert world.awaiting() == []
+    assert ask(world.database, "SELECT revision FROM predictions ORDER BY review_id") == [(2,), (1,), (1,)]
+
+
+def test_reviews_that_a_model_cannot_answer_are_told_and_the_others_are_predicted() -> None:
+    class Stumbles:
+        labels = ("shoes",)
+
+        def predict(self, texts: Sequence[str]) -> Predictions:
+            if "bad" in texts:
+                raise InvalidAnswer("no number")
+            return Predictions(np.ones((len(texts), 1), np.float32), np.zeros(len(texts), bool))
+
+    rows, failed = answered(Stumbles(), [Waiting(n, 1, "bad" if n == 3 else "good") for n in range(7)])
+    assert failed == [3]
+    assert [row.review_id for row in rows] == [0, 1, 2, 4, 5, 6]
+
+
 # The registry
+
+
+def test_a_champion_that_was_withdrawn_and_promoted_again_is_rolled_back_to_the_one_before(
+    world: World,
+) -> None:
+    world.promote("first")
+    world.promote("second")
+    world.registry.withdraw("champion", moved_by="anna")
+    world.promote("second")
+    assert world.registry.rollback(moved_by="anna") == world.numbers["first"]
 
 
 def test_a_champion_is_rolled_back_one_by_one_and_every_move_is_in_the_history(world: World) -> None:

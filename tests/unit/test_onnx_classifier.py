@@ -95,6 +95,13 @@ def test_what_is_no_number_is_an_error_of_the_batch(made: Fixture) -> None:
         served.predict(TEXTS[:3])
 
 
+def test_a_graph_with_another_number_of_logits_than_labels_is_refused(made: Fixture) -> None:
+    graph = made.exported.graphs["model.fp32.onnx"]
+    served = OnnxClassifier(graph, made.tokenizer, (*LABELS, "one_more"), max_tokens=MAX_TOKENS)
+    with pytest.raises(ModelError, match=r"expected logits of shape \(1, 5\), found \(1, 4\)"):
+        served.predict(TEXTS[:1])
+
+
 def test_files_that_are_no_graph_or_no_tokenizer_are_refused(made: Fixture) -> None:
     graph = made.exported.graphs["model.fp32.onnx"]
     with pytest.raises(ModelError, match="expected one that ONNX Runtime can load"):
