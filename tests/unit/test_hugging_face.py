@@ -16,6 +16,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2ForSequenceClassification
 
 from shared.classifiers import Location, softmax
 from shared.classifiers.export import torch_logits
@@ -257,3 +258,19 @@ def test_a_damaged_tokenizer_is_refused(folder: Path) -> None:
     content = (folder / "tokenizer.json").read_bytes()
     (folder / "tokenizer.json").write_bytes(content[: len(content) // 2])
     assert "expected a tokenizer that transformers can load" in refused(folder)
+
+
+@pytest.mark.parametrize("pad", [2, None])
+def test_a_model_that_reads_the_last_token_is_refused(tmp_path: Path, pad: int | None) -> None:
+    folder = tiny_classifier.folder(tmp_path / "model", LABELS)
+    config = json.loads((folder / "config.json").read_text())
+    numbered = {int(number): label for number, label in config["id2label"].items()}
+    decoder = GPT2Config(
+        vocab_size=config["vocab_size"], n_positions=64, n_embd=16, n_layer=1, n_head=2, pad_token_id=pad,
+        id2label=numbered, label2id={label: number for number, label in numbered.items()},
+    )  # fmt: skip
+    GPT2ForSequenceClassification(decoder).save_pretrained(folder)
+    with pytest.raises(
+        ModelError, match=r"expected a model (whose answer does not depend|that reads texts of)"
+    ):
+        read_folder(folder, TAXONOMY)
