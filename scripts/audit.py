@@ -31,12 +31,23 @@ SHOWN = ("label", "stage", "confidence")
 
 
 def draw(
-    count: int, seed: int | None, path: Path, settings: Settings, *, show_labels: bool, disagreements: bool
+    count: int,
+    seed: int | None,
+    path: Path,
+    settings: Settings,
+    *,
+    show_labels: bool,
+    disagreements: bool,
+    overwrite: bool = False,
 ) -> None:
     """Draw labels and write them to a CSV, or to JSON for Label Studio with its labelling interface beside it."""
     if path.suffix.lower() not in (".csv", ".json"):
         raise InputFileError(
             f"{path}: expected a name that ends in .csv or .json (Label Studio); rename --out"
+        )
+    if path.exists() and not overwrite:
+        raise InputFileError(
+            f"{path}: expected a new file, found one that may hold answers; name another with --out, or add --overwrite"
         )
     here = runtime.build(settings)
     seed = random.randrange(2**31) if seed is None else seed  # noqa: S311  no secret
@@ -44,10 +55,7 @@ def draw(
         model = _champion(cursor, here) if disagreements else None
         sizes = audits.sizes(cursor, here.taxonomy_id, model)
         if not sizes:
-            raise ConfigurationError(
-                f"audit: expected labels {'that the champion disagrees with' if disagreements else 'to check'}, found "
-                "none for this taxonomy; label some first"
-            )
+            raise ConfigurationError(_nothing(cursor, model))
         try:
             strata = audit.strata(sizes, count)
         except ValueError as error:
@@ -68,6 +76,18 @@ def draw(
         interface = path.with_suffix(".xml")
         write_text(interface, _interface(here))
         out.print(f"labelling interface for Label Studio: {interface}", soft_wrap=True)
+
+
+def _nothing(cursor: Cursor, model: int | None) -> str:
+    """Why there is nothing to draw."""
+    if model is None:
+        return "audit: expected labels to check, found none for this taxonomy; label some first"
+    if not audits.predicted(cursor, model):
+        return (
+            f"audit: expected predictions of the champion, model {model}, found none yet; `otzyv backfill "
+            f"--model {model}` predicts stored reviews"
+        )
+    return f"audit: expected labels that the champion, model {model}, disagrees with, found none for this taxonomy"
 
 
 def _champion(cursor: Cursor, here: Runtime) -> int:

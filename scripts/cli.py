@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from scripts import console, model_commands, quality_commands
+from scripts import console, model_commands, quality_commands, training_commands
 from scripts.input_file import InputFile
 from scripts.process_settings import TaxonomyFile, settings
 from scripts.review_rows import Columns, Rows
@@ -32,10 +32,13 @@ groups = {
     "thresholds": quality_commands.thresholds,
     "audit": quality_commands.audit,
     "models": model_commands.models,
+    "runs": training_commands.runs,
+    "labels": training_commands.labels,
     "bench": bench,
 }
 for name, group in groups.items():
     app.add_typer(group, name=name)
+app.command()(training_commands.train)
 
 FileArgument = Annotated[
     Path, typer.Argument(help=".csv, .tsv, .jsonl, .ndjson, each also with .gz, or .parquet")
@@ -197,8 +200,11 @@ def predict(
     file: FileArgument,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where predictions go: .csv, .jsonl or .parquet.")],
     model: Annotated[
-        Path | None,
-        typer.Option(help="Folder of `otzyv models export`, without a database. (default: the champion)"),
+        str | None,
+        typer.Option(
+            help="Number of a registered model, or a folder of `otzyv models export`, without a database. "
+            "(default: the champion)"
+        ),
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="(default: one per core)")] = None,
     text_column: TextColumn = "text",
@@ -362,11 +368,13 @@ def worker_gpu(
 
 
 @worker.command("train")
-def worker_train() -> None:
-    """Training jobs (not in this version)."""
+def worker_train(
+    name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
+) -> None:
+    """Training runs, one at a time, each in a process of its own, until stopped."""
     from scripts.worker import work
 
-    work("train", settings(), None, None)
+    work("train", settings(), None, name)
 
 
 @db.command("upgrade")

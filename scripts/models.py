@@ -16,6 +16,7 @@ from scripts.gold_file import GoldRow, read_gold
 from scripts.input_file import InputFile
 from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
+from shared.classifiers.manifest import Export, Manifest
 from shared.errors import ConfigurationError, InputFileError, ModelError, OtzyvError
 from shared.registry import Registry
 from shared.settings import Settings
@@ -45,7 +46,7 @@ def show_all(settings: Settings) -> None:
         told = {
             model.id: manifests.decode(models.manifest(cursor, model.id), str(model.id)) for model in found
         }
-    table = Table("model", "serves as", "architecture", "graph", "registered", box=None, pad_edge=False)
+    table = Table("model", "serves as", "architecture", "runtime", "registered", box=None, pad_edge=False)
     table.add_column("weighted F1", justify="right")
     names = {number: alias for alias, number in serving.items()}
     for model in found:
@@ -54,14 +55,20 @@ def show_all(settings: Settings) -> None:
             str(model.id),
             names.get(model.id, ""),
             model.architecture,
-            told[model.id].precision,
+            _served_by(told[model.id]),
             _when(model.created_at),
             "" if score is None else f"{score:.3f}",
         )
     out.print(table if found else "no models are registered for this taxonomy; see `otzyv models import`")
     for move in moves[-10:]:
         out.print(_sentence(move), soft_wrap=True)
-    out.print(f"{line.awaiting:,} reviews await a prediction, {line.parked:,} of them a champion")
+    out.print(
+        f"{line.awaiting:,} reviews await a prediction; {line.parked:,} of them wait for a champion that can be loaded"
+    )
+
+
+def _served_by(says: Manifest) -> str:
+    return f"{says.runtime} {says.precision}" if says.runtime == "onnx" else says.runtime
 
 
 def _when(moment: datetime) -> str:
@@ -84,19 +91,26 @@ def show(number: int, settings: Settings) -> None:
         f"Files below {here.location.url}/{model.path}, SHA-256 of the manifest {model.sha256}",
         soft_wrap=True,
     )
+    broken = []
     for name, file in artefact.manifest.files.items():
         try:
             artefact.read(name)
             state = "unchanged"
         except OtzyvError as error:
             state = str(error)
+            broken.append(name)
         out.print(f"* {name}, {file.bytes:,} bytes: {state}", soft_wrap=True)
+    if broken:
+        raise ModelError(
+            f"model {number}: expected unchanged files, found others: {', '.join(broken)}; restore them, or import the "
+            "model again"
+        )
 
 
 def promote(number: int, alias: Alias, reason: str, settings: Settings) -> None:
     """Let a model serve."""
     here = runtime.build(settings)
-    moved = registry(here).promote(number, alias, moved_by=_user(), reason=_readable(reason))
+    moved = registry(here).promote(number, alias, moved_by=user(), reason=_readable(reason))
     if not moved:
         out.print(f"model {number} is {alias} already")
         return
@@ -107,18 +121,18 @@ def promote(number: int, alias: Alias, reason: str, settings: Settings) -> None:
 def rollback(reason: str, settings: Settings) -> None:
     """Let the champion before serve again."""
     here = runtime.build(settings)
-    number = registry(here).rollback(moved_by=_user(), reason=_readable(reason))
+    number = registry(here).rollback(moved_by=user(), reason=_readable(reason))
     out.print(f"model {number} is champion again; workers use it from their next batch on")
 
 
 def withdraw(alias: Alias, reason: str, settings: Settings) -> None:
     """Let nobody have an alias."""
     here = registry(runtime.build(settings))
-    done = here.withdraw(alias, moved_by=_user(), reason=_readable(reason))
+    done = here.withdraw(alias, moved_by=user(), reason=_readable(reason))
     out.print(f"nobody is {alias} any more" if done else f"nobody was {alias}")
 
 
-def _user() -> str:
+def user() -> str:
     """Who moves an alias: the user's name, or number where it has no name, as in many containers."""
     try:
         return getpass.getuser()
@@ -169,10 +183,11 @@ def import_folder(
             )
         artefact = known.take_in(folder)
     else:
-        checked = [] if gold is None else read_gold(gold, None, here.taxonomy)
+        checked = [] if gold is None else read_gold(gold, _with_ids(sample), here.taxonomy)
         artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here, known)
     number = known.register(artefact)
     _tell(artefact)
+    out.print(f"its files are in {known.location.url}/{artefact.path}", soft_wrap=True)
     out.print(f"registered as model {number}; `otzyv models promote {number}` lets it serve")
 
 
@@ -203,6 +218,13 @@ def _exported(
         return package(made, here.taxonomy, texts, known.location)
 
 
+def _with_ids(reviews: Path | None) -> Path | None:
+    """The file of --reviews, if gold can name its reviews."""
+    if reviews is None or "id" not in next(InputFile(reviews).records())[0]:
+        return None
+    return reviews
+
+
 def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
     """Texts to compare the graphs on: from a file, or else stored reviews."""
     if sample is not None:
@@ -215,7 +237,7 @@ def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
         texts = random.Random(0).sample(texts, min(SAMPLE, len(texts)))  # noqa: S311  no secret
     else:
         with here.database.transaction() as cursor:
-            texts = reviews.some_texts(cursor, SAMPLE)
+            texts = [text for _, text in reviews.some(cursor, SAMPLE)]
     if not texts:
         raise ModelError(
             "otzyv models import: expected reviews to compare the exported model on, found none in the database; "
@@ -228,23 +250,28 @@ def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
 
 def _tell(artefact: Artefact) -> None:
     says = artefact.manifest
-    for name, found in (("fp32", says.export.fp32), ("int8", says.export.int8)):
-        if found is not None:
-            out.print(
-                f"{name}: the same category as the model for {found.same:.2%} of {says.export.texts:,} texts, "
-                f"probabilities up to {found.difference:.2g} apart",
-                soft_wrap=True,
-            )
-    if says.metrics:
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in says.metrics.items())
-        out.print(f"{shown}; temperature {says.temperature:.3g}", soft_wrap=True)
+    if says.export is not None:
+        _compare(says.export)
+    if says.metrics or says.temperature != 1.0:
+        shown = "".join(f"{name} {value:.4g}, " for name, value in says.metrics.items())
+        out.print(f"{shown}temperature {says.temperature:.3g}", soft_wrap=True)
     else:
         remark(
             "not calibrated",
             "expected accuracy means little without a gold set; import with --gold to measure",
         )
-    if says.export.fallback:
+    if says.export is not None and says.export.fallback:
         remark("fp32 serves", says.export.fallback)
+
+
+def _compare(found: Export) -> None:
+    for name, agreement in (("fp32", found.fp32), ("int8", found.int8)):
+        if agreement is not None:
+            out.print(
+                f"{name}: the same category as the model for {agreement.same:.2%} of {found.texts:,} texts, "
+                f"probabilities up to {agreement.difference:.2g} apart",
+                soft_wrap=True,
+            )
 
 
 def export(number: int, folder: Path, settings: Settings) -> None:

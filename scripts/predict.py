@@ -21,12 +21,14 @@ from scripts.input_file import Record
 from scripts.models import registry
 from scripts.review_rows import Rows
 from shared import reviews
-from shared.classifiers import Artefact, Location, OnnxClassifier
+from shared.classifiers import Artefact, Classifier, Location
+from shared.classifiers import manifest as manifests
 from shared.errors import ModelError, ModelUnavailable
 from shared.settings import Settings
 from shared.store import aliases
 from shared.taxonomy import Taxonomy
 from workers import runtime
+from workers.runtime import Runtime
 
 COLUMNS = ("category", "category_slug", "confidence", "truncated", "probabilities", "status", "reason")
 CHUNK = 500
@@ -45,12 +47,12 @@ class Place(msgspec.Struct, frozen=True):
         return Artefact(Location(self.url), self.path, self.sha256)
 
 
-def predict(rows: Rows, path: Path, model: Path | None, processes: int | None, settings: Settings) -> None:
+def predict(rows: Rows, path: Path, model: str | None, processes: int | None, settings: Settings) -> None:
     """Write every row of a file with its prediction, in order, and show how many there are of which category."""
     labelled_file.check(path, None, rows.file.path)
     rows.check()
     taxonomy = runtime.load_taxonomy(settings)
-    place = _champion(settings) if model is None else _folder(model)
+    place = _place(model, settings)
     _check_labels(place.artefact().manifest.labels, taxonomy)
     place.artefact().classifier()  # says what is wrong with it here, and not in another process
     with err.status("reading the file"):
@@ -68,22 +70,34 @@ def predict(rows: Rows, path: Path, model: Path | None, processes: int | None, s
         )
 
 
-def _champion(settings: Settings) -> Place:
+def _place(model: str | None, settings: Settings) -> Place:
+    """A folder of that name, else the registered model of that number; the champion where none is named."""
+    if model is not None and (Path(model).is_dir() or not model.isdigit()):
+        return _folder(Path(model))
     here = runtime.build(settings)
+    found = registry(here).get(_champion(here) if model is None else int(model))
+    here.database.close()
+    return Place(settings.models, found.path, found.sha256)
+
+
+def _champion(here: Runtime) -> int:
     with here.database.transaction() as cursor:
         number = aliases.current(cursor, here.taxonomy.name).get("champion")
     if number is None:
         raise ModelError(
             f"otzyv predict: expected a champion for the taxonomy {here.taxonomy.name}, found none; promote one with "
-            "`otzyv models promote`, or name a folder with --model"
+            "`otzyv models promote`, or name another model with --model"
         )
-    model = registry(here).get(number)
-    here.database.close()
-    return Place(settings.models, model.path, model.sha256)
+    return number
 
 
 def _folder(folder: Path) -> Place:
     whole = folder.resolve()
+    if (whole / "config.json").exists() and not (whole / manifests.NAME).exists():
+        raise ModelError(
+            f"{folder}: expected a folder of `otzyv models export`, found one that transformers has saved; "
+            "`otzyv models import` it, and name its number"
+        )
     found = Artefact(Location(str(whole.parent)), whole.name)
     return Place(str(whole.parent), whole.name, found.sha256)
 
@@ -176,7 +190,7 @@ def _placed(
     return [(record, reason or next(found)) for record, reason in zip(records, reasons, strict=True)]
 
 
-_classifier: OnnxClassifier | None = None
+_classifier: Classifier | None = None
 """The model of a process of the pool."""
 
 

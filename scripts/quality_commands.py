@@ -47,6 +47,9 @@ def audit_draw(
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Show what is to be checked; people then tend to agree.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there, whatever has been filled in.")
+    ] = False,
     source: Annotated[
         Literal["labels", "disagreements"],
         typer.Option("--from", help="All labels, or those that the champion's predictions disagree with."),
@@ -63,6 +66,7 @@ def audit_draw(
         settings(taxonomy=taxonomy),
         show_labels=show_labels,
         disagreements=source == "disagreements",
+        overwrite=overwrite,
     )
 
 

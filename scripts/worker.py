@@ -7,6 +7,8 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,7 @@ import structlog
 
 from shared.errors import ConfigurationError, SettingsError
 from shared.settings import Settings
-from shared.store import schema
+from shared.store import gpu_claims, schema
 from workers import broker, runtime, topology
 from workers.ingest import Ingest
 
@@ -44,11 +46,6 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
     from workers.app import app
 
     app.loader.import_default_modules()
-    lines = topology.task_lines(settings)
-    if not any(task in app.tasks for task, line in lines.items() if line in topology.WORKER_LINES[kind]):
-        raise ConfigurationError(
-            f"otzyv worker {kind}: expected tasks for this kind of worker, found none in this version"
-        )
     _ready(settings)
     # One thread per process: libraries would otherwise start one per core of the machine in each.
     if kind == "cpu":
@@ -58,14 +55,59 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
     else:
         # CUDA cannot be used in a forked child. One thread works, the others keep the connection alive.
         pool = ["--pool=threads", "--concurrency=1"]
-        _load_models()
     queues = ",".join(line.queue for line in topology.WORKER_LINES[kind])
-    app.worker_main(
-        [
-            "worker", f"--queues={queues}", *pool, f"--hostname={name or kind}@%h",
-            f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
-        ]
-    )  # fmt: skip
+    with _at_work(kind, settings, name):
+        app.worker_main(
+            [
+                "worker", f"--queues={queues}", *pool, f"--hostname={name or kind}@%h",
+                f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
+            ]
+        )  # fmt: skip
+
+
+@contextmanager
+def _at_work(kind: Kind, settings: Settings, name: str | None) -> Iterator[None]:
+    """What a kind of worker does besides its tasks: models loaded before the first message, or runs trained."""
+    if kind == "gpu":
+        with _gpu_claimed(settings):
+            _load_models()
+            yield
+    elif kind == "train":
+        _require_training()
+        from workers import training
+
+        with training.started(name):
+            yield
+    else:
+        yield
+
+
+def _require_training() -> None:
+    try:
+        import imblearn  # noqa: F401
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise ConfigurationError(
+            f"otzyv worker train: expected torch, transformers and imbalanced-learn, found: {error}; in the project's "
+            "folder: `make models`"
+        ) from error
+
+
+@contextmanager
+def _gpu_claimed(settings: Settings) -> Iterator[None]:
+    """No training on this worker's GPU while it runs, unless the settings let them share it."""
+    from shared.stages.device import gpu_id
+
+    gpu = gpu_id(settings.device)
+    if gpu is None or settings.gpu_shared:
+        yield
+        return
+    database = runtime.open_database(settings, "otzyv gpu claim")
+    with gpu_claims.claimed(
+        database, gpu, "labelling", lambda: log.warning("gpu.used_for_training", gpu=gpu)
+    ):
+        yield
 
 
 def _load_models() -> None:

@@ -16,6 +16,7 @@
         ├── TaxonomyError          a taxonomy file is malformed or contradicts itself
         ├── InputFileError         a file given to a command cannot be read as asked
         ├── ModelError             a model, or its server, cannot be used as configured
+        ├── TrainingError          a training run cannot be done as asked: arguments, or too few labels
         └── SchemaError            the database lacks migrations that this version needs
 
 A message says what was expected, what was found and what to do. Driver errors are translated where they
@@ -96,6 +97,10 @@ class InputFileError(ConfigurationError):
 
 class ModelError(ConfigurationError):
     """A model, or its server, cannot be used as configured: no such model, wrong key, no chat template."""
+
+
+class TrainingError(ConfigurationError):
+    """A training run cannot be done as asked: an argument out of range, or too few labels."""
 
 
 class SchemaError(ConfigurationError):

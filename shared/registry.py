@@ -9,7 +9,7 @@ import numpy as np
 import safetensors.numpy
 from psycopg2.extensions import cursor as Cursor
 
-from shared.classifiers import Artefact, Location
+from shared.classifiers import Artefact, Location, OnnxClassifier
 from shared.classifiers import manifest as manifests
 from shared.classifiers.artefact import PICKLES, WEIGHTS
 from shared.errors import InvalidAnswer, ModelError, OtzyvError
@@ -20,6 +20,24 @@ from shared.taxonomy import Taxonomy
 
 TOKENS_AT_ONCE: Final = 64
 """Of a check that reads a whole vocabulary: short texts cost least for each token."""
+
+
+ANYONE: Final = -1
+"""In place of a model's number: whoever it is."""
+
+
+class ChampionMoved(Exception):
+    """Somebody has moved the champion meanwhile: what was decided about it has to be decided anew."""
+
+
+def _named(number: int | None) -> str:
+    return "nobody" if number is None else f"model {number}"
+
+
+def _champions(cursor: Cursor, taxonomy: str) -> tuple[list[int], int | None]:
+    """The line of champions, and who serves now."""
+    line = aliases.champions(aliases.history(cursor, taxonomy))
+    return line, aliases.current(cursor, taxonomy).get("champion")
 
 
 class Registry:
@@ -33,17 +51,21 @@ class Registry:
 
     def register(self, artefact: Artefact) -> int:
         """The number of an artefact that lies at the location; the same artefact again has the same number."""
-        says = artefact.manifest
         with self._database.transaction() as cursor:
-            return models.register(
-                cursor,
-                self._taxonomy_id,
-                architecture=says.architecture,
-                path=artefact.path,
-                sha256=artefact.sha256,
-                labels=says.labels,
-                manifest=manifests.encode(says),
-            )
+            return self.note(cursor, artefact)
+
+    def note(self, cursor: Cursor, artefact: Artefact) -> int:
+        """`register` in somebody's transaction."""
+        says = artefact.manifest
+        return models.register(
+            cursor,
+            self._taxonomy_id,
+            architecture=says.architecture,
+            path=artefact.path,
+            sha256=artefact.sha256,
+            labels=says.labels,
+            manifest=manifests.encode(says),
+        )
 
     def get(self, number: int) -> Model:
         """A registered model. Raises ModelError."""
@@ -61,16 +83,23 @@ class Registry:
         model = self.get(number)
         return Artefact(self.location, model.path, model.sha256)
 
-    def promote(self, number: int, alias: Alias, *, moved_by: str, reason: str = "") -> bool:
+    def promote(
+        self, number: int, alias: Alias, *, moved_by: str, reason: str = "", instead_of: int | None = ANYONE
+    ) -> bool:
         """Let a model be champion or challenger; False where it is already.
 
-        A challenger that becomes champion is challenger no more. Raises ModelError where the model cannot serve: the
-        old one goes on.
+        A challenger that becomes champion is challenger no more. With `instead_of`, a number or None for nobody, only
+        if that is the champion still. Raises ModelError where the model cannot serve: the old one goes on. Raises
+        ChampionMoved.
         """
         self._check(number)
         with self._database.transaction() as cursor:
             aliases.lock(cursor, self._taxonomy.name)
             now = aliases.current(cursor, self._taxonomy.name)
+            if instead_of not in (ANYONE, now.get("champion")):
+                raise ChampionMoved(
+                    f"expected {_named(instead_of)} to be champion, found {_named(now.get('champion'))}"
+                )
             if alias == "challenger" and now.get("champion") == number:
                 raise ModelError(
                     f"model {number}: expected another model than the champion as its challenger"
@@ -82,35 +111,29 @@ class Registry:
         return moved
 
     def rollback(self, *, moved_by: str, reason: str = "") -> int:
-        """Let the champion before the present one serve again; returns its number.
+        """Let the champion before the present one serve again, or the last one where nobody does; returns its number.
 
         Two rollbacks go two champions back. Raises ModelError where there is none, or it cannot serve.
         """
+        name = self._taxonomy.name
         with self._database.transaction() as cursor:
-            line = aliases.champions(aliases.history(cursor, self._taxonomy.name))
-        if len(line) < 2:
+            line, serving = _champions(cursor, name)
+        before = line if serving is None else line[:-1]
+        if not before:
             raise ModelError(
                 f"expected a champion before the present one, found {'none' if line else 'no champion at all'}; "
                 "`otzyv models list` shows who served, `otzyv models promote` lets one serve"
             )
-        self._check(line[-2])
+        self._check(before[-1])
         with self._database.transaction() as cursor:
-            aliases.lock(cursor, self._taxonomy.name)
-            if aliases.champions(aliases.history(cursor, self._taxonomy.name)) != line:
+            aliases.lock(cursor, name)
+            if _champions(cursor, name) != (line, serving):
                 raise ModelError(
                     "expected nobody to move the champion meanwhile, found it moved; look and try again"
                 )
-            aliases.move(
-                cursor,
-                self._taxonomy.name,
-                "champion",
-                line[-2],
-                "rollback",
-                moved_by=moved_by,
-                reason=reason,
-            )
+            aliases.move(cursor, name, "champion", before[-1], "rollback", moved_by=moved_by, reason=reason)
             self._one_place_each(cursor, moved_by)
-        return line[-2]
+        return before[-1]
 
     def withdraw(self, alias: Alias, *, moved_by: str, reason: str = "") -> bool:
         """Let nobody have an alias; False where nobody has."""
@@ -133,7 +156,7 @@ class Registry:
         """Copy an artefact that `otzyv models export` wrote to the location, after all of it is checked.
 
         Raises ModelError for pickles, files that are not what the manifest says, weights that are no numbers, labels
-        that are not the taxonomy's, and graphs that cannot be loaded.
+        that are not the taxonomy's, and graphs or linear models that cannot be loaded.
         """
         pickles = sorted(path.name for path in folder.rglob("*") if path.suffix.lower() in PICKLES)
         if pickles:
@@ -159,7 +182,7 @@ class Registry:
         return Artefact(self.location, path, given.sha256)
 
     def _check(self, number: int) -> None:
-        """Raises ModelError unless the model can serve: labels, every file, the graph itself."""
+        """Raises ModelError unless the model can serve: labels, every file, the graph or the linear model itself."""
         model = self.get(number)
         self._check_labels(f"model {number}", tuple(model.labels))
         artefact = Artefact(self.location, model.path, model.sha256)
@@ -189,8 +212,13 @@ def _check_weights(place: str, content: bytes | None) -> None:
 
 
 def _read_every_token(place: str, artefact: Artefact) -> None:
-    """A graph from elsewhere may hold other numbers than the weights beside it: it has to read each token once."""
+    """A graph from elsewhere may hold other numbers than the weights beside it: it has to read each token once.
+
+    A linear model has no others, and they were checked when it was loaded.
+    """
     classifier = artefact.classifier()
+    if not isinstance(classifier, OnnxClassifier):
+        return
     width = min(artefact.manifest.max_tokens, TOKENS_AT_ONCE)
     last = classifier.tokens.last_id
     for start in range(0, last + 1, width):
@@ -210,7 +238,8 @@ def _try(place: str, artefact: Artefact) -> None:
     classifier = artefact.classifier()
     try:
         shape = classifier.predict(["Отзыв"]).probabilities.shape
-        classifier.logits([[classifier.tokens.last_id] * artefact.manifest.max_tokens])
+        if isinstance(classifier, OnnxClassifier):
+            classifier.logits([[classifier.tokens.last_id] * artefact.manifest.max_tokens])
     except InvalidAnswer as error:
         raise ModelError(f"{place}: {error}") from error
     except OtzyvError:

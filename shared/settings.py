@@ -7,6 +7,7 @@ docs/settings.md shows the same table; a test keeps the two together.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
@@ -21,12 +22,18 @@ from pydantic_settings.exceptions import SettingsError as MalformedValue
 from shared.errors import SettingsError
 
 _SEE = "\nSee docs/settings.md for ranges and defaults."
-_JSON = {"thresholds": '{"keywords": 0.9}', "llm_extra": '{"seed": 1}'}
+_JSON = {
+    "thresholds": '{"keywords": 0.9}',
+    "llm_extra": '{"seed": 1}',
+    "retrain_arguments": '{"base": "my-encoder"}',
+}
 
 StageName = Literal["keywords", "zero_shot", "similarity", "llm"]
+ArchitectureName = Literal["linear", "lstm", "mlp", "full", "bert_lstm", "lora"]
 NAVEC = "navec"
 """The similarity encoder that needs neither torch nor a download."""
 Share = Annotated[float, Field(ge=0, le=1)]
+ARCHITECTURE_NAMES: tuple[ArchitectureName, ...] = ("linear", "lstm", "mlp", "full", "bert_lstm", "lora")
 STAGE_NAMES: tuple[StageName, ...] = ("keywords", "zero_shot", "similarity", "llm")
 
 
@@ -43,6 +50,28 @@ def _threshold_name(value: str) -> str:
         names = ", ".join(STAGE_NAMES)
         raise ValueError(f"expected a stage out of {names}, or stage/category; found {value!r}")
     return value
+
+
+def _architectures(value: str) -> str:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if set(names) - set(ARCHITECTURE_NAMES) or len(set(names)) != len(names):
+        raise ValueError(
+            f"expected different architectures out of {', '.join(ARCHITECTURE_NAMES)}; found {value!r}"
+        )
+    return ",".join(names)
+
+
+_CRON_FIELD = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*")
+
+
+def _crontab(value: str) -> str:
+    fields = value.split()
+    if fields and (len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields)):
+        raise ValueError(
+            "expected five crontab fields of numbers (minute, hour, day of month, month, day of week), such as "
+            f"'0 3 * * 1'; found {value!r}"
+        )
+    return " ".join(fields)
 
 
 class Settings(BaseSettings):
@@ -164,6 +193,55 @@ class Settings(BaseSettings):
         le=1,
         description="Alarm when more than this share of a day's predictions differs from labels, with 95 % certainty.",
     )
+    training: str = Field(
+        "training",
+        min_length=1,
+        description="Folder in which training runs keep their checkpoints. Workers that share it go on with each "
+        "other's runs; others begin them anew.",
+    )
+    training_lease_s: int = Field(
+        60,
+        ge=2,
+        le=3_600,
+        description="Seconds without a sign of life after which another worker takes a run over.",
+    )
+    training_crashes: int = Field(
+        5, ge=0, le=100, description="How often the process of a run may vanish before the run fails."
+    )
+    training_time_limit_s: int = Field(
+        86_400, ge=1, le=2_592_000, description="Seconds that a training run may take, waiting not included."
+    )
+    gpu_shared: bool = Field(
+        False,
+        description="Let training and labelling use one GPU at the same time; otherwise the later one waits.",
+    )
+    promote_most_fall: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Most that the F1 of any category on gold may fall when a model is promoted automatically.",
+    )
+    retrain: Annotated[str, AfterValidator(_architectures)] = Field(
+        "",
+        description="Architectures that `otzyv beat` retrains by itself, separated by commas, out of linear, lstm, "
+        "mlp, full, bert_lstm, lora. Empty: none.",
+    )
+    retrain_arguments: dict[str, Any] = Field(
+        {}, description="Arguments of these runs, as JSON: see `otzyv train --set help`."
+    )
+    retrain_new_labels: int = Field(
+        10_000,
+        ge=0,
+        le=10**9,
+        description="Retrain when so many labels are newer than the last run. 0: not for that.",
+    )
+    retrain_on_alarm: bool = Field(
+        True, description="Retrain when a quality alarm is newer than the last run."
+    )
+    retrain_cron: Annotated[str, AfterValidator(_crontab)] = Field(
+        "",
+        description="Retrain at these times (UTC), as five crontab fields such as `0 3 * * 1`. Empty: never.",
+    )
     batch_rows: int = Field(
         500, ge=1, le=500, description="Reviews in one task, and in one message that `enqueue` sends."
     )
@@ -216,6 +294,12 @@ class Settings(BaseSettings):
     )
 
     @property
+    def retrained(self) -> tuple[ArchitectureName, ...]:
+        """`retrain` as names, in order."""
+        chosen = self.retrain.split(",")
+        return tuple(sorted((name for name in ARCHITECTURE_NAMES if name in chosen), key=chosen.index))
+
+    @property
     def stages(self) -> tuple[StageName, ...]:
         """`cascade_stages` as names, in order."""
         chosen = self.cascade_stages.split(",")
@@ -236,7 +320,7 @@ def load(**overrides: object) -> Settings:
         lines = [f"{_place(item['loc'])}: {_complaint(item)}" for item in error.errors()]
         raise SettingsError("\n".join(lines) + _SEE) from error
     except MalformedValue as error:
-        # Two settings are read as JSON; the error names the one.
+        # Some settings are read as JSON; the error names the one.
         name, example = next((n, e) for n, e in _JSON.items() if f'"{n}"' in str(error))
         variable = f"OTZYV_{name.upper()}"
         raise SettingsError(

@@ -50,7 +50,7 @@ def missing(what: str) -> None:
 class RabbitNode:
     """One RabbitMQ node with its own data, log, cookie and ports."""
 
-    def __init__(self, folder: Path, binary: str) -> None:
+    def __init__(self, folder: Path, binary: str, settings: str = "") -> None:
         self.folder = folder
         self.port, self._management, self._dist = free_port(), free_port(), free_port()
         self._binary = binary
@@ -60,6 +60,7 @@ class RabbitNode:
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
             f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self._management}\n"
         )
+        (folder / "advanced.config").write_text(f"[{{rabbit, [{settings}]}}].")
         (folder / "enabled_plugins").write_text("[rabbitmq_management].")
 
     def start(self) -> None:
@@ -73,6 +74,7 @@ class RabbitNode:
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
             "RABBITMQ_PID_FILE": str(self.folder / "pid"),
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
         }
@@ -126,13 +128,13 @@ class RabbitNode:
 
 
 @contextmanager
-def rabbit_node() -> Iterator[RabbitNode]:
-    """A running RabbitMQ node."""
+def rabbit_node(settings: str = "") -> Iterator[RabbitNode]:
+    """A running RabbitMQ node; `settings` are of the application rabbit, in Erlang, such as `{a, 1}, {b, 2}`."""
     binary = next((path for path in RABBITMQ_SERVER if Path(path).exists()), None)
     if binary is None:
         missing("RabbitMQ's binaries: apt-get install rabbitmq-server")
     folder = Path(tempfile.mkdtemp(prefix="otzyv-rabbit-"))
-    node = RabbitNode(folder, str(binary))
+    node = RabbitNode(folder, str(binary), settings)
     try:
         node.start()
         yield node

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 
 from shared.settings import Settings, settings
 from workers import broker, topology
@@ -47,12 +48,33 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "beat_schedule": {
             "sweep": {"task": "workers.upkeep.sweep", "schedule": min(60, chosen.sweep_after_s)},
             "watch_quality": {"task": "workers.upkeep.watch_quality", "schedule": 3_600},
+            **_retraining(chosen),
         },
         "timezone": "UTC",
     }
 
 
-app = Celery(
-    "otzyv", include=["workers.backfill", "workers.labelling", "workers.prediction", "workers.upkeep"]
-)
+def _retraining(chosen: Settings) -> dict[str, Any]:
+    """Looks for a reason to retrain every minute, and at the times that somebody chose."""
+    if not chosen.retrain:
+        return {}
+    found: dict[str, Any] = {"retrain": {"task": "workers.upkeep.retrain", "schedule": 60}}
+    if chosen.retrain_cron:
+        times = dict(
+            zip(
+                ("minute", "hour", "day_of_month", "month_of_year", "day_of_week"),
+                chosen.retrain_cron.split(),
+                strict=True,
+            )
+        )
+        found["retrain_by_the_clock"] = {
+            "task": "workers.upkeep.retrain",
+            "schedule": crontab(**times),
+            "args": ([], "crontab"),
+        }
+    return found
+
+
+TASKS = ("backfill", "labelling", "prediction", "training", "upkeep")
+app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.config_from_object(configuration(settings()))

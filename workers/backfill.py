@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from shared.classifiers import Artefact, Location, OnnxClassifier
+from shared.classifiers import Artefact, Classifier, Location
 from shared.errors import ModelError
 from shared.serving import answered
 from shared.settings import settings
@@ -42,7 +42,7 @@ class Process:
     def __init__(self) -> None:
         self._pid = 0
         self._here: Runtime | None = None
-        self._model: tuple[int, OnnxClassifier] | None = None
+        self._model: tuple[int, Classifier] | None = None
 
     def here(self) -> Runtime:
         """This process's runtime."""
@@ -50,7 +50,7 @@ class Process:
             self._here, self._pid, self._model = runtime.build(settings()), os.getpid(), None
         return self._here
 
-    def classifier(self, number: int) -> OnnxClassifier:
+    def classifier(self, number: int) -> Classifier:
         """A registered model. Raises ModelError."""
         if self._model is None or self._model[0] != number:
             here = self.here()

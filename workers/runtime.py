@@ -105,14 +105,19 @@ class PerProcess:
         self._labellers: dict[int, Labeller] = {}
         self.last: Labeller | None = None
 
-    def get(self, taxonomy_id: int | None = None) -> Labeller:
-        """This process's labeller for a taxonomy of the database; None is the one in the settings."""
+    def here(self) -> Runtime:
+        """This process's runtime."""
         if self._here is None or self._pid != os.getpid():
             self._here, self._labellers, self._pid = build(settings()), {}, os.getpid()
-        wanted = self._here.taxonomy_id if taxonomy_id is None else taxonomy_id
+        return self._here
+
+    def get(self, taxonomy_id: int | None = None) -> Labeller:
+        """This process's labeller for a taxonomy of the database; None is the one in the settings."""
+        here = self.here()
+        wanted = here.taxonomy_id if taxonomy_id is None else taxonomy_id
         if wanted not in self._labellers:
             if len(self._labellers) >= LABELLERS_KEPT:
                 self._labellers.pop(next(iter(self._labellers)))
-            self._labellers[wanted] = labeller(stored_taxonomy(self._here, wanted), *self._stage_names)
+            self._labellers[wanted] = labeller(stored_taxonomy(here, wanted), *self._stage_names)
         self.last = self._labellers[wanted] = self._labellers.pop(wanted)
         return self.last

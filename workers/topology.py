@@ -48,8 +48,9 @@ CPU_CLASSIFY = Line("cpu.classify", TASKS, "cpu.classify", "cpu.classify.dead", 
 CPU_BACKFILL = Line("cpu.backfill", TASKS, "cpu.backfill", "cpu.backfill.dead", 5, 10_000, _GIB)
 CPU_UPKEEP = Line("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
 GPU_LABEL = Line("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)
+GPU_TRAIN = Line("gpu.train", TASKS, "gpu.train", "gpu.train.dead", 5, 10_000, _GIB)
 
-LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP, GPU_LABEL)
+LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP, GPU_LABEL, GPU_TRAIN)
 
 # Which queue a stage's batches go to; similarity on word vectors needs no GPU. And what a kind of worker consumes.
 STAGE_LINES = {"keywords": CPU_KEYWORDS, "zero_shot": GPU_LABEL, "similarity": GPU_LABEL, "llm": GPU_LABEL}
@@ -57,7 +58,7 @@ NAVEC_LINES = {**STAGE_LINES, "similarity": CPU_SIMILARITY}
 WORKER_LINES = {
     "cpu": (CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP),
     "gpu": (GPU_LABEL,),
-    "train": (),
+    "train": (GPU_TRAIN,),
 }
 
 
@@ -74,6 +75,8 @@ def task_lines(settings: Settings) -> dict[str, Line]:
         "workers.backfill.part": CPU_BACKFILL,
         "workers.upkeep.sweep": CPU_UPKEEP,
         "workers.upkeep.watch_quality": CPU_UPKEEP,
+        "workers.upkeep.retrain": CPU_UPKEEP,
+        "workers.training.wake": GPU_TRAIN,
     }
 
 

@@ -11,7 +11,7 @@ from shared.labelling import Labeller
 from shared.serving import Predictor
 from shared.settings import settings
 from shared.store import aliases, backfills, labels, predictions, taxonomies
-from workers import backfill, labelling, prediction, topology
+from workers import backfill, labelling, prediction, topology, training
 from workers.app import app
 from workers.batch_task import BatchTask
 from workers.queue_depth import depth
@@ -70,6 +70,17 @@ def watch_quality(_review_ids: Sequence[int] = ()) -> None:
         watching.watch(here, taxonomy, since, watching.limits(settings()))
 
 
+@app.task(base=UpkeepTask)  # type: ignore[untyped-decorator]
+def retrain(_review_ids: Sequence[int] = (), clock: str = "") -> None:
+    """Ask for training runs where there is a reason to: new labels, an alarm, or the clock."""
+    from shared import retraining
+
+    here = _store_only.here()
+    asked = retraining.ask(here.database, here.taxonomy, here.taxonomy_id, settings(), by_clock=bool(clock))
+    for number in asked:
+        training.send(number)
+
+
 def _sweep(labeller: Labeller) -> None:
     chosen = settings()
     for stage, ids in labeller.resettle(SWEEP_ROWS).items():
@@ -92,7 +103,9 @@ def _sweep_predictions(predictor: Predictor) -> None:
     with predictor.database.transaction() as cursor:
         parked = predictions.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)
         late = predictions.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
-    for event, ids in (("sweep.champion_has_come", parked), ("sweep.predictions_sent_again", late)):
-        if ids:
-            log.warning(event, reviews=len(ids))
-            prediction.send(ids, predictor.taxonomy_id)
+    if parked:
+        log.info("sweep.champion_has_come", reviews=len(parked))
+        prediction.send(parked, predictor.taxonomy_id)
+    if late:
+        log.warning("sweep.predictions_sent_again", reviews=len(late))
+        prediction.send(late, predictor.taxonomy_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.evaluation_report.findings import Evaluation, StageLine, SubChain
-from scripts.evaluation_report.html import render, svg
+from scripts.evaluation_report.html import matrix_svg, render, svg
 from scripts.evaluation_report.terminal import tables
 
-__all__ = ["Evaluation", "StageLine", "SubChain", "render", "svg", "tables"]
+__all__ = ["Evaluation", "StageLine", "SubChain", "matrix_svg", "render", "svg", "tables"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from markupsafe import Markup
 
 from scripts.evaluation_report.findings import Evaluation
 from scripts.report import figures
 from scripts.templates import environment
+from shared.evaluation import Confusion
 
 CELL = 56
 LEFT = 240
@@ -34,8 +37,12 @@ def render(result: Evaluation) -> str:
 
 def svg(result: Evaluation) -> str:
     """The confusion matrix as a picture: a row per category of gold, a column per answer."""
-    matrix = result.matrix
-    titles = [result.taxonomy.category(name).title for name in matrix.names]
+    titles = [result.taxonomy.category(name).title for name in result.matrix.names]
+    return matrix_svg(result.matrix, titles, f"Confusion matrix of {result.title}")
+
+
+def matrix_svg(matrix: Confusion, titles: Sequence[str], title: str) -> str:
+    """Any confusion matrix as a picture; `titles` are those of its categories, in its order."""
     # The column of those without an answer only where there are any.
     columns = list(range(len(titles) + any(row[-1] for row in matrix.counts)))
     heads = [*titles, NO_ANSWER]
@@ -44,19 +51,19 @@ def svg(result: Evaluation) -> str:
     return page.render(
         rows=[(TOP + CELL * at + CELL // 2, f"{name} ({sums[at]:,})") for at, name in enumerate(titles)],
         columns=[(LEFT + CELL * at + CELL // 2, heads[at]) for at in columns],
-        cells=_cells(result, columns),
+        cells=_cells(matrix, columns),
         cell=CELL,
         left=LEFT,
         top=TOP,
         width=LEFT + CELL * len(columns) + 60,
         height=TOP + CELL * len(titles) + 20,
-        title=f"Confusion matrix of {result.title}",
+        title=title,
     )
 
 
-def _cells(result: Evaluation, columns: list[int]) -> list[Cell]:
+def _cells(matrix: Confusion, columns: list[int]) -> list[Cell]:
     cells = []
-    for row, counts in enumerate(result.matrix.counts):
+    for row, counts in enumerate(matrix.counts):
         total = max(1, sum(counts))
         cells += [
             Cell(LEFT + CELL * at, TOP + CELL * row, counts[at], counts[at] / total, at == row)

@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
+from shared.classifiers import linear
 from shared.classifiers import manifest as manifests
+from shared.classifiers.classifier import Classifier
 from shared.classifiers.location import Location
 from shared.classifiers.manifest import File, Manifest
 from shared.classifiers.onnx_classifier import OnnxClassifier
@@ -48,9 +50,17 @@ class Artefact:
         _check(f"{self._location.url}/{self.path}/{name}", content, expected)
         return content
 
-    def classifier(self) -> OnnxClassifier:
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The files that a worker reads to serve."""
+        return linear.FILES if self.manifest.runtime == "linear" else (self.manifest.graph, TOKENIZER)
+
+    def classifier(self) -> Classifier:
         """The model, ready to serve. Raises ModelError."""
         says = self.manifest
+        if says.runtime == "linear":
+            contents = {name: self.read(name) for name in self.served}
+            return linear.read(contents, says.labels, says.temperature)
         return OnnxClassifier(
             self.read(says.graph),
             self.read(TOKENIZER),

@@ -43,8 +43,8 @@ def read_folder(folder: Path, taxonomy: Taxonomy, max_tokens: int | None = None)
     _check_depth(folder, config)
     model = _model(folder)
     tokenizer = _tokenizer(folder)
-    vocabulary = _vocabulary(folder, model, tokenizer)
-    limit = min(_longest(model.config, tokenizer), max_tokens or MAX_TOKENS)
+    content = vocabulary(folder, model, tokenizer)
+    limit = min(longest_text(model.config, tokenizer), max_tokens or MAX_TOKENS)
     network = Logits(model.eval())
     _try(folder, network, limit, len(labels))
     return Package(
@@ -52,7 +52,7 @@ def read_folder(folder: Path, taxonomy: Taxonomy, max_tokens: int | None = None)
         architecture=str(model.config.model_type),
         labels=labels,
         max_tokens=limit,
-        tokenizer=vocabulary,
+        tokenizer=content,
         files={
             "config.json": (folder / "config.json").read_bytes(),
             WEIGHTS: save({name: one.contiguous() for name, one in _tensors(model).items()}),
@@ -211,7 +211,7 @@ def _tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _vocabulary(folder: Path, model: Any, tokenizer: Any) -> bytes:
+def vocabulary(folder: Path, model: Any, tokenizer: Any) -> bytes:
     """The tokenizer.json that serves. Raises ModelError for tokens that the model has no vectors for.
 
     Tokens that transformers adds to a vocabulary that lacks them, such as [MASK], are left out if the model never had
@@ -230,7 +230,7 @@ def _vocabulary(folder: Path, model: Any, tokenizer: Any) -> bytes:
     return content
 
 
-def _longest(config: AutoConfig, tokenizer: Any) -> int:
+def longest_text(config: AutoConfig, tokenizer: Any) -> int:
     """The most tokens of a text that the network has positions for."""
     positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
     # Models of RoBERTa's family begin to count behind the padding's number.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from fsspec.core import url_to_fs
 
@@ -14,7 +15,7 @@ class Location:
     """A folder and its files by relative path. Raises ModelError for a URL that fsspec cannot open."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.url = url if "://" in url else str(Path(url).absolute())
         try:
             self._files, self._root = url_to_fs(url)
         except Exception as error:  # every file system of fsspec has errors of its own

@@ -21,6 +21,8 @@ TEMPERATURES: Final = (0.01, 100.0)
 _NAME: Final = re.compile(r"[\w.+-]{1,100}")
 
 Precision = Literal["int8", "fp32"]
+Runtime = Literal["onnx", "linear"]
+"""What serves: a graph in ONNX Runtime, or `shared.classifiers.linear`."""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -62,7 +64,11 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """`labels` are slugs in the order of the logits; `precision` is the graph that serves."""
+    """`labels` are slugs in the order of the logits; `precision` is the graph that serves.
+
+    The linear runtime has no graph, so `export` is None and `precision` is fp32; it reads whole texts, so `max_tokens`
+    is 0.
+    """
 
     format: int = FORMAT
     architecture: str
@@ -72,13 +78,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     temperature: float
     precision: Precision
-    export: Export
+    export: Export | None
     created_at: str
     origin: str = ""
     metrics: dict[str, float] = {}
     dataset: dict[str, Any] = {}
     reference: Reference | None = None
     files: dict[str, File] = {}
+    runtime: Runtime = "onnx"
 
     @property
     def graph(self) -> str:
@@ -122,10 +129,7 @@ def _check(found: Manifest, place: str) -> None:
     least, most = TEMPERATURES
     if not least <= found.temperature <= most:
         raise ModelError(f"{place}: expected a temperature from {least} to {most}, found {found.temperature}")
-    if not LEAST_TOKENS <= found.max_tokens <= MOST_TOKENS:
-        raise ModelError(
-            f"{place}: expected max_tokens from {LEAST_TOKENS} to {MOST_TOKENS}, found {found.max_tokens}"
-        )
+    _check_runtime(found, place)
     says = found.reference
     if says is not None and (
         sorted(says.categories) != sorted(found.labels) or len(says.confidences) != BINS
@@ -134,6 +138,21 @@ def _check(found: Manifest, place: str) -> None:
             f"{place}: expected a reference with a share for each label and {BINS} bins of confidence, found "
             f"{len(says.categories)} and {len(says.confidences)}"
         )
+
+
+def _check_runtime(found: Manifest, place: str) -> None:
+    if found.runtime == "linear":
+        if (found.max_tokens, found.export) != (0, None):
+            raise ModelError(
+                f"{place}: expected a linear model without an export and with max_tokens 0, found others"
+            )
+        return
+    if not LEAST_TOKENS <= found.max_tokens <= MOST_TOKENS:
+        raise ModelError(
+            f"{place}: expected max_tokens from {LEAST_TOKENS} to {MOST_TOKENS}, found {found.max_tokens}"
+        )
+    if found.export is None:
+        raise ModelError(f"{place}: expected how the graphs of the model came out, found no export")
 
 
 def _is_inside(name: str) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from shared.classifiers.manifest import Export, Manifest
 
-UNKNOWN = "not measured"
-
 
 def model_card(manifest: Manifest) -> str:
     """The README.md of an artefact, in Markdown."""
@@ -16,9 +14,9 @@ Gives a Russian product review a probability for each of {len(says.labels)} cate
 
 * Taxonomy: {says.taxonomy}, version {says.taxonomy_version}
 * Made: {says.created_at}{f", from {says.origin}" if says.origin else ""}
-* Reads up to {says.max_tokens} tokens of a text; predictions on longer ones are marked as truncated
+* Reads {_length(says)}
 * Logits are divided by a temperature of {says.temperature:.3g}{"" if says.temperature != 1.0 else " (not calibrated)"}
-* Serves in {says.precision}{f", because {says.export.fallback}" if says.export.fallback else ""}
+* Serves {_runtime(says)}
 
 ## How good it is
 
@@ -26,19 +24,28 @@ Gives a Russian product review a probability for each of {len(says.labels)} cate
 
 ## What it was trained on
 
-{_lines(says.dataset)}
-
-## The graphs, beside the torch model
-
-{_export(says.export)}
-"""
+{_lines(says.dataset, "Not stated.")}
+{_graphs(says.export)}"""
 
 
-def _lines(values: dict[str, object] | dict[str, float]) -> str:
-    return (
-        "\n".join(f"* {name}: {_shown(value)}" for name, value in values.items())
-        or f"{UNKNOWN.capitalize()}."
-    )
+def _length(says: Manifest) -> str:
+    if says.runtime == "linear":
+        return "whole texts, however long"
+    return f"up to {says.max_tokens} tokens of a text; predictions on longer ones are marked as truncated"
+
+
+def _runtime(says: Manifest) -> str:
+    if says.export is None:
+        return "as a linear model of words, pieces of words and word vectors, without a graph"
+    return f"in {says.precision}{f', because {says.export.fallback}' if says.export.fallback else ''}"
+
+
+def _graphs(found: Export | None) -> str:
+    return "" if found is None else f"\n## The graphs, beside the torch model\n\n{_export(found)}\n"
+
+
+def _lines(values: dict[str, object] | dict[str, float], nothing: str = "Not measured.") -> str:
+    return "\n".join(f"* {name}: {_shown(value)}" for name, value in values.items()) or nothing
 
 
 def _shown(value: object) -> str:

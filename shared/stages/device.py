@@ -57,6 +57,15 @@ def dtype_for(choice: str, device: Any) -> Any:
     return getattr(torch, choice)
 
 
+def gpu_id(choice: str = AUTO) -> str | None:
+    """What the GPU of a choice is called everywhere, its UUID; None where there is none, or no torch to use it."""
+    try:
+        device = device_for(choice)
+    except ConfigurationError:
+        return None
+    return str(_torch().cuda.get_device_properties(device).uuid) if device.type == "cuda" else None
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception out of torch says that memory did not suffice."""
     if isinstance(error, MemoryError | _torch().OutOfMemoryError):

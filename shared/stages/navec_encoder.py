@@ -38,7 +38,7 @@ _BYTE: Final = 256
 """Centroids that one byte of an index can name."""
 
 
-class _Vectors(NamedTuple):
+class WordVectors(NamedTuple):
     """Product quantisation: word i has `codes[q, indexes[i, q]]` for each part q of its vector.
 
     `words` and `counts` have n entries, `indexes` the shape [n, parts], `codes` [parts, centroids, width].
@@ -64,11 +64,11 @@ class NavecEncoder:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        vectors = _read(path or _installed())
+        vectors = word_vectors(path)
         self.model = f"navec/{vectors.id}"
         self._indexes, self._codes = vectors.indexes, vectors.codes
         self._parts = np.arange(len(vectors.codes))
-        self._numbers = _numbers(vectors)
+        self._numbers = word_numbers(vectors)
         shares = vectors.counts / max(int(vectors.counts.sum()), 1)
         self._weights: Vectors = (SMOOTHING / (SMOOTHING + shares)).astype(np.float32)
 
@@ -100,7 +100,16 @@ class NavecEncoder:
         return weighted
 
 
-def _numbers(vectors: _Vectors) -> dict[bytes, int]:
+def word_vectors(path: Path | None = None) -> WordVectors:
+    """The vectors of a file in navec's format, or of the one in the wheel of natasha.
+
+    Raises:
+        ConfigurationError: there is no such file, or it cannot be read.
+    """
+    return _read(path or _installed())
+
+
+def word_numbers(vectors: WordVectors) -> dict[bytes, int]:
     """The number of each word as a page spells it. Of several spellings (ёлка, елка) the most frequent counts."""
     page = Page(vectors.words)
     frequent_last = np.argsort(vectors.counts, kind="stable").tolist()
@@ -126,7 +135,7 @@ def _installed() -> Path:
     )
 
 
-def _read(path: Path) -> _Vectors:
+def _read(path: Path) -> WordVectors:
     """Read a file in navec's format.
 
     Raises:
@@ -137,7 +146,7 @@ def _read(path: Path) -> _Vectors:
             meta = json.loads(_member(tar, "meta.json").read())
             vocabulary = gzip.decompress(_member(tar, "vocab.bin").read())
             quantised = _member(tar, "pq.bin").read()
-        return _Vectors(_id(meta), *_vocabulary(vocabulary), *_quantised(quantised))
+        return WordVectors(_id(meta), *_vocabulary(vocabulary), *_quantised(quantised))
     except (OSError, tarfile.TarError, EOFError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"expected navec word vectors (protocol {_PROTOCOL}) in {path}, found: {error!r}. "

@@ -86,15 +86,16 @@ def history(cursor: Cursor, taxonomy: str) -> list[Move]:
 def champions(moves: list[Move]) -> list[int]:
     """The champions that a rollback goes back through, the present one last.
 
-    A promotion adds one, a rollback takes the last away: two rollbacks lead two champions back, not to and fro. A
-    champion that was withdrawn and promoted again is there once.
+    A promotion adds one, a rollback takes the last away: two rollbacks lead two champions back, not to and fro. One
+    that brings back who was withdrawn takes none. A champion that was withdrawn and promoted again is there once.
     """
     line: list[int] = []
     for step in moves:
         if step.alias != "champion":
             continue
         if step.action == "rollback" and line:
-            line.pop()
+            if step.previous_id is not None:
+                line.pop()
         elif step.model_id is not None and line[-1:] != [step.model_id]:
             line.append(step.model_id)
     return line

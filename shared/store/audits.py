@@ -69,6 +69,12 @@ def sizes(cursor: Cursor, taxonomy_id: int, model_id: int | None = None) -> dict
     return {(stage, category, status): count for stage, category, status, count in cursor.fetchall()}
 
 
+def predicted(cursor: Cursor, model_id: int) -> bool:
+    """Whether a model has predicted any review."""
+    cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_id = %s)", (model_id,))
+    return bool((cursor.fetchone() or (False,))[0])
+
+
 def draw(
     cursor: Cursor,
     taxonomy_id: int,

@@ -241,14 +241,7 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
     label that the new text has already stays.
     """
     rows = sorted(rows)
-    lock(cursor, [review_id for review_id, _, _ in rows], taxonomy_id)
-    cursor.execute(
-        """
-        DELETE FROM waiting w USING unnest(%s::bigint[], %s::integer[]) AS told (review_id, revision)
-        WHERE w.taxonomy_id = %s AND w.review_id = told.review_id AND w.revision = told.revision
-        """,
-        ([review_id for review_id, _, _ in rows], [revision for _, revision, _ in rows], taxonomy_id),
-    )
+    _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _ in rows], taxonomy_id)
     execute_values(
         cursor,
         """
@@ -260,4 +253,43 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
             (excluded.revision, excluded.category, excluded.status)
         """,
         [(review_id, taxonomy_id, revision, category, "human") for review_id, revision, category in rows],
+    )
+
+
+def settle_from_outside(
+    cursor: Cursor, rows: Sequence[tuple[int, int, str, float]], taxonomy_id: int, stage: str
+) -> None:
+    """Labels that somebody else's method gave, as (review id, revision, category, confidence), under its name.
+
+    They take the place of labels that stages gave, not of people's. The same again is no change.
+    """
+    rows = sorted(rows)
+    _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _, _ in rows], taxonomy_id)
+    execute_values(
+        cursor,
+        """
+        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status) VALUES %s
+        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+            stage = excluded.stage, status = excluded.status, at = now()
+        WHERE l.status <> 'human' AND l.revision <= excluded.revision
+          AND (l.revision, l.category, l.confidence, l.stage, l.status) IS DISTINCT FROM
+              (excluded.revision, excluded.category, excluded.confidence::real, excluded.stage, excluded.status)
+        """,
+        [
+            (review_id, taxonomy_id, revision, category, confidence, stage, "accepted")
+            for review_id, revision, category, confidence in rows
+        ],
+    )
+
+
+def _wait_no_more(cursor: Cursor, rows: Sequence[tuple[int, int]], taxonomy_id: int) -> None:
+    """Take texts, as (review id, revision) in order, out of the line of whatever stage."""
+    lock(cursor, [review_id for review_id, _ in rows], taxonomy_id)
+    cursor.execute(
+        """
+        DELETE FROM waiting w USING unnest(%s::bigint[], %s::integer[]) AS told (review_id, revision)
+        WHERE w.taxonomy_id = %s AND w.review_id = told.review_id AND w.revision = told.revision
+        """,
+        ([review_id for review_id, _ in rows], [revision for _, revision in rows], taxonomy_id),
     )

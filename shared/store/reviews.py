@@ -163,16 +163,16 @@ def _whereabouts(cursor: Cursor, taxonomy_id: int, stage: str) -> tuple[dict[int
     return ids, list(waiting)
 
 
-def some_texts(cursor: Cursor, limit: int) -> list[str]:
-    """Texts of up to `limit` reviews, drawn at random; fewer where many have been deleted."""
+def some(cursor: Cursor, limit: int) -> list[tuple[int, str]]:
+    """Numbers and texts of up to `limit` reviews, drawn at random; fewer where many have been deleted."""
     cursor.execute(
         """
         WITH ends AS (SELECT min(id) AS least, max(id) AS most FROM reviews),
         drawn AS (
             SELECT DISTINCT least + floor(random() * (most - least + 1))::bigint AS id
             FROM ends, generate_series(1, %(limit)s * 4))
-        SELECT text FROM reviews JOIN drawn USING (id) LIMIT %(limit)s
+        SELECT id, text FROM reviews JOIN drawn USING (id) LIMIT %(limit)s
         """,
         {"limit": limit},
     )
-    return [row[0] for row in cursor.fetchall()]
+    return cursor.fetchall()

@@ -67,6 +67,17 @@ def test_a_manifest_that_was_changed_is_refused(location: Location) -> None:
         Artefact(location, artefact.path, artefact.sha256)
 
 
+def test_a_manifest_from_before_there_were_several_runtimes_is_one_of_a_graph(location: Location) -> None:
+    artefact = save(location, manifest(), CONTENTS)
+    name = f"{artefact.path}/manifest.json"
+    told = json.loads(location.read(name))
+    del told["runtime"]
+    location.write(name, json.dumps(told).encode())
+    again = Artefact(location, artefact.path)
+    assert again.manifest.runtime == "onnx"
+    assert again.served == ("model.fp32.onnx", "tokenizer.json")
+
+
 def test_what_is_no_manifest_or_a_newer_one_is_refused(location: Location) -> None:
     artefact = save(location, manifest(), CONTENTS)
     name = f"{artefact.path}/manifest.json"

@@ -1,0 +1,82 @@
+"""`otzyv labels import`: labels that another method gave to stored reviews, taken in under its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor
+
+from scripts.console import out
+from scripts.gold_file import cell, read_records, require_column
+from scripts.input_file import Record
+from scripts.opened import opened
+from shared.errors import ConfigurationError, InputFileError, TaxonomyError
+from shared.settings import STAGE_NAMES, Settings
+from shared.store import audits, labels
+from shared.taxonomy import Taxonomy
+from workers.runtime import Runtime
+
+CHUNK: Final = 10_000
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+Told = tuple[int, int, str, float]
+
+
+def import_labels(path: Path, method: str, settings: Settings, store: Path | None) -> None:
+    """Take in all labels of a file or none. They are accepted labels; those that people gave stay.
+
+    Raises ConfigurationError for a name of a stage, InputFileError, naming the row.
+    """
+    if not _NAME.fullmatch(method) or method in STAGE_NAMES:
+        raise ConfigurationError(
+            f"--method: expected a name of small letters, digits, - and _ that is no stage ({', '.join(STAGE_NAMES)}), "
+            f"found {method!r}"
+        )
+    records = read_records(path)
+    for column in ("id", "category"):
+        require_column(path, records, column)
+    with opened(settings, store, "otzyv labels import") as here, here.database.transaction() as cursor:
+        told = [
+            row
+            for start in range(0, len(records), CHUNK)
+            for row in _told(cursor, here, path, records[start : start + CHUNK], start + 1)
+        ]
+        newest = {row[0]: row for row in told}
+        labels.settle_from_outside(cursor, list(newest.values()), here.taxonomy_id, method)
+    out.print(f"{len(newest):,} reviews have labels by {method}, but for those that people have labelled")
+
+
+def _told(cursor: Cursor, here: Runtime, path: Path, records: Sequence[Record], first: int) -> list[Told]:
+    names = [(None, cell(record, "source") or None, cell(record, "id")) for record in records]
+    told = []
+    for row, (record, reviews) in enumerate(zip(records, audits.find(cursor, names), strict=True), first):
+        if len(reviews) != 1:
+            found = f"{len(reviews)} of different sources; add a column source" if reviews else "none"
+            raise InputFileError(
+                f"{path}, row {row}: expected one stored review with the id {cell(record, 'id')!r}, found {found}"
+            )
+        category = _category(path, row, record, here.taxonomy)
+        told.append((reviews[0].review_id, reviews[0].revision, category, _confidence(path, row, record)))
+    return told
+
+
+def _category(path: Path, row: int, record: Record, taxonomy: Taxonomy) -> str:
+    try:
+        return taxonomy.category(cell(record, "category")).slug
+    except TaxonomyError as error:
+        raise InputFileError(f"{path}, row {row}: {error}") from error
+
+
+def _confidence(path: Path, row: int, record: Record) -> float:
+    """1 where the file has none."""
+    value = cell(record, "confidence")
+    try:
+        confidence = float(value) if value else 1.0
+    except ValueError:
+        confidence = -1.0
+    if not 0 <= confidence <= 1:
+        raise InputFileError(f"{path}, row {row}: expected a confidence from 0 to 1, found {value!r}")
+    return confidence

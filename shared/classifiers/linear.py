@@ -1,0 +1,189 @@
+"""Serves a linear model: words and pieces of words by TF-IDF, and a mean of word vectors. No torch, no scikit-learn.
+
+For a text with word and pair counts w, piece counts p, and unit vector v of navec:
+
+    logits = unit((1 + ln w) * idf) @ A + unit((1 + ln p) * idf) @ B + v @ C + b
+
+where 1 + ln 0 counts as 0 (sublinear TF-IDF: Manning, Raghavan, Schütze, Introduction to Information Retrieval, 6.4.1).
+How A, B, C and b are found is `linear_training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Final
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from shared.classifiers.classifier import Floats, Predictions, softmax
+from shared.classifiers.vocabulary import MOST, Counts, Vocabulary
+from shared.errors import ConfigurationError, InvalidAnswer, ModelError
+from shared.stages.navec_encoder import NavecEncoder
+
+VOCABULARY: Final = "vocabulary.json"
+LINEAR: Final = "linear.safetensors"
+FILES: Final = (VOCABULARY, LINEAR)
+MOST_BYTES: Final = 2**26
+"""Of a vocabulary; one as large as training allows takes less."""
+DIMENSIONS: Final = 300
+"""Of a word vector."""
+HEADER_BYTES: Final = 4_096
+"""Of weights, beside their numbers."""
+LARGEST: Final = 1e6
+"""Of any coefficient: sums of larger ones could overflow."""
+NEVER: Final = -1_000.0
+"""Intercept of a category without training rows."""
+
+Entries = Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST)]
+
+
+class Names(msgspec.Struct, frozen=True):
+    """vocabulary.json: the columns of the model, and the word vectors it was made with."""
+
+    encoder: str
+    words: Entries
+    pairs: Entries
+    pieces: Entries
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """The numbers: `idf` [columns], `coefficients` [columns + dimensions of a word vector, k], `intercepts` [k]."""
+
+    idf: Floats
+    coefficients: Floats
+    intercepts: Floats
+
+
+class LinearClassifier:
+    """Implements `shared.classifiers.Classifier`. Reads whole texts, so none is ever truncated.
+
+    Args:
+        vocabulary: what is counted.
+        weights: of `vocabulary` and then of the word vectors.
+        labels: k slugs, in the order of the logits.
+        temperature: what logits are divided by, above 0.
+
+    Raises:
+        ModelError: shapes do not fit each other, numbers are not finite, or there are no word vectors.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, weights: Weights, labels: Sequence[str], *, temperature: float = 1.0
+    ) -> None:
+        self.labels = tuple(labels)
+        self.vocabulary: Final = vocabulary
+        self.weights: Final = weights
+        self._encoder = encoder()
+        self.temperature: Final = temperature
+        columns, k = len(vocabulary), len(self.labels)
+        _check(weights, {"idf": (columns,), "coefficients": (columns + DIMENSIONS, k), "intercepts": (k,)})
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        """Probabilities for the texts, in their order; equal texts are computed once.
+
+        Raises InvalidAnswer where the sum is no number.
+        """
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        shares = softmax(self.logits(list(places)), self.temperature)
+        if not np.isfinite(shares).all():
+            raise InvalidAnswer("classifier: expected finite logits, found others")
+        order = np.fromiter((places[text] for text in texts), dtype=np.int64, count=len(texts))
+        return Predictions(shares[order], np.zeros(len(texts), dtype=np.bool_))
+
+    def logits(self, texts: Sequence[str]) -> Floats:
+        """Logits for texts, shape [n, k], in their order."""
+        columns = len(self.vocabulary)
+        split = columns - len(self.vocabulary.pieces)
+        known, pieces, vectors = np.split(self.weights.coefficients, [split, columns])
+        idf = np.split(self.weights.idf, [split])
+        logits = np.tile(self.weights.intercepts, (len(texts), 1))
+        for part, words, cut in self.vocabulary.counts(texts):
+            logits[part] += weighted(words, idf[0]) @ known
+            logits[part] += weighted(cut, idf[1]) @ pieces
+            logits[part] += self._encoder.embed(texts[part], "query") @ vectors
+        return logits
+
+
+def weighted(counts: Counts, idf: NDArray[np.floating]) -> Counts:
+    """Counts as TF-IDF in rows of length 1; empty rows stay empty. `counts` is changed."""
+    counts.data = (1 + np.log(counts.data)) * idf[counts.indices]
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    lengths = np.sqrt(np.bincount(rows, weights=counts.data**2, minlength=counts.shape[0]))
+    counts.data = (counts.data / lengths[rows]).astype(np.float32)
+    return counts
+
+
+@cache
+def encoder() -> NavecEncoder:
+    """The word vectors, read once in a process. Raises ModelError."""
+    try:
+        return NavecEncoder()
+    except ConfigurationError as error:
+        raise ModelError(f"linear model: {error}") from error
+
+
+def read(contents: Mapping[str, bytes], labels: Sequence[str], temperature: float = 1.0) -> LinearClassifier:
+    """A model from the contents of FILES. Raises ModelError for what is none, or one for other word vectors."""
+    vocabulary = _vocabulary(contents[VOCABULARY])
+    content = contents[LINEAR]
+    most = 4 * (len(vocabulary) + DIMENSIONS + 1) * (len(labels) + 1) + HEADER_BYTES
+    if len(content) > most:
+        raise ModelError(f"{LINEAR}: expected at most {most:,} bytes, found {len(content):,}")
+    return LinearClassifier(vocabulary, _weights(content), labels, temperature=temperature)
+
+
+def _vocabulary(content: bytes) -> Vocabulary:
+    if len(content) > MOST_BYTES:
+        raise ModelError(f"{VOCABULARY}: expected at most {MOST_BYTES:,} bytes, found {len(content):,}")
+    try:
+        names = msgspec.json.decode(content, type=Names)
+        vocabulary = Vocabulary(names.words, names.pairs, names.pieces)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ModelError(
+            f"{VOCABULARY}: expected lists of different words, pairs and pieces, found: {error}"
+        ) from error
+    if names.encoder != encoder().model:
+        raise ModelError(
+            f"{VOCABULARY}: expected a model for the word vectors {encoder().model}, found one for {names.encoder!r}; "
+            "train it again here, or install the natasha that it was trained with"
+        )
+    return vocabulary
+
+
+def _weights(content: bytes) -> Weights:
+    try:
+        tensors: dict[str, Any] = safetensors.numpy.load(content)
+    except Exception as error:
+        raise ModelError(f"{LINEAR}: expected readable weights, found: {error}") from error
+    wanted = Weights.__struct_fields__
+    if sorted(tensors) != sorted(wanted):
+        found = ", ".join(sorted(tensors)) or "nothing"
+        raise ModelError(f"{LINEAR}: expected {', '.join(wanted)}, found {found[:200]}")
+    return Weights(**tensors)
+
+
+def _check(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        found = getattr(weights, name)
+        if found.dtype != np.float32 or found.shape != shape:
+            raise ModelError(
+                f"{LINEAR}: expected {name} as float32 of shape {shape}, found {found.dtype} of {found.shape}"
+            )
+        if not (np.abs(found) <= LARGEST).all():
+            raise ModelError(
+                f"{LINEAR}: expected finite numbers up to {LARGEST:,.0f} in {name}, found NaN, infinity or a larger one"
+            )
+    if not (weights.idf > 0).all():
+        raise ModelError(f"{LINEAR}: expected idf above 0, found {weights.idf.min():g}")
+
+
+def files(model: LinearClassifier) -> dict[str, bytes]:
+    """The contents of FILES, from which `read` makes the same model."""
+    says = model.vocabulary
+    names = Names(encoder().model, says.words, says.pairs, says.pieces)
+    numbers = {name: getattr(model.weights, name) for name in Weights.__struct_fields__}
+    return {VOCABULARY: msgspec.json.encode(names), LINEAR: safetensors.numpy.save(numbers)}

@@ -1,0 +1,353 @@
+"""Training runs: asked for, claimed under a lease, kept alive, ended. The table is the queue; messages only wake.
+
+Whoever claims a run gets a number, its attempt. Every later write names it, and does nothing once the run has gone to
+somebody else: a process that was thought dead cannot spoil its successor's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json, execute_values
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A run that somebody wants. `arguments` are those of `shared.classifiers.arguments`."""
+
+    architecture: str
+    seed: int
+    arguments: dict[str, Any]
+    asked_by: str
+    reason: str
+    auto_promote: bool
+    time_limit_s: int
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A run as it stands. `facts` tell what it was trained on and what it cost, `answers` are about its gold."""
+
+    id: int
+    experiment: int
+    taxonomy_id: int
+    snapshot_id: int
+    architecture: str
+    seed: int
+    arguments: dict[str, Any]
+    asked_by: str
+    reason: str
+    auto_promote: bool
+    time_limit_s: int
+    status: Status
+    cancel_requested: bool
+    attempt: int
+    crashes: int
+    worker: str
+    progress: float
+    message: str
+    spent_s: float
+    facts: dict[str, Any]
+    model_id: int | None
+    verdict: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One logged value."""
+
+    name: str
+    step: int
+    epoch: float
+    value: float
+
+
+class News(msgspec.Struct, frozen=True):
+    """What has come since the last run of an architecture: is one at work, how many labels and alarms are newer.
+
+    `last_at` is when that run was asked for, None without one, `last_reason` why.
+    """
+
+    at_work: bool
+    last_at: datetime | None
+    last_reason: str
+    labels: int
+    alarms: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What the holder of a lease is told when it is renewed."""
+
+    cancel_requested: bool
+    spent_s: float
+
+
+_COLUMNS = ", ".join(f"r.{name}" for name in Run.__struct_fields__)
+_MINE = "id = %(run)s AND attempt = %(attempt)s AND status = 'running'"
+
+
+def _runs(cursor: Cursor) -> list[Run]:
+    return [Run(*row) for row in cursor.fetchall()]
+
+
+def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Asked]) -> tuple[int, list[int]]:
+    """Queue runs as one experiment; returns its number and theirs."""
+    cursor.execute("SELECT nextval('training_experiments')")
+    (experiment,) = cursor.fetchone() or (0,)
+    rows = execute_values(
+        cursor,
+        """
+        INSERT INTO training_runs (experiment, taxonomy_id, snapshot_id, architecture, seed, arguments, asked_by,
+            reason, auto_promote, time_limit_s) VALUES %s RETURNING id
+        """,
+        [
+            (
+                experiment,
+                taxonomy_id,
+                snapshot_id,
+                one.architecture,
+                one.seed,
+                Json(one.arguments),
+                one.asked_by,
+                one.reason,
+                one.auto_promote,
+                one.time_limit_s,
+            )
+            for one in wanted
+        ],
+        fetch=True,
+    )
+    return int(experiment), sorted(row[0] for row in rows)
+
+
+def get(cursor: Cursor, run: int) -> Run | None:
+    """A run by its number."""
+    cursor.execute(f"SELECT {_COLUMNS} FROM training_runs r WHERE r.id = %s", (run,))  # noqa: S608
+    return next(iter(_runs(cursor)), None)
+
+
+def of_taxonomy(cursor: Cursor, name: str, limit: int = 1_000) -> list[Run]:
+    """The runs of any version of a taxonomy, newest first."""
+    cursor.execute(
+        f"""
+        SELECT {_COLUMNS} FROM training_runs r JOIN taxonomies t ON t.id = r.taxonomy_id
+        WHERE t.name = %s ORDER BY r.id DESC LIMIT %s
+        """,  # noqa: S608
+        (name, limit),
+    )
+    return _runs(cursor)
+
+
+def of_experiment(cursor: Cursor, experiment: int) -> list[Run]:
+    """The runs of one experiment, oldest first."""
+    cursor.execute(
+        f"SELECT {_COLUMNS} FROM training_runs r WHERE r.experiment = %s ORDER BY r.id",  # noqa: S608
+        (experiment,),
+    )
+    return _runs(cursor)
+
+
+def claim(cursor: Cursor, worker: str, lease_s: int, crashes: int) -> Run | None:
+    """Take the oldest run that is queued, or whose holder has not been heard of since its lease ended.
+
+    A run whose holders have vanished more than `crashes` times fails instead. Two callers at once get different ones.
+    """
+    cursor.execute(
+        """
+        WITH dead AS (
+            SELECT id, crashes + (status = 'running')::integer AS times FROM training_runs
+            WHERE status = 'queued' OR (status = 'running' AND lease_until < now()) FOR UPDATE SKIP LOCKED)
+        UPDATE training_runs r SET status = 'failed', finished_at = now(), lease_until = NULL, crashes = times,
+            message = 'expected its process to live, found that it ended without a word ' || times || ' times, as '
+                || 'for lack of memory; see the log of the training workers'
+        FROM dead WHERE r.id = dead.id AND times > %s
+        """,
+        (crashes,),
+    )
+    cursor.execute(
+        f"""
+        UPDATE training_runs r SET status = 'running', attempt = attempt + 1, worker = %(worker)s, message = '',
+            crashes = crashes + (status = 'running')::integer, started_at = coalesce(started_at, now()),
+            lease_until = now() + make_interval(secs => %(lease)s)
+        WHERE id = (
+            SELECT id FROM training_runs
+            WHERE (status = 'queued' OR (status = 'running' AND lease_until < now()))
+            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608
+        {"worker": worker, "lease": lease_s},
+    )
+    return next(iter(_runs(cursor)), None)
+
+
+def renew(
+    cursor: Cursor, run: int, attempt: int, *, lease_s: int, spent_s: float, progress: float, message: str,
+    points: Sequence[Point] = (),
+) -> Held | None:  # fmt: skip
+    """Say that a run is alive, how far it is, and what it has logged; None where it is no longer this holder's.
+
+    `spent_s` are seconds since the last time. Points that are logged again, as after a resumption, are replaced.
+    """
+    cursor.execute(
+        f"""
+        UPDATE training_runs SET lease_until = now() + make_interval(secs => %(lease)s), message = %(message)s,
+            spent_s = spent_s + %(spent)s, progress = %(progress)s
+        WHERE {_MINE} RETURNING cancel_requested, spent_s
+        """,  # noqa: S608
+        {
+            "run": run,
+            "attempt": attempt,
+            "lease": lease_s,
+            "spent": spent_s,
+            "progress": progress,
+            "message": message,
+        },
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    newest = {(one.name, one.step): one for one in points}
+    if newest:
+        execute_values(
+            cursor,
+            """
+            INSERT INTO training_metrics (run_id, name, step, epoch, value) VALUES %s
+            ON CONFLICT (run_id, name, step) DO UPDATE SET epoch = excluded.epoch, value = excluded.value
+            """,
+            [(run, one.name, one.step, one.epoch, one.value) for one in newest.values()],
+        )
+    return Held(*row)
+
+
+def forget_after(cursor: Cursor, run: int, step: int) -> None:
+    """Drop points behind the step that a run resumes from."""
+    cursor.execute("DELETE FROM training_metrics WHERE run_id = %s AND step > %s", (run, step))
+
+
+def release(cursor: Cursor, run: int, attempt: int, *, crashed: bool, message: str) -> bool:
+    """Put a run back in the queue; False where it is no longer this holder's."""
+    cursor.execute(
+        f"""
+        UPDATE training_runs SET status = 'queued', lease_until = NULL, worker = '', message = %(message)s,
+            crashes = crashes + %(crashed)s::integer
+        WHERE {_MINE}
+        """,  # noqa: S608
+        {"run": run, "attempt": attempt, "crashed": crashed, "message": message},
+    )
+    return cursor.rowcount == 1
+
+
+def end(cursor: Cursor, run: int, attempt: int, status: Status, message: str) -> bool:
+    """End a run that failed or was cancelled; False where it is no longer this holder's."""
+    cursor.execute(
+        f"""
+        UPDATE training_runs SET status = %(status)s, finished_at = now(), lease_until = NULL, message = %(message)s
+        WHERE {_MINE}
+        """,  # noqa: S608
+        {"run": run, "attempt": attempt, "status": status, "message": message},
+    )
+    return cursor.rowcount == 1
+
+
+def keep_model(
+    cursor: Cursor, run: int, attempt: int, *, model_id: int, answers: Sequence[str], facts: dict[str, Any]
+) -> bool:
+    """Note the model that a run has made, which is not ended yet; False where it is no longer this holder's."""
+    cursor.execute(
+        f"""
+        UPDATE training_runs SET model_id = %(model)s, answers = %(answers)s, facts = %(facts)s
+        WHERE {_MINE}
+        """,  # noqa: S608
+        {"run": run, "attempt": attempt, "model": model_id, "answers": list(answers), "facts": Json(facts)},
+    )
+    return cursor.rowcount == 1
+
+
+def succeed(cursor: Cursor, run: int, attempt: int, verdict: dict[str, Any], message: str) -> bool:
+    """End a run that has a model; False where it is no longer this holder's."""
+    cursor.execute(
+        f"""
+        UPDATE training_runs SET status = 'succeeded', finished_at = now(), lease_until = NULL, progress = 1,
+            verdict = %(verdict)s, message = %(message)s
+        WHERE {_MINE}
+        """,  # noqa: S608
+        {"run": run, "attempt": attempt, "verdict": Json(verdict), "message": message},
+    )
+    return cursor.rowcount == 1
+
+
+def cancel(cursor: Cursor, run: int) -> Status | None:
+    """Ask for a run to be cancelled. One that nobody works on is at once; returns its status, None where there is none.
+
+    A running one is cancelled by its holder, at its next step.
+    """
+    cursor.execute(
+        """
+        UPDATE training_runs SET cancel_requested = status IN ('queued', 'running'),
+            finished_at = CASE WHEN status = 'queued' THEN now() ELSE finished_at END,
+            message = CASE WHEN status = 'queued' THEN 'cancelled before it began' ELSE message END,
+            status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END
+        WHERE id = %s RETURNING status
+        """,
+        (run,),
+    )
+    row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def answers(cursor: Cursor, run: int) -> list[str]:
+    """What a run's model says about the gold of its snapshot."""
+    cursor.execute("SELECT coalesce(answers, '{}') FROM training_runs WHERE id = %s", (run,))
+    (found,) = cursor.fetchone() or ([],)
+    return list(found)
+
+
+def points(cursor: Cursor, run: int) -> list[Point]:
+    """All that a run has logged, by name and step."""
+    cursor.execute(
+        "SELECT name, step, epoch, value FROM training_metrics WHERE run_id = %s ORDER BY name, step", (run,)
+    )
+    return [Point(*row) for row in cursor.fetchall()]
+
+
+def in_line(cursor: Cursor) -> int:
+    """Runs that nobody works on: queued, or left behind."""
+    cursor.execute(
+        """
+        SELECT count(*) FROM training_runs
+        WHERE status = 'queued' OR (status = 'running' AND lease_until < now())
+        """
+    )
+    return int((cursor.fetchone() or (0,))[0])
+
+
+def lock_schedule(cursor: Cursor, taxonomy: str) -> None:
+    """Let one transaction at a time decide whether to retrain."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('retrain'), hashtext(%s))", (taxonomy,))
+
+
+def news(cursor: Cursor, taxonomy: str, taxonomy_id: int, architecture: str) -> News:
+    """What has come since the last run of an architecture on any version of a taxonomy."""
+    cursor.execute(
+        """
+        WITH own AS (
+            SELECT r.* FROM training_runs r JOIN taxonomies t ON t.id = r.taxonomy_id
+            WHERE t.name = %(taxonomy)s AND r.architecture = %(architecture)s),
+        last AS (SELECT created_at, reason FROM own ORDER BY id DESC LIMIT 1)
+        SELECT EXISTS (SELECT FROM own WHERE status IN ('queued', 'running')),
+               (SELECT created_at FROM last), coalesce((SELECT reason FROM last), ''),
+               (SELECT count(*) FROM labels l WHERE l.taxonomy_id = %(id)s AND l.status IN ('accepted', 'human')
+                  AND l.at > coalesce((SELECT created_at FROM last), '-infinity')),
+               (SELECT count(*) FROM alarms a JOIN models m ON m.id = a.model_id
+                  JOIN taxonomies t ON t.id = m.taxonomy_id WHERE t.name = %(taxonomy)s
+                  AND a.at > coalesce((SELECT created_at FROM last), '-infinity'))
+        """,
+        {"taxonomy": taxonomy, "id": taxonomy_id, "architecture": architecture},
+    )
+    return News(*cursor.fetchall()[0])

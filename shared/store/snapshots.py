@@ -1,0 +1,129 @@
+"""What runs are trained and measured on: labels and gold, frozen as lists of reviews in a certain revision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from shared.classifiers.data import Row
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A snapshot without its lists. `counts` are labelled reviews by category, `sha` is of all that is in it."""
+
+    id: int
+    sha: str
+    counts: dict[str, int]
+    gold: int
+    created_at: datetime
+
+
+class GoldText(msgspec.Struct, frozen=True):
+    """A checked review as it was when the snapshot was taken."""
+
+    review_id: int
+    source: str
+    text: str
+    category: str
+    ambiguous: bool
+
+
+# Gold that was drawn because model and label differed is no sample of all reviews: it teaches, it does not measure.
+_TAKE = """
+WITH answered AS (
+    SELECT i.review_id, bool_and(a.disagreements_with IS NOT NULL) AS teaches
+    FROM audit_items i JOIN audits a ON a.id = i.audit_id
+    WHERE a.taxonomy_id = %(taxonomy)s AND i.answer IS NOT NULL GROUP BY 1),
+people AS (
+    SELECT DISTINCT ON (g.review_id) g.review_id, g.revision, g.category, g.ambiguous,
+           coalesce(a.teaches, false) AS teaches
+    FROM gold g JOIN reviews r ON r.id = g.review_id AND r.revision = g.revision
+    LEFT JOIN answered a ON a.review_id = g.review_id
+    WHERE g.taxonomy_id = %(taxonomy)s ORDER BY g.review_id, g.at DESC, g.annotator),
+labelled AS (
+    SELECT l.review_id, l.revision, l.category, l.status = 'human' AS trusted,
+           CASE WHEN l.status = 'human' THEN 1 ELSE coalesce(l.confidence, 0) END AS confidence
+    FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
+    WHERE l.taxonomy_id = %(taxonomy)s AND l.status IN ('accepted', 'human')
+      AND NOT EXISTS (SELECT FROM people p WHERE p.review_id = l.review_id AND NOT p.teaches)),
+rows AS (
+    SELECT array_agg(review_id ORDER BY trusted DESC, confidence DESC, review_id) AS review_ids,
+           array_agg(revision ORDER BY trusted DESC, confidence DESC, review_id) AS revisions,
+           array_agg(category ORDER BY trusted DESC, confidence DESC, review_id) AS categories,
+           count(*) FILTER (WHERE trusted) AS trusted
+    FROM labelled),
+counted AS (
+    SELECT coalesce(jsonb_object_agg(category, n), '{}') AS counts
+    FROM (SELECT category, count(*) AS n FROM labelled GROUP BY 1) c),
+test AS (
+    SELECT array_agg(review_id ORDER BY review_id) AS ids, array_agg(revision ORDER BY review_id) AS revisions,
+           array_agg(category ORDER BY review_id) AS categories,
+           array_agg(ambiguous ORDER BY review_id) AS ambiguous
+    FROM people WHERE NOT teaches),
+taken AS (
+    SELECT coalesce(r.review_ids, '{}') AS review_ids, coalesce(r.revisions, '{}') AS revisions,
+           coalesce(r.categories, '{}') AS categories, r.trusted, c.counts,
+           coalesce(t.ids, '{}') AS gold_ids, coalesce(t.revisions, '{}') AS gold_revisions,
+           coalesce(t.categories, '{}') AS gold_categories, coalesce(t.ambiguous, '{}') AS gold_ambiguous
+    FROM rows r, counted c, test t)
+INSERT INTO training_snapshots (taxonomy_id, sha, review_ids, revisions, categories, trusted, counts,
+    gold_ids, gold_revisions, gold_categories, gold_ambiguous)
+SELECT %(taxonomy)s, sha256(convert_to(concat_ws('|', %(taxonomy)s, t.*), 'UTF8')), t.* FROM taken t
+ON CONFLICT (sha) DO UPDATE SET sha = excluded.sha RETURNING id
+"""
+
+
+def take(cursor: Cursor, taxonomy_id: int) -> int:
+    """Freeze the accepted labels and the gold of now; the same again is the same snapshot. Returns its number."""
+    cursor.execute(_TAKE, {"taxonomy": taxonomy_id})
+    (number,) = cursor.fetchone() or (0,)
+    return int(number)
+
+
+def get(cursor: Cursor, snapshot_id: int) -> Snapshot:
+    """A snapshot that is there."""
+    cursor.execute(
+        """
+        SELECT id, encode(sha, 'hex'), counts, cardinality(gold_ids), created_at
+        FROM training_snapshots WHERE id = %s
+        """,
+        (snapshot_id,),
+    )
+    return Snapshot(*cursor.fetchall()[0])
+
+
+# A text that has been replaced since is in the history.
+_TEXT = """
+    LEFT JOIN reviews r ON r.id = s.review_id AND r.revision = s.revision
+    LEFT JOIN review_history h ON h.review_id = s.review_id AND h.revision = s.revision AND r.id IS NULL
+"""
+
+
+def rows(cursor: Cursor, snapshot_id: int) -> list[Row]:
+    """The labelled reviews in order of trust, with the texts that the labels are about."""
+    cursor.execute(
+        f"""
+        SELECT coalesce(r.text, h.text), s.category, s.review_id, s.revision, s.place <= t.trusted
+        FROM training_snapshots t, unnest(t.review_ids, t.revisions, t.categories) WITH ORDINALITY
+            AS s (review_id, revision, category, place) {_TEXT}
+        WHERE t.id = %s AND coalesce(r.text, h.text) IS NOT NULL ORDER BY s.place
+        """,  # noqa: S608  a constant of this module
+        (snapshot_id,),
+    )
+    return [Row(*row) for row in cursor.fetchall()]
+
+
+def gold(cursor: Cursor, snapshot_id: int) -> list[GoldText]:
+    """The gold of a snapshot in its order, that of the runs' answers."""
+    cursor.execute(
+        f"""
+        SELECT s.review_id, coalesce(n.source, ''), coalesce(r.text, h.text, ''), s.category, s.ambiguous
+        FROM training_snapshots t, unnest(t.gold_ids, t.gold_revisions, t.gold_categories, t.gold_ambiguous)
+            WITH ORDINALITY AS s (review_id, revision, category, ambiguous, place) {_TEXT}
+        LEFT JOIN reviews n ON n.id = s.review_id WHERE t.id = %s ORDER BY s.place
+        """,  # noqa: S608  a constant of this module
+        (snapshot_id,),
+    )
+    return [GoldText(*row) for row in cursor.fetchall()]

@@ -1,0 +1,308 @@
+"""One training run from labels to a model with a verdict: prepare, train, register, measure on gold, promote or not.
+
+It knows no broker. Everything is kept under the run's lease; what was done before an interruption is not done again.
+What trains is `shared.classifiers.training` and `linear_training`, what decides `shared.promotion`.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import structlog
+
+from shared.classifiers import Artefact, Classifier, Location
+from shared.classifiers.arguments import Arguments, arguments
+from shared.classifiers.data import Data, facts, prepared
+from shared.classifiers.linear import LinearClassifier
+from shared.classifiers.packaging import Package, package
+from shared.classifiers.watch import Interrupted
+from shared.errors import ModelError
+from shared.evaluation import score
+from shared.lease import Lease
+from shared.promotion import Decision, decide
+from shared.registry import ChampionMoved, Registry
+from shared.settings import Settings
+from shared.stages.device import gpu_id
+from shared.store import Database, aliases, gpu_claims, reviews, runs, snapshots
+from shared.store.runs import Run
+from shared.store.snapshots import GoldText
+from shared.taxonomy import Taxonomy
+
+log = structlog.get_logger()
+
+LINEAR: Final = "linear"
+SAMPLE: Final = 1_000
+"""Stored reviews on which graphs are compared, and which later days are compared with."""
+SPEED_S: Final = 2.0
+"""Seconds of the measurement of a model's speed."""
+
+
+class RunLost(Exception):
+    """The run has gone to another process: nothing more of it is to be written."""
+
+
+class Place(NamedTuple):
+    """What a run works with."""
+
+    run: Run
+    lease: Lease
+    database: Database
+    taxonomy: Taxonomy
+    settings: Settings
+    registry: Registry
+
+
+def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, settings: Settings) -> None:
+    """Do a run that this process holds, or what is left of it, to its end.
+
+    Raises:
+        Interrupted: the lease said so; the run can be resumed.
+        TrainingError, ModelError, ConfigurationError: it cannot be done as asked.
+        RetryableError: the database or the place of models is away.
+        RunLost: somebody else does it.
+    """
+    registry = Registry(database, Location(settings.models), taxonomy, run.taxonomy_id)
+    here = Place(run, lease, database, taxonomy, settings, registry)
+    gold = _gold(here)
+    model_id, answers = _made(here, gold) if run.model_id is None else _kept(here, run.model_id)
+    decision = _promoted(here, model_id, answers, gold)
+    _finish(here, decision)
+    shutil.rmtree(_folder(here), ignore_errors=True)
+
+
+def _folder(here: Place) -> Path:
+    return Path(here.settings.training) / f"run-{here.run.id}"
+
+
+def _gold(here: Place) -> list[GoldText]:
+    with here.database.transaction() as cursor:
+        return snapshots.gold(cursor, here.run.snapshot_id)
+
+
+def _kept(here: Place, model_id: int) -> tuple[int, list[str]]:
+    """The model that the run had made before it was interrupted, and its answers about gold."""
+    with here.database.transaction() as cursor:
+        return model_id, runs.answers(cursor, here.run.id)
+
+
+def _made(here: Place, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
+    """Train, write the artefact, register it; its number and its answers about gold."""
+    chosen = arguments(**here.run.arguments)
+    here.lease.say("reads labels")
+    data, dropped = _data(here, chosen, gold)
+    began = time.monotonic()
+    with _gpu(here, chosen):
+        here.lease.say(f"trains on {len(data.train):,} texts")
+        made = _trained(here, chosen, data)
+    here.lease.progress(1.0)
+    seconds = here.run.spent_s + time.monotonic() - began
+    here.lease.say("exports and measures")
+    artefact, told = _published(here, made, data, gold)
+    told |= {
+        "training_s": round(seconds, 1),
+        "train_rows": len(data.train),
+        "suspected_label_errors": dropped,
+        "notes": _notes(chosen, data),
+    }
+    return _registered(here, artefact, told)
+
+
+def _data(here: Place, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[Data, int]:
+    """What to train on, and how many suspected label errors were dropped. Raises TrainingError."""
+    with here.database.transaction() as cursor:
+        rows = snapshots.rows(cursor, here.run.snapshot_id)
+    data = prepared(rows, (row.text for row in gold), here.taxonomy, chosen)
+    if not chosen.clean_labels:
+        return data, 0
+    from shared.classifiers.label_errors import without_suspects
+
+    here.lease.say("looks for label errors")
+    data, suspects = without_suspects(data, chosen.seed)
+    return data, len(suspects)
+
+
+@contextmanager
+def _gpu(here: Place, chosen: Arguments) -> Iterator[None]:
+    """The GPU that the run computes on, to itself; nothing where it computes on none, or shares it."""
+    gpu = None if chosen.architecture == LINEAR else gpu_id(chosen.device)
+    if gpu is None or here.settings.gpu_shared:
+        yield
+        return
+
+    def waiting() -> None:
+        here.lease.say("waits for the GPU, which labels or trains (OTZYV_GPU_SHARED=true shares it)")
+        if here.lease.stop():
+            raise Interrupted(0)
+
+    with gpu_claims.claimed(here.database, gpu, "training", waiting):
+        yield
+
+
+def _trained(here: Place, chosen: Arguments, data: Data) -> Package | LinearClassifier:
+    if chosen.architecture == LINEAR:
+        from shared.classifiers.linear_training import train_linear
+
+        return train_linear(chosen, data)
+    from shared.classifiers.training import train
+
+    made: Package = train(chosen, data, _folder(here), here.lease)
+    return made
+
+
+def _published(
+    here: Place, made: Package | LinearClassifier, data: Data, gold: Sequence[GoldText]
+) -> tuple[Artefact, dict[str, Any]]:
+    """The artefact, measured on gold by what will serve, and what it costs to serve."""
+    sample = _sample(here, data)
+    told: dict[str, Any] = {}
+
+    def measure(classifier: Classifier) -> dict[str, float]:
+        told["answers"] = _answers(classifier, gold)
+        told["reviews_per_s"] = round(_speed(classifier, sample), 1)
+        told["metrics"] = _metrics(gold, told["answers"])
+        return dict(told["metrics"])
+
+    dataset = {
+        **facts(data),
+        "snapshot": here.run.snapshot_id,
+        "training_run": here.run.id,
+        "seed": here.run.seed,
+    }
+    artefact = package(made, here.taxonomy, sample, here.registry.location, measure=measure, dataset=dataset)
+    told["bytes"] = sum(artefact.manifest.files[name].bytes for name in artefact.served)
+    return artefact, told
+
+
+def _sample(here: Place, data: Data) -> list[str]:
+    """Texts as stored reviews are, but none that was trained on: a review of the validation part takes its place."""
+    trained = {row.review_id for row in data.train}
+    held_out = [row.text for row in data.validation]
+    with here.database.transaction() as cursor:
+        drawn = reviews.some(cursor, SAMPLE)
+    chance = random.Random(here.run.seed)  # noqa: S311  no secret
+    if not held_out:
+        return [text for _, text in drawn]
+    return [chance.choice(held_out) if number in trained else text for number, text in drawn]
+
+
+def _answers(classifier: Classifier, gold: Sequence[GoldText]) -> list[str]:
+    if not gold:
+        return []
+    columns = classifier.predict([row.text for row in gold]).probabilities.argmax(axis=1)
+    return [classifier.labels[column] for column in columns]
+
+
+def _metrics(gold: Sequence[GoldText], answers: Sequence[str]) -> dict[str, float]:
+    if not gold:
+        return {}
+    found = score([row.category for row in gold], answers)
+    return {
+        "weighted_f1": found.weighted_f1,
+        "macro_f1": found.macro_f1,
+        "accuracy": found.accuracy,
+        "gold_reviews": float(len(gold)),
+    }
+
+
+def _speed(classifier: Classifier, texts: Sequence[str]) -> float:
+    """Texts a second on one core, each text once a round."""
+    classifier.predict(texts[:50])
+    began, done = time.monotonic(), 0
+    while done == 0 or time.monotonic() - began < SPEED_S:
+        classifier.predict(texts)
+        done += len(texts)
+    return done / (time.monotonic() - began)
+
+
+def _notes(chosen: Arguments, data: Data) -> list[str]:
+    """What a reader of the leaderboard has to know."""
+    notes = [
+        f"{count:,} left out: {reason}"
+        for reason, count in data.left_out.items()
+        if reason.startswith("too few")
+    ]
+    if chosen.random_weights:
+        notes.append(
+            f"begins with random weights in the shape of {Path(str(chosen.base)).name}, not with pretrained ones"
+        )
+    return notes
+
+
+def _registered(here: Place, artefact: Artefact, told: dict[str, Any]) -> tuple[int, list[str]]:
+    """The model's row and the run's, in one transaction."""
+    answers: list[str] = told.pop("answers")
+    with here.database.transaction() as cursor:
+        number = here.registry.note(cursor, artefact)
+        if not runs.keep_model(
+            cursor, here.run.id, here.run.attempt, model_id=number, answers=answers, facts=told
+        ):
+            raise RunLost
+    return number, answers
+
+
+def _promoted(here: Place, model_id: int, answers: Sequence[str], gold: Sequence[GoldText]) -> Decision:
+    """Judge the model against the champion of now, and move aliases where the run may."""
+    while True:
+        champion = _champion(here)
+        if champion == model_id:
+            return Decision("champion", "promoted before an interruption")
+        decision = _decided(here, champion, answers, gold)
+        if decision.place is None:
+            return decision
+        try:
+            here.registry.promote(
+                model_id,
+                decision.place,
+                moved_by=f"training run {here.run.id} ({here.run.asked_by})",
+                reason=decision.reason,
+                instead_of=champion,
+            )
+        except ChampionMoved:
+            continue
+        return decision
+
+
+def _champion(here: Place) -> int | None:
+    with here.database.transaction() as cursor:
+        return aliases.current(cursor, here.taxonomy.name).get("champion")
+
+
+def _decided(here: Place, champion: int | None, answers: Sequence[str], gold: Sequence[GoldText]) -> Decision:
+    here.lease.say("compares with the champion")
+    theirs = None
+    if champion is not None and gold:
+        try:
+            theirs = _answers(here.registry.artefact(champion).classifier(), gold)
+        except ModelError as error:
+            return Decision(
+                None, f"the champion, model {champion}, cannot be loaded to compare with: {error}"
+            )
+    with here.database.transaction() as cursor:
+        comparisons = len(runs.of_experiment(cursor, here.run.experiment))
+    return decide(
+        [row.category for row in gold],
+        answers,
+        theirs,
+        automatic=here.run.auto_promote,
+        most_fall=here.settings.promote_most_fall,
+        comparisons=comparisons,
+    )
+
+
+def _finish(here: Place, decision: Decision) -> None:
+    verdict = {"place": decision.place, "reason": decision.reason}
+    if decision.verdict is not None:
+        verdict |= msgspec.to_builtins(decision.verdict)
+    what = {"champion": "became champion: ", "challenger": "stays challenger: ", None: ""}[decision.place]
+    here.lease.flush()
+    with here.database.transaction() as cursor:
+        if not runs.succeed(cursor, here.run.id, here.run.attempt, verdict, what + decision.reason):
+            raise RunLost
+    log.info("training.succeeded", run=here.run.id, place=decision.place, reason=decision.reason)

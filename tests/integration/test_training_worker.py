@@ -1,0 +1,323 @@
+"""Real training workers over a real RabbitMQ and PostgreSQL: killed, stopped, cancelled, and what they promote."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: `make models`")
+
+from kombu import Connection
+
+from shared.settings import Settings, load
+from shared.store import Database
+from tests.integration import ledger, training_data
+from tests.integration.processes import kill, run, started
+from tests.integration.stored import ask
+from tests.integration.test_queue_path import publish, review
+from tests.integration.training_data import status
+from tests.services import RabbitNode, rabbit_node, wait_until
+from tests.unit import tiny_training
+from workers import runtime
+
+pytestmark = pytest.mark.services
+
+SMALL = ("--set", "learning_rate=1e-3", "--set", "batch_rows=8", "--set", "taxonomy_rows=false")
+"""27 steps an epoch."""
+LONG = ("--set", "epochs=1000", "--set", "patience=1000")
+"""Minutes, of which a test waits for a few seconds."""
+
+
+class Place:
+    """Reviews with labels and gold, an encoder, and folders for models and checkpoints."""
+
+    def __init__(self, settings: Settings, database: Database, folder: Path) -> None:
+        self.settings, self.database, self.folder = settings, database, folder
+        here = runtime.build(settings, database)
+        training_data.store(database, here.taxonomy_id)
+        self.base = tiny_training.base(folder / "base")
+        self.env = {
+            "OTZYV_MODELS": str(folder / "models"),
+            "OTZYV_TRAINING": str(folder / "training"),
+            "OTZYV_TRAINING_LEASE_S": "2",
+            "OTZYV_WORKER_PROCESSES": "1",
+        }
+
+    def train(self, *arguments: str) -> str:
+        done = run("train", *arguments, settings=self.settings, **self.env)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def full(self, *arguments: str) -> None:
+        """Ask for a run of `full` on the tiny encoder."""
+        self.train("full", "--base", str(self.base), *SMALL, *arguments)
+
+    @contextmanager
+    def worker(self, name: str = "train", **more: str) -> Iterator[Any]:
+        log = self.folder / f"{name}.log"
+        arguments = ("worker", "train", "--name", name)
+        with started(*arguments, settings=self.settings, log=log, **self.env | more) as process:
+            yield process
+
+    def ended(self, number: int = 1) -> bool:
+        return status(self.database)[number - 1][1] in ("succeeded", "failed", "cancelled")
+
+    def step(self, number: int = 1) -> int:
+        query = "SELECT coalesce(max(step), 0) FROM training_metrics WHERE run_id = %s"
+        return int(ask(self.database, query, number)[0][0])
+
+    def field(self, name: str, number: int = 1) -> Any:
+        return ask(self.database, f"SELECT {name} FROM training_runs WHERE id = %s", number)[0][0]
+
+    def checkpoints(self, number: int = 1) -> list[Path]:
+        return sorted((self.folder / "training" / f"run-{number}").glob("checkpoint-*"))
+
+
+@pytest.fixture
+def place(settings: Settings, database: Database, tmp_path: Path) -> Place:
+    return Place(settings, database, tmp_path)
+
+
+def test_a_run_is_trained_measured_and_registered_and_its_folder_cleared(place: Place) -> None:
+    with place.worker():
+        place.train("linear", "--follow")
+        place.full("--set", "epochs=3", "--seeds", "2", "--follow")
+    assert status(place.database) == [(1, "succeeded"), (2, "succeeded"), (3, "succeeded")]
+    assert ledger.count(place.database, "models") == 3
+    assert place.field("(facts->'metrics'->>'weighted_f1')::real") > 0.9
+    assert place.checkpoints(2) == []
+    assert place.step(2) > 0
+    listed = run("runs", "list", settings=place.settings)
+    assert listed.stdout.count("succeeded") == 3
+    shown = run("runs", "show", "2", settings=place.settings).stdout
+    assert "validation_loss" in shown
+    compared = run("runs", "compare", "1", "2", "3", settings=place.settings, **place.env)
+    assert compared.returncode == 0, compared.stderr
+    assert "2 seeds" in compared.stdout
+
+
+def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint_on_another(place: Place) -> None:
+    place.full("--set", "patience=1000", "--set", "epochs=30", "--set", "checkpoint_steps=10")
+    with place.worker("first") as worker:
+        wait_until(lambda: place.step() >= 40, 60, "some steps")
+        kill(worker)
+    reached = max(int(path.name.split("-")[1]) for path in place.checkpoints())
+    assert not place.ended()
+    with place.worker("second"):
+        wait_until(place.ended, 90, "the run to end")
+    assert status(place.database) == [(1, "succeeded")]
+    assert (place.field("attempt"), place.field("crashes")) == (2, 1)
+    assert reached >= 10
+    # Every step was logged once, and none below the checkpoint by the second worker.
+    steps = ask(place.database, "SELECT step FROM training_metrics WHERE name = 'loss' ORDER BY 1")
+    assert len(steps) == len(set(steps))
+
+
+def test_only_the_training_process_is_killed_and_its_worker_goes_on_with_the_run(place: Place) -> None:
+    place.full("--set", "patience=1000", "--set", "epochs=30")
+    with place.worker() as worker:
+        wait_until(lambda: place.step() >= 20, 60, "some steps")
+        child = training_process(worker.pid)
+        child.kill()
+        wait_until(place.ended, 90, "the run to end")
+    assert status(place.database) == [(1, "succeeded")]
+    assert place.field("crashes") == 1
+
+
+def training_process(worker: int) -> psutil.Process:
+    (child,) = [
+        one
+        for one in psutil.Process(worker).children()
+        if "workers.training_child" in " ".join(one.cmdline())
+    ]
+    return child
+
+
+def test_no_training_process_outlives_its_worker(place: Place) -> None:
+    place.full(*LONG)
+    with place.worker() as worker:
+        wait_until(lambda: place.step() >= 1, 60, "a step")
+        child = training_process(worker.pid)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait(10)
+        wait_until(lambda: not child.is_running() or child.status() == "zombie", 10, "the child to leave")
+
+
+def test_a_worker_that_is_stopped_gives_its_run_back_with_a_checkpoint(place: Place) -> None:
+    place.full(*LONG)
+    with place.worker("first") as worker:
+        wait_until(lambda: place.step() >= 20, 60, "some steps")
+        worker.terminate()
+        assert worker.wait(60) == 0
+    assert status(place.database) == [(1, "queued")]
+    assert place.field("crashes") == 0
+    assert place.checkpoints()
+    before = place.step()
+    with place.worker("second"):
+        wait_until(lambda: place.step() > before, 60, "the run to go on")
+        assert place.field("worker").startswith("second@")
+
+
+def test_a_running_run_is_cancelled_at_its_next_step_and_the_next_one_begins(place: Place) -> None:
+    place.full(*LONG)
+    place.train("linear")
+    with place.worker():
+        wait_until(lambda: place.step() >= 1, 60, "a step")
+        assert "stops at its next step" in run("runs", "cancel", "1", settings=place.settings).stdout
+        wait_until(lambda: place.ended(2), 60, "the next run to end")
+    assert status(place.database) == [(1, "cancelled"), (2, "succeeded")]
+
+
+def test_a_run_over_its_time_limit_fails_and_the_next_one_begins(place: Place) -> None:
+    place.full(*LONG, "--time-limit", "8")
+    place.train("linear")
+    with place.worker():
+        wait_until(lambda: place.ended(2), 90, "the next run to end")
+    assert status(place.database) == [(1, "failed"), (2, "succeeded")]
+    assert "expected to end within 8 s" in place.field("message")
+
+
+def test_what_cannot_be_trained_fails_with_a_sentence(place: Place) -> None:
+    place.train("full", "--base", str(place.folder / "nowhere"))
+    place.train("linear", "--set", "fewest=100000")
+    with place.worker():
+        wait_until(lambda: place.ended(2), 90, "both to end")
+    assert status(place.database) == [(1, "failed"), (2, "failed")]
+    assert "nowhere: expected a config.json" in place.field("message")
+    assert "expected at least 2 categories" in place.field("message", 2)
+
+
+def wrong(place: Place) -> None:
+    """Swap half of the labels, so that what is trained on them knows little."""
+    with place.database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE labels SET category = CASE category WHEN 'shoes' THEN 'clothes' ELSE 'shoes' END "
+            "WHERE review_id % 4 < 2 AND review_id NOT IN (SELECT review_id FROM gold)"
+        )
+
+
+def right(place: Place) -> None:
+    clothes = "|".join(training_data.WORDS["clothes"])
+    with place.database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE labels l SET category = CASE WHEN r.text ~ %s THEN 'clothes' ELSE 'shoes' END "
+            "FROM reviews r WHERE r.id = l.review_id",
+            (clothes,),
+        )
+
+
+def test_a_worse_model_is_not_promoted_a_better_one_is_and_cpu_workers_serve_it_within_seconds(
+    place: Place,
+) -> None:
+    arguments = ("linear", "--auto-promote", "--follow", "--set", "taxonomy_rows=false")
+    with (
+        place.worker(),
+        started("ingest", settings=place.settings, log=place.folder / "ingest.log"),
+        started("worker", "cpu", settings=place.settings, log=place.folder / "cpu.log", **place.env),
+    ):
+        wrong(place)
+        place.train(*arguments)
+        assert champion(place) == 1
+        right(place)
+        place.train(*arguments)
+        assert champion(place) == 2, place.field("message", 2)
+        promoted = time.monotonic()
+        served = f"SELECT count(*) FROM predictions WHERE model_id = {place.field('model_id', 2)}"
+        first = 0
+        while ask(place.database, served) == [(0,)]:
+            assert time.monotonic() - promoted < 10
+            publish(place.settings, review_message(first))
+            first += 1
+        print(
+            f"the new champion's first prediction came {time.monotonic() - promoted:.1f} s after `otzyv train` ended"
+        )
+        wrong(place)
+        place.train(*arguments)
+        assert champion(place) == 2, place.field("message", 2)
+    verdict = place.field("verdict", 3)
+    assert verdict["place"] == "challenger"
+    assert "not better" in verdict["reason"]
+    history = run("models", "list", settings=place.settings, **place.env).stdout
+    assert "training run 2" in history
+    assert "not better" in history
+
+
+def champion(place: Place) -> int:
+    query = "SELECT model_id FROM model_aliases WHERE alias = 'champion' ORDER BY id DESC LIMIT 1"
+    return int(ask(place.database, query)[0][0])
+
+
+def review_message(first: int) -> bytes:
+    import json
+
+    return json.dumps({"reviews": [review(10_000 + first, f"Платье номер {first}")]}).encode()
+
+
+def test_a_run_is_not_cut_by_the_brokers_acknowledgement_time_out(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    # The channel of a consumer that holds a message for 3 s is closed, and that is looked at every second.
+    with (
+        rabbit_node("{consumer_timeout, 3000}, {channel_tick_interval, 1000}") as node,
+        node.virtual_host() as url,
+    ):
+        place = Place(load(amqp_url=url, database_url=database_url), database, tmp_path)
+        place.full("--set", "epochs=1", "--seeds", "2")
+        place.full(*LONG)
+        place.train("linear")
+        with place.worker():
+            wait_until(lambda: place.field("spent_s", 3) > 15, 90, "the third run to take long")
+            run("runs", "cancel", "3", settings=place.settings)
+            wait_until(lambda: place.ended(4), 60, "the fourth run to end")
+            # The worker consumes still: a new message wakes it at once.
+            place.train("linear", "--follow")
+        assert [state for _, state in status(database)] == [
+            "succeeded", "succeeded", "cancelled", "succeeded", "succeeded",
+        ]  # fmt: skip
+        assert "PreconditionFailed" not in (tmp_path / "train.log").read_text()
+        assert time_out_is_in_force(node, url)
+
+
+def time_out_is_in_force(node: RabbitNode, url: str) -> bool:
+    """Whether the node closes a channel that holds a message: otherwise the test above says nothing."""
+    with Connection(url) as connection, connection.channel() as channel:
+        channel.queue_declare("held", durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+        with connection.Producer(channel) as producer:
+            producer.publish("x", routing_key="held", exchange="")
+        wait_until(lambda: channel.basic_get("held") is not None, 10, "the message")
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                connection.drain_events(timeout=1)
+            except TimeoutError:
+                continue
+            except Exception as error:  # noqa: BLE001  whatever the driver calls it
+                return "timeout" in str(error).lower() or "406" in str(error)
+    return False
+
+
+def test_training_here_needs_no_broker_and_goes_on_with_what_was_interrupted(place: Place) -> None:
+    away = {**place.env, "OTZYV_AMQP_URL": "amqp://guest:guest@127.0.0.1:1//"}
+    done = run("train", "linear", "--here", settings=place.settings, **away)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    log = place.folder / "here.log"
+    command = ("train", "full", "--here", "--base", str(place.base), *SMALL, *LONG)
+    with started(*command, settings=place.settings, log=log, **away) as process:
+        wait_until(lambda: place.step(2) >= 20, 60, "some steps")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 3
+    assert status(place.database) == [(1, "succeeded"), (2, "queued")]
+    run("runs", "cancel", "2", settings=place.settings)
+    place.full("--set", "epochs=1")
+    done = run("train", "--here", settings=place.settings, **away)
+    assert done.returncode == 0, done.stderr
+    assert status(place.database)[2] == (3, "succeeded")

@@ -1,0 +1,205 @@
+"""The training worker: takes runs out of PostgreSQL one at a time, each in a fresh process.
+
+A message only wakes it, and is acknowledged at once: RabbitMQ would close the channel of a worker that holds one for as
+long as a training run takes. Runs whose worker has vanished are found without any message, when their lease has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from celery.signals import worker_shutting_down
+
+from shared.errors import OtzyvError
+from shared.settings import Settings, settings
+from shared.store import Database, runs
+from shared.store.runs import Run
+from workers import broker, runtime
+from workers.app import app
+from workers.batch_task import BatchTask
+
+log = structlog.get_logger()
+
+TASK: Final = "workers.training.wake"
+LOOK_S: Final = 10.0
+"""Seconds after which an idle worker looks for runs by itself."""
+GRACE_S: Final = 100.0
+"""Seconds for a run to reach its next step and save a checkpoint when the worker ends."""
+
+
+class Trainer:
+    """Trains one run after the other until it is stopped.
+
+    `after` is called after each. With `idle` it waits for more when there are no runs, without it returns.
+    """
+
+    def __init__(
+        self,
+        chosen: Settings,
+        database: Database,
+        name: str,
+        *,
+        idle: bool = True,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = chosen
+        self._database = database
+        self._name = name
+        self._idle = idle
+        self._after = after
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+
+    def wake(self) -> None:
+        """Look for runs now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop: a run in progress saves a checkpoint and goes back to the queue."""
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                run = self._claim()
+            except OtzyvError as error:
+                log.warning("training.cannot_look", error=str(error))
+                run = None
+            if run is not None:
+                self._supervise(run)
+            elif not self._idle:
+                return
+            else:
+                self._wake.wait(LOOK_S)
+
+    def _claim(self) -> Run | None:
+        with self._database.transaction() as cursor:
+            return runs.claim(
+                cursor,
+                self._name,
+                self._settings.training_lease_s,
+                self._settings.training_crashes,
+            )
+
+    def _supervise(self, run: Run) -> None:
+        log.info("training.begins", run=run.id, architecture=run.architecture, attempt=run.attempt)
+        # The child ends when this pipe does: should this process be killed, nobody trains on unseen.
+        child = subprocess.Popen(
+            [sys.executable, "-m", "workers.training_child", str(run.id), str(run.attempt)],
+            stdin=subprocess.PIPE,
+            env={
+                **os.environ,
+                "OTZYV_DATABASE_URL": self._settings.database_url,
+                "OTZYV_LOG_LEVEL": self._settings.log_level,
+            },
+        )
+        try:
+            status = self._wait(child)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+            if child.stdin is not None:
+                child.stdin.close()
+        log.info("training.ended", run=run.id, exit_status=status)
+        self._note_crash(run, status)
+        self._after()
+
+    def _wait(self, child: subprocess.Popen[bytes]) -> int:
+        while not self._stopping.is_set():
+            try:
+                return child.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+        child.terminate()
+        try:
+            return child.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return child.wait()
+
+    def _note_crash(self, run: Run, status: int) -> None:
+        """Put a run whose process vanished back in the queue; one that was ended in order is not this attempt's."""
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        try:
+            with self._database.transaction() as cursor:
+                crashed = runs.release(
+                    cursor,
+                    run.id,
+                    run.attempt,
+                    crashed=not self._stopping.is_set(),
+                    message=f"its process ended with {how}",
+                )
+        except OtzyvError as error:
+            log.warning("training.crash_not_noted", run=run.id, error=str(error))
+            return
+        if crashed:
+            log.error("training.crashed", run=run.id, how=how)
+
+
+def _tell_workers() -> None:
+    """A new champion may have come: let the sweep send reviews that waited for one. It comes by itself, but later."""
+    try:
+        with broker.translated():
+            app.send_task("workers.upkeep.sweep")
+    except OtzyvError as error:
+        log.info("training.sweep_not_sent", error=str(error))
+
+
+_trainer: Trainer | None = None
+
+
+class WakeTask(BatchTask):
+    """A message about runs. It has no reviews."""
+
+    abstract = True
+
+    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
+        """Nothing to note: the worker looks for runs by itself as well."""
+
+
+@app.task(base=WakeTask)  # type: ignore[untyped-decorator]
+def wake(_review_ids: Sequence[int] = (), run: int = 0) -> None:
+    """Look for runs now."""
+    log.info("training.woken", run=run)
+    if _trainer is not None:
+        _trainer.wake()
+
+
+def send(run: int) -> None:
+    """Wake a training worker; returns once RabbitMQ has confirmed it."""
+    with broker.translated():
+        app.send_task(TASK, args=([], run))
+
+
+def worker_name(name: str | None = None) -> str:
+    """What a training worker is called in the list of runs."""
+    return f"{name or 'train'}@{socket.gethostname()}"
+
+
+@contextmanager
+def started(name: str | None) -> Iterator[None]:
+    """Train beside this process's Celery worker; when that shuts down, a run saves a checkpoint and is given back."""
+    global _trainer
+    chosen = settings()
+    database = runtime.open_database(chosen, "otzyv worker train")
+    trainer = _trainer = Trainer(chosen, database, worker_name(name), after=_tell_workers)
+    worker_shutting_down.connect(lambda **_: trainer.stop(), weak=False)
+    thread = threading.Thread(target=trainer.run, name="trainer")
+    thread.start()
+    try:
+        yield
+    finally:
+        trainer.stop()
+        thread.join()
