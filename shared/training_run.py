@@ -38,6 +38,8 @@ from shared.taxonomy import Taxonomy
 log = structlog.get_logger()
 
 LINEAR: Final = "linear"
+ENCODERS: Final = ("mlp", "full", "bert_lstm", "lora")
+"""Architectures that begin with a pretrained encoder."""
 SAMPLE: Final = 1_000
 """Stored reviews on which graphs are compared, and which later days are compared with."""
 SPEED_S: Final = 2.0
@@ -228,7 +230,7 @@ def _notes(chosen: Arguments, data: Data) -> list[str]:
         for reason, count in data.left_out.items()
         if reason.startswith("too few")
     ]
-    if chosen.random_weights:
+    if chosen.random_weights and chosen.architecture in ENCODERS:
         notes.append(
             f"begins with random weights in the shape of {Path(str(chosen.base)).name}, not with pretrained ones"
         )

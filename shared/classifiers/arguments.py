@@ -32,6 +32,11 @@ class Arguments(BaseModel):
         False,
         description="Begin with random weights instead of pretrained ones: the folder needs a config only.",
     )
+    vectors: str | None = Field(
+        None,
+        min_length=1,
+        description="Of lstm: a file of word vectors in navec's format. (default: those of natasha)",
+    )
     epochs: int | None = Field(None, ge=1, le=1_000, description="Most passes over the training reviews.")
     patience: int = Field(
         3,
@@ -63,6 +68,10 @@ class Arguments(BaseModel):
     )
     validation: float = Field(
         0.1, gt=0, le=0.5, description="Share of the reviews that early stopping looks at."
+    )
+    guesses: Share | None = Field(
+        None,
+        description="Train on best guesses too (needs_review) of at least this confidence, as 0.5. (default: on none)",
     )
     most_reviews: int = Field(
         200_000,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ UNKNOWN: Final = "category that the taxonomy lacks"
 EMPTY: Final = "text without letter, digit or symbol"
 REPEATED: Final = "same text as a row that is trusted more"
 GOLD: Final = "same text as a gold review"
+GUESSED: Final = "a guess that is too unsure"
 TOO_MANY: Final = "more than most_reviews"
 TOO_FEW: Final = "too few of the category {}"
 """Reasons in `Data.left_out`."""
@@ -37,7 +38,8 @@ HASH_BYTES: Final = 8
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One text and the slug of its category. `review_id` 0 is a text of the taxonomy itself, not a review.
 
-    `trusted`: the label comes from a person, or from a review of known category.
+    `trusted`: the label comes from a person, or from a review of known category. `guess` is the confidence of a label
+    that is only a guess, None for one that was accepted.
     """
 
     text: str
@@ -45,6 +47,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     review_id: int = 0
     revision: int = 0
     trusted: bool = False
+    guess: float | None = None
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -62,7 +65,7 @@ def prepared(
     """Rows without those that repeat a better one, split by a hash of their text.
 
     `rows` come in order of trust: of equal texts the first counts. Whether a review is in the validation part depends
-    on its text alone, so that it stays there from run to run. The taxonomy's own texts are only trained on.
+    on its text alone, so that it stays there from run to run. Guesses and the taxonomy's own texts are only trained on.
 
     Raises TrainingError where a category has too few rows and `arguments.too_few` is "refuse", or fewer than two
     categories have enough.
@@ -73,12 +76,13 @@ def prepared(
     train: list[Row] = []
     validation: list[Row] = []
     for row, text in _normalised(rows):
-        reason = UNKNOWN if row.category not in labels else seen.get(text, "") if text else EMPTY
+        reason = _reason(row, text, labels, seen, arguments)
         if reason:
             left_out[reason] += 1
             continue
         seen[text] = REPEATED
-        (validation if is_validation(text, arguments.validation) else train).append(row)
+        held = row.guess is None and is_validation(text, arguments.validation)
+        (validation if held else train).append(row)
     held_out = round(arguments.most_reviews * arguments.validation)
     train = _some(train, arguments.most_reviews - held_out, left_out)
     validation = _some(validation, held_out, left_out)
@@ -89,6 +93,15 @@ def prepared(
                 seen[text] = REPEATED
                 train.append(row)
     return _with_enough(Data(labels, tuple(train), tuple(validation), dict(left_out)), arguments)
+
+
+def _reason(row: Row, text: str, labels: Sequence[str], seen: Mapping[str, str], arguments: Arguments) -> str:
+    """Why a row is left out; empty where it is not."""
+    if row.guess is not None and (arguments.guesses is None or row.guess < arguments.guesses):
+        return GUESSED
+    if row.category not in labels:
+        return UNKNOWN
+    return seen.get(text, "") if text else EMPTY
 
 
 def _some(rows: list[Row], most: int, left_out: Counter[str]) -> list[Row]:

@@ -43,20 +43,21 @@ people AS (
     LEFT JOIN answered a ON a.review_id = g.review_id
     WHERE g.taxonomy_id = %(taxonomy)s ORDER BY g.review_id, g.at DESC, g.annotator),
 labelled AS (
-    SELECT l.review_id, l.revision, l.category, l.status = 'human' AS trusted,
+    SELECT l.review_id, l.revision, l.category, l.status,
            CASE WHEN l.status = 'human' THEN 1 ELSE coalesce(l.confidence, 0) END AS confidence
     FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
-    WHERE l.taxonomy_id = %(taxonomy)s AND l.status IN ('accepted', 'human')
+    WHERE l.taxonomy_id = %(taxonomy)s AND l.category IS NOT NULL
       AND NOT EXISTS (SELECT FROM people p WHERE p.review_id = l.review_id AND NOT p.teaches)),
 rows AS (
-    SELECT array_agg(review_id ORDER BY trusted DESC, confidence DESC, review_id) AS review_ids,
-           array_agg(revision ORDER BY trusted DESC, confidence DESC, review_id) AS revisions,
-           array_agg(category ORDER BY trusted DESC, confidence DESC, review_id) AS categories,
-           count(*) FILTER (WHERE trusted) AS trusted
-    FROM labelled),
+    SELECT array_agg(review_id) AS review_ids, array_agg(revision) AS revisions, array_agg(category) AS categories,
+           array_agg(confidence) AS confidences, count(*) FILTER (WHERE status = 'human') AS trusted,
+           count(*) FILTER (WHERE status <> 'needs_review') AS accepted
+    FROM (
+        SELECT * FROM labelled
+        ORDER BY status = 'human' DESC, status = 'accepted' DESC, confidence DESC, review_id) ordered),
 counted AS (
     SELECT coalesce(jsonb_object_agg(category, n), '{}') AS counts
-    FROM (SELECT category, count(*) AS n FROM labelled GROUP BY 1) c),
+    FROM (SELECT category, count(*) AS n FROM labelled WHERE status <> 'needs_review' GROUP BY 1) c),
 test AS (
     SELECT array_agg(review_id ORDER BY review_id) AS ids, array_agg(revision ORDER BY review_id) AS revisions,
            array_agg(category ORDER BY review_id) AS categories,
@@ -64,19 +65,20 @@ test AS (
     FROM people WHERE NOT teaches),
 taken AS (
     SELECT coalesce(r.review_ids, '{}') AS review_ids, coalesce(r.revisions, '{}') AS revisions,
-           coalesce(r.categories, '{}') AS categories, r.trusted, c.counts,
+           coalesce(r.categories, '{}') AS categories, coalesce(r.confidences, '{}') AS confidences,
+           r.trusted, r.accepted, c.counts,
            coalesce(t.ids, '{}') AS gold_ids, coalesce(t.revisions, '{}') AS gold_revisions,
            coalesce(t.categories, '{}') AS gold_categories, coalesce(t.ambiguous, '{}') AS gold_ambiguous
     FROM rows r, counted c, test t)
-INSERT INTO training_snapshots (taxonomy_id, sha, review_ids, revisions, categories, trusted, counts,
-    gold_ids, gold_revisions, gold_categories, gold_ambiguous)
+INSERT INTO training_snapshots (taxonomy_id, sha, review_ids, revisions, categories, confidences, trusted,
+    accepted, counts, gold_ids, gold_revisions, gold_categories, gold_ambiguous)
 SELECT %(taxonomy)s, sha256(convert_to(concat_ws('|', %(taxonomy)s, t.*), 'UTF8')), t.* FROM taken t
 ON CONFLICT (sha) DO UPDATE SET sha = excluded.sha RETURNING id
 """
 
 
 def take(cursor: Cursor, taxonomy_id: int) -> int:
-    """Freeze the accepted labels and the gold of now; the same again is the same snapshot. Returns its number."""
+    """Freeze the labels, best guesses among them, and the gold of now; returns the number, the same for the same."""
     cursor.execute(_TAKE, {"taxonomy": taxonomy_id})
     (number,) = cursor.fetchone() or (0,)
     return int(number)
@@ -105,9 +107,10 @@ def rows(cursor: Cursor, snapshot_id: int) -> list[Row]:
     """The labelled reviews in order of trust, with the texts that the labels are about."""
     cursor.execute(
         f"""
-        SELECT coalesce(r.text, h.text), s.category, s.review_id, s.revision, s.place <= t.trusted
-        FROM training_snapshots t, unnest(t.review_ids, t.revisions, t.categories) WITH ORDINALITY
-            AS s (review_id, revision, category, place) {_TEXT}
+        SELECT coalesce(r.text, h.text), s.category, s.review_id, s.revision, s.place <= t.trusted,
+               CASE WHEN s.place > t.accepted THEN s.confidence END
+        FROM training_snapshots t, unnest(t.review_ids, t.revisions, t.categories, t.confidences) WITH ORDINALITY
+            AS s (review_id, revision, category, confidence, place) {_TEXT}
         WHERE t.id = %s AND coalesce(r.text, h.text) IS NOT NULL ORDER BY s.place
         """,  # noqa: S608  a constant of this module
         (snapshot_id,),

@@ -19,8 +19,8 @@ from shared.store import Database, schema, taxonomies
 from tests.integration.stored import weak_user
 from tests.services import database_of, free_port
 
-HEAD = "0004"
-KNOWN = "0001, 0002, 0003, 0004"
+HEAD = "0005"
+KNOWN = "0001, 0002, 0003, 0004, 0005"
 
 
 @pytest.fixture

@@ -101,6 +101,17 @@ def test_labels_by_people_come_first_and_then_the_surest(here: Runtime) -> None:
     assert [(row.review_id, row.trusted) for row in rows[:3]] == [(9, True), (7, False), (1, False)]
 
 
+def test_guesses_come_last_with_their_confidence_and_are_not_counted(here: Runtime) -> None:
+    with here.database.transaction() as cursor:
+        cursor.execute("UPDATE labels SET status = 'needs_review', confidence = 0.4 WHERE review_id = 7")
+        cursor.execute("UPDATE labels SET status = 'needs_review', category = NULL WHERE review_id = 9")
+        number = snapshots.take(cursor, here.taxonomy_id)
+        found, rows = snapshots.get(cursor, number), snapshots.rows(cursor, number)
+    assert (len(rows), sum(found.counts.values())) == (239, 238)
+    assert (rows[-1].review_id, rows[-1].guess) == (7, pytest.approx(0.4))
+    assert rows[-2].guess is None
+
+
 def test_gold_that_was_drawn_where_label_and_model_differ_is_trained_on_and_not_measured_on(
     here: Runtime,
 ) -> None:

@@ -305,3 +305,16 @@ def test_of_more_reviews_than_are_trained_on_a_random_part_is_taken_and_all_labe
     held_out = sum(is_validation(normalised(row.text), 0.1) for row in trusted)
     assert len(kept & {row.review_id for row in trusted}) >= 20 - max(0, held_out - 10)
     assert prepared(many, (), TAXONOMY, chosen(most_reviews=100)) == data
+
+
+def test_guesses_are_trained_on_only_where_that_is_asked_for_and_never_validated_with() -> None:
+    guesses = [
+        Row(f"Кукла наугад {number}", "toys", 90_000 + number, 1, False, number / 100)
+        for number in range(100)
+    ]
+    many = [*rows(shoes=100, toys=100), *guesses]
+    without, some = (prepared(many, (), TAXONOMY, chosen(guesses=least)) for least in (None, 0.5))
+    assert without.left_out["a guess that is too unsure"] == 100
+    assert some.left_out["a guess that is too unsure"] == 50
+    assert len(some.train) == len(without.train) + 50
+    assert some.validation == without.validation

@@ -61,13 +61,13 @@ class LstmClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is 
 
 
 class Lstm(Architecture):
-    """`base` is a file in navec's format; without one, the vectors in the wheel of natasha."""
+    """`vectors` is a file in navec's format; without one, those in the wheel of natasha. `base` means nothing here."""
 
     defaults = Defaults(base=None, epochs=15, batch_rows=64, learning_rate=2e-3, dropout=0.4, hidden=128)
 
     def build(self, arguments: Arguments, labels: Sequence[str]) -> Built:
         """Raises ConfigurationError where there are no vectors. They are read whatever `random_weights` says."""
-        vectors = word_vectors(Path(arguments.base) if arguments.base else None)
+        vectors = word_vectors(Path(arguments.vectors) if arguments.vectors else None)
         words = Words(vectors)
         config = LstmConfig(
             words=len(words.rows),

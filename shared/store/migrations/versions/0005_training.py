@@ -21,11 +21,13 @@ CREATE TABLE training_snapshots (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     taxonomy_id integer NOT NULL REFERENCES taxonomies,
     sha bytea NOT NULL UNIQUE,               -- of all that follows, and the taxonomy
-    review_ids bigint[] NOT NULL,            -- in order of trust: people's labels first, then by confidence
+    review_ids bigint[] NOT NULL,            -- in order of trust: people's labels, accepted ones, guesses
     revisions integer[] NOT NULL,
     categories text[] NOT NULL,
+    confidences real[] NOT NULL,
     trusted integer NOT NULL,                -- how many of the first ones are people's
-    counts jsonb NOT NULL,                   -- reviews by category
+    accepted integer NOT NULL,               -- how many of the first ones are no guesses
+    counts jsonb NOT NULL,                   -- of these, reviews by category
     gold_ids bigint[] NOT NULL,
     gold_revisions integer[] NOT NULL,
     gold_categories text[] NOT NULL,
