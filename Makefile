@@ -41,7 +41,7 @@ check: .venv/dev  ## Lint, format, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/gpu  ## Measure; BENCH_REVIEWS=file.csv to measure on your own reviews
+bench: .venv/gpu  ## Measure; BENCH_REVIEWS=file.csv for your own reviews, BENCH_TOKENIZER=folder for a tokenizer
 	$(BIN)/otzyv bench keywords $(BENCH_REVIEWS)
 	$(BIN)/otzyv bench classifier $(BENCH_REVIEWS) $(if $(BENCH_TOKENIZER),--tokenizer $(BENCH_TOKENIZER))
 
