@@ -227,3 +227,12 @@ def test_an_answer_about_an_old_text_does_not_replace_the_label_of_the_new_one(d
     with database.transaction() as cursor:
         stored_labels.settle_by_people(cursor, [(review_id, 1, "clothes")], number)
     assert ask(database, query) == [(review_id, label)]
+
+
+def test_a_file_that_may_hold_answers_is_not_drawn_over(number, tmp_path):
+    out = tmp_path / "audit.csv"
+    audit("draw", "--n", 2, "--out", out)
+    before = out.read_text()
+    assert "expected a new file, found one that may hold answers" in refused("draw", "--n", 2, "--out", out)
+    assert out.read_text() == before
+    audit("draw", "--n", 2, "--out", out, "--overwrite")

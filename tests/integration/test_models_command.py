@@ -247,3 +247,24 @@ def test_weights_of_an_artefact_that_are_no_numbers_are_refused(
     }
     (path.parent / "manifest.json").write_text(json.dumps(manifest))
     assert "found NaN or infinity in bert.pooler.dense.bias" in shell.refused("import", path.parent)
+
+
+def test_gold_may_name_its_reviews_by_ids_of_the_file_of_reviews(
+    shell: Shell, folders: list[Path], tmp_path: Path
+) -> None:
+    reviews, gold = tmp_path / "named.csv", tmp_path / "gold.csv"
+    with reviews.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows([["id", "text"], *enumerate(TEXTS)])
+    gold.write_text("id,category\n1,обувь\n2,одежда\n", encoding="utf-8")
+    told = shell.ok("import", folders[0], "--reviews", reviews, "--gold", gold)
+    assert "gold_reviews 2" in told
+    assert f"its files are in {shell.models}/marketplace/" in told
+
+
+def test_a_model_whose_files_were_changed_is_shown_with_what_is_wrong_and_an_exit_status(
+    shell: Shell, folders: list[Path]
+) -> None:
+    shell.ok("import", folders[0], "--reviews", shell.reviews)
+    (path,) = shell.models.rglob("model.int8.onnx")
+    path.write_bytes(path.read_bytes()[:100])
+    assert "expected unchanged files, found others: model.int8.onnx" in shell.refused("show", "1")

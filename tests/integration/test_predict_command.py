@@ -93,3 +93,21 @@ def test_a_folder_serves_without_any_database(tiny: Models, reviews: Path, tmp_p
         refused.stderr.split()
     )
     assert not (tmp_path / "q.csv").exists()
+
+
+def test_a_registered_model_is_named_by_its_number_and_a_folder_of_transformers_by_what_to_do(
+    tiny: Models, database: Database, database_url: str, reviews: Path, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    env = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    done = run("predict", reviews, "--out", tmp_path / "p.csv", "--model", str(numbers["second"]), **env)
+    assert done.returncode == 0, done.stderr
+    classifier = registry.artefact(numbers["second"]).classifier()
+    expected = classifier.predict(["Платье номер 1"]).probabilities[0].tolist()
+    found = json.loads(read(tmp_path / "p.csv")[1]["probabilities"])
+    assert found == pytest.approx(dict(zip(classifier.labels, expected, strict=True)), abs=0.02)
+    unknown = run("predict", reviews, "--out", tmp_path / "q.csv", "--model", "99", **env)
+    assert "found 99" in " ".join(unknown.stderr.split())
+    saved = run("predict", reviews, "--out", tmp_path / "q.csv", "--model", tiny.folders["first"], **env)
+    assert "`otzyv models import` it, and name its number" in " ".join(saved.stderr.split())

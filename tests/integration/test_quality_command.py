@@ -179,6 +179,22 @@ def test_only_labels_that_the_champion_disagrees_with_are_drawn(
     assert (report["drawn"], report["answered"]) == (0, 0), "they are no sample of all labels"
 
 
+def test_the_view_of_predictions_says_which_model_serves(here: Runtime, model: int) -> None:
+    predict(here, model, as_labelled)
+    serving = "SELECT serves_as, count(*) FROM predicted_reviews GROUP BY 1"
+    assert ask(here.database, serving) == [("champion", REVIEWS)]
+    with here.database.transaction() as cursor:
+        aliases.move(cursor, here.taxonomy.name, "champion", None, "withdraw", moved_by="test")
+    assert ask(here.database, serving) == [(None, REVIEWS)]
+
+
 def test_without_a_champion_there_is_nobody_to_disagree(here: Runtime, tmp_path: Path) -> None:
     result = audit("draw", "--from", "disagreements", "--out", tmp_path / "a.csv")
     assert "expected a champion whose predictions differ from labels, found none" in str(result.exception)
+
+
+def test_before_a_champion_has_predicted_anything_the_way_to_its_predictions_is_told(
+    here: Runtime, model: int, tmp_path: Path
+) -> None:
+    result = audit("draw", "--from", "disagreements", "--out", tmp_path / "a.csv")
+    assert f"`otzyv backfill --model {model}` predicts stored reviews" in str(result.exception)

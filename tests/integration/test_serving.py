@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
 from shared.intake import take_in
-from shared.registry import Registry
+from shared.registry import ChampionMoved, Registry
 from shared.reviews import Message
 from shared.serving import Predictor, answered
 from shared.store import Database, aliases, predictions, taxonomies
@@ -285,6 +285,30 @@ def test_a_champion_that_was_withdrawn_and_promoted_again_is_rolled_back_to_the_
     world.registry.withdraw("champion", moved_by="anna")
     world.promote("second")
     assert world.registry.rollback(moved_by="anna") == world.numbers["first"]
+
+
+def test_a_champion_that_was_withdrawn_is_brought_back_by_a_rollback_and_stands_in_line_once(
+    world: World,
+) -> None:
+    world.promote("first")
+    world.promote("second")
+    world.registry.withdraw("champion", moved_by="anna")
+    assert world.registry.rollback(moved_by="anna") == world.numbers["second"]
+    assert world.registry.rollback(moved_by="anna") == world.numbers["first"]
+    with pytest.raises(ModelError, match="expected a champion before the present one"):
+        world.registry.rollback(moved_by="anna")
+
+
+def test_a_model_does_not_become_champion_instead_of_one_that_was_replaced_meanwhile(world: World) -> None:
+    world.promote("first")
+    world.promote("second")
+    with pytest.raises(ChampionMoved, match="expected model 1 to be champion, found model 2"):
+        world.registry.promote(
+            world.numbers["third"], "champion", moved_by="run", instead_of=world.numbers["first"]
+        )
+    assert world.registry.promote(
+        world.numbers["third"], "champion", moved_by="run", instead_of=world.numbers["second"]
+    )
 
 
 def test_a_champion_is_rolled_back_one_by_one_and_every_move_is_in_the_history(world: World) -> None:
