@@ -6,6 +6,7 @@ Which rows there are is decided before (`shared.classifiers.data`), where the re
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -235,11 +236,13 @@ def _files(model: Any) -> dict[str, bytes]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without transformers' progress bars, and its remarks, such as that a new head is not trained yet."""
+    """Without transformers' progress bars, its remarks, and what libraries think of each other's old names."""
     transformers_logging.disable_progress_bar()
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         transformers_logging.set_verbosity(level)

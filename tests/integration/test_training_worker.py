@@ -17,6 +17,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from kombu import Connection
 
+from shared.classifiers import checkpoints
 from shared.settings import Settings, load
 from shared.store import Database
 from tests.integration import ledger, training_data
@@ -119,6 +120,38 @@ def test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint_on_another(pla
     # Every step was logged once, and none below the checkpoint by the second worker.
     steps = ask(place.database, "SELECT step FROM training_metrics WHERE name = 'loss' ORDER BY 1")
     assert len(steps) == len(set(steps))
+
+
+def test_a_worker_that_is_killed_while_it_saves_leaves_the_champion_serving_and_the_run_goes_on(
+    place: Place,
+) -> None:
+    place.train("linear", "--auto-promote")
+    with place.worker():
+        wait_until(place.ended, 60, "a champion")
+    place.full("--set", "epochs=3", "--set", "checkpoint_steps=3", "--auto-promote")
+    caught = False
+    for attempt in range(5):
+        with place.worker(f"killed{attempt}") as worker:
+            # Looks more often than `wait_until`: a checkpoint is written in some hundredths of a second.
+            end = time.monotonic() + 60
+            while not unsealed(place) and time.monotonic() < end:
+                pass
+            kill(worker)
+        caught = bool(unsealed(place))
+        if caught:
+            break
+    assert caught, "the worker was never killed in the middle of saving"
+    assert champion(place) == 1
+    with place.worker("last"):
+        wait_until(lambda: place.ended(2), 90, "the run to end")
+    assert status(place.database) == [(1, "succeeded"), (2, "succeeded")]
+    listed = run("models", "list", settings=place.settings, **place.env)
+    assert listed.returncode == 0, listed.stderr
+
+
+def unsealed(place: Place) -> list[Path]:
+    """Checkpoints of the second run that are not whole."""
+    return [path for path in place.checkpoints(2) if not (path / checkpoints.MARKER).exists()]
 
 
 def test_only_the_training_process_is_killed_and_its_worker_goes_on_with_the_run(place: Place) -> None:
