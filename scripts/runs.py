@@ -20,7 +20,6 @@ from shared.errors import RetryableError, TrainingError
 from shared.settings import Settings
 from shared.store import runs
 from shared.store.runs import Point, Run
-from workers import runtime
 from workers.runtime import Runtime
 
 LOOK_S: Final = 0.5
@@ -128,10 +127,9 @@ def _run(found: Run | None, number: int) -> Run:
     return found
 
 
-def cancel(number: int, settings: Settings) -> None:
+def cancel(number: int, settings: Settings, store: Path | None) -> None:
     """Cancel a run."""
-    here = runtime.build(settings)
-    with here.database.transaction() as cursor:
+    with opened(settings, store, "otzyv runs") as here, here.database.transaction() as cursor:
         before = _run(runs.get(cursor, number), number).status
         status = runs.cancel(cursor, number)
     if before in ENDED:
@@ -142,17 +140,21 @@ def cancel(number: int, settings: Settings) -> None:
         out.print(f"run {number} stops at its next step")
 
 
-def watch(numbers: list[int], settings: Settings) -> bool:
+def watch(numbers: list[int], settings: Settings, store: Path | None) -> bool:
     """Show runs until they have ended; whether all succeeded."""
-    here = runtime.build(settings)
-    if not numbers:
-        with here.database.transaction() as cursor:
-            found = runs.of_taxonomy(cursor, here.taxonomy.name)
-        numbers = [run.id for run in found if run.status not in ENDED]
-    if not numbers:
-        out.print("no run is queued or at work; see `otzyv runs list`")
-        return True
-    return follow_all(here, numbers)
+    with opened(settings, store, "otzyv runs") as here:
+        wanted = numbers or unfinished(here)
+        if not wanted:
+            out.print("no run is queued or at work; see `otzyv runs list`")
+            return True
+        return follow_all(here, wanted)
+
+
+def unfinished(here: Runtime) -> list[int]:
+    """The runs of the taxonomy that have not ended, oldest first."""
+    with here.database.transaction() as cursor:
+        found = runs.of_taxonomy(cursor, here.taxonomy.name)
+    return [run.id for run in reversed(found) if run.status not in ENDED]
 
 
 def follow_all(here: Runtime, numbers: Sequence[int], *, while_: Callable[[], bool] = lambda: True) -> bool:

@@ -15,7 +15,7 @@ from scripts.audit import import_answers
 from scripts.console import out, remark
 from scripts.models import user
 from scripts.opened import opened
-from scripts.runs import follow_all
+from scripts.runs import follow_all, unfinished
 from shared.classifiers.arguments import Arguments, arguments
 from shared.errors import ConfigurationError, RetryableError, TrainingError
 from shared.retraining import asked
@@ -160,7 +160,7 @@ def _work(here: Runtime) -> int:
     from workers.training import Trainer, worker_name
 
     trainer = Trainer(here.settings, here.database, worker_name("here"), idle=False)
-    began = _newest(here)
+    began = unfinished(here)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         remark("stopping", "the run saves a checkpoint; `otzyv train --here` goes on with it")
@@ -176,10 +176,3 @@ def _work(here: Runtime) -> int:
         for one, handler in before.items():
             signal.signal(one, handler)
     return 0 if whole else UNFINISHED
-
-
-def _newest(here: Runtime) -> list[int]:
-    """The runs that have not ended."""
-    with here.database.transaction() as cursor:
-        found = runs.of_taxonomy(cursor, here.taxonomy.name)
-    return [run.id for run in reversed(found) if run.status in ("queued", "running")]

@@ -112,21 +112,22 @@ def runs_watch(
     numbers: Annotated[
         list[int] | None, typer.Argument(help="Runs. (default: all that have not ended)")
     ] = None,
+    store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Progress, loss and metrics of runs, until they have ended."""
     from scripts.runs import watch
 
-    if not watch(numbers or [], settings(taxonomy=taxonomy)):
+    if not watch(numbers or [], settings(taxonomy=taxonomy), store):
         raise typer.Exit(3)
 
 
 @runs.command("cancel")
-def runs_cancel(number: Number, taxonomy: TaxonomyFile = None) -> None:
+def runs_cancel(number: Number, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """Cancel a run: a running one stops at its next step."""
     from scripts.runs import cancel
 
-    cancel(number, settings(taxonomy=taxonomy))
+    cancel(number, settings(taxonomy=taxonomy), store)
 
 
 @runs.command("compare")

@@ -33,7 +33,11 @@ def render(board: Leaderboard) -> str:
             bar_width=charts.BAR_WIDTH,
             heat=charts.heat,
             matrices=[(entry, _own(_matrix(entry, board))) for entry in board.entries],
-            curves=[(entry, _own(_curves(entry, board, shared))) for entry in board.entries if entry.curves],
+            curves=[
+                (entry, _own(_curves(entry, board, shared)))
+                for entry in board.entries
+                if any(entry.curves.values())
+            ],
             sources=sorted({name for entry in board.entries for name in entry.groups}),
             figures=figures,
             signed=signed,

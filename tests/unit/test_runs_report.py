@@ -185,7 +185,7 @@ def test_categories_that_the_taxonomy_has_lost_are_still_shown():
 
 
 def test_missing_answers_and_unknown_costs_are_shown_as_such():
-    silent = run(41, "full", 0, answers=(None,) * 240, reviews_per_s=None, bytes=None, model=None, curves={})
+    silent = run(41, "full", 0, answers=(None,) * 240, reviews_per_s=None, bytes=None, model=None, curves={"loss": CURVES["loss"]})
     found = build([RUNS[0], silent], GOLD, TAXONOMY)
     assert (entry(found, "full").reviews_per_s, entry(found, "full").megabytes) == (None, None)
     text = Page(render(found)).text
@@ -279,6 +279,11 @@ def test_names_are_not_read_as_terminal_markup():
         assert name in shown
 
 
+def test_names_of_architectures_are_there_in_80_columns_too(board):
+    shown = terminal(board, 80)
+    assert all(one.name.split()[0] in shown for one in board.entries)
+
+
 def test_the_terminal_shows_the_board_in_100_columns(board):
     shown = terminal(board)
     assert max(len(line.rstrip()) for line in shown.splitlines()) <= 100
@@ -312,6 +317,12 @@ def test_a_training_that_left_the_numbers_draws_what_there_is():
     page = render(found)
     assert not re.search(r"\b(nan|inf)\b", page)
     assert "<circle" in page
+
+
+def test_an_architecture_without_epochs_has_no_empty_picture():
+    page = render(build((run(1, "linear", 0.7, curves={}), run(2, "full", 0.9)), GOLD, TAXONOMY))
+    assert "Learning curves of full" in page
+    assert "Learning curves of linear" not in page
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_course():
