@@ -10,7 +10,7 @@ import random
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -76,7 +76,15 @@ def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, sett
     model_id, answers = _made(here, gold) if run.model_id is None else _kept(here, run.model_id)
     decision = _promoted(here, model_id, answers, gold)
     _finish(here, decision)
-    shutil.rmtree(_folder(here), ignore_errors=True)
+    _clear(_folder(here))
+
+
+def _clear(folder: Path) -> None:
+    """Delete checkpoints; what an integration such as TensorBoard has written there stays."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _folder(here: Place) -> Path:
@@ -229,6 +237,12 @@ def _notes(chosen: Arguments, data: Data) -> list[str]:
         f"{count:,} left out: {reason}"
         for reason, count in data.left_out.items()
         if reason.startswith("too few")
+    ]
+    told = facts(data)
+    notes += [
+        f"{slug} is learnt from {count:,} reviews and {told['taxonomy_texts'][slug]:,} texts of the taxonomy"
+        for slug, count in told["training_reviews"].items()
+        if count < chosen.fewest <= count + told["taxonomy_texts"][slug]
     ]
     if chosen.random_weights and chosen.architecture in ENCODERS:
         notes.append(

@@ -185,7 +185,13 @@ def test_categories_that_the_taxonomy_has_lost_are_still_shown():
 
 
 def test_missing_answers_and_unknown_costs_are_shown_as_such():
-    silent = run(41, "full", 0, answers=(None,) * 240, reviews_per_s=None, bytes=None, model=None, curves={"loss": CURVES["loss"]})
+    nothing: dict[str, object] = {
+        "answers": (None,) * 240,
+        "reviews_per_s": None,
+        "bytes": None,
+        "model": None,
+    }
+    silent = run(41, "full", 0, **nothing, curves={"loss": CURVES["loss"]})
     found = build([RUNS[0], silent], GOLD, TAXONOMY)
     assert (entry(found, "full").reviews_per_s, entry(found, "full").megabytes) == (None, None)
     text = Page(render(found)).text
