@@ -14,6 +14,7 @@ from scripts import console, model_commands, quality_commands, training_commands
 from scripts.input_file import InputFile
 from scripts.process_settings import TaxonomyFile, settings
 from scripts.review_rows import Columns, Rows
+from scripts.store_option import Store
 from shared.errors import ConfigurationError, OtzyvError
 
 app = typer.Typer(
@@ -206,6 +207,7 @@ def predict(
             "(default: the champion)"
         ),
     ] = None,
+    store: Store = None,
     processes: Annotated[int | None, typer.Option(min=1, help="(default: one per core)")] = None,
     text_column: TextColumn = "text",
     id_column: IdColumn = None,
@@ -220,7 +222,7 @@ def predict(
     from scripts.predict import predict as run
 
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
-    run(rows, out, model, processes, settings(taxonomy=taxonomy))
+    run(rows, out, model, processes, settings(taxonomy=taxonomy), store)
 
 
 @app.command()

@@ -36,8 +36,8 @@ def compare(
         with here.database.transaction() as cursor:
             chosen = _chosen(cursor, here, numbers, experiment)
             gold = snapshots.gold(cursor, chosen[0].snapshot_id)
-            results = [_result(cursor, run) for run in chosen]
             champion = aliases.current(cursor, here.taxonomy.name).get("champion")
+            results = [_result(cursor, run, champion) for run in chosen]
         board = runs_report.build(
             results,
             Gold(
@@ -46,8 +46,15 @@ def compare(
                 tuple(row.source for row in gold),
             ),
             here.taxonomy,
-            champion=_champion(here, champion, gold),
+            # A champion that is among the runs is there already.
+            champion=None if champion in {run.model for run in results} else _champion(here, champion, gold),
         )
+    for run in chosen:
+        first = next(one for one in chosen if (one.architecture, one.seed) == (run.architecture, run.seed))
+        if first.id != run.id:
+            remark(
+                "note", f"runs {first.id} and {run.id} are of one architecture and seed: no spread over seeds"
+            )
     if report is not None:
         write_text(report, runs_report.render(board))
     if as_json:
@@ -89,8 +96,9 @@ def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int |
     return sorted(found, key=lambda run: run.id)
 
 
-def _result(cursor: Cursor, run: Run) -> RunResult:
+def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
     facts = run.facts
+    serves = (f"model {run.model_id} is the champion",) if run.model_id == champion else ()
     return RunResult(
         run=run.id,
         model=run.model_id,
@@ -101,7 +109,7 @@ def _result(cursor: Cursor, run: Run) -> RunResult:
         bytes=facts.get("bytes"),
         answers=tuple(runs.answers(cursor, run.id)),
         curves=_curves(runs.points(cursor, run.id)),
-        notes=tuple(facts.get("notes", ())),
+        notes=(*serves, *facts.get("notes", ())),
         train_rows=int(facts.get("train_rows", 0)),
     )
 

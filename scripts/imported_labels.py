@@ -22,6 +22,9 @@ from workers.runtime import Runtime
 CHUNK: Final = 10_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
+RESERVED: Final = (*STAGE_NAMES, "human", "accepted", "needs_review")
+"""Names of stages and of states, which would be taken for them."""
+
 Told = tuple[int, int, str, float]
 
 
@@ -30,10 +33,10 @@ def import_labels(path: Path, method: str, settings: Settings, store: Path | Non
 
     Raises ConfigurationError for a name of a stage, InputFileError, naming the row.
     """
-    if not _NAME.fullmatch(method) or method in STAGE_NAMES:
+    if not _NAME.fullmatch(method) or method in RESERVED:
         raise ConfigurationError(
-            f"--method: expected a name of small letters, digits, - and _ that is no stage ({', '.join(STAGE_NAMES)}), "
-            f"found {method!r}"
+            f"--method: expected a name of small letters, digits, - and _ other than {', '.join(RESERVED)}, found "
+            f"{method!r}"
         )
     records = read_records(path)
     for column in ("id", "category"):
@@ -44,9 +47,28 @@ def import_labels(path: Path, method: str, settings: Settings, store: Path | Non
             for start in range(0, len(records), CHUNK)
             for row in _told(cursor, here, path, records[start : start + CHUNK], start + 1)
         ]
-        newest = {row[0]: row for row in told}
-        labels.settle_from_outside(cursor, list(newest.values()), here.taxonomy_id, method)
-    out.print(f"{len(newest):,} reviews have labels by {method}, but for those that people have labelled")
+        each = _once(path, told)
+        before = labels.by_stage(cursor, list(each), here.taxonomy_id)
+        labels.settle_from_outside(cursor, list(each.values()), here.taxonomy_id, method)
+    people = before.pop("human", 0)
+    out.print(
+        f"{len(each) - people:,} reviews have labels by {method}; {people:,} keep those that people gave"
+    )
+    if replaced := {stage: count for stage, count in before.items() if stage != method}:
+        out.print("replaced: " + ", ".join(f"{count:,} by {stage}" for stage, count in replaced.items()))
+
+
+def _once(path: Path, told: Sequence[Told]) -> dict[int, Told]:
+    """Labels by review. Raises InputFileError where two rows contradict each other."""
+    found: dict[int, Told] = {}
+    for row, one in enumerate(told, 1):
+        known = found.setdefault(one[0], one)
+        if known[2] != one[2]:
+            raise InputFileError(
+                f"{path}, row {row}: expected one category for a review, found {known[2]} before and "
+                f"{one[2]} here"
+            )
+    return found
 
 
 def _told(cursor: Cursor, here: Runtime, path: Path, records: Sequence[Record], first: int) -> list[Told]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from scripts.process_settings import TaxonomyFile, settings
+from scripts.store_option import Store
 
 models = typer.Typer(help="Registered classifiers, and which of them serves.", no_args_is_help=True)
 
@@ -16,19 +17,19 @@ Reason = Annotated[str, typer.Option(help="Why; it goes into the history.")]
 
 
 @models.command("list")
-def models_list(taxonomy: TaxonomyFile = None) -> None:
+def models_list(store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """Which models there are, which of them serve, and who changed that."""
     from scripts.models import show_all
 
-    show_all(settings(taxonomy=taxonomy))
+    show_all(settings(taxonomy=taxonomy), store)
 
 
 @models.command("show")
-def models_show(number: Number, taxonomy: TaxonomyFile = None) -> None:
+def models_show(number: Number, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """A model's card, and whether its files are unchanged."""
     from scripts.models import show
 
-    show(number, settings(taxonomy=taxonomy))
+    show(number, settings(taxonomy=taxonomy), store)
 
 
 @models.command("promote")
@@ -39,12 +40,13 @@ def models_promote(
         typer.Option("--as", help="champion serves; challenger predicts beside it, in shadow."),
     ] = "champion",
     reason: Reason = "",
+    store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Let a model serve. All of it is checked first; running workers use it from their next batch on."""
     from scripts.models import promote
 
-    promote(number, alias, reason, settings(taxonomy=taxonomy))
+    promote(number, alias, reason, settings(taxonomy=taxonomy), store)
 
 
 @models.command("rollback")
@@ -102,9 +104,10 @@ def models_import(
 def models_export(
     number: Number,
     folder: Annotated[Path, typer.Argument(help="New folder for the model's files.")],
+    store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Copy a model with everything that belongs to it."""
     from scripts.models import export
 
-    export(number, folder, settings(taxonomy=taxonomy))
+    export(number, folder, settings(taxonomy=taxonomy), store)

@@ -14,6 +14,7 @@ from rich.table import Table
 from scripts.console import err, out, remark
 from scripts.gold_file import GoldRow, read_gold
 from scripts.input_file import InputFile
+from scripts.opened import opened
 from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Export, Manifest
@@ -35,10 +36,9 @@ def registry(here: Runtime) -> Registry:
     return Registry(here.database, Location(here.settings.models), here.taxonomy, here.taxonomy_id)
 
 
-def show_all(settings: Settings) -> None:
+def show_all(settings: Settings, store: Path | None) -> None:
     """Registered models and who serves, as a table, with the history of both aliases."""
-    here = runtime.build(settings)
-    with here.database.transaction() as cursor:
+    with opened(settings, store, "otzyv models") as here, here.database.transaction() as cursor:
         found = models.of_taxonomy(cursor, here.taxonomy.name)
         serving = aliases.current(cursor, here.taxonomy.name)
         moves = aliases.history(cursor, here.taxonomy.name)
@@ -81,11 +81,12 @@ def _sentence(move: Move) -> str:
     return f"{_when(move.at)}  {move.alias}: {before} → {after}, {move.action} by {move.moved_by}{why}"
 
 
-def show(number: int, settings: Settings) -> None:
+def show(number: int, settings: Settings, store: Path | None) -> None:
     """A model's card, where it lies, and whether its files are what they should be."""
-    here = registry(runtime.build(settings))
-    model = here.get(number)
-    artefact = here.artefact(number)
+    with opened(settings, store, "otzyv models") as found:
+        here = registry(found)
+        model = here.get(number)
+        artefact = here.artefact(number)
     out.print(artefact.read("README.md").decode(), soft_wrap=True)
     out.print(
         f"Files below {here.location.url}/{model.path}, SHA-256 of the manifest {model.sha256}",
@@ -107,15 +108,17 @@ def show(number: int, settings: Settings) -> None:
         )
 
 
-def promote(number: int, alias: Alias, reason: str, settings: Settings) -> None:
+def promote(number: int, alias: Alias, reason: str, settings: Settings, store: Path | None) -> None:
     """Let a model serve."""
-    here = runtime.build(settings)
-    moved = registry(here).promote(number, alias, moved_by=user(), reason=_readable(reason))
-    if not moved:
-        out.print(f"model {number} is {alias} already")
-        return
-    out.print(f"model {number} is {alias}; workers use it from their next batch on")
-    _wake(here)
+    with opened(settings, store, "otzyv models") as here:
+        moved = registry(here).promote(number, alias, moved_by=user(), reason=_readable(reason))
+        if not moved:
+            out.print(f"model {number} is {alias} already")
+        elif store is not None:
+            out.print(f"model {number} is {alias}; `otzyv predict --store {store}` uses it")
+        else:
+            out.print(f"model {number} is {alias}; workers use it from their next batch on")
+            _wake(here)
 
 
 def rollback(reason: str, settings: Settings) -> None:
@@ -274,12 +277,13 @@ def _compare(found: Export) -> None:
             )
 
 
-def export(number: int, folder: Path, settings: Settings) -> None:
+def export(number: int, folder: Path, settings: Settings, store: Path | None) -> None:
     """Copy a model's files to a folder, checked."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputFileError(f"{folder}: expected a new or empty folder, found something in it")
-    here = registry(runtime.build(settings))
-    artefact = here.artefact(number)
+    with opened(settings, store, "otzyv models") as found:
+        here = registry(found)
+        artefact = here.artefact(number)
     try:
         for name in artefact.manifest.files:
             target = folder / name

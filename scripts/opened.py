@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shared.errors import ConfigurationError
 from shared.settings import Settings
 from shared.store import schema
 from shared.store.embedded import embedded_server
@@ -19,6 +20,10 @@ def opened(settings: Settings, store: Path | None, application: str) -> Iterator
     if store is None:
         yield runtime.build(settings)
         return
+    if not (store / "postgres").is_dir():
+        raise ConfigurationError(
+            f"--store: expected a folder that `otzyv label --store` has made, found none at {store}; label a file first"
+        )
     with embedded_server(store) as url:
         chosen = settings.model_copy(update={"database_url": url})
         database = runtime.open_database(chosen, application)

@@ -19,6 +19,7 @@ from scripts import labelled_file, row_writer
 from scripts.console import err, file_progress, out, remark
 from scripts.input_file import Record
 from scripts.models import registry
+from scripts.opened import opened
 from scripts.review_rows import Rows
 from shared import reviews
 from shared.classifiers import Artefact, Classifier, Location
@@ -47,12 +48,19 @@ class Place(msgspec.Struct, frozen=True):
         return Artefact(Location(self.url), self.path, self.sha256)
 
 
-def predict(rows: Rows, path: Path, model: str | None, processes: int | None, settings: Settings) -> None:
+def predict(
+    rows: Rows,
+    path: Path,
+    model: str | None,
+    processes: int | None,
+    settings: Settings,
+    store: Path | None = None,
+) -> None:
     """Write every row of a file with its prediction, in order, and show how many there are of which category."""
     labelled_file.check(path, None, rows.file.path)
     rows.check()
     taxonomy = runtime.load_taxonomy(settings)
-    place = _place(model, settings)
+    place = _place(model, settings, store)
     _check_labels(place.artefact().manifest.labels, taxonomy)
     place.artefact().classifier()  # says what is wrong with it here, and not in another process
     with err.status("reading the file"):
@@ -70,13 +78,13 @@ def predict(rows: Rows, path: Path, model: str | None, processes: int | None, se
         )
 
 
-def _place(model: str | None, settings: Settings) -> Place:
+def _place(model: str | None, settings: Settings, store: Path | None) -> Place:
     """A folder of that name, else the registered model of that number; the champion where none is named."""
     if model is not None and (Path(model).is_dir() or not model.isdigit()):
         return _folder(Path(model))
-    here = runtime.build(settings)
-    found = registry(here).get(_champion(here) if model is None else int(model))
-    here.database.close()
+    with opened(settings, store, "otzyv predict") as here:
+        found = registry(here).get(_champion(here) if model is None else int(model))
+        here.database.close()
     return Place(settings.models, found.path, found.sha256)
 
 

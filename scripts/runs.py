@@ -95,18 +95,18 @@ def show(number: int, settings: Settings, store: Path | None) -> None:
     out.print(
         f"asked for by {run.asked_by}: {run.reason}; experiment {run.experiment}, worker {run.worker or 'none'}"
     )
-    _print_values("arguments", {k: v for k, v in run.arguments.items() if v not in (None, "", [])})
+    _print_values("arguments", run.arguments if isinstance(run.arguments, dict) else {"": run.arguments})
     _print_values("facts", run.facts)
     for name in dict.fromkeys(point.name for point in points):
         out.print(_curve(name, [point for point in points if point.name == name]), soft_wrap=True)
-    if run.verdict:
-        out.print(f"verdict: {run.verdict.get('reason')}", soft_wrap=True)
 
 
 def _print_values(title: str, values: dict[str, object]) -> None:
     if values:
         out.print(f"{title}:")
     for name, value in values.items():
+        if value in (None, "", []):
+            continue
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
         out.print(f"  {name}: {shown}", soft_wrap=True)
 
@@ -159,10 +159,13 @@ def unfinished(here: Runtime) -> list[int]:
 
 def follow_all(here: Runtime, numbers: Sequence[int], *, while_: Callable[[], bool] = lambda: True) -> bool:
     """Show runs until they have ended, or `while_` does not hold; whether all succeeded."""
+    found = _look(here, numbers)
+    said: dict[int, str] = {}
     with Live(console=err, refresh_per_second=4, transient=True) as live:
-        found = _look(here, numbers)
         while while_() and any(run.status not in ENDED for run in found):
             live.update(table_of(found))
+            if not err.is_terminal:
+                _say_news(found, said)
             time.sleep(LOOK_S)
             try:
                 found = _look(here, numbers)
@@ -171,6 +174,15 @@ def follow_all(here: Runtime, numbers: Sequence[int], *, while_: Callable[[], bo
     found = _look(here, numbers)
     out.print(table_of(found))
     return all(run.status == "succeeded" for run in found)
+
+
+def _say_news(found: Sequence[Run], said: dict[int, str]) -> None:
+    """A line for each run that does something else than before, where no table can be redrawn."""
+    for run in found:
+        news = f"{run.status} {run.message.partition(';')[0]}"
+        if said.get(run.id) != news:
+            said[run.id] = news
+            err.print(f"run {run.id}, {run.architecture}: {news}", soft_wrap=True)
 
 
 def _look(here: Runtime, numbers: Sequence[int]) -> list[Run]:

@@ -27,6 +27,8 @@ from workers.runtime import Runtime
 
 ALL = "all"
 UNFINISHED = 3
+OWN = ("architecture", "seed")
+"""Arguments that are given otherwise: as the command's arguments, and by --seed and --seeds."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -58,7 +60,7 @@ def train(request: Request, settings: Settings) -> int:
             import_answers(request.gold, "people", here.settings)
         numbers = _ask(here, wanted) if wanted else []
         if request.here:
-            return _work(here)
+            return _work(here, numbers)
         _send(numbers)
         if request.follow:
             return 0 if follow_all(here, numbers) else UNFINISHED
@@ -76,6 +78,8 @@ def _wanted(request: Request, settings: Settings) -> list[Asked]:
             f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURE_NAMES, ALL))}, found none"
         )
     values = {**request.arguments, **_given(request.given)}
+    if values.get("base") is not None:
+        values["base"] = _base(str(values["base"]), here=request.here)
     chosen = [
         arguments(**{**values, "architecture": name, "seed": seed})
         for name in names
@@ -93,23 +97,32 @@ def _wanted(request: Request, settings: Settings) -> list[Asked]:
     ]
 
 
+def _base(base: str, *, here: bool) -> str:
+    """A folder by its whole path: a worker was started elsewhere. Raises TrainingError for one that is not here."""
+    if Path(base).is_dir():
+        return str(Path(base).absolute())
+    if here and base.startswith((".", "/", "~")):
+        raise TrainingError(f"--base: expected a folder with an encoder, found none at {base}")
+    return base
+
+
 def _given(pairs: list[str]) -> dict[str, Any]:
     """Values of --set name=value; a list is separated by commas. Raises TrainingError."""
     values: dict[str, Any] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         field = Arguments.model_fields.get(name)
-        if not sign or field is None or name == "architecture":
-            names = ", ".join(name for name in Arguments.model_fields if name != "architecture")
+        if not sign or field is None or name in OWN:
+            names = ", ".join(name for name in Arguments.model_fields if name not in OWN)
             raise TrainingError(f"--set: expected name=value with a name out of {names}; found {pair!r}")
-        values[name] = value.split(",") if name == "report_to" else value
+        values[name] = [one for one in value.split(",") if one] if name == "report_to" else value
     return values
 
 
 def _table_of_arguments() -> Table:
     table = Table("argument", "default", "what it is", box=None, pad_edge=False)
     for name, field in Arguments.model_fields.items():
-        if name != "architecture":
+        if name not in OWN:
             default = "the architecture's own" if field.default is None else str(field.default)
             table.add_row(name, default, field.description or "")
     return table
@@ -155,12 +168,15 @@ def _send(numbers: list[int]) -> None:
         remark("note", f"training workers look for runs by themselves, in a moment: {error}")
 
 
-def _work(here: Runtime) -> int:
-    """Do what is queued, in processes of this terminal; a run that is interrupted goes back to the queue."""
+def _work(here: Runtime, numbers: list[int]) -> int:
+    """Do what is queued, in processes of this terminal; a run that is interrupted goes back to the queue.
+
+    `numbers` are the runs that were asked for, whose end the exit status tells.
+    """
     from workers.training import Trainer, worker_name
 
     trainer = Trainer(here.settings, here.database, worker_name("here"), idle=False)
-    began = unfinished(here)
+    numbers = numbers or unfinished(here)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         remark("stopping", "the run saves a checkpoint; `otzyv train --here` goes on with it")
@@ -170,7 +186,7 @@ def _work(here: Runtime) -> int:
     thread = threading.Thread(target=trainer.run, name="trainer")
     thread.start()
     try:
-        whole = follow_all(here, began, while_=thread.is_alive)
+        whole = follow_all(here, numbers, while_=thread.is_alive)
         thread.join()
     finally:
         for one, handler in before.items():

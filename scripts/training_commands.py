@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scripts.process_settings import TaxonomyFile, settings
+from scripts.store_option import Store
 
 runs = typer.Typer(
     help="Training runs: how far they are, what came out, how they compare.", no_args_is_help=True
@@ -16,9 +17,6 @@ runs = typer.Typer(
 labels = typer.Typer(help="Labels from elsewhere.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(help="Number of the run, see `otzyv runs list`.")]
-Store = Annotated[
-    Path | None, typer.Option(help="Folder of `otzyv label --store` instead of the server's database.")
-]
 
 
 def train(
@@ -51,7 +49,8 @@ def train(
         typer.Option("--auto-promote", help="Let a model serve that is better than the champion on gold."),
     ] = False,
     time_limit: Annotated[
-        int | None, typer.Option(min=1, help="Seconds a run may take. (default: OTZYV_TRAINING_TIME_LIMIT_S)")
+        int | None,
+        typer.Option(min=1, max=2_592_000, help="Seconds a run may take. (default: a day)"),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Watch until the runs have ended.")] = False,
     here: Annotated[
@@ -158,7 +157,7 @@ def labels_import(
     store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
-    """Take in labels that something else gave to stored reviews, as accepted ones. People's labels stay."""
+    """Take in labels that something else gave to stored reviews, instead of those of stages. People's labels stay."""
     from scripts.imported_labels import import_labels
 
     import_labels(file, method, settings(taxonomy=taxonomy), store)

@@ -126,7 +126,10 @@ def ingest(settings: Settings) -> None:
 
 def beat(settings: Settings) -> None:
     """Send the periodic tasks. Running two does no harm."""
+    from shared.retraining import wanted_arguments
     from workers.app import app
+
+    wanted_arguments(settings)
 
     _ready(settings)
     with tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:

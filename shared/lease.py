@@ -28,6 +28,9 @@ ENDED: Final = 71
 DEAF_S: Final = 60.0
 """Seconds in which a run must stop once it is asked to."""
 
+WATCHED: Final = ("loss", "weighted_f1")
+"""Figures that stand in the list of runs; the F1 is that of the validation part."""
+
 Why = Literal["cancelled", "released"]
 
 
@@ -42,10 +45,12 @@ class Lease:
         self._lease_s = lease_s
         self._leave = leave
         self._points: list[Point] = []
+        self._newest: dict[str, float] = {}
         self._progress = run.progress
         self._message = "starts"
         self._asked: float | None = None
         self.why: Why | None = None
+        self._waits = False
         self._last = time.monotonic()
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -76,6 +81,11 @@ class Lease:
         """What the run is doing."""
         self._message = message
 
+    def wait(self, waits: bool) -> None:
+        """Whether the run waits for something, such as a GPU: that does not count against its time limit."""
+        self.flush()
+        self._waits = waits
+
     def stop(self) -> bool:
         """Whether the run has to stop, because it was cancelled or this worker ends."""
         return self.why is not None
@@ -85,7 +95,7 @@ class Lease:
         self.why = self.why or "released"
 
     def flush(self) -> None:
-        """Write what has been told. Raises RetryableError."""
+        """Write what has been told. Raises RetryableError; what could not be written is kept for the next time."""
         with self._lock:
             points, self._points = self._points, []
             spent, self._last = time.monotonic() - self._last, time.monotonic()
@@ -96,9 +106,9 @@ class Lease:
                         self._run.id,
                         self._run.attempt,
                         lease_s=self._lease_s,
-                        spent_s=spent,
+                        spent_s=0.0 if self._waits else spent,
                         progress=self._progress,
-                        message=self._message,
+                        message=self._told(),
                         points=points,
                     )
             except RetryableError:
@@ -115,17 +125,28 @@ class Lease:
         elif held.cancel_requested:
             self.why = "cancelled"
 
+    def _told(self) -> str:
+        """What the run is doing, and the last of the figures that people watch."""
+        figures = [
+            f"{name.replace('_', ' ')} {self._newest[name]:.3f}" for name in WATCHED if name in self._newest
+        ]
+        return "; ".join([self._message, *figures])
+
     def _beat(self) -> None:
         every = min(5.0, self._lease_s / 4)
         while not self._over.wait(every):
             try:
                 self.flush()
-            except RetryableError as error:
+                self._mind_the_deaf()
+            except Exception as error:  # noqa: BLE001  whatever it is, the run must be kept alive
                 log.warning("training.no_sign_of_life", run=self._run.id, error=str(error))
-            if self.why is not None:
-                self._asked = self._asked or time.monotonic()
-                if time.monotonic() - self._asked > DEAF_S and self.why == "cancelled":
-                    self._end("cancelled", "cancelled; it did not stop by itself")
+
+    def _mind_the_deaf(self) -> None:
+        """End the process where it does not stop although it was cancelled."""
+        if self.why == "cancelled":
+            self._asked = self._asked or time.monotonic()
+            if time.monotonic() - self._asked > DEAF_S:
+                self._end("cancelled", "cancelled; it did not stop by itself")
 
     def _end(self, status: Literal["failed", "cancelled"], message: str) -> None:
         with self._database.transaction() as cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,18 +21,6 @@ from shared.taxonomy import Taxonomy
 
 TOKENS_AT_ONCE: Final = 64
 """Of a check that reads a whole vocabulary: short texts cost least for each token."""
-
-
-ANYONE: Final = -1
-"""In place of a model's number: whoever it is."""
-
-
-class ChampionMoved(Exception):
-    """Somebody has moved the champion meanwhile: what was decided about it has to be decided anew."""
-
-
-def _named(number: int | None) -> str:
-    return "nobody" if number is None else f"model {number}"
 
 
 def _champions(cursor: Cursor, taxonomy: str) -> tuple[list[int], int | None]:
@@ -84,22 +73,24 @@ class Registry:
         return Artefact(self.location, model.path, model.sha256)
 
     def promote(
-        self, number: int, alias: Alias, *, moved_by: str, reason: str = "", instead_of: int | None = ANYONE
+        self,
+        number: int,
+        alias: Alias,
+        *,
+        moved_by: str,
+        reason: str = "",
+        guard: Callable[[Cursor], None] = lambda _: None,
     ) -> bool:
         """Let a model be champion or challenger; False where it is already.
 
-        A challenger that becomes champion is challenger no more. With `instead_of`, a number or None for nobody, only
-        if that is the champion still. Raises ModelError where the model cannot serve: the old one goes on. Raises
-        ChampionMoved.
+        A challenger that becomes champion is challenger no more. Raises ModelError where the model cannot serve: the
+        old one goes on. Raises what `guard` raises, which is called in the transaction that moves.
         """
         self._check(number)
         with self._database.transaction() as cursor:
             aliases.lock(cursor, self._taxonomy.name)
             now = aliases.current(cursor, self._taxonomy.name)
-            if instead_of not in (ANYONE, now.get("champion")):
-                raise ChampionMoved(
-                    f"expected {_named(instead_of)} to be champion, found {_named(now.get('champion'))}"
-                )
+            guard(cursor)
             if alias == "challenger" and now.get("champion") == number:
                 raise ModelError(
                     f"model {number}: expected another model than the champion as its challenger"

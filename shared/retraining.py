@@ -34,6 +34,13 @@ def asked(chosen: Arguments, *, asked_by: str, reason: str, auto_promote: bool, 
     )
 
 
+def wanted_arguments(settings: Settings) -> dict[str, Arguments]:
+    """The arguments of each architecture that is retrained. Raises TrainingError for one that is out of range."""
+    return {
+        name: arguments(**{**settings.retrain_arguments, "architecture": name}) for name in settings.retrained
+    }
+
+
 def why(news: News, settings: Settings, *, by_clock: bool, now: datetime) -> str | None:
     """The reason to train an architecture now, or None."""
     if news.at_work:
@@ -54,9 +61,7 @@ def ask(
 
     Safe when two do it at once. Raises TrainingError for arguments out of range.
     """
-    chosen = {
-        name: arguments(**{**settings.retrain_arguments, "architecture": name}) for name in settings.retrained
-    }
+    chosen = wanted_arguments(settings)
     with database.transaction() as cursor:
         runs.lock_schedule(cursor, taxonomy.name)
         reasons = {

@@ -30,6 +30,14 @@ _JSON = {
 
 StageName = Literal["keywords", "zero_shot", "similarity", "llm"]
 ArchitectureName = Literal["linear", "lstm", "mlp", "full", "bert_lstm", "lora"]
+RETRAINING = (
+    "retrain",
+    "retrain_arguments",
+    "retrain_new_labels",
+    "retrain_on_alarm",
+    "training_time_limit_s",
+)
+"""Settings that `otzyv beat` sends along: whoever does the work need not have them."""
 NAVEC = "navec"
 """The similarity encoder that needs neither torch nor a download."""
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -7,16 +7,18 @@ What trains is `shared.classifiers.training` and `linear_training`, what decides
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
+from psycopg2.extensions import cursor as Cursor
 
+from shared import run_folder
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers.arguments import Arguments, arguments
 from shared.classifiers.data import Data, facts, prepared
@@ -27,10 +29,11 @@ from shared.errors import ModelError
 from shared.evaluation import score
 from shared.lease import Lease
 from shared.promotion import Decision, decide
-from shared.registry import ChampionMoved, Registry
+from shared.registry import Registry
 from shared.settings import Settings
 from shared.stages.device import gpu_id
-from shared.store import Database, aliases, gpu_claims, reviews, runs, snapshots
+from shared.store import Database, aliases, gpu_claims, reviews, runs, snapshots, taxonomies
+from shared.store.aliases import Move
 from shared.store.runs import Run
 from shared.store.snapshots import GoldText
 from shared.taxonomy import Taxonomy
@@ -48,6 +51,30 @@ SPEED_S: Final = 2.0
 
 class RunLost(Exception):
     """The run has gone to another process: nothing more of it is to be written."""
+
+
+class ChampionMoved(Exception):
+    """Somebody has moved the champion meanwhile: what was decided about it has to be decided anew."""
+
+
+class Serving(NamedTuple):
+    """Who serves and how that came about; the categories of the taxonomy's newest version."""
+
+    move: Move | None
+    categories: list[str]
+
+    @property
+    def champion(self) -> int | None:
+        """The model that serves."""
+        return None if self.move is None else self.move.model_id
+
+    @property
+    def held(self) -> str:
+        """Why nothing may be moved without a person: one has taken a champion back. Empty where nobody has."""
+        if self.move is None or self.move.action == "promote":
+            return ""
+        what = "rolled back" if self.move.action == "rollback" else "withdrawn"
+        return f"the champion was {what} by {self.move.moved_by}, and stays so until somebody promotes one"
 
 
 class Place(NamedTuple):
@@ -76,19 +103,7 @@ def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, sett
     model_id, answers = _made(here, gold) if run.model_id is None else _kept(here, run.model_id)
     decision = _promoted(here, model_id, answers, gold)
     _finish(here, decision)
-    _clear(_folder(here))
-
-
-def _clear(folder: Path) -> None:
-    """Delete checkpoints; what an integration such as TensorBoard has written there stays."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint, ignore_errors=True)
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def _folder(here: Place) -> Path:
-    return Path(here.settings.training) / f"run-{here.run.id}"
+    run_folder.clear(settings.training, run)
 
 
 def _gold(here: Place) -> list[GoldText]:
@@ -106,12 +121,14 @@ def _made(here: Place, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
     """Train, write the artefact, register it; its number and its answers about gold."""
     chosen = arguments(**here.run.arguments)
     here.lease.say("reads labels")
-    data, dropped = _data(here, chosen, gold)
     began = time.monotonic()
+    data, dropped = _data(here, chosen, gold)
+    _go_on(here)
     with _gpu(here, chosen):
         here.lease.say(f"trains on {len(data.train):,} texts")
         made = _trained(here, chosen, data)
     here.lease.progress(1.0)
+    _go_on(here)
     seconds = here.run.spent_s + time.monotonic() - began
     here.lease.say("exports and measures")
     artefact, told = _published(here, made, data, gold)
@@ -151,7 +168,9 @@ def _gpu(here: Place, chosen: Arguments) -> Iterator[None]:
         if here.lease.stop():
             raise Interrupted(0)
 
+    here.lease.wait(True)
     with gpu_claims.claimed(here.database, gpu, "training", waiting):
+        here.lease.wait(False)
         yield
 
 
@@ -162,7 +181,8 @@ def _trained(here: Place, chosen: Arguments, data: Data) -> Package | LinearClas
         return train_linear(chosen, data)
     from shared.classifiers.training import train
 
-    made: Package = train(chosen, data, _folder(here), here.lease)
+    folder = run_folder.of_attempt(here.settings.training, here.run)
+    made: Package = train(chosen, data, folder, here.lease)
     return made
 
 
@@ -236,7 +256,7 @@ def _notes(chosen: Arguments, data: Data) -> list[str]:
     notes = [
         f"{count:,} left out: {reason}"
         for reason, count in data.left_out.items()
-        if reason.startswith("too few")
+        if count and reason.startswith("too few")
     ]
     told = facts(data)
     notes += [
@@ -266,10 +286,11 @@ def _registered(here: Place, artefact: Artefact, told: dict[str, Any]) -> tuple[
 def _promoted(here: Place, model_id: int, answers: Sequence[str], gold: Sequence[GoldText]) -> Decision:
     """Judge the model against the champion of now, and move aliases where the run may."""
     while True:
-        champion = _champion(here)
-        if champion == model_id:
-            return Decision("champion", "promoted before an interruption")
-        decision = _decided(here, champion, answers, gold)
+        before = _serving(here)
+        if before.move is not None and before.move.model_id == model_id:
+            return Decision("champion", before.move.reason)
+        decision = _decided(here, before, answers, gold)
+        _go_on(here)
         if decision.place is None:
             return decision
         try:
@@ -278,46 +299,82 @@ def _promoted(here: Place, model_id: int, answers: Sequence[str], gold: Sequence
                 decision.place,
                 moved_by=f"training run {here.run.id} ({here.run.asked_by})",
                 reason=decision.reason,
-                instead_of=champion,
+                guard=partial(_check_still, here, before),
             )
         except ChampionMoved:
             continue
         return decision
 
 
-def _champion(here: Place) -> int | None:
+def _serving(here: Place) -> Serving:
     with here.database.transaction() as cursor:
-        return aliases.current(cursor, here.taxonomy.name).get("champion")
+        return _serving_by(cursor, here)
 
 
-def _decided(here: Place, champion: int | None, answers: Sequence[str], gold: Sequence[GoldText]) -> Decision:
+def _serving_by(cursor: Cursor, here: Place) -> Serving:
+    name = here.taxonomy.name
+    return Serving(aliases.newest(cursor, name, "champion"), taxonomies.newest_slugs(cursor, name))
+
+
+def _check_still(here: Place, before: Serving, cursor: Cursor) -> None:
+    """In the transaction that promotes: the run is still ours and wanted, and nobody has moved the champion meanwhile.
+
+    Raises RunLost, Interrupted or ChampionMoved.
+    """
+    cancelled = runs.hold(cursor, here.run.id, here.run.attempt)
+    if cancelled is None:
+        raise RunLost
+    if cancelled:
+        here.lease.why = "cancelled"
+        raise Interrupted(0)
+    if _serving_by(cursor, here) != before:
+        raise ChampionMoved
+
+
+def _decided(here: Place, before: Serving, answers: Sequence[str], gold: Sequence[GoldText]) -> Decision:
     here.lease.say("compares with the champion")
+    champion = before.champion
+    automatic = here.run.auto_promote
+    if automatic and before.categories != sorted(here.taxonomy.slugs):
+        return Decision(None, f"the taxonomy {here.taxonomy.name} has a newer version with other categories")
     theirs = None
     if champion is not None and gold:
         try:
-            theirs = _answers(here.registry.artefact(champion).classifier(), gold)
+            classifier = here.registry.artefact(champion).classifier()
         except ModelError as error:
             return Decision(
                 None, f"the champion, model {champion}, cannot be loaded to compare with: {error}"
             )
+        if sorted(classifier.labels) != sorted(here.taxonomy.slugs):
+            return Decision(None, f"the champion, model {champion}, is for other categories")
+        theirs = _answers(classifier, gold)
     with here.database.transaction() as cursor:
         comparisons = len(runs.of_experiment(cursor, here.run.experiment))
     return decide(
         [row.category for row in gold],
         answers,
         theirs,
-        automatic=here.run.auto_promote,
+        automatic=automatic,
+        held=before.held,
         most_fall=here.settings.promote_most_fall,
         comparisons=comparisons,
     )
+
+
+def _go_on(here: Place) -> None:
+    """Raises Interrupted where the run is to stop: what comes next would be seen by others."""
+    here.lease.flush()
+    if here.lease.stop():
+        raise Interrupted(0)
 
 
 def _finish(here: Place, decision: Decision) -> None:
     verdict = {"place": decision.place, "reason": decision.reason}
     if decision.verdict is not None:
         verdict |= msgspec.to_builtins(decision.verdict)
-    what = {"champion": "became champion: ", "challenger": "stays challenger: ", None: ""}[decision.place]
-    here.lease.flush()
+    what = {"champion": "became champion: ", "challenger": "stays challenger: ", None: "not promoted: "}[
+        decision.place
+    ]
     with here.database.transaction() as cursor:
         if not runs.succeed(cursor, here.run.id, here.run.attempt, verdict, what + decision.reason):
             raise RunLost

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
 
-from shared.settings import Settings, settings
+from shared.errors import SettingsError
+from shared.settings import RETRAINING, Settings, settings
 from workers import broker, topology
 
 
@@ -54,24 +56,28 @@ def configuration(chosen: Settings) -> dict[str, Any]:
     }
 
 
+CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+
+
 def _retraining(chosen: Settings) -> dict[str, Any]:
-    """Looks for a reason to retrain every minute, and at the times that somebody chose."""
+    """Looks for a reason to retrain every minute, and at the times that somebody chose. Raises SettingsError."""
     if not chosen.retrain:
         return {}
-    found: dict[str, Any] = {"retrain": {"task": "workers.upkeep.retrain", "schedule": 60}}
+    plan = chosen.model_dump(include=set(RETRAINING))
+    task = "workers.upkeep.retrain"
+    found: dict[str, Any] = {"retrain": {"task": task, "schedule": 60, "args": ([], "", plan)}}
     if chosen.retrain_cron:
-        times = dict(
-            zip(
-                ("minute", "hour", "day_of_month", "month_of_year", "day_of_week"),
-                chosen.retrain_cron.split(),
-                strict=True,
-            )
-        )
-        found["retrain_by_the_clock"] = {
-            "task": "workers.upkeep.retrain",
-            "schedule": crontab(**times),
-            "args": ([], "crontab"),
-        }
+        times = dict(zip(CRON_FIELDS, chosen.retrain_cron.split(), strict=True))
+        try:
+            schedule = crontab(**times)
+            # A day that never comes is found only here.
+            schedule.remaining_estimate(datetime.now(UTC))
+        except Exception as error:  # whatever Celery's parser raises
+            raise SettingsError(
+                "OTZYV_RETRAIN_CRON: expected five crontab fields of times that come, found "
+                f"{chosen.retrain_cron!r}: {error}"
+            ) from error
+        found["retrain_by_the_clock"] = {"task": task, "schedule": schedule, "args": ([], "clock", plan)}
     return found
 
 

@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 from celery.signals import worker_shutting_down
 
+from shared import run_folder
 from shared.errors import OtzyvError
 from shared.settings import Settings, settings
 from shared.store import Database, runs
@@ -114,6 +115,7 @@ class Trainer:
                 child.stdin.close()
         log.info("training.ended", run=run.id, exit_status=status)
         self._note_crash(run, status)
+        self._tidy(run)
         self._after()
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int:
@@ -128,6 +130,16 @@ class Trainer:
         except subprocess.TimeoutExpired:
             child.kill()
             return child.wait()
+
+    def _tidy(self, run: Run) -> None:
+        """A run that failed or was cancelled needs its checkpoints no more."""
+        try:
+            with self._database.transaction() as cursor:
+                now = runs.get(cursor, run.id)
+        except OtzyvError:
+            return
+        if now is not None and now.status in ("failed", "cancelled", "succeeded"):
+            run_folder.clear(self._settings.training, run)
 
     def _note_crash(self, run: Run, status: int) -> None:
         """Put a run whose process vanished back in the queue; one that was ended in order is not this attempt's."""

@@ -6,6 +6,7 @@ does not kill the worker. It reads nothing from standard input but its end, whic
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ from typing import Final
 import structlog
 
 from shared import logs
-from shared.errors import ConfigurationError, OtzyvError, PoisonError, RetryableError
+from shared.errors import ConfigurationError, DatabaseUnavailable, OtzyvError, PoisonError, RetryableError
 from shared.lease import Lease
 from shared.settings import Settings, settings
 from shared.store import Database, runs
@@ -29,11 +30,15 @@ ORPHANED: Final = 72
 """Exit status of a process whose worker is gone."""
 FIRST_PAUSE_S: Final = 2.0
 """Before a run is tried again that failed for something that may pass; doubled each time."""
+LONGEST_PAUSE_S: Final = 60.0
+CONNECTIONS: Final = 4
+"""To PostgreSQL at least: the run and its lease use theirs at the same time."""
 
 
 def main(number: int, attempt: int) -> None:
     """Train a run that the worker has claimed, and say how it ended."""
     chosen = settings()
+    chosen = chosen.model_copy(update={"database_connections": max(CONNECTIONS, chosen.database_connections)})
     logs.configure(chosen)
     threading.Thread(target=_leave_with_the_worker, name="pipe", daemon=True).start()
     database = runtime.open_database(chosen, f"otzyv training run {number}")
@@ -59,7 +64,7 @@ def _leave_with_the_worker() -> None:
 def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
     # Imported here: what is slow to import begins only once the lease is kept alive.
     from shared.classifiers.watch import Interrupted
-    from shared.training_run import execute
+    from shared.training_run import RunLost, execute
 
     try:
         here = runtime.stored_taxonomy(runtime.build(chosen, database), run.taxonomy_id)
@@ -71,8 +76,9 @@ def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
             _release(run, database, "its worker was stopped; goes on where it was", crashed=False)
     except RetryableError as error:
         log.warning("training.retry", run=run.id, error=str(error))
-        time.sleep(FIRST_PAUSE_S * 2**run.crashes)
-        _release(run, database, str(error), crashed=True)
+        # Whatever is away: PostgreSQL has to be back for the run to be given back.
+        _wait_for(lease, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**run.crashes))
+        _release(run, database, str(error), crashed=not isinstance(error, DatabaseUnavailable))
     except ImportError as error:
         _end(
             run,
@@ -82,9 +88,31 @@ def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
         )
     except (ConfigurationError, PoisonError) as error:
         _end(run, database, "failed", str(error))
+    except RunLost:
+        log.warning("training.lost", run=run.id, attempt=run.attempt)
     except Exception as error:
+        if _disk_is_full(error):
+            _release(run, database, f"expected room on the disk, found none: {error}", crashed=True)
+            return
         log.exception("training.failed", run=run.id)
         _end(run, database, "failed", f"{type(error).__name__}: {error}")
+
+
+def _wait_for(lease: Lease, pause_s: float) -> None:
+    """Pause, and go on pausing while the database is away: what the run has told is not to be lost with the process."""
+    while True:
+        time.sleep(pause_s)
+        try:
+            lease.flush()
+        except RetryableError:
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+        else:
+            return
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    """Whether there was no room to write; safetensors has an error of its own for it, with the system's words."""
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
 
 
 def _end(run: Run, database: Database, status: Status, message: str) -> None:

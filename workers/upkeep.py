@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
+from shared.errors import OtzyvError
 from shared.labelling import Labeller
 from shared.serving import Predictor
-from shared.settings import settings
+from shared.settings import load, settings
 from shared.store import aliases, backfills, labels, predictions, taxonomies
 from workers import backfill, labelling, prediction, topology, training
 from workers.app import app
@@ -27,9 +29,12 @@ _predictors = prediction.Predictors()
 
 
 class UpkeepTask(BatchTask):
-    """A periodic task: it has no reviews of its own that could fail."""
+    """A periodic task: it has no reviews of its own that could fail, and is not tried again: the next round is."""
 
     abstract = True
+
+    def _try_again(self, review_ids: Sequence[int], rest: tuple[object, ...], error: OtzyvError) -> None:  # noqa: ARG002
+        log.warning("upkeep.failed", task=self.name, error=str(error))
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """Nothing to note: the log has the reason, and the next round tries again."""
@@ -71,12 +76,15 @@ def watch_quality(_review_ids: Sequence[int] = ()) -> None:
 
 
 @app.task(base=UpkeepTask)  # type: ignore[untyped-decorator]
-def retrain(_review_ids: Sequence[int] = (), clock: str = "") -> None:
-    """Ask for training runs where there is a reason to: new labels, an alarm, or the clock."""
+def retrain(_review_ids: Sequence[int] = (), clock: str = "", plan: dict[str, Any] | None = None) -> None:
+    """Ask for training runs where there is a reason to: new labels, an alarm, or the clock.
+
+    `plan` are beat's settings about it: those of this process need not be the same.
+    """
     from shared import retraining
 
-    here = _store_only.here()
-    asked = retraining.ask(here.database, here.taxonomy, here.taxonomy_id, settings(), by_clock=bool(clock))
+    here, chosen = _store_only.here(), load(**(plan or {}))
+    asked = retraining.ask(here.database, here.taxonomy, here.taxonomy_id, chosen, by_clock=bool(clock))
     for number in asked:
         training.send(number)
 

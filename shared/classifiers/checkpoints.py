@@ -57,6 +57,41 @@ def newest(run: Path) -> Path | None:
     return None
 
 
+def inherit(earlier: Path, run: Path) -> bool:
+    """Copy the newest whole checkpoint of another folder, and the best one it names; whether there is any.
+
+    The other folder is left as it is: somebody may write there still.
+    """
+    for checkpoint in reversed(_all(earlier)):
+        if not is_whole(checkpoint):
+            continue
+        best = state(checkpoint)["best_global_step"]
+        wanted = {checkpoint} | ({place(earlier, best)} if best else set())
+        if all(_copied(one, run / one.name) for one in sorted(wanted)):
+            return True
+        for one in wanted:
+            shutil.rmtree(run / one.name, ignore_errors=True)
+    return False
+
+
+def _copied(checkpoint: Path, target: Path) -> bool:
+    """Copy a checkpoint and let its state name the folder it lies in now; False where it was not whole any more."""
+    try:
+        if not is_whole(checkpoint):
+            return False
+        shutil.copytree(checkpoint, target)
+        if _sizes(checkpoint) != _sizes(target):
+            return False
+        told = state(target)
+        if told["best_global_step"]:
+            told["best_model_checkpoint"] = str(place(target.parent, told["best_global_step"]))
+        (target / STATE).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    except OSError:
+        return False
+    seal(target)
+    return True
+
+
 def tidy(run: Path, best_step: int | None) -> None:
     """Delete checkpoints but the newest ones and the best one."""
     old = _all(run)[:-KEPT]

@@ -86,6 +86,9 @@ def prepared(
     held_out = round(arguments.most_reviews * arguments.validation)
     train = _some(train, arguments.most_reviews - held_out, left_out)
     validation = _some(validation, held_out, left_out)
+    if left_out and not train:
+        told = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+        raise TrainingError(f"training rows: expected labelled reviews, found none that can be used: {told}")
     if arguments.taxonomy_rows:
         own = (Row(text, slug) for slug, text in own_texts(taxonomy))
         for row, text in _normalised(own):

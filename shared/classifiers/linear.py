@@ -35,6 +35,8 @@ HEADER_BYTES: Final = 4_096
 """Of weights, beside their numbers."""
 LARGEST: Final = 1e6
 """Of any coefficient: sums of larger ones could overflow."""
+IDF: Final = (1.0, 100.0)
+"""ln((1 + n) / (1 + texts)) + 1 is never below 1, and of any number of texts below 50."""
 NEVER: Final = -1_000.0
 """Intercept of a category without training rows."""
 
@@ -177,8 +179,11 @@ def _check(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:
             raise ModelError(
                 f"{LINEAR}: expected finite numbers up to {LARGEST:,.0f} in {name}, found NaN, infinity or a larger one"
             )
-    if not (weights.idf > 0).all():
-        raise ModelError(f"{LINEAR}: expected idf above 0, found {weights.idf.min():g}")
+    least, most = IDF
+    if len(weights.idf) and not (weights.idf.min() >= least and weights.idf.max() <= most):
+        raise ModelError(
+            f"{LINEAR}: expected idf from {least:g} to {most:g}, found {weights.idf.min():g} to {weights.idf.max():g}"
+        )
 
 
 def files(model: LinearClassifier) -> dict[str, bytes]:

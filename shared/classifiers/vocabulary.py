@@ -23,7 +23,7 @@ MOST_CHARACTERS: Final = 2 * LONGEST + 1
 """Of anything that is learnt: a pair of the longest words."""
 LEAST_TEXTS: Final = 2
 """Texts in which a word, pair or piece has to occur to be learnt."""
-MOST: Final = 100_000
+MOST: Final = 60_000
 """Words, and as many pairs and pieces, that are learnt, the most frequent ones: a model must fit many workers."""
 CHUNK: Final = 256
 CHUNK_CHARACTERS: Final = 200_000
@@ -104,7 +104,7 @@ class Vocabulary:
 
     def _cut(self, word: bytes) -> Numbers:
         numbers = self._pieces
-        return np.array([numbers[piece] for piece in pieces_of(word) if piece in numbers], dtype=np.int64)
+        return np.array([numbers[piece] for piece in pieces_of(word) if piece in numbers], dtype=np.int32)
 
 
 def _numbered(what: str, entries: Sequence[str]) -> dict[bytes, int]:

@@ -83,6 +83,12 @@ def history(cursor: Cursor, taxonomy: str) -> list[Move]:
     return [Move(*row) for row in cursor.fetchall()]
 
 
+def newest(cursor: Cursor, taxonomy: str, alias: Alias) -> Move | None:
+    """The last move of an alias; None where it never had a model."""
+    found = [move for move in history(cursor, taxonomy) if move.alias == alias]
+    return found[-1] if found else None
+
+
 def champions(moves: list[Move]) -> list[int]:
     """The champions that a rollback goes back through, the present one last.
 

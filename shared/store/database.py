@@ -12,7 +12,7 @@ import psycopg2.errors
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import make_dsn, parse_dsn
-from psycopg2.pool import ThreadedConnectionPool
+from psycopg2.pool import PoolError, ThreadedConnectionPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, PoisonError, SchemaError
 
@@ -31,6 +31,7 @@ _PASSING = (
     psycopg2.InterfaceError,
     psycopg2.errors.LockNotAvailable,
     psycopg2.errors.ReadOnlySqlTransaction,
+    PoolError,
 )
 
 

@@ -283,6 +283,18 @@ def settle_from_outside(
     )
 
 
+def by_stage(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict[str, int]:
+    """How many of some reviews have a label by which stage; `human` are people's, and guesses count like the others."""
+    cursor.execute(
+        """
+        SELECT CASE WHEN status = 'human' THEN status ELSE coalesce(stage, 'nobody') END, count(*)
+        FROM labels WHERE taxonomy_id = %s AND review_id = ANY(%s) GROUP BY 1 ORDER BY 1
+        """,
+        (taxonomy_id, list(review_ids)),
+    )
+    return dict(cursor.fetchall())
+
+
 def _wait_no_more(cursor: Cursor, rows: Sequence[tuple[int, int]], taxonomy_id: int) -> None:
     """Take texts, as (review id, revision) in order, out of the line of whatever stage."""
     lock(cursor, [review_id for review_id, _ in rows], taxonomy_id)

@@ -33,6 +33,7 @@ class Run(msgspec.Struct, frozen=True):
     """A run as it stands. `facts` tell what it was trained on and what it cost, `answers` are about its gold."""
 
     id: int
+    key: str
     experiment: int
     taxonomy_id: int
     snapshot_id: int
@@ -88,7 +89,7 @@ class Held(msgspec.Struct, frozen=True):
     spent_s: float
 
 
-_COLUMNS = ", ".join(f"r.{name}" for name in Run.__struct_fields__)
+_COLUMNS = ", ".join(f"r.{name}::text" if name == "key" else f"r.{name}" for name in Run.__struct_fields__)
 _MINE = "id = %(run)s AND attempt = %(attempt)s AND status = 'running'"
 
 
@@ -225,9 +226,14 @@ def renew(
     return Held(*row)
 
 
-def forget_after(cursor: Cursor, run: int, step: int) -> None:
-    """Drop points behind the step that a run resumes from."""
-    cursor.execute("DELETE FROM training_metrics WHERE run_id = %s AND step > %s", (run, step))
+def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
+    """Lock a run of this holder until the transaction ends; whether it was cancelled, None where it is not its own."""
+    cursor.execute(
+        f"SELECT cancel_requested FROM training_runs WHERE {_MINE} FOR UPDATE",  # noqa: S608
+        {"run": run, "attempt": attempt},
+    )
+    row = cursor.fetchone()
+    return None if row is None else bool(row[0])
 
 
 def release(cursor: Cursor, run: int, attempt: int, *, crashed: bool, message: str) -> bool:

@@ -27,6 +27,19 @@ def document(cursor: Cursor, taxonomy_id: int) -> str | None:
     return None if row is None else str(row[0])
 
 
+def newest_slugs(cursor: Cursor, name: str) -> list[str]:
+    """The categories of the version of a taxonomy that came last, in alphabetical order."""
+    cursor.execute(
+        """
+        SELECT array(SELECT c->>'slug' FROM jsonb_array_elements(document->'categories') c ORDER BY 1)
+        FROM taxonomies WHERE name = %s ORDER BY id DESC LIMIT 1
+        """,
+        (name,),
+    )
+    (found,) = cursor.fetchone() or ([],)
+    return sorted(found)
+
+
 def in_line(cursor: Cursor) -> list[int]:
     """The taxonomies for which reviews wait."""
     cursor.execute("SELECT DISTINCT taxonomy_id FROM waiting ORDER BY 1")

@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
 from shared.intake import take_in
-from shared.registry import ChampionMoved, Registry
+from shared.registry import Registry
 from shared.reviews import Message
 from shared.serving import Predictor, answered
 from shared.store import Database, aliases, predictions, taxonomies
@@ -299,16 +299,16 @@ def test_a_champion_that_was_withdrawn_is_brought_back_by_a_rollback_and_stands_
         world.registry.rollback(moved_by="anna")
 
 
-def test_a_model_does_not_become_champion_instead_of_one_that_was_replaced_meanwhile(world: World) -> None:
+def test_a_guard_is_asked_in_the_transaction_that_moves_and_can_refuse_it(world: World) -> None:
     world.promote("first")
-    world.promote("second")
-    with pytest.raises(ChampionMoved, match="expected model 1 to be champion, found model 2"):
-        world.registry.promote(
-            world.numbers["third"], "champion", moved_by="run", instead_of=world.numbers["first"]
-        )
-    assert world.registry.promote(
-        world.numbers["third"], "champion", moved_by="run", instead_of=world.numbers["second"]
-    )
+
+    def refuse(_cursor: object) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        world.registry.promote(world.numbers["second"], "champion", moved_by="run", guard=refuse)
+    with world.database.transaction() as cursor:
+        assert aliases.current(cursor, world.here.taxonomy.name) == {"champion": world.numbers["first"]}
 
 
 def test_a_champion_is_rolled_back_one_by_one_and_every_move_is_in_the_history(world: World) -> None:

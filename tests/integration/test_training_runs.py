@@ -9,7 +9,7 @@ import pytest
 
 from shared import retraining
 from shared.classifiers.arguments import arguments
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, TrainingError
 from shared.lease import ENDED, LOST, Lease
 from shared.retraining import asked
 from shared.settings import Settings, load
@@ -385,3 +385,27 @@ def test_what_a_run_tells_while_the_database_is_away_is_written_once_it_is_back(
     with here.database.transaction() as cursor:
         assert [point.value for point in runs.points(cursor, number)] == [1.0]
     server.close()
+
+
+def test_a_lease_outlives_what_cannot_be_stored_and_waiting_does_not_count_against_the_limit(
+    here: Runtime,
+) -> None:
+    (number,) = queue(here, "linear")
+    run = claim(here)
+    assert run is not None
+    with Lease(here.database, run, 4) as lease:
+        lease.wait(True)
+        before = get(here, number).spent_s
+        lease.log(1, 0.1, {"loss": float("inf"), "learning_rate": 1e-60})
+        until = ask(here.database, "SELECT lease_until FROM training_runs")
+        wait_until(
+            lambda: ask(here.database, "SELECT lease_until FROM training_runs") > until, 10, "a sign of life"
+        )
+        assert get(here, number).spent_s == before
+        lease.wait(False)
+
+
+def test_a_schedule_with_arguments_out_of_range_is_refused_before_it_begins(here: Runtime) -> None:
+    wrong = here.settings.model_copy(update={"retrain": "linear", "retrain_arguments": {"epochs": 0}})
+    with pytest.raises(TrainingError, match="epochs"):
+        retraining.wanted_arguments(wrong)

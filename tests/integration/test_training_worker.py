@@ -79,7 +79,7 @@ class Place:
         return ask(self.database, f"SELECT {name} FROM training_runs WHERE id = %s", number)[0][0]
 
     def checkpoints(self, number: int = 1) -> list[Path]:
-        return sorted((self.folder / "training" / f"run-{number}").glob("checkpoint-*"))
+        return sorted((self.folder / "training").glob(f"run-{number}-*/attempt-*/checkpoint-*"))
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_a_worse_model_is_not_promoted_a_better_one_is_and_cpu_workers_serve_it_
     verdict = place.field("verdict", 3)
     assert verdict["place"] == "challenger"
     assert "not better" in verdict["reason"]
-    history = run("models", "list", settings=place.settings, **place.env).stdout
+    history = " ".join(run("models", "list", settings=place.settings, **place.env).stdout.split())
     assert "training run 2" in history
     assert "not better" in history
 
@@ -335,6 +335,118 @@ def time_out_is_in_force(node: RabbitNode, url: str) -> bool:
             except Exception as error:  # noqa: BLE001  whatever the driver calls it
                 return "timeout" in str(error).lower() or "406" in str(error)
     return False
+
+
+def test_a_linear_run_that_is_cancelled_makes_no_champion(place: Place) -> None:
+    place.train("linear", "--auto-promote")
+    with place.worker():
+        wait_until(lambda: status(place.database) == [(1, "running")], 60, "the run to begin")
+        run("runs", "cancel", "1", settings=place.settings)
+        wait_until(place.ended, 60, "the run to end")
+    assert status(place.database) == [(1, "cancelled")]
+    assert ledger.count(place.database, "model_aliases") == 0
+    assert not list((place.folder / "training").glob("run-*"))
+
+
+def test_a_champion_that_a_person_rolled_back_is_not_replaced_by_a_run(place: Place) -> None:
+    arguments = ("linear", "--auto-promote", "--follow", "--set", "taxonomy_rows=false")
+    with place.worker():
+        wrong(place)
+        place.train(*arguments, "--set", "regularisation=0.9")
+        right(place)
+        place.train(*arguments)
+        assert champion(place) == 2
+        assert run("models", "rollback", settings=place.settings, **place.env).returncode == 0
+        place.train(*arguments, "--set", "regularisation=1.1")
+    assert champion(place) == 1
+    assert "the champion was rolled back by" in place.field("message", 3)
+
+
+def test_a_run_for_other_categories_than_the_champions_is_not_promoted(place: Place) -> None:
+    place.train("linear", "--auto-promote")
+    with place.database.transaction() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO taxonomies (name, version, document)
+            SELECT name, 'later', jsonb_set(document, '{categories}', document->'categories' - 0) FROM taxonomies
+            """
+        )
+    with place.worker():
+        wait_until(place.ended, 60, "the run to end")
+    assert status(place.database) == [(1, "succeeded")]
+    assert "has a newer version with other categories" in place.field("message")
+    assert ledger.count(place.database, "model_aliases") == 0
+
+
+def test_runs_of_two_databases_with_one_number_do_not_go_on_from_each_others_checkpoints(
+    place: Place,
+) -> None:
+    place.full(*LONG)
+    with place.worker("first") as worker:
+        wait_until(lambda: place.step() >= 20, 60, "some steps")
+        kill(worker)
+    assert place.checkpoints()
+    with place.database.transaction() as cursor:
+        cursor.execute("DELETE FROM training_runs")
+        cursor.execute("ALTER TABLE training_runs ALTER COLUMN id RESTART WITH 1")
+    place.full("--set", "epochs=1")
+    with place.worker("second"):
+        wait_until(place.ended, 60, "the run to end")
+    assert ask(place.database, "SELECT min(step) FROM training_metrics") == [(1,)]
+
+
+def test_labels_of_something_else_replace_those_of_stages_and_not_those_of_people(place: Place) -> None:
+    with place.database.transaction() as cursor:
+        cursor.execute("UPDATE labels SET status = 'human', stage = NULL WHERE review_id = 1")
+    names = ask(place.database, "SELECT external_id FROM reviews ORDER BY id LIMIT 3")
+    path = place.folder / "theirs.csv"
+    path.write_text("id,category\n" + "".join(f"{name},обувь\n" for (name,) in names), encoding="utf-8")
+    done = run("labels", "import", path, "--method", "my-llm", settings=place.settings)
+    assert done.returncode == 0, done.stderr
+    assert "2 reviews have labels by my-llm; 1 keep those that people gave" in done.stdout
+    assert "replaced: 2 by test" in done.stdout
+    by = "SELECT coalesce(stage, status), count(*) FROM labels WHERE review_id <= 3 GROUP BY 1 ORDER BY 1"
+    assert ask(place.database, by) == [("human", 1), ("my-llm", 2)]
+    for content, method, told in (
+        (
+            f"id,category\n{names[0][0]},обувь\n{names[0][0]},одежда\n",
+            "x",
+            "expected one category for a review",
+        ),
+        ("id,category\nnobody,обувь\n", "x", "expected one stored review with the id 'nobody', found none"),
+        (f"id,category,confidence\n{names[0][0]},обувь,2\n", "x", "expected a confidence from 0 to 1"),
+        (f"id,category\n{names[0][0]},обувь\n", "human", "--method: expected a name"),
+    ):
+        path.write_text(content, encoding="utf-8")
+        refused = run("labels", "import", path, "--method", method, settings=place.settings)
+        assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+        assert told in " ".join(refused.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("full", "--set", "seed=7"), "--set: expected name=value with a name out of"),
+        (("full", "--set", "epochs=0"), "epochs: Input should be greater than or equal to 1"),
+        (("fool",), "architecture: Input should be"),
+        (
+            ("full", "--here", "--base", "./nowhere"),
+            "--base: expected a folder with an encoder, found none",
+        ),
+        ((), "expected architectures out of linear, lstm"),
+        (
+            ("linear", "--here", "--store", "nowhere"),
+            "--store: expected a folder that `otzyv label --store` has made",
+        ),
+        (("linear", "--store", "nowhere"), "add --here"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_with_a_sentence(
+    arguments: tuple[str, ...], told: str, database_url: str
+) -> None:
+    done = run("train", *arguments, OTZYV_DATABASE_URL=database_url)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert told in " ".join(done.stderr.split())
 
 
 def test_training_here_needs_no_broker_and_goes_on_with_what_was_interrupted(place: Place) -> None:

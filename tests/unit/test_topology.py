@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.errors import SettingsError
 from shared.settings import STAGE_NAMES, load
 from workers import topology
 from workers.app import app, configuration
@@ -68,3 +69,18 @@ def test_celery_acknowledges_late_rejects_failures_and_waits_for_confirms() -> N
 def test_the_hard_time_limit_is_only_a_backstop_behind_the_soft_one() -> None:
     chosen = configuration(load())
     assert chosen["task_time_limit"] > chosen["task_soft_time_limit"]
+
+
+@pytest.mark.parametrize("times", ["61 * * * *", "*/0 * * * *", "* 25 * * *", "0 0 0 * *", "0-99 * * * *"])
+def test_times_that_no_clock_shows_are_refused_with_the_settings_name(times: str) -> None:
+    with pytest.raises(SettingsError, match="OTZYV_RETRAIN_CRON: expected five crontab fields"):
+        configuration(load(retrain="linear", retrain_cron=times))
+
+
+def test_beat_sends_its_own_settings_of_retraining_along() -> None:
+    schedule = configuration(load(retrain="linear", retrain_new_labels=7, retrain_cron="0 3 * * 1"))[
+        "beat_schedule"
+    ]
+    for name in ("retrain", "retrain_by_the_clock"):
+        assert schedule[name]["args"][2]["retrain_new_labels"] == 7
+    assert "retrain" not in configuration(load())["beat_schedule"]

@@ -318,3 +318,9 @@ def test_guesses_are_trained_on_only_where_that_is_asked_for_and_never_validated
     assert some.left_out["a guess that is too unsure"] == 50
     assert len(some.train) == len(without.train) + 50
     assert some.validation == without.validation
+
+
+def test_labels_of_which_none_can_be_used_are_refused_with_the_reason() -> None:
+    foreign = [Row(f"Отзыв {number}", "food", number + 1) for number in range(20)]
+    with pytest.raises(TrainingError, match="none that can be used: 20 category that the taxonomy lacks"):
+        prepared(foreign, (), TAXONOMY, chosen(taxonomy_rows=True))

@@ -37,6 +37,7 @@ CREATE TABLE training_snapshots (
 CREATE SEQUENCE training_experiments AS integer;
 CREATE TABLE training_runs (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key uuid NOT NULL DEFAULT gen_random_uuid(),  -- names its folder: numbers begin anew in every database
     experiment integer NOT NULL,             -- the runs of one command
     taxonomy_id integer NOT NULL REFERENCES taxonomies,
     snapshot_id integer NOT NULL REFERENCES training_snapshots,
@@ -71,8 +72,8 @@ CREATE TABLE training_metrics (
     run_id integer NOT NULL REFERENCES training_runs ON DELETE CASCADE,
     name text NOT NULL,
     step integer NOT NULL,
-    epoch real NOT NULL,
-    value real NOT NULL,
+    epoch double precision NOT NULL,
+    value double precision NOT NULL,
     PRIMARY KEY (run_id, name, step)
 );
 
