@@ -15,13 +15,13 @@ from scripts.console import out, remark
 from scripts.gold_file import GoldRow, read_gold
 from scripts.judging import Judged, judge
 from scripts.labelled_file import write_text
+from scripts.opened import opened
 from shared.calibration import GRID
 from shared.certification import StageFinding, certify_chain
 from shared.errors import ConfigurationError, InputFileError
 from shared.rules import resolve
 from shared.settings import Settings
-from shared.store import gold, schema, thresholds
-from shared.store.embedded import embedded_server
+from shared.store import gold, thresholds
 from shared.store.thresholds import StoredRule, Threshold
 from shared.thresholds import StageRule
 from workers import runtime
@@ -77,13 +77,8 @@ def _check(request: Request) -> None:
 def _runtime(request: Request, settings: Settings) -> Iterator[Runtime | None]:
     """The database in which gold is and thresholds go: a folder's, or the server's; None if not needed."""
     if request.store is not None:
-        with embedded_server(request.store) as url:
-            database = runtime.open_database(
-                settings.model_copy(update={"database_url": url}), "otzyv calibrate"
-            )
-            schema.upgrade(database)
-            yield runtime.build(settings, database)
-            database.close()
+        with opened(settings, request.store, "otzyv calibrate") as here:
+            yield here
     elif request.dry_run and request.gold is not None:
         yield None
     else:
