@@ -365,11 +365,3 @@ def test_flower_refuses_to_start_without_a_password(settings: Settings) -> None:
     failed = run("flower", settings=settings)
     assert failed.returncode == 2
     assert "OTZYV_FLOWER_BASIC_AUTH: expected user:password" in failed.stderr
-
-
-def test_a_worker_of_a_kind_that_has_no_tasks_yet_says_so_instead_of_eating_messages(
-    settings: Settings,
-) -> None:
-    failed = run("worker", "train", settings=settings)
-    assert failed.returncode == 2
-    assert "found none in this version" in failed.stderr
