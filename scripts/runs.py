@@ -41,15 +41,11 @@ def show_all(n: int, settings: Settings, store: Path | None, *, as_json: bool) -
     with opened(settings, store, "otzyv runs") as here, here.database.transaction() as cursor:
         found = runs.of_taxonomy(cursor, here.taxonomy.name, n)
     if as_json:
-        out.print_json(json.dumps([_as_json(run) for run in found], ensure_ascii=False))
+        out.print_json(json.dumps(msgspec.to_builtins(found), ensure_ascii=False))
     elif found:
         out.print(table_of(found))
     else:
         out.print("no training runs for this taxonomy; see `otzyv train`")
-
-
-def _as_json(run: Run) -> dict[str, object]:
-    return {name: value for name, value in msgspec.to_builtins(run).items() if name != "answers"}
 
 
 def table_of(found: Sequence[Run]) -> Group:

@@ -7,6 +7,7 @@ into one folder. Whoever takes a run over begins with copies of the newest check
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,23 +22,26 @@ def of_run(place: str, run: Run) -> Path:
 
 def of_attempt(place: str, run: Run) -> Path:
     """The folder of this attempt, with the newest checkpoint of earlier ones if there is any."""
-    folder = of_run(place, run) / f"attempt-{run.attempt}"
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        earlier = [of_run(place, run) / f"attempt-{number}" for number in range(run.attempt - 1, 0, -1)]
-        for one in earlier:
-            if checkpoints.inherit(one, folder):
-                break
+    folder, *earlier = (of_run(place, run) / f"attempt-{number}" for number in range(run.attempt, 0, -1))
+    folder.mkdir(parents=True, exist_ok=True)
+    for at, one in enumerate(earlier):
+        if checkpoints.inherit(one, folder):
+            _clear(earlier[at + 1 :])
+            break
     return folder
 
 
 def clear(place: str, run: Run) -> None:
     """Delete all checkpoints of a run that has ended; what an integration such as TensorBoard wrote there stays."""
     folder = of_run(place, run)
-    for attempt in folder.glob("attempt-*"):
+    _clear(folder.glob("attempt-*"))
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _clear(attempts: Iterable[Path]) -> None:
+    for attempt in attempts:
         for checkpoint in attempt.glob("checkpoint-*"):
             shutil.rmtree(checkpoint, ignore_errors=True)
         with suppress(OSError):
             attempt.rmdir()
-    with suppress(OSError):
-        folder.rmdir()

@@ -124,16 +124,18 @@ def _made(here: Place, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
     began = time.monotonic()
     data, dropped = _data(here, chosen, gold)
     _go_on(here)
+    prepared_s = time.monotonic() - began
     with _gpu(here, chosen):
+        began = time.monotonic()
         here.lease.say(f"trains on {len(data.train):,} texts")
         made = _trained(here, chosen, data)
+        trained_s = time.monotonic() - began
     here.lease.progress(1.0)
     _go_on(here)
-    seconds = here.run.spent_s + time.monotonic() - began
     here.lease.say("exports and measures")
     artefact, told = _published(here, made, data, gold)
     told |= {
-        "training_s": round(seconds, 1),
+        "training_s": round(here.run.spent_s + prepared_s + trained_s, 1),
         "train_rows": len(data.train),
         "suspected_label_errors": dropped,
         "notes": _notes(chosen, data),

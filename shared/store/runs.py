@@ -30,7 +30,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A run as it stands. `facts` tell what it was trained on and what it cost, `answers` are about its gold."""
+    """A run as it stands. `key` names its folder; `facts` tell what it was trained on and what it cost."""
 
     id: int
     key: str
@@ -165,8 +165,7 @@ def claim(cursor: Cursor, worker: str, lease_s: int, crashes: int) -> Run | None
             SELECT id, crashes + (status = 'running')::integer AS times FROM training_runs
             WHERE status = 'queued' OR (status = 'running' AND lease_until < now()) FOR UPDATE SKIP LOCKED)
         UPDATE training_runs r SET status = 'failed', finished_at = now(), lease_until = NULL, crashes = times,
-            message = 'expected its process to live, found that it ended without a word ' || times || ' times, as '
-                || 'for lack of memory; see the log of the training workers'
+            message = 'broken off ' || times || ' times, the last time here: ' || message
         FROM dead WHERE r.id = dead.id AND times > %s
         """,
         (crashes,),

@@ -184,7 +184,7 @@ def test_a_run_that_kills_every_process_fails_in_the_end(here: Runtime) -> None:
     assert claim(here) is None
     found = get(here, number)
     assert found.status == "failed"
-    assert f"ended without a word {CRASHES + 1} times" in found.message
+    assert found.message.startswith(f"broken off {CRASHES + 1} times, the last time here: ")
 
 
 def test_a_run_that_was_given_back_counts_as_no_crash(here: Runtime) -> None:
