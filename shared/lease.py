@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from math import isfinite
 from types import TracebackType
 from typing import Final, Literal, Self
 
@@ -68,10 +69,10 @@ class Lease:
 
     def log(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
         """Keep values of a step; they are written at the next sign of life."""
+        finite = {name: value for name, value in values.items() if isfinite(value)}
         with self._lock:
-            self._points += [
-                Point(name, step, epoch, value) for name, value in values.items() if value == value
-            ]
+            self._newest |= finite
+            self._points += [Point(name, step, epoch, value) for name, value in finite.items()]
 
     def progress(self, share: float) -> None:
         """How far the run is, 0..1."""

@@ -227,7 +227,7 @@ def test_what_a_run_tells_is_written_with_its_next_sign_of_life_and_nothing_twic
         points = runs.points(cursor, number)
     found = get(here, number)
     assert [(one.name, one.step, one.value) for one in points] == [("loss", 1, 1.5)]
-    assert (found.progress, found.message) == (0.25, "trains")
+    assert (found.progress, found.message) == (0.25, "trains; loss 1.500")
     assert found.spent_s > 0
 
 
