@@ -20,7 +20,7 @@ from shared import reviews
 from shared.errors import ConfigurationError, InvalidReview, PoisonError, RetryableError
 from shared.intake import take_in
 from shared.reviews import Message, Rejected
-from workers import broker, labelling, prediction, topology
+from workers import broker, crash_points, labelling, prediction, topology
 from workers.batch_task import pause_s
 from workers.runtime import Runtime
 
@@ -164,6 +164,7 @@ class Ingest:
             return
         sent, rejected = self._store(connection, held.messages)
         self._set_aside(connection, rejected)
+        crash_points.at("ingest.sent")
         held.deliveries[-1].ack(multiple=True)
         self._failures = 0
         log.info(
@@ -216,6 +217,7 @@ class Ingest:
             first_stage=first_stage,
             predict_queue=topology.CPU_CLASSIFY.queue if self._settings.predictions else None,
         )
+        crash_points.at("ingest.stored")
         labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id)
         prediction.send(stored.unpredicted, self._runtime.taxonomy_id)
         return len(stored.first_stage)

@@ -13,7 +13,7 @@ from shared.errors import BudgetSpent, OtzyvError
 from shared.labelling import NOTHING_DONE, Outcome
 from shared.settings import settings
 from shared.store import failures
-from workers import broker
+from workers import broker, crash_points
 from workers.app import app
 from workers.batch_task import BatchTask, PartOfBatch
 from workers.runtime import PerProcess
@@ -90,8 +90,10 @@ class StageTask(BatchTask):
             forward=len(outcome.forward),
             unanswered=len(outcome.unanswered),
         )
+        crash_points.at("stage.committed")
         if outcome.next_stage is not None:
             send(outcome.next_stage, outcome.forward, taxonomy_id)
+        crash_points.at("stage.sent")
         if isinstance(outcome.error, BudgetSpent):
             # They keep their place in line; the sweep sends them again.
             log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))

@@ -11,7 +11,7 @@ from shared.classifiers import Location
 from shared.serving import Predictor
 from shared.settings import settings
 from shared.store import predictions
-from workers import broker, runtime
+from workers import broker, crash_points, runtime
 from workers.app import app
 from workers.batch_task import BatchTask
 from workers.runtime import Runtime
@@ -77,6 +77,7 @@ class ClassifyTask(BatchTask):
 def classify(self: ClassifyTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """Predictions for one batch of review ids, by the champion for the taxonomy that ingest stored them for."""
     outcome = self.process.get(taxonomy_id).run(review_ids)
+    crash_points.at("predictions.committed")
     log.info("classify.done", predicted=outcome.predicted, parked=outcome.parked, model_id=outcome.model_id)
 
 

@@ -1,0 +1,36 @@
+"""Places between two steps of a delivery at which tests let a process die as if it were killed.
+
+Nothing happens unless TEST_OTZYV_CRASH_AT names the place. Not a setting: no deployment has a use for it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Final, Literal
+
+VARIABLE: Final = "TEST_OTZYV_CRASH_AT"
+"""`place` or `place=file`: with a file, only while it exists, and it is removed first: one crash for each file."""
+
+Place = Literal[
+    "ingest.stored",  # committed, first tasks not sent
+    "ingest.sent",  # first tasks sent, messages not acknowledged
+    "stage.committed",  # labels committed, the unsure not sent on
+    "stage.sent",  # the unsure sent on, message not acknowledged
+    "predictions.committed",  # predictions committed, message not acknowledged
+]
+
+_place, _, _file = os.environ.get(VARIABLE, "").partition("=")
+
+
+def at(place: Place) -> None:
+    """Die here by SIGKILL if the test asked for it."""
+    if place != _place:
+        return
+    if _file:
+        try:
+            Path(_file).unlink()
+        except FileNotFoundError:
+            return
+    os.kill(os.getpid(), signal.SIGKILL)
