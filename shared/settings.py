@@ -274,6 +274,13 @@ class Settings(BaseSettings):
     task_attempts: int = Field(
         10, ge=1, le=100, description="Tries of a task on errors that may pass, with growing pauses."
     )
+    poison_streak: int = Field(
+        10,
+        ge=0,
+        le=10_000,
+        description="Batches that fail in a row, with none done between them, after which a worker stops consuming "
+        "their queue until it is started anew. 0: never.",
+    )
     sweep_after_s: int = Field(
         900,
         ge=10,

@@ -11,6 +11,7 @@ from celery.schedules import crontab
 from shared.errors import SettingsError
 from shared.settings import RETRAINING, Settings, settings
 from workers import broker, topology
+from workers.breaker import StopConsuming
 
 
 def configuration(chosen: Settings) -> dict[str, Any]:
@@ -83,4 +84,5 @@ def _retraining(chosen: Settings) -> dict[str, Any]:
 
 TASKS = ("backfill", "labelling", "prediction", "training", "upkeep")
 app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
+app.steps["consumer"].add(StopConsuming)
 app.config_from_object(configuration(settings()))

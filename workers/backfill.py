@@ -31,6 +31,13 @@ class BackfillTask(BatchTask):
     """A part of a backfill. It has no reviews of its own: a part that fails is sent again by the sweep."""
 
     abstract = True
+    may_break = False
+
+    def keep_place(self, _review_ids: Sequence[int], *rest: object) -> None:
+        """The part has just been sent."""
+        backfill, number = (int(str(value)) for value in rest)
+        with _process.here().database.transaction() as cursor:
+            backfills.touch(cursor, backfill, number)
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """Nothing to note: the log has the reason, and the part remembers where it is."""

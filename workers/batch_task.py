@@ -6,6 +6,8 @@
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
 * too slow (soft time limit): like an error that cannot pass
+* a number of batches in a row that failed so, and none done between them: the breaker opens, this worker stops
+  consuming the queue, and the batches stay in it
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
 from shared.settings import settings
-from workers import broker
+from workers import broker, topology
+from workers.breaker import breaker
 
 log = structlog.get_logger()
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+PART = "otzyv_part"
+"""Header of a batch that is a part of one that failed."""
 
 
 def pause_s(attempt: int, jitter: Callable[[], float] = random.random) -> float:
@@ -54,12 +59,22 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
 
     abstract = True
     max_retries = None
+    may_break = True
+    """Whether failures in a row open the breaker."""
+
+    @property
+    def queue_name(self) -> str:
+        """The queue that this task's messages come from."""
+        return topology.task_lines(settings())[self.name].queue
 
     def __call__(self, review_ids: Sequence[int] = (), *rest: object) -> None:
         """Run the body; every way of failing ends here. `rest` are arguments that every part of a batch keeps."""
+        if self.may_break and breaker.is_open(self.queue_name):
+            self._leave_in_queue("the breaker is open")
         try:
             try:
                 self.run(review_ids, *rest)
+                breaker.succeeded(self.queue_name)
             except PartOfBatch as part:
                 review_ids = part.review_ids
                 raise part.error from part
@@ -85,13 +100,31 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
             pause_s=seconds,
             error=str(error),
         )
+        self._keep_place(review_ids, rest)
         try:
             raise self.retry(args=(review_ids, *rest), exc=error, countdown=seconds)
         except Reject as unsent:
             # Celery would drop the batch into the dead letters because its copy could not be sent.
             raise Reject(unsent.reason, requeue=True) from error
 
+    def _keep_place(self, review_ids: Sequence[int], rest: tuple[object, ...]) -> None:
+        """A batch that waits for its next try is in no queue: the sweep must not take it for lost, and send it too."""
+        try:
+            self.keep_place(review_ids, *rest)
+        except Exception as error:  # noqa: BLE001  the batch itself must not get lost over it
+            log.info("task.place_not_kept", task=self.name, error=str(error))
+
+    def keep_place(self, review_ids: Sequence[int], *rest: object) -> None:
+        """Note in the store that these reviews' message has just been sent."""
+
     def _isolate(self, review_ids: Sequence[int], rest: tuple[object, ...], error: BaseException) -> None:
+        # Parts are no news: only batches that came as they are, and reviews that fail alone, tell of a row of failures.
+        counts = self.may_break and (len(review_ids) <= 1 or not (self.request.headers or {}).get(PART))
+        if counts and breaker.failed(self.queue_name, settings().poison_streak):
+            log.error(
+                "breaker.open", queue=self.queue_name, failures=settings().poison_streak, error=_name(error)
+            )
+            self._leave_in_queue(_name(error))
         if len(review_ids) <= 1:
             self._give_up(review_ids, error)
         middle = len(review_ids) // 2
@@ -99,9 +132,14 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
         try:
             with broker.translated():
                 for half in (review_ids[:middle], review_ids[middle:]):
-                    self.apply_async(args=(half, *rest))
+                    self.apply_async(args=(half, *rest), headers={PART: True})
         except RetryableError as unsent:
             raise Reject(str(unsent), requeue=True) from error
+
+    def _leave_in_queue(self, reason: str) -> None:
+        """Give the batch back; this worker takes no more from the queue until it is started anew."""
+        breaker.wait_until_stopped(self.queue_name)
+        raise Reject(reason, requeue=True)
 
     def _put_aside(self, review_ids: Sequence[int], error: BaseException) -> None:
         """The surroundings failed, not the reviews: they keep their place in line, and the sweep sends them again."""

@@ -12,7 +12,7 @@ from celery.signals import worker_process_init
 from shared.errors import BudgetSpent, OtzyvError
 from shared.labelling import NOTHING_DONE, Outcome
 from shared.settings import settings
-from shared.store import failures
+from shared.store import failures, labels
 from workers import broker, crash_points
 from workers.app import app
 from workers.batch_task import BatchTask, PartOfBatch
@@ -99,6 +99,12 @@ class StageTask(BatchTask):
             log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))
         elif outcome.error is not None:
             raise PartOfBatch(outcome.unanswered, outcome.error)
+
+    def keep_place(self, review_ids: Sequence[int], *rest: object) -> None:
+        """The reviews' message for this stage has just been sent."""
+        taxonomy_id = int(str(rest[0]))
+        with self.process.here().database.transaction() as cursor:
+            labels.keep_place(cursor, review_ids, taxonomy_id, self.stage)
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they stop waiting."""

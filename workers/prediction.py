@@ -32,14 +32,19 @@ class Predictors:
         self._kept: dict[int, Predictor] = {}
         self.last: Predictor | None = None
 
-    def get(self, taxonomy_id: int) -> Predictor:
-        """This process's predictor for a taxonomy of the database."""
+    def here(self) -> Runtime:
+        """This process's runtime."""
         if self._here is None or self._pid != os.getpid():
             self._here, self._kept, self._pid = runtime.build(settings()), {}, os.getpid()
+        return self._here
+
+    def get(self, taxonomy_id: int) -> Predictor:
+        """This process's predictor for a taxonomy of the database."""
+        here = self.here()
         if taxonomy_id not in self._kept:
             if len(self._kept) >= KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[taxonomy_id] = predictor(runtime.stored_taxonomy(self._here, taxonomy_id))
+            self._kept[taxonomy_id] = predictor(runtime.stored_taxonomy(here, taxonomy_id))
         self.last = self._kept[taxonomy_id] = self._kept.pop(taxonomy_id)
         return self.last
 
@@ -60,6 +65,12 @@ class ClassifyTask(BatchTask):
 
     abstract = True
     process = Predictors()
+
+    def keep_place(self, review_ids: Sequence[int], *rest: object) -> None:
+        """The reviews' message has just been sent."""
+        taxonomy_id = int(str(rest[0]))
+        with self.process.here().database.transaction() as cursor:
+            predictions.keep_place(cursor, review_ids, taxonomy_id)
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they await no prediction any more."""

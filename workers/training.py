@@ -176,6 +176,7 @@ class WakeTask(BatchTask):
     """A message about runs. It has no reviews."""
 
     abstract = True
+    may_break = False
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """Nothing to note: the worker looks for runs by itself as well."""

@@ -32,6 +32,7 @@ class UpkeepTask(BatchTask):
     """A periodic task: it has no reviews of its own that could fail, and is not tried again: the next round is."""
 
     abstract = True
+    may_break = False
 
     def _try_again(self, review_ids: Sequence[int], rest: tuple[object, ...], error: OtzyvError) -> None:  # noqa: ARG002
         log.warning("upkeep.failed", task=self.name, error=str(error))

@@ -234,6 +234,19 @@ def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: i
     return sorted(row[0] for row in cursor.fetchall())
 
 
+def keep_place(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> None:
+    """Their message for `stage` counts as sent now, so that they are not overdue. Waits for no other transaction."""
+    cursor.execute(
+        """
+        UPDATE waiting SET sent_at = now() WHERE (review_id, taxonomy_id) IN (
+            SELECT review_id, taxonomy_id FROM waiting
+            WHERE taxonomy_id = %s AND stage = %s AND review_id = ANY(%s)
+            ORDER BY review_id FOR UPDATE SKIP LOCKED)
+        """,
+        (taxonomy_id, stage, list(review_ids)),
+    )
+
+
 def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxonomy_id: int) -> None:
     """Labels that people gave, as (review id, revision, category): no stage replaces them. The same again is no change.
 

@@ -180,6 +180,19 @@ def _due(cursor: Cursor, condition: str, values: tuple[int, ...]) -> list[int]:
     return sorted(row[0] for row in cursor.fetchall())
 
 
+def keep_place(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """Their message counts as sent now, so that they are not overdue. Waits for no other transaction."""
+    cursor.execute(
+        """
+        UPDATE awaiting_prediction SET sent_at = now() WHERE (review_id, taxonomy_id) IN (
+            SELECT review_id, taxonomy_id FROM awaiting_prediction
+            WHERE taxonomy_id = %s AND review_id = ANY(%s) AND sent_at IS NOT NULL
+            ORDER BY review_id FOR UPDATE SKIP LOCKED)
+        """,
+        (taxonomy_id, list(review_ids)),
+    )
+
+
 class Line(msgspec.Struct, frozen=True):
     """How many reviews of a taxonomy await a prediction, and how many of them wait for a champion."""
 

@@ -2,7 +2,7 @@
 
 `яд` in a text is an error that cannot pass; `сеть` one that passes at the third try; `память` asks for more
 memory than there is; `долго` never ends; `смерть` kills the process; `ключ` is a wrong set-up, mended at the third
-try.
+try; `стена` one that is never mended.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class BrittleStage:
             os.kill(os.getpid(), signal.SIGKILL)
         if "долго" in everything:
             time.sleep(3_600)
+        if "стена" in everything:
+            raise ConfigurationError("there is a wall")
         if "ключ" in everything and self._try() < 3:
             raise ConfigurationError("the key is wrong")
         if "сеть" in everything and self._try() < 3:

@@ -17,7 +17,7 @@ from shared.reviews import Message, Review
 from shared.settings import Settings
 from shared.store import Database
 from tests.integration import ledger
-from tests.integration.processes import environment, kill
+from tests.integration.processes import environment, kill, started
 from tests.services import wait_until
 from workers import runtime, topology
 from workers.app import app
@@ -50,7 +50,7 @@ def brittle_worker(settings: Settings, folder: Path, **more: str) -> Iterator[Pa
 def send(settings: Settings, database: Database, texts: list[str]) -> None:
     """Store reviews and send them to the keyword stage as one batch."""
     here = runtime.build(settings, database)
-    message = Message([Review("shop", str(number), text) for number, text in enumerate(texts)], [])
+    message = Message([Review("shop", f"{number} {text}", text) for number, text in enumerate(texts)], [])
     stored = take_in(
         database, [message], queue="test", taxonomy_id=here.taxonomy_id, first_stage=settings.stages[0]
     )
@@ -165,3 +165,70 @@ def test_a_review_that_kills_its_process_is_delivered_a_limited_number_of_times(
         send(settings, database, ["смерть", "отзыв"][1:])
         wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the next batch")
     assert len(found) == 1
+
+
+def ready(settings: Settings, line: topology.Line = topology.CPU_KEYWORDS) -> tuple[int, int]:
+    """Messages that wait in a queue, and its consumers."""
+    with Connection(settings.amqp_url) as connection, connection.channel() as channel:
+        declared = topology.queue(line)(channel).queue_declare(passive=True)
+        return declared.message_count, declared.consumer_count
+
+
+def test_a_worker_whose_batches_all_fail_stops_and_leaves_the_rest_in_their_queue(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    reviews = 0
+    for batch in range(30):
+        send(settings, database, [f"яд {batch} {number}" for number in range(10)])
+        reviews += 10
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="5"):
+        log = tmp_path / "worker.log"
+        wait_until(lambda: "breaker.stopped_consuming" in log.read_text(), 60, "the breaker")
+        wait_until(lambda: ready(settings)[1] == 0, 10, "no consumer to be left")
+        # What the worker had taken is given back.
+        wait_until(lambda: ready(settings)[0] >= 30, 10, "the batches to be back in their queue")
+    _, failed = outcome(database)
+    assert ledger.count(database, "labels") == 0
+    assert len(failed) <= 5
+    assert ledger.count(database, "waiting") == reviews - len(failed)
+    assert ledger.astray(database) == []
+    with started("worker", "cpu", settings=settings, log=tmp_path / "mended.log"):
+        wait_until(
+            lambda: ledger.count(database, "waiting") == 0, 60, "a worker that is mended to do them all"
+        )
+    assert ledger.astray(database) == []
+    assert ready(settings)[0] == 0
+
+
+def test_single_reviews_that_all_fail_open_the_breaker_as_well(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="5"):
+        send(settings, database, [f"яд {number}" for number in range(64)])
+        wait_until(lambda: ready(settings)[1] == 0 and ready(settings)[0] > 0, 60, "the breaker")
+    assert len(outcome(database)[1]) <= 5
+    assert ledger.astray(database) == []
+
+
+def test_bad_reviews_among_good_ones_never_open_the_breaker(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    texts = [f"отзыв {number}" if number % 10 else f"яд {number}" for number in range(300)]
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="5"):
+        send(settings, database, texts)
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 100, "the batch to be settled")
+    labels, failed = outcome(database)
+    assert (labels, len(failed)) == (270, 30)
+    assert "breaker.open" not in (tmp_path / "worker.log").read_text()
+
+
+def test_a_batch_that_waits_for_its_next_try_is_not_taken_for_lost(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    send(settings, database, ["стена"])
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE waiting SET sent_at = now() - interval '1 day'")
+    with brittle_worker(settings, tmp_path):
+        fresh = "SELECT 1 FROM waiting WHERE sent_at > now() - interval '1 hour'"
+        wait_until(lambda: ledger.rows(database, fresh), 60, "a try that keeps the review's place")
+    assert "task.retry" in (tmp_path / "worker.log").read_text()

@@ -1,0 +1,97 @@
+"""The breaker: a worker whose batches fail one after another stops consuming, so that its queues keep their messages.
+
+A bad deployment fails every batch. Without a breaker it would turn a whole queue into failures and dead letters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from multiprocessing.sharedctypes import RawArray
+from typing import Any, Final
+
+import structlog
+from celery import bootsteps
+
+from workers import topology
+
+log = structlog.get_logger()
+
+CLOSED, OPEN, STOPPED = 0, 1, 2
+LOOK_EVERY_S: Final = 0.2
+LONGEST_WAIT_S: Final = 10.0
+
+
+class Breaker:
+    """Counts failures in a row for each queue, in memory that a worker shares with its forked children.
+
+    Without a lock: a child can be killed while it holds one. A count lost to a race delays the opening by one.
+    """
+
+    def __init__(self, queues: Iterable[str]) -> None:
+        self._place = {queue: place for place, queue in enumerate(queues)}
+        self._failures = RawArray("i", len(self._place))
+        self._states = RawArray("b", len(self._place))
+
+    def succeeded(self, queue: str) -> None:
+        """A batch was done: what failed before it was not everything."""
+        self._failures[self._place[queue]] = 0
+
+    def failed(self, queue: str, most: int) -> bool:
+        """One more batch failed. True if that makes `most` in a row, or the breaker is open already; 0 is never."""
+        place = self._place[queue]
+        self._failures[place] += 1
+        if most and self._failures[place] >= most and self._states[place] == CLOSED:
+            self._states[place] = OPEN
+        return self.is_open(queue)
+
+    def is_open(self, queue: str) -> bool:
+        """Whether batches of a queue are to be left in it."""
+        return bool(self._states[self._place[queue]] != CLOSED)
+
+    def open_queues(self) -> list[str]:
+        """Queues that this worker no longer works on."""
+        return [queue for queue in self._place if self.is_open(queue)]
+
+    def waiting_to_stop(self) -> list[str]:
+        """Queues that are open and still consumed."""
+        return [queue for queue, place in self._place.items() if self._states[place] == OPEN]
+
+    def stopped(self, queue: str) -> None:
+        """Nothing is consumed from a queue any more."""
+        self._states[self._place[queue]] = STOPPED
+
+    def wait_until_stopped(self, queue: str) -> None:
+        """Wait until nothing more is consumed: a message given back earlier would come again at once, and count."""
+        until = time.monotonic() + LONGEST_WAIT_S
+        while self._states[self._place[queue]] == OPEN and time.monotonic() < until:
+            time.sleep(LOOK_EVERY_S / 4)
+
+
+breaker = Breaker(line.queue for line in topology.LINES)
+
+
+class StopConsuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """The part of it in a worker's main process, which alone holds the consumers."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **_options: object) -> None:
+        super().__init__(consumer)
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        """Look for breakers that have opened, again and again."""
+        self._timer = consumer.timer.call_repeatedly(LOOK_EVERY_S, self._look, (consumer,))
+
+    def stop(self, _consumer: Any) -> None:
+        """Look no more, until the connection is back."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self, consumer: Any) -> None:
+        for queue in breaker.waiting_to_stop():
+            consumer.cancel_task_queue(queue)
+            breaker.stopped(queue)
+            log.error("breaker.stopped_consuming", queue=queue)
