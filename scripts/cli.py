@@ -144,6 +144,9 @@ def enqueue(
     follow: Annotated[
         bool, typer.Option("--follow", help="Show progress until everything is labelled.")
     ] = False,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a full queue that takes nothing.")
+    ] = 600.0,
     text_column: TextColumn = "text",
     id_column: IdColumn = None,
     source_column: SourceColumn = None,
@@ -157,7 +160,7 @@ def enqueue(
 
     chosen = settings()
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
-    batch, sent = sending.enqueue(rows, chosen)
+    batch, sent = sending.enqueue(rows, chosen, patience)
     if follow and not sending.follow(batch, sent, chosen):
         raise typer.Exit(3)
 

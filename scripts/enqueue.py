@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from scripts.console import err, file_progress, out, remark, review_progress
@@ -24,20 +25,25 @@ POLL_S = 0.5
 STUCK_AFTER_S = 5.0
 
 
-def enqueue(rows: Rows, settings: Settings) -> tuple[uuid.UUID, int]:
-    """Publish every row with confirms; returns the batch id and how many reviews were sent."""
+def enqueue(rows: Rows, settings: Settings, patience_s: float = 600.0) -> tuple[uuid.UUID, int]:
+    """Publish every row with confirms; returns the batch id and how many reviews were sent.
+
+    A full queue is waited for, up to `patience_s` seconds in which it takes nothing.
+    """
     batch = uuid.uuid4()
     sent = 0
     try:
-        with file_progress() as progress, Publisher(settings, on_pause=_say_pause) as publisher:
+        with file_progress() as progress:
             task = progress.add_task(f"sending {rows.file.name}", total=1.0, reviews=0)
-            groups = pack(_wire(rows), min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
-            for message in publisher.send(batch, rows.file.name, groups):
-                if sent == 0:
-                    out.print(f"batch {batch}", soft_wrap=True)
-                sent += message.reviews
-                progress.update(task, completed=rows.file.fraction_read, reviews=sent)
-            progress.update(task, completed=1.0)
+            slowed = _Slowed(progress, task)
+            with Publisher(settings, slowed.down, slowed.no_more, patience_s) as publisher:
+                groups = pack(_wire(rows), min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
+                for message in publisher.send(batch, rows.file.name, groups):
+                    if sent == 0:
+                        out.print(f"batch {batch}", soft_wrap=True)
+                    sent += message.reviews
+                    progress.update(task, completed=rows.file.fraction_read, reviews=sent)
+                progress.update(task, completed=1.0)
     except OtzyvError:
         err.print(f"stopped: {sent:,} reviews had been confirmed; sending the same file again is safe")
         raise
@@ -45,13 +51,32 @@ def enqueue(rows: Rows, settings: Settings) -> tuple[uuid.UUID, int]:
     return batch, sent
 
 
+class _Slowed:
+    """Says once why sending waits, and how long it did in the end."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+        self._description = progress.tasks[task].description
+        self._since: float | None = None
+
+    def down(self, why: str, _seconds: float) -> None:
+        """A message waits."""
+        if self._since is None:
+            self._since = time.monotonic()
+            remark("slowed down", why)
+        self._progress.update(self._task, description=f"{self._description} (waiting: {why})")
+
+    def no_more(self) -> None:
+        """It has been confirmed."""
+        if self._since is not None:
+            remark("going on", f"after {time.monotonic() - self._since:.0f} s")
+        self._since = None
+        self._progress.update(self._task, description=self._description)
+
+
 def _wire(rows: Rows) -> Iterator[Record]:
     for _, wire in rows.chunks():
         yield from wire
-
-
-def _say_pause(why: str, seconds: float) -> None:
-    remark("slowed down", f"{why}; next try in {seconds:.1f} s")
 
 
 def follow(batch: uuid.UUID, sent: int, settings: Settings) -> bool:

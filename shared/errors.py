@@ -6,6 +6,7 @@
     ├── RetryableError           the same input may succeed later
     │   ├── DatabaseUnavailable    PostgreSQL cannot be reached, or gave up on this transaction
     │   ├── BrokerUnavailable      RabbitMQ cannot be reached, or refused to confirm
+    │   │   └── QueueFull            it took no more messages for a queue: somebody has to catch up first
     │   ├── ModelUnavailable       a model's server cannot be reached, is overloaded, or there is no memory now
     │   └── BudgetSpent            the day's tokens for the language model are used up
     ├── PoisonError              this input can never succeed; it goes to the dead letters with the reason
@@ -40,6 +41,10 @@ class DatabaseUnavailable(RetryableError):
 
 class BrokerUnavailable(RetryableError):
     """RabbitMQ cannot be reached, or did not confirm a message."""
+
+
+class QueueFull(BrokerUnavailable):
+    """RabbitMQ refused a message because a queue is at its limit. Trying again helps once consumers have caught up."""
 
 
 class ModelUnavailable(RetryableError):

@@ -2,7 +2,8 @@
 
 * an error that may pass (RetryableError): the same batch again after a growing pause; after a set number of tries
   the message goes to the dead letters, and its reviews keep their place in line for the sweep
-* a wrong set-up (ConfigurationError): the same batch again, with pauses up to a minute, until a person has mended it
+* a wrong set-up (ConfigurationError), or no room in the next queue (QueueFull): the same batch again, with pauses up to
+  a minute, until a person has mended it or consumers have caught up
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
 * too slow (soft time limit): like an error that cannot pass
@@ -23,7 +24,7 @@ import structlog
 from celery import Task
 from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 
-from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.errors import ConfigurationError, OtzyvError, QueueFull, RetryableError
 from shared.settings import settings
 from workers import broker, topology
 from workers.breaker import breaker
@@ -80,7 +81,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
                 raise part.error from part
         except Retry:
             raise
-        except ConfigurationError as error:
+        except (ConfigurationError, QueueFull) as error:
             self._try_again(review_ids, rest, error)
         except RetryableError as error:
             if self.request.retries + 1 >= settings().task_attempts:

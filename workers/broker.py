@@ -11,7 +11,7 @@ import kombu.compression
 import kombu.exceptions
 from kombu import Connection
 
-from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.errors import BrokerUnavailable, ConfigurationError, QueueFull
 from shared.settings import Settings
 
 # kombu unpacks a message before anybody can look at it: a small gzip bomb would fill the memory.
@@ -62,10 +62,10 @@ def translated() -> Iterator[None]:
     except (amqp.exceptions.MessageNacked, *_LOST) as error:
         # Celery wraps a refusal in an error of its own that says nothing.
         if amqp.exceptions.MessageNacked in (type(error), type(error.__cause__)):
-            why = "RabbitMQ refused a message: a queue is at its limit, or its disk is full"
-        else:
-            why = (
-                f"RabbitMQ did not answer or did not confirm ({error or type(error).__name__}); check that it "
-                "runs where OTZYV_AMQP_URL says"
-            )
-        raise BrokerUnavailable(why) from error
+            raise QueueFull(
+                "RabbitMQ refused a message: a queue is at its limit, or its disk is full"
+            ) from error
+        raise BrokerUnavailable(
+            f"RabbitMQ did not answer or did not confirm ({error or type(error).__name__}); check that it "
+            "runs where OTZYV_AMQP_URL says"
+        ) from error

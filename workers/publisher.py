@@ -12,7 +12,7 @@ import msgspec
 from kombu import Connection, Producer
 
 from shared import reviews
-from shared.errors import BrokerUnavailable
+from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
 from shared.reviews import BatchPart
 from shared.settings import Settings
 from workers import broker, topology
@@ -20,6 +20,7 @@ from workers.batch_task import pause_s
 
 ATTEMPTS = 8
 FIRST_ATTEMPTS = 2  # before anything was confirmed: a wrong URL should not take minutes to show
+LONGEST_FULL_PAUSE_S = 5.0
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -32,14 +33,21 @@ class Sent(msgspec.Struct, frozen=True):
 class Publisher:
     """Publishes the messages of one batch. A message counts as sent once RabbitMQ has confirmed it.
 
-    Raises BrokerUnavailable when RabbitMQ stays away, or keeps refusing because a queue is full.
+    A full queue slows the publisher down to the speed of those who consume it. Raises BrokerUnavailable when RabbitMQ
+    stays away, QueueFull when the queue has taken nothing for `patience_s` seconds. `on_pause` is told why and for how
+    many seconds a message waits, `on_sent` that it has been confirmed after all.
     """
 
     def __init__(
-        self, settings: Settings, on_pause: Callable[[str, float], None] = lambda _why, _s: None
+        self,
+        settings: Settings,
+        on_pause: Callable[[str, float], None] = lambda _why, _s: None,
+        on_sent: Callable[[], None] = lambda: None,
+        patience_s: float = 600.0,
     ) -> None:
         self._settings = settings
-        self._on_pause = on_pause
+        self._on_pause, self._on_sent = on_pause, on_sent
+        self._patience_s = patience_s
         self._connection: Connection | None = None
         self._producer: Producer | None = None
         self._returned = self._confirmed = False
@@ -69,22 +77,48 @@ class Publisher:
 
     def _send(self, group: list[dict[str, object]], part: BatchPart) -> Sent:
         body = reviews.encode(group, part)
-        attempts = ATTEMPTS if self._confirmed else FIRST_ATTEMPTS
-        for attempt in range(attempts):
+        refused_since: float | None = None
+        failures = refusals = 0
+        while True:
             try:
                 with broker.translated():
                     self._publish(body)
+            except QueueFull as error:
+                refused_since = refused_since or time.monotonic()
+                if time.monotonic() - refused_since >= self._patience_s:
+                    raise QueueFull(
+                        f"{self._fullness()}; it took nothing for {self._patience_s:g} s"
+                    ) from error
+                self._pause(self._fullness(), min(pause_s(refusals), LONGEST_FULL_PAUSE_S))
+                refusals += 1
             except BrokerUnavailable as error:
                 self._close()
-                if attempt + 1 == attempts:
+                failures += 1
+                if failures >= (ATTEMPTS if self._confirmed else FIRST_ATTEMPTS):
                     raise
-                seconds = pause_s(attempt)
-                self._on_pause(str(error), seconds)
-                time.sleep(seconds)
+                self._pause(str(error), pause_s(failures - 1))
             else:
-                self._confirmed = True
                 break
+        self._confirmed = True
+        if failures or refusals:
+            self._on_sent()
         return Sent(part.number, len(group))
+
+    def _pause(self, why: str, seconds: float) -> None:
+        self._on_pause(why, seconds)
+        time.sleep(seconds)
+
+    def _fullness(self) -> str:
+        """How full the queue is and who consumes it, for a person."""
+        try:
+            with broker.translated(), broker.connection(self._settings) as connection:
+                state = topology.queue(topology.INCOMING)(connection.channel()).queue_declare(passive=True)
+        except OtzyvError as error:
+            return str(error)
+        consumers = state.consumer_count
+        who = f"{consumers} consumers have" if consumers > 1 else "its consumer has"
+        rest = f"{who} to catch up" if consumers else "nobody consumes it: start `otzyv ingest`"
+        return f"{topology.INCOMING.queue} is full with {state.message_count:,} messages; {rest}"
 
     def _publish(self, body: bytes) -> None:
         if self._producer is None:

@@ -365,3 +365,39 @@ def test_flower_refuses_to_start_without_a_password(settings: Settings) -> None:
     failed = run("flower", settings=settings)
     assert failed.returncode == 2
     assert "OTZYV_FLOWER_BASIC_AUTH: expected user:password" in failed.stderr
+
+
+def test_enqueue_waits_for_a_full_queue_and_says_so(
+    settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
+) -> None:
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    small = {"pattern": "^reviews.incoming$", "definition": {"max-length": 2}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    many = tmp_path / "many.jsonl"
+    many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(60)))
+    log = tmp_path / "enqueue.log"
+    with started("enqueue", str(many), settings=settings, log=log, OTZYV_BATCH_ROWS="1") as sender:
+        wait_until(
+            lambda: "nobody consumes it: start `otzyv ingest`" in log.read_text(), 60, "it to slow down"
+        )
+        with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_LINGER_MS="0"):
+            assert sender.wait(120) == 0
+            wait_until(lambda: ledger.count(database, "reviews") == 60, 60, "everything stored")
+    told = log.read_text()
+    assert "slowed down: reviews.incoming is full with" in told
+    assert "going on: after" in told
+    assert "sent 60 reviews" in told
+
+
+def test_enqueue_gives_up_on_a_queue_that_takes_nothing(
+    settings: Settings, rabbit: RabbitNode, tmp_path: Path
+) -> None:
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    small = {"pattern": "^reviews.incoming$", "definition": {"max-length": 1}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    many = tmp_path / "many.jsonl"
+    many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(10)))
+    failed = run("enqueue", many, "--patience", "0", settings=settings, OTZYV_BATCH_ROWS="1")
+    assert failed.returncode == 75
+    assert "it took nothing for 0 s" in failed.stderr
+    assert "sending the same file again is safe" in failed.stderr
