@@ -7,8 +7,8 @@
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
 * too slow (soft time limit): like an error that cannot pass
-* a number of batches in a row that failed so, and none done between them: the breaker opens, this worker stops
-  consuming the queue, and the batches stay in it
+* a number of batches in a row that failed so or killed their process, and none done between them: the breaker opens,
+  this worker stops consuming the queue, and the batches stay in it
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 from shared.errors import ConfigurationError, OtzyvError, QueueFull, RetryableError
 from shared.settings import settings
 from workers import broker, topology
-from workers.breaker import breaker
+from workers.breaker import Watched, breaker
 
 log = structlog.get_logger()
 
@@ -59,6 +59,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
     """A task over one batch of review ids. Bodies only do the work; see the module for what failing means."""
 
     abstract = True
+    Request = Watched
     max_retries = None
     may_break = True
     """Whether failures in a row open the breaker."""

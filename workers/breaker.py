@@ -11,8 +11,11 @@ from multiprocessing.sharedctypes import RawArray
 from typing import Any, Final
 
 import structlog
+from billiard.exceptions import WorkerLostError
 from celery import bootsteps
+from celery.worker.request import Request
 
+from shared.settings import settings
 from workers import topology
 
 log = structlog.get_logger()
@@ -69,6 +72,18 @@ class Breaker:
 
 
 breaker = Breaker(line.queue for line in topology.LINES)
+
+
+class Watched(Request):  # type: ignore[misc]  # Celery has no types
+    """A task's message in a worker's main process, which alone notices that a child has died over it."""
+
+    def on_failure(self, exc_info: Any, *rest: Any, **named: Any) -> Any:
+        """A child that died counts as a batch that failed; whoever is told to stop dies for another reason."""
+        cause = getattr(exc_info.exception, "exc", exc_info.exception)
+        stopping = self._already_cancelled or self._already_revoked
+        if self.task.may_break and isinstance(cause, (WorkerLostError, SystemExit)) and not stopping:
+            breaker.failed(self.task.queue_name, settings().poison_streak)
+        return super().on_failure(exc_info, *rest, **named)
 
 
 class StopConsuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

@@ -232,3 +232,14 @@ def test_a_batch_that_waits_for_its_next_try_is_not_taken_for_lost(
         fresh = "SELECT 1 FROM waiting WHERE sent_at > now() - interval '1 hour'"
         wait_until(lambda: ledger.rows(database, fresh), 60, "a try that keeps the review's place")
     assert "task.retry" in (tmp_path / "worker.log").read_text()
+
+
+def test_batches_that_all_kill_their_process_open_the_breaker_too(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    for batch in range(20):
+        send(settings, database, [f"смерть {batch}"])
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="4"):
+        wait_until(lambda: ready(settings)[1] == 0 and ready(settings)[0] >= 18, 60, "the breaker")
+    assert ledger.count(database, "waiting") == 20
+    assert ledger.astray(database) == []
