@@ -6,10 +6,10 @@ BENCH_TOKENIZER ?= $(wildcard ../shared/data/rubert-tiny2)
 BENCH_REVIEWS ?= $(firstword $(wildcard ../shared/data/reviews.csv) examples/reviews.csv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test models check bench up down clean
+.PHONY: help demo test test-faults soak models check sbom bench up down clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/base: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -29,17 +29,29 @@ demo: .venv/base  ## Label examples/reviews.csv here: no broker, no server; writ
 test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started
 	$(BIN)/pytest
 
+test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; a quarter of an hour
+	$(BIN)/python -m pytest -p tests.faults.observations -m "" tests/faults \
+		$$($(BIN)/python -m tests.faults.elsewhere)
+
+soak: .venv/dev  ## 200,000 reviews while processes, RabbitMQ and PostgreSQL are killed; SOAK='--seed 7 --faults 40'
+	$(BIN)/python -m tests.faults.soak $(SOAK)
+
 .venv/gpu: .venv/dev
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gpu]'
 	@touch $@
 
 models: .venv/gpu  ## Install torch and what else the stages with models need; `make test` then tests them too
 
-check: .venv/dev  ## Lint, format, types, import rules
+check: .venv/dev  ## Lint, format, types, import rules, and known vulnerabilities where a service can be asked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/dependencies.py audit
+
+sbom: .venv/dev  ## Write out/sbom.json, a bill of materials in CycloneDX
+	@mkdir -p out
+	$(BIN)/python .ci/dependencies.py sbom > out/sbom.json
 
 bench: .venv/gpu  ## Measure; BENCH_REVIEWS=file.csv for your own reviews, BENCH_TOKENIZER=folder for a tokenizer
 	$(BIN)/otzyv bench keywords $(BENCH_REVIEWS)

@@ -13,19 +13,6 @@ from scripts.gold_file import cell, read_records
 from shared.errors import InputFileError, TaxonomyError
 from shared.taxonomy import Taxonomy
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters that spreadsheets take for a formula (OWASP, CSV injection)."""
-
-
-def escaped(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def unescaped(text: str) -> str:
-    """What was escaped."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
-
 
 class Given(msgspec.Struct, frozen=True):
     """One answer. `audit` is None for a review that no audit drew, `source` where the file has none."""
@@ -89,16 +76,12 @@ def _table(path: Path) -> Iterator[_Row]:
             f"{path}: expected columns id and answer (or category), found {', '.join(map(repr, records[0]))}"
         )
     column = "answer" if "answer" in records[0] else "category"
-    drawn = "audit" in records[0]
     for number, record in enumerate(records, 2):
-        source, name = cell(record, "source"), cell(record, "id")
-        if drawn:
-            source, name = unescaped(source), unescaped(name)
         yield _Row(
             number,
             cell(record, "audit"),
-            source,
-            name,
+            cell(record, "source"),
+            cell(record, "id"),
             cell(record, column).strip(),
             cell(record, "annotator"),
             cell(record, "ambiguous"),

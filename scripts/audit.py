@@ -13,8 +13,9 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from rich.table import Table
 
-from scripts.answer_file import Given, escaped, read_answers
+from scripts.answer_file import Given, read_answers
 from scripts.console import out, remark
+from scripts.formulas import escaped
 from scripts.labelled_file import write_text
 from shared import audit
 from shared.audit import Checked, Estimate

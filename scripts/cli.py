@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from scripts import console, model_commands, quality_commands, training_commands
+from scripts import console, failure_commands, model_commands, quality_commands, training_commands
 from scripts.input_file import InputFile
 from scripts.process_settings import TaxonomyFile, settings
 from scripts.review_rows import Columns, Rows
@@ -32,6 +32,7 @@ groups = {
     "worker": worker,
     "thresholds": quality_commands.thresholds,
     "audit": quality_commands.audit,
+    "failures": failure_commands.failures,
     "models": model_commands.models,
     "runs": training_commands.runs,
     "labels": training_commands.labels,
@@ -166,11 +167,23 @@ def enqueue(
 
 
 @app.command()
-def ingest() -> None:
+def ingest(
+    stream: Annotated[
+        str | None, typer.Option(help="Read this stream of RabbitMQ instead of the queue reviews.incoming.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Begin there: first, next, an offset or a time such as 2026-01-02T03:04:05Z. "
+            "(default: the stored offset, else first)",
+        ),
+    ] = None,
+) -> None:
     """Store incoming reviews and send their first tasks, until stopped."""
     from scripts import worker as processes
 
-    processes.ingest(settings())
+    processes.ingest(settings(), stream, start)
 
 
 @app.command()
@@ -384,11 +397,17 @@ def worker_train(
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Create or update the tables. Safe to repeat."""
+    """Create or update the tables, and the roles that may use them. Safe to repeat."""
     from shared.store import schema
     from workers.runtime import open_database
 
-    version = schema.upgrade(open_database(settings(), "otzyv db upgrade"))
+    chosen = settings()
+    logins = {role: password.get_secret_value() for role, password in chosen.database_logins.items()}
+    version = schema.upgrade(
+        open_database(chosen, "otzyv db upgrade"),
+        {role: password for role, password in logins.items() if password},
+        lambda sentence: console.remark("roles", sentence),
+    )
     console.out.print(f"database schema is at version {version}")
 
 

@@ -12,7 +12,6 @@ from rich.table import Table
 from scripts.console import err, file_progress, out, remark, review_progress
 from scripts.input_file import Record
 from scripts.review_rows import Rows, pack
-from scripts.status import queue_states
 from shared.errors import InputFileError, OtzyvError
 from shared.reviews import MAX_REVIEWS_PER_MESSAGE
 from shared.settings import Settings
@@ -20,6 +19,7 @@ from shared.store import Database, batches, failures
 from shared.store.batches import Progress as BatchProgress
 from workers import runtime, topology
 from workers.publisher import Publisher
+from workers.queue_states import queue_states
 
 POLL_S = 0.5
 STUCK_AFTER_S = 5.0

@@ -20,7 +20,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scripts.formulas import are_ours, unescaped
 from shared.errors import InputFileError
+from shared.nesting import is_too_deep
 from shared.reviews import json_fault
 
 CHUNK_ROWS = 10_000
@@ -138,7 +140,7 @@ class InputFile:
                     chunksize=CHUNK_ROWS,
                 )
                 while (frame := _next_frame(frames)) is not None:
-                    yield cast("list[Record]", frame.to_dict("records"))
+                    yield _as_written(cast("list[Record]", frame.to_dict("records")))
         except pd.errors.EmptyDataError as error:
             raise InputFileError(f"{self.path}: expected a header line, found blank lines") from error
         except pd.errors.ParserWarning as error:
@@ -226,6 +228,8 @@ class InputFile:
 
     def _json_line(self, decoder: msgspec.json.Decoder[Record], line: bytes, number: int) -> Record:
         try:
+            if is_too_deep(line):
+                raise RecursionError  # noqa: TRY301  what Python would say of deeper ones
             return decoder.decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
             raise InputFileError(
@@ -270,6 +274,13 @@ def _next_frame(frames: Iterator[pd.DataFrame]) -> pd.DataFrame | None:
         warnings.simplefilter("error", pd.errors.ParserWarning)
         frame = next(frames, None)
     return frame if frame is None else frame.fillna("")
+
+
+def _as_written(records: list[Record]) -> list[Record]:
+    """The rows of a file that we have written, with its texts as they were before."""
+    if not records or not are_ours(records[0]):
+        return records
+    return [{unescaped(name): unescaped(value) for name, value in record.items()} for record in records]
 
 
 def _text_encoding(name: str) -> str:

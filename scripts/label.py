@@ -144,6 +144,8 @@ def _through_the_cascade(
                 message = reviews.decode(
                     reviews.encode(group, part), max_text_chars=here.settings.max_text_chars
                 )
+                if here.settings.mask_personal_data:
+                    message = reviews.masked(message)
                 _label_message(cascade, here, message, tallies)
                 number += 1
                 rows_read += len(group)

@@ -16,6 +16,7 @@ from scripts.input_file import Record
 from scripts.review_rows import Rows
 from shared import reviews
 from shared.errors import InputFileError
+from shared.masking import mask
 from shared.store import export
 from shared.store.export import Labelled
 from workers.runtime import Runtime
@@ -134,10 +135,15 @@ def _can_be_stored(*names: object) -> bool:
     return all(isinstance(name, str) and "\x00" not in name for name in names)
 
 
+def _stored_sha(text: str, here: Runtime) -> str:
+    clean = reviews.clean(text)
+    return reviews.text_sha(mask(clean) if here.settings.mask_personal_data else clean)
+
+
 def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
     category = slug = confidence = stage = evidence = reason = None
     text = row["text"]
-    if found and isinstance(text, str) and found.text_sha == reviews.text_sha(reviews.clean(text)):
+    if found and isinstance(text, str) and found.text_sha == _stored_sha(text, here):
         slug, confidence, stage, status = found.category, found.confidence, found.stage, found.status
         category = here.taxonomy.category(slug).title if slug else None
         evidence = msgspec.json.encode(found.evidence).decode() if found.evidence else None

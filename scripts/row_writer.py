@@ -1,4 +1,4 @@
-"""Writing rows to a CSV, JSON lines or Parquet file, chunk by chunk."""
+"""Writing rows to a CSV, JSON lines or Parquet file, chunk by chunk. No cell of a CSV is a formula."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scripts.formulas import escaped
 from scripts.input_file import Record
 from scripts.review_rows import Rows
 from shared.errors import InputFileError
@@ -68,16 +69,18 @@ def _csv(handle: TextIO, names: list[str]) -> Write:
         for row in rows:
             (careful if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
 
-    write([names])
+    write([[escaped(name) for name in names]])
     return lambda rows: write([[_csv_cell(row.get(name)) for name in names] for row in rows])
 
 
 def _csv_cell(value: Any) -> Any:
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
+        return escaped(value)
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         return value if value == value else None
-    return _encode(value).decode() if isinstance(value, (list, tuple, dict)) else _text(value)
+    return escaped(_encode(value).decode() if isinstance(value, (list, tuple, dict)) else _text(value))
 
 
 def _text(value: Any) -> str:

@@ -4,57 +4,23 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 
-import amqp.exceptions
-import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from shared.errors import BrokerUnavailable
+from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.settings import Settings
-from shared.store import aliases, batches, llm_budget, overview, predictions, thresholds
-from workers import broker, runtime, topology
-from workers.topology import Line
+from shared.store import aliases, batches, llm_budget, overview, predictions, streams, thresholds
+from workers import broker, runtime, stream_bounds
+from workers.queue_states import queue_states
 
 RECENT_BATCHES = 5
 
 
-class QueueState(msgspec.Struct, frozen=True):
-    """A queue as RabbitMQ tells of it; `messages` is None where it has not been declared yet."""
-
-    line: Line
-    messages: int | None
-    consumers: int
-    dead: int
-
-
-def queue_states(settings: Settings) -> list[QueueState]:
-    """Every queue of the topology. Raises BrokerUnavailable."""
-    with broker.translated(), broker.connection(settings) as connection:
-        connection.ensure_connection(max_retries=1)
-        states = []
-        for line in topology.LINES:
-            messages, consumers = _depth(connection, topology.queue(line))
-            dead, _ = _depth(connection, topology.dead_letter_queue(line))
-            states.append(QueueState(line, messages, consumers, dead or 0))
-    return states
-
-
-def _depth(connection: object, queue: object) -> tuple[int | None, int]:
-    channel = connection.channel()  # type: ignore[attr-defined]
-    try:
-        declared = queue(channel).queue_declare(passive=True)  # type: ignore[operator]
-    except amqp.exceptions.NotFound:
-        return None, 0
-    else:
-        return declared.message_count, declared.consumer_count
-    finally:
-        channel.close()
-
-
 def overall(settings: Settings) -> RenderableType:
-    """Queues, backlog, labels by stage, failures, newest batches, thresholds in force, tokens spent, predictions."""
+    """Queues, streams, backlog, labels by stage, failures, newest batches, thresholds, tokens spent, predictions."""
     here = runtime.build(settings)
     with here.database.transaction() as cursor:
         backlog, others = overview.backlog(cursor, here.taxonomy_id)
@@ -65,7 +31,10 @@ def overall(settings: Settings) -> RenderableType:
         tokens = llm_budget.spent_today(cursor)
         unpredicted = predictions.line(cursor, here.taxonomy_id)
         serving = aliases.current(cursor, here.taxonomy.name)
+        read = streams.listed(cursor)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
+    if read:
+        parts.insert(1, _streams(settings, read))
     if others:
         parts.append(f"{others:,} of those who wait do so for another version of the taxonomy")
     parts.append(f"failures: {in_stages:,} in a stage, {at_the_door:,} rejected at the door")
@@ -93,6 +62,37 @@ def _queues(settings: Settings) -> RenderableType:
         ready = "not declared" if state.messages is None else f"{state.messages:,}"
         table.add_row(state.line.queue, ready, str(state.consumers), f"{state.dead:,}")
     return table
+
+
+def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
+    now = datetime.now(UTC)
+    table = Table("stream", title="Streams", title_justify="left", box=None)
+    for name in ("next offset", "behind", "moved"):
+        table.add_column(name, justify="right")
+    table.add_column("read by")
+    behind = _behind(settings, read)
+    for stream in read:
+        age = f"{_age((now - stream.moved_at).total_seconds())} ago"
+        reader = stream.reader or "nobody: `otzyv ingest --stream`"
+        table.add_row(stream.name, f"{stream.next_offset:,}", behind[stream.name], age, reader)
+    return table
+
+
+def _behind(settings: Settings, read: list[streams.Stream]) -> dict[str, str]:
+    """How many messages of each stream wait to be read."""
+    told = {stream.name: "?" for stream in read}
+    with suppress(BrokerUnavailable), broker.translated(), broker.connection(settings) as connection:
+        connection.ensure_connection(max_retries=1)
+        for stream in read:
+            try:
+                end = stream_bounds.bounds(connection, stream.name).end
+            except ConfigurationError:
+                told[stream.name] = "no such stream"
+            else:
+                told[stream.name] = (
+                    f"{end - stream.next_offset:,}" if end >= stream.next_offset else "it ends before"
+                )
+    return told
 
 
 def _backlog(settings: Settings, backlog: list[overview.Waiting]) -> Table:
@@ -133,10 +133,13 @@ def _funnel(settings: Settings, funnel: list[overview.StageCount]) -> Table:
 def check_health(settings: Settings, *, worker: bool) -> None:
     """Raises BrokerUnavailable or DatabaseUnavailable when a service does not answer.
 
-    With `worker`, this machine's Celery worker has to answer as well.
+    With `worker`, this machine's Celery worker has to answer as well. Whoever asks after health waits for no answer
+    longer than for a connection.
     """
-    runtime.open_database(settings, "otzyv health").ping()
-    queue_states(settings)
+    limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), settings.connect_timeout_s)
+    quick = settings.model_copy(update=limits)
+    runtime.open_database(quick, "otzyv health").ping()
+    queue_states(quick)
     if worker:
         from workers.app import app
 

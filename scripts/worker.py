@@ -17,8 +17,10 @@ import structlog
 from shared.errors import ConfigurationError, SettingsError
 from shared.settings import Settings
 from shared.store import gpu_claims, schema
-from workers import broker, runtime, topology
+from workers import broker, observed, runtime, stream_start, topology
 from workers.ingest import Ingest
+from workers.queue_source import QueueSource
+from workers.stream_source import StreamSource
 
 log = structlog.get_logger()
 
@@ -56,13 +58,18 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
         # CUDA cannot be used in a forked child. One thread works, the others keep the connection alive.
         pool = ["--pool=threads", "--concurrency=1"]
     queues = ",".join(line.queue for line in topology.WORKER_LINES[kind])
-    with _at_work(kind, settings, name):
+    with observed.worker(settings, kind), _at_work(kind, settings, name):
         app.worker_main(
             [
-                "worker", f"--queues={queues}", *pool, f"--hostname={name or kind}@%h",
+                *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={name or kind}@%h",
                 f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
             ]
         )  # fmt: skip
+
+
+def _quietly(settings: Settings) -> list[str]:
+    """Celery's banner is no log line: whoever reads JSON can do nothing with it."""
+    return ["--quiet"] if settings.log_format == "json" else []
 
 
 @contextmanager
@@ -118,10 +125,18 @@ def _load_models() -> None:
     log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
 
 
-def ingest(settings: Settings) -> None:
-    """Consume incoming reviews until stopped."""
+def ingest(settings: Settings, stream: str | None = None, start: str | None = None) -> None:
+    """Consume incoming reviews until stopped: those of the queue, or of a stream."""
+    if start is not None and stream is None:
+        raise ConfigurationError(
+            f"--from {start}: expected --stream NAME beside it, found none; a queue has no positions"
+        )
+    begin = None if start is None else stream_start.parse(start)
     _ready(settings)
-    Ingest(runtime.build(settings)).run()
+    here = runtime.build(settings)
+    source = StreamSource(here, stream, begin) if stream else QueueSource(settings)
+    with observed.ingest(settings, source.name):
+        Ingest(here, source).run()
 
 
 def beat(settings: Settings) -> None:
@@ -132,9 +147,10 @@ def beat(settings: Settings) -> None:
     wanted_arguments(settings)
 
     _ready(settings)
-    with tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:
+    with observed.beat(settings), tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:
         app.start(
             [
+                *_quietly(settings),
                 "beat",
                 f"--schedule={Path(folder) / 'schedule'}",
                 "--pidfile=",

@@ -5,6 +5,7 @@
     OtzyvError
     ├── RetryableError           the same input may succeed later
     │   ├── DatabaseUnavailable    PostgreSQL cannot be reached, or gave up on this transaction
+    │   ├── PositionLost           another process reads this stream now, or may
     │   ├── BrokerUnavailable      RabbitMQ cannot be reached, or refused to confirm
     │   │   └── QueueFull            it took no more messages for a queue: somebody has to catch up first
     │   ├── ModelUnavailable       a model's server cannot be reached, is overloaded, or there is no memory now
@@ -37,6 +38,10 @@ class RetryableError(OtzyvError):
 
 class DatabaseUnavailable(RetryableError):
     """PostgreSQL cannot be reached, or gave up on this transaction."""
+
+
+class PositionLost(RetryableError):
+    """Another process reads this stream now, or may: nothing more of it is stored before it is claimed anew."""
 
 
 class BrokerUnavailable(RetryableError):

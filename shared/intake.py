@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from shared.reviews import Message
-from shared.store import Database, batches, failures, predictions, reviews
+from shared.store import Database, batches, failures, predictions, reviews, streams
 from shared.store.reviews import Incoming, Stored
+from shared.store.streams import Step
 
 
 def take_in(
@@ -19,20 +20,22 @@ def take_in(
     taxonomy_id: int,
     first_stage: str,
     predict_queue: str | None = None,
+    step: Step | None = None,
 ) -> Stored:
     """Store the messages' reviews, note their rejected ones and the batches they belong to.
 
-    With `predict_queue`, the queue of predictions, they are put in line for one as well.
+    With `predict_queue`, the queue of predictions, they are put in line for one as well. With `step`, for messages of
+    a stream, the stream's position is moved too; raises PositionLost, and stores nothing, where that cannot be.
     Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
     """
     incoming = [
-        Incoming(review, part, str(message.batch.id) if message.batch else None)
+        Incoming(review, part, _batch_of(message))
         for part, message in enumerate(messages)
         for review in message.reviews
     ]
     rejected = [
-        (item, str(message.batch.id) if message.batch else None)
-        for message in messages
+        (part, (item, _batch_of(message)))
+        for part, message in enumerate(messages)
         for item in message.rejected
     ]
     with database.transaction() as cursor:
@@ -42,7 +45,8 @@ def take_in(
                 stored, unpredicted=predictions.await_predictions(cursor, taxonomy_id, predict_queue)
             )
         if rejected:
-            failures.record_rejected(cursor, queue, rejected)
+            offsets = [step.offsets[part] if step else None for part, _ in rejected]
+            failures.record_rejected(cursor, queue, [item for _, item in rejected], offsets)
         batches.record(
             cursor,
             [
@@ -51,4 +55,10 @@ def take_in(
                 if message.batch
             ],
         )
+        if step is not None:
+            streams.move(cursor, step, sorted({*stored.first_stage, *stored.unpredicted}))
     return stored
+
+
+def _batch_of(message: Message) -> str | None:
+    return str(message.batch.id) if message.batch else None

@@ -5,6 +5,7 @@ The same code serves the Celery tasks and the embedded run; it knows neither.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -13,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade import RemoteStage, Stage, Verdict, decide, following
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.masking import without_words
 from shared.rules import Rules
 from shared.settings import STAGE_NAMES
 from shared.store import Database, labels
@@ -28,8 +30,9 @@ MayPass = RetryableError | ConfigurationError
 class Outcome(msgspec.Struct, frozen=True):
     """What a stage did with a batch. `forward` are the ids to send to `next_stage`.
 
-    `unanswered` are ids that still wait for this stage because asking failed for a reason that may pass; `error` is
-    the first such reason.
+    `passed_on` counts those that went to that stage now, or to a person. `unanswered` are ids that still wait for this
+    stage because asking failed for a reason that may pass; `error` is the first such reason. `kept_after_s` and
+    `to_people_after_s` are the seconds from the arrival of each review that got its label here to that label.
     """
 
     seen: int
@@ -39,6 +42,9 @@ class Outcome(msgspec.Struct, frozen=True):
     forward: list[int]
     unanswered: list[int] = []
     error: OtzyvError | None = None
+    passed_on: int = 0
+    kept_after_s: list[float] = []
+    to_people_after_s: list[float] = []
 
 
 NOTHING_DONE = Outcome(0, 0, 0, None, [])
@@ -105,10 +111,11 @@ class Labeller:
             return NOTHING_DONE  # The sweep sends them on, see `resettle`.
         stage = self._stages[stage_name]
         with self._database.transaction() as cursor:
+            read_at = time.monotonic()
             waiting = labels.texts(cursor, review_ids, self._taxonomy_id, stage_name)
             rule = self._rules.current(cursor, stage)
         self.judged = {row.review_id: row.revision for row in waiting}
-        found = _outcomes(stage, [row.text for row in waiting])
+        found = _outcomes(stage, [without_words(row.text) for row in waiting])
         late = [(row, error) for row, error in zip(waiting, found, strict=True) if isinstance(error, MayPass)]
         answered = [
             (row, rule.weigh(answer) if isinstance(answer, Verdict) else None)
@@ -122,6 +129,8 @@ class Labeller:
             seen=len(waiting),
             unanswered=[row.review_id for row, _ in late],
             error=late[0][1] if late else None,
+            kept_after_s=_later(outcome.kept_after_s, read_at),
+            to_people_after_s=_later(outcome.to_people_after_s, read_at),
         )
 
     def _settle(
@@ -142,11 +151,20 @@ class Labeller:
             self._write(cursor, stage, waiting, verdicts)
             labels.settle(cursor, _labels(waiting, verdicts, decision.kept, stage.name), self._taxonomy_id)
             if next_stage is None:
-                self._give_to_people(cursor, passed_on)
+                give_to_people(cursor, passed_on, self._taxonomy_id)
             else:
                 labels.pass_on(cursor, passed_on, self._taxonomy_id, next_stage)
                 forward = labels.waiting_for(cursor, review_ids, self._taxonomy_id, next_stage)
-        return Outcome(len(waiting), len(decision.kept), verdicts.count(None), next_stage, forward)
+        return Outcome(
+            len(waiting),
+            len(decision.kept),
+            verdicts.count(None),
+            next_stage,
+            forward,
+            passed_on=len(passed_on),
+            kept_after_s=[waiting[position].age_s for position in decision.kept],
+            to_people_after_s=[row.age_s for row in passed_on] if next_stage is None else [],
+        )
 
     def resettle(self, limit: int) -> dict[str, list[int]]:
         """Reviews that wait for a stage which is no longer in use, up to `limit`: on to where they belong.
@@ -160,7 +178,7 @@ class Labeller:
                 stranded = labels.stranded(cursor, self._taxonomy_id, stage, limit)
                 next_stage = self._after(stage)
                 if next_stage is None:
-                    self._give_to_people(cursor, stranded)
+                    give_to_people(cursor, stranded, self._taxonomy_id)
                 elif stranded:
                     labels.pass_on(cursor, stranded, self._taxonomy_id, next_stage)
                     forward.setdefault(next_stage, []).extend(row.review_id for row in stranded)
@@ -183,17 +201,24 @@ class Labeller:
         rows = [(row, verdict) for row, verdict in zip(waiting, verdicts, strict=True) if verdict is not None]
         labels.write_verdicts(cursor, rows, self._taxonomy_id, stage.name, stage.model)
 
-    def _give_to_people(self, cursor: Cursor, unsure: Sequence[Waiting]) -> None:
-        """The last stage's doubt: the best guess so far, marked as needing a person."""
-        guesses = labels.guesses(cursor, [row.review_id for row in unsure], self._taxonomy_id)
-        rows = []
-        for row in unsure:
-            guess = guesses.get(row.review_id)
-            category, confidence, stage = (
-                (guess.category, guess.confidence, guess.stage) if guess else (None,) * 3
-            )
-            rows.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
-        labels.settle(cursor, rows, self._taxonomy_id)
+
+def _later(ages_s: Sequence[float], since: float) -> list[float]:
+    """Ages as they were at a moment of the monotonic clock, as they are now."""
+    passed = time.monotonic() - since
+    return [age + passed for age in ages_s]
+
+
+def give_to_people(cursor: Cursor, unsure: Sequence[Waiting], taxonomy_id: int) -> None:
+    """Reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
+    guesses = labels.guesses(cursor, [row.review_id for row in unsure], taxonomy_id)
+    rows = []
+    for row in unsure:
+        guess = guesses.get(row.review_id)
+        category, confidence, stage = (
+            (guess.category, guess.confidence, guess.stage) if guess else (None,) * 3
+        )
+        rows.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
+    labels.settle(cursor, rows, taxonomy_id)
 
 
 def _outcomes(stage: Stage, texts: Sequence[str]) -> Sequence[Verdict | OtzyvError | None]:

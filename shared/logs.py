@@ -1,12 +1,18 @@
-"""Structured log lines: an event name plus ids and counts. Review text is never logged."""
+"""Structured log lines: an event name plus ids and counts. Review text is never logged.
+
+Errors of libraries may quote what they could not read, so strings are masked all the same.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
 
+from shared.masking import mask_all
 from shared.settings import Settings
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -20,6 +26,8 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    if settings.mask_logs:
+        steps.append(masked)
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.log_format == "json"
@@ -31,3 +39,13 @@ def configure(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A processor of structlog that masks personal data in all values, however deep. Objects become what they print."""
+    for name, value in event.items():
+        event[name] = mask_all(value if isinstance(value, _PLAIN) else str(value))
+    return event
+
+
+_PLAIN = (str, int, float, bool, dict, list, tuple, type(None))

@@ -24,6 +24,8 @@ from typing import Annotated, Any
 import msgspec
 
 from shared.errors import InvalidReview
+from shared.masking import mask, mask_json
+from shared.nesting import MAX_DEPTH, is_too_deep
 
 WIRE_VERSION = 1
 MAX_REVIEWS_PER_MESSAGE = 500
@@ -105,12 +107,34 @@ _batch_decoder = msgspec.json.Decoder(_WireBatch)
 _shape_decoder = msgspec.json.Decoder(_Shape)
 _encoder = msgspec.json.Encoder()
 
+_TOO_DEEP = f"expected at most {MAX_DEPTH} objects and arrays in each other, found more"
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def clean(text: str) -> str:
     """The text as it is stored: without NUL characters, which PostgreSQL cannot hold."""
     return text.replace("\x00", "") if "\x00" in text else text
+
+
+def masked(message: Message) -> Message:
+    """The message without personal data: in texts, in strings of meta, and in what was rejected with its reasons."""
+    reviews = [
+        msgspec.structs.replace(
+            review,
+            text=mask(review.text),
+            meta=None if review.meta is None else mask_json(review.meta),
+        )
+        for review in message.reviews
+    ]
+    rejected = [
+        msgspec.structs.replace(item, reason=mask(item.reason), payload=_masked_payload(item.payload))
+        for item in message.rejected
+    ]
+    return msgspec.structs.replace(message, reviews=reviews, rejected=rejected)
+
+
+def _masked_payload(payload: bytes) -> bytes:
+    return mask_json(payload.decode(errors="surrogateescape"), names=False).encode(errors="surrogateescape")
 
 
 def text_sha(text: str) -> str:
@@ -177,7 +201,12 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _meta_text(meta: dict[str, Any]) -> str:
-    encoded = _encoder.encode(meta)
+    try:
+        encoded = _encoder.encode(meta)
+    except RecursionError as error:
+        raise InvalidReview(f"meta: {_TOO_DEEP}") from error
+    if is_too_deep(encoded):
+        raise InvalidReview(f"meta: {_TOO_DEEP}")
     if len(encoded) > MAX_META_BYTES:
         raise InvalidReview(f"meta: expected at most {MAX_META_BYTES} bytes of JSON, found {len(encoded)}")
     if _NUL_IN_JSON.search(encoded):
@@ -191,6 +220,8 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
     Raises InvalidReview when the message as a whole cannot be read; a single bad review among good ones is
     returned in `rejected` instead.
     """
+    if is_too_deep(body):
+        raise InvalidReview(f"message: {_TOO_DEEP}")
     try:
         shape = _shape_decoder.decode(body)
         if shape.reviews is msgspec.UNSET:
@@ -239,7 +270,7 @@ def _check_version(version: int) -> None:
 def json_fault(error: Exception, data: bytes) -> str:
     """What is wrong with `data`, in the decoder's words or, where those mislead, in ours."""
     if isinstance(error, RecursionError):
-        return "nesting hundreds of levels deep"
+        return f"nesting more than {MAX_DEPTH} levels deep"
     if isinstance(error, UnicodeDecodeError):
         return "bytes that are not UTF-8"
     if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(data):

@@ -15,6 +15,7 @@ import structlog
 
 from shared.classifiers import Artefact, Classifier, Location, Predictions
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
+from shared.masking import without_words
 from shared.store import Database, aliases, models, predictions
 from shared.store.labels import Waiting
 from shared.store.predictions import Prediction
@@ -33,11 +34,15 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a batch: how many reviews got a prediction from which model, and how many wait for a champion."""
+    """What became of a batch: how many reviews got a prediction from which model, and how many wait for a champion.
+
+    `after_s` are the seconds from the arrival of each review to its prediction.
+    """
 
     predicted: int
     parked: int
     model_id: int | None
+    after_s: list[float] = []
 
 
 class Predictor:
@@ -59,7 +64,7 @@ class Predictor:
         self.database: Final = database
         self.taxonomy_id: Final = taxonomy_id
         self._location = location
-        self._taxonomy = taxonomy
+        self.taxonomy: Final = taxonomy
         self._categories = sorted(categories)
         self._clock = clock
         self._loaded: dict[str, Loaded] = {}
@@ -82,9 +87,10 @@ class Predictor:
         with self.database.transaction() as cursor:
             if champion is None:
                 return Outcome(0, predictions.park(cursor, review_ids, self.taxonomy_id), None)
+            read_at = time.monotonic()
             waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
         self.read = {row.review_id: row.revision for row in waiting}
-        texts = [row.text for row in waiting]
+        texts = [without_words(row.text) for row in waiting]
         answers = {
             champion.model_id: rows_of(champion.classifier, waiting, champion.classifier.predict(texts))
         }
@@ -94,18 +100,20 @@ class Predictor:
             settled = {row.review_id for row in predictions.settle(cursor, waiting, self.taxonomy_id)}
             for model_id, rows in answers.items():
                 predictions.write(cursor, [row for row in rows if row.review_id in settled], model_id)
-        return Outcome(len(settled), 0, champion.model_id)
+        passed = time.monotonic() - read_at
+        after_s = [row.age_s + passed for row in waiting if row.review_id in settled]
+        return Outcome(len(settled), 0, champion.model_id, after_s)
 
     def has_champion(self) -> bool:
         """Whether a model could serve now, by its registration."""
         with self.database.transaction() as cursor:
-            number = aliases.current(cursor, self._taxonomy).get("champion")
+            number = aliases.current(cursor, self.taxonomy).get("champion")
             model = None if number is None else models.get(cursor, number)
         return model is not None and self._fits(model)
 
     def _serving(self) -> tuple[Loaded | None, Loaded | None]:
         with self.database.transaction() as cursor:
-            wanted = aliases.current(cursor, self._taxonomy)
+            wanted = aliases.current(cursor, self.taxonomy)
         return self._champion(wanted.get("champion")), self._challenger(wanted.get("challenger"))
 
     def _champion(self, number: int | None) -> Loaded | None:
@@ -129,7 +137,7 @@ class Predictor:
 
     def _earlier(self, number: int) -> Loaded | None:
         with self.database.transaction() as cursor:
-            line = aliases.champions(aliases.history(cursor, self._taxonomy))
+            line = aliases.champions(aliases.history(cursor, self.taxonomy))
         for earlier in reversed(line):
             if earlier == number:
                 continue
@@ -205,7 +213,8 @@ def rows_of(classifier: Classifier, waiting: Sequence[Waiting], found: Predictio
 def answered(classifier: Classifier, waiting: Sequence[Waiting]) -> tuple[list[Prediction], list[int]]:
     """Rows for all reviews that a classifier can answer, and the ids of the others."""
     try:
-        return rows_of(classifier, waiting, classifier.predict([row.text for row in waiting])), []
+        texts = [without_words(row.text) for row in waiting]
+        return rows_of(classifier, waiting, classifier.predict(texts)), []
     except InvalidAnswer:
         if len(waiting) == 1:
             return [], [waiting[0].review_id]

@@ -7,7 +7,6 @@ docs/settings.md shows the same table; a test keeps the two together.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
@@ -19,17 +18,24 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as MalformedValue
 
+from shared import setting_values as values
 from shared.errors import SettingsError
+from shared.setting_values import ARCHITECTURE_NAMES as ARCHITECTURE_NAMES
+from shared.setting_values import STAGE_NAMES as STAGE_NAMES
+from shared.setting_values import ArchitectureName as ArchitectureName
+from shared.setting_values import StageName as StageName
 
 _SEE = "\nSee docs/settings.md for ranges and defaults."
 _JSON = {
     "thresholds": '{"keywords": 0.9}',
     "llm_extra": '{"seed": 1}',
     "retrain_arguments": '{"base": "my-encoder"}',
+    "database_logins": '{"worker": "a-long-password"}',
 }
+_SECRET = ("database_logins",)
+"""Settings whose values no message shows."""
 
-StageName = Literal["keywords", "zero_shot", "similarity", "llm"]
-ArchitectureName = Literal["linear", "lstm", "mlp", "full", "bert_lstm", "lora"]
+DatabaseRole = Literal["migrator", "worker", "trainer", "operator", "reader"]
 RETRAINING = (
     "retrain",
     "retrain_arguments",
@@ -41,45 +47,6 @@ RETRAINING = (
 NAVEC = "navec"
 """The similarity encoder that needs neither torch nor a download."""
 Share = Annotated[float, Field(ge=0, le=1)]
-ARCHITECTURE_NAMES: tuple[ArchitectureName, ...] = ("linear", "lstm", "mlp", "full", "bert_lstm", "lora")
-STAGE_NAMES: tuple[StageName, ...] = ("keywords", "zero_shot", "similarity", "llm")
-
-
-def _stage_list(value: str) -> str:
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    unknown = [name for name in names if name not in STAGE_NAMES]
-    if unknown or not names or len(set(names)) != len(names):
-        raise ValueError(f"expected different stages out of {', '.join(STAGE_NAMES)}; found {value!r}")
-    return ",".join(names)
-
-
-def _threshold_name(value: str) -> str:
-    if value.partition("/")[0] not in STAGE_NAMES:
-        names = ", ".join(STAGE_NAMES)
-        raise ValueError(f"expected a stage out of {names}, or stage/category; found {value!r}")
-    return value
-
-
-def _architectures(value: str) -> str:
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    if set(names) - set(ARCHITECTURE_NAMES) or len(set(names)) != len(names):
-        raise ValueError(
-            f"expected different architectures out of {', '.join(ARCHITECTURE_NAMES)}; found {value!r}"
-        )
-    return ",".join(names)
-
-
-_CRON_FIELD = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*")
-
-
-def _crontab(value: str) -> str:
-    fields = value.split()
-    if fields and (len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields)):
-        raise ValueError(
-            "expected five crontab fields of numbers (minute, hour, day of month, month, day of week), such as "
-            f"'0 3 * * 1'; found {value!r}"
-        )
-    return " ".join(fields)
 
 
 class Settings(BaseSettings):
@@ -93,15 +60,18 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "postgresql://postgres@127.0.0.1:5432/otzyv", description="PostgreSQL, as a libpq URL."
     )
+    database_logins: dict[DatabaseRole, Annotated[SecretStr, AfterValidator(values.login)]] = Field(
+        {}, description="Passwords that `otzyv db upgrade` gives to roles of the database, as JSON."
+    )
     taxonomy: Path | None = Field(
         None, description="Taxonomy file in YAML. Empty: the nine categories that ship with Otzyv."
     )
-    cascade_stages: Annotated[str, AfterValidator(_stage_list)] = Field(
+    cascade_stages: Annotated[str, AfterValidator(values.stage_list)] = Field(
         "keywords,similarity",
         description="Stages in use, in order, separated by commas. Reviews of which the last stage is unsure become "
         "`needs_review`.",
     )
-    thresholds: dict[Annotated[str, AfterValidator(_threshold_name)], Share] = Field(
+    thresholds: dict[Annotated[str, AfterValidator(values.threshold_name)], Share] = Field(
         {},
         description="Confidence from which a stage's verdict is kept, as JSON: "
         '`{"keywords": 0.9}`, for one category `{"llm/shoes": 0.95}`. A stage not named uses what `otzyv '
@@ -229,7 +199,7 @@ class Settings(BaseSettings):
         le=1,
         description="Most that the F1 of any category on gold may fall when a model is promoted automatically.",
     )
-    retrain: Annotated[str, AfterValidator(_architectures)] = Field(
+    retrain: Annotated[str, AfterValidator(values.architectures)] = Field(
         "",
         description="Architectures that `otzyv beat` retrains by itself, separated by commas, out of linear, lstm, "
         "mlp, full, bert_lstm, lora. Empty: none.",
@@ -246,7 +216,7 @@ class Settings(BaseSettings):
     retrain_on_alarm: bool = Field(
         True, description="Retrain when a quality alarm is newer than the last run."
     )
-    retrain_cron: Annotated[str, AfterValidator(_crontab)] = Field(
+    retrain_cron: Annotated[str, AfterValidator(values.crontab)] = Field(
         "",
         description="Retrain at these times (UTC), as five crontab fields such as `0 3 * * 1`. Empty: never.",
     )
@@ -264,6 +234,10 @@ class Settings(BaseSettings):
     )
     max_message_bytes: int = Field(
         16_777_216, ge=1_000, le=134_217_728, description="Largest incoming message accepted, in bytes."
+    )
+    mask_personal_data: bool = Field(
+        False,
+        description="Mask telephone numbers, e-mail addresses and card numbers before a review is stored.",
     )
     worker_processes: int = Field(
         0, ge=0, le=512, description="Processes of one CPU worker. 0: one per core this process may use."
@@ -290,6 +264,12 @@ class Settings(BaseSettings):
     connect_timeout_s: int = Field(
         5, ge=1, le=120, description="Seconds to wait for a connection to RabbitMQ or PostgreSQL."
     )
+    broker_timeout_s: int = Field(
+        20,
+        ge=1,
+        le=600,
+        description="Seconds to wait for RabbitMQ's answer to one request, such as the confirmation of a message.",
+    )
     statement_timeout_s: int = Field(
         60, ge=1, le=3_600, description="Seconds after which PostgreSQL gives up on one statement."
     )
@@ -302,6 +282,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines shown."
     )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port on which ingest, workers and beat serve `/metrics` and `/healthz`. 0: none.",
+    )
+    metrics_address: str = Field("127.0.0.1", min_length=1, description="Address on which they do.")
+    mask_logs: bool = Field(True, description="Mask the same in log lines.")
     flower_port: int = Field(5555, ge=1, le=65_535, description="Port on which `otzyv flower` listens.")
     flower_address: str = Field("127.0.0.1", description="Address on which `otzyv flower` listens.")
     flower_basic_auth: str = Field(
@@ -338,8 +326,9 @@ def load(**overrides: object) -> Settings:
         # Some settings are read as JSON; the error names the one.
         name, example = next((n, e) for n, e in _JSON.items() if f'"{n}"' in str(error))
         variable = f"OTZYV_{name.upper()}"
+        found = _found(name, os.environ.get(variable))
         raise SettingsError(
-            f"{variable}: expected a JSON object such as {example}; found {os.environ.get(variable)!r}{_SEE}"
+            f"{variable}: expected a JSON object such as {example}; found {found}{_SEE}"
         ) from error
 
 
@@ -351,7 +340,11 @@ def _complaint(item: ErrorDetails) -> str:
     words = item["msg"]
     if item["type"] in ("greater_than_equal", "less_than_equal"):
         words = _range(str(item["loc"][0])) or words
-    return f"{words}; found {item['input']!r}"
+    return f"{words}; found {_found(str(item['loc'][0]), item['input'])}"
+
+
+def _found(name: str, value: object) -> str:
+    return "something else" if name in _SECRET else repr(value)
 
 
 def _range(name: str) -> str:

@@ -28,6 +28,7 @@ from shared.classifiers.watch import Interrupted
 from shared.errors import ModelError
 from shared.evaluation import score
 from shared.lease import Lease
+from shared.masking import without_words
 from shared.promotion import Decision, decide
 from shared.registry import Registry
 from shared.settings import Settings
@@ -108,7 +109,8 @@ def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, sett
 
 def _gold(here: Place) -> list[GoldText]:
     with here.database.transaction() as cursor:
-        return snapshots.gold(cursor, here.run.snapshot_id)
+        gold = snapshots.gold(cursor, here.run.snapshot_id)
+    return [msgspec.structs.replace(row, text=without_words(row.text)) for row in gold]
 
 
 def _kept(here: Place, model_id: int) -> tuple[int, list[str]]:
@@ -146,7 +148,10 @@ def _made(here: Place, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
 def _data(here: Place, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[Data, int]:
     """What to train on, and how many suspected label errors were dropped. Raises TrainingError."""
     with here.database.transaction() as cursor:
-        rows = snapshots.rows(cursor, here.run.snapshot_id)
+        rows = [
+            msgspec.structs.replace(row, text=without_words(row.text))
+            for row in snapshots.rows(cursor, here.run.snapshot_id)
+        ]
     data = prepared(rows, (row.text for row in gold), here.taxonomy, chosen)
     if not chosen.clean_labels:
         return data, 0

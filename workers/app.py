@@ -12,6 +12,7 @@ from shared.errors import SettingsError
 from shared.settings import RETRAINING, Settings, settings
 from workers import broker, topology
 from workers.breaker import StopConsuming
+from workers.consuming import TellConsuming
 
 
 def configuration(chosen: Settings) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_heartbeat": broker.HEARTBEAT_S,
-        "broker_transport_options": broker.PUBLISH_OPTIONS,
+        "broker_transport_options": broker.options(chosen),
         "accept_content": ["json"],
         "task_serializer": "json",
         "task_queues": [topology.queue(line) for line in topology.LINES if line is not topology.INCOMING],
@@ -43,6 +44,7 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5},
         # A child builds its stages before it reports for work.
         "worker_proc_alive_timeout": 60,
+        "worker_consumer": "workers.task_consumer:TaskConsumer",
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         "worker_send_task_events": True,
@@ -85,4 +87,5 @@ def _retraining(chosen: Settings) -> dict[str, Any]:
 TASKS = ("backfill", "labelling", "prediction", "training", "upkeep")
 app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
+app.steps["consumer"].add(TellConsuming)
 app.config_from_object(configuration(settings()))

@@ -26,7 +26,7 @@ from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 
 from shared.errors import ConfigurationError, OtzyvError, QueueFull, RetryableError
 from shared.settings import settings
-from workers import broker, topology
+from workers import broker, metrics, topology
 from workers.breaker import Watched, breaker
 
 log = structlog.get_logger()
@@ -102,6 +102,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
             pause_s=seconds,
             error=str(error),
         )
+        metrics.TASK_RETRIES.add(queue=self.queue_name)
         self._keep_place(review_ids, rest)
         try:
             raise self.retry(args=(review_ids, *rest), exc=error, countdown=seconds)
@@ -131,6 +132,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
             self._give_up(review_ids, error)
         middle = len(review_ids) // 2
         log.warning("task.split", task=self.name, reviews=len(review_ids), error=_name(error))
+        metrics.TASK_SPLITS.add(queue=self.queue_name)
         try:
             with broker.translated():
                 for half in (review_ids[:middle], review_ids[middle:]):
@@ -146,10 +148,13 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
     def _put_aside(self, review_ids: Sequence[int], error: BaseException) -> None:
         """The surroundings failed, not the reviews: they keep their place in line, and the sweep sends them again."""
         log.error("task.put_aside", task=self.name, reviews=len(review_ids), error=_name(error))
+        metrics.TASK_DEAD.add(queue=self.queue_name)
         raise Reject(_name(error), requeue=False)
 
     def _give_up(self, review_ids: Sequence[int], error: BaseException) -> None:
         log.error("task.failed", task=self.name, review_ids=list(review_ids)[:20], error=_name(error))
+        metrics.TASK_FAILURES.add(queue=self.queue_name)
+        metrics.TASK_DEAD.add(queue=self.queue_name)
         try:
             self.record_failure(review_ids, _name(error), traceback_hash(error))
         except OtzyvError as broken:

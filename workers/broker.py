@@ -19,7 +19,19 @@ kombu.compression._decoders.clear()
 
 HEARTBEAT_S = 30
 
-PUBLISH_OPTIONS = {"confirm_publish": True}
+
+def options(settings: Settings) -> dict[str, object]:
+    """How every connection, Celery's too, is to behave: publishing is confirmed, and no wait lasts for ever.
+
+    A broker that takes messages and never answers would otherwise stop a process for good: while it waits for one
+    confirmation, it does not look at heartbeats.
+    """
+    return {
+        "confirm_publish": True,
+        "read_timeout": settings.broker_timeout_s,
+        "write_timeout": settings.broker_timeout_s,
+    }
+
 
 _LOST = (
     amqp.exceptions.ConnectionError,
@@ -38,11 +50,7 @@ def connection(settings: Settings) -> Connection:
             settings.amqp_url,
             heartbeat=HEARTBEAT_S,
             connect_timeout=settings.connect_timeout_s,
-            transport_options={
-                **PUBLISH_OPTIONS,
-                "read_timeout": None,
-                "write_timeout": settings.statement_timeout_s,
-            },
+            transport_options=options(settings),
         )
     except (ValueError, KeyError) as error:
         raise ConfigurationError(
@@ -66,6 +74,6 @@ def translated() -> Iterator[None]:
                 "RabbitMQ refused a message: a queue is at its limit, or its disk is full"
             ) from error
         raise BrokerUnavailable(
-            f"RabbitMQ did not answer or did not confirm ({error or type(error).__name__}); check that it "
+            f"RabbitMQ did not answer or did not confirm ({str(error) or type(error).__name__}); check that it "
             "runs where OTZYV_AMQP_URL says"
         ) from error

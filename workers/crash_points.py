@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 VARIABLE: Final = "TEST_OTZYV_CRASH_AT"
-"""`place` or `place=file`: with a file, only while it exists, and it is removed first: one crash for each file."""
+"""`place` or `place=file`: with a file, only while it exists, and it is removed first: one crash for each file.
+
+A file that says `group` takes along the processes that were started together with this one: a worker's parent too.
+"""
 
 Place = Literal[
     "ingest.stored",  # committed, first tasks not sent
@@ -28,9 +31,13 @@ def at(place: Place) -> None:
     """Die here by SIGKILL if the test asked for it."""
     if place != _place:
         return
+    whom = ""
     if _file:
         try:
+            whom = Path(_file).read_text()
             Path(_file).unlink()
         except FileNotFoundError:
             return
+    if whom == "group":
+        os.killpg(os.getpgrp(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -13,7 +13,7 @@ from shared.errors import BudgetSpent, OtzyvError
 from shared.labelling import NOTHING_DONE, Outcome
 from shared.settings import settings
 from shared.store import failures, labels
-from workers import broker, crash_points
+from workers import broker, crash_points, metrics
 from workers.app import app
 from workers.batch_task import BatchTask, PartOfBatch
 from workers.runtime import PerProcess
@@ -56,7 +56,8 @@ class StageTask(BatchTask):
 
     def label(self, review_ids: Sequence[int], taxonomy_id: int) -> None:
         """The whole batch through this task's stage, and the unsure to the next."""
-        self._finish(self.process.get(taxonomy_id).run(self.stage, review_ids), taxonomy_id)
+        labeller, began = self.process.get(taxonomy_id), time.monotonic()
+        self._finish(labeller.run(self.stage, review_ids), taxonomy_id, began)
 
     def label_in_slices(self, review_ids: Sequence[int], taxonomy_id: int) -> None:
         """The same, slice by slice, each in transactions of its own.
@@ -64,7 +65,8 @@ class StageTask(BatchTask):
         A thread cannot be stopped by a time limit. So what is not done when the limit is reached goes back into the
         queue as a message of its own: no message is worked on for long, whatever the model's speed.
         """
-        labeller, until = self.process.get(taxonomy_id), time.monotonic() + settings().task_soft_limit_s
+        labeller, started = self.process.get(taxonomy_id), time.monotonic()
+        until = started + settings().task_soft_limit_s
         total = NOTHING_DONE
         todo = list(review_ids)
         while todo and total.error is None and time.monotonic() < until:
@@ -79,9 +81,10 @@ class StageTask(BatchTask):
             send(self.stage, todo, taxonomy_id)
         elif todo:
             total = msgspec.structs.replace(total, unanswered=[*total.unanswered, *todo])
-        self._finish(total, taxonomy_id)
+        self._finish(total, taxonomy_id, started)
 
-    def _finish(self, outcome: Outcome, taxonomy_id: int) -> None:
+    def _finish(self, outcome: Outcome, taxonomy_id: int, began: float) -> None:
+        _count(outcome, self.stage, time.monotonic() - began)
         log.info(
             "stage.done",
             stage=self.stage,
@@ -124,6 +127,17 @@ class StageTask(BatchTask):
             )
 
 
+def _count(outcome: Outcome, stage: str, seconds: float) -> None:
+    metrics.STAGE_SEEN.add(outcome.seen, stage=stage)
+    metrics.STAGE_KEPT.add(outcome.kept, stage=stage)
+    metrics.STAGE_PASSED.add(outcome.passed_on, stage=stage)
+    metrics.STAGE_ABSTAINED.add(outcome.abstained, stage=stage)
+    metrics.STAGE_UNANSWERED.add(len(outcome.unanswered), stage=stage)
+    metrics.STAGE_SECONDS.observe([seconds], stage=stage)
+    metrics.LABEL_LATENCY.observe(outcome.kept_after_s, stage=stage, status="accepted")
+    metrics.LABEL_LATENCY.observe(outcome.to_people_after_s, stage=stage, status="needs_review")
+
+
 def merged(one: Outcome, other: Outcome) -> Outcome:
     """What two parts of a batch come to."""
     return Outcome(
@@ -134,6 +148,9 @@ def merged(one: Outcome, other: Outcome) -> Outcome:
         [*one.forward, *other.forward],
         [*one.unanswered, *other.unanswered],
         one.error or other.error,
+        one.passed_on + other.passed_on,
+        [*one.kept_after_s, *other.kept_after_s],
+        [*one.to_people_after_s, *other.to_people_after_s],
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 
 import structlog
 
 from shared.classifiers import Location
-from shared.serving import Predictor
+from shared.serving import Outcome, Predictor
 from shared.settings import settings
 from shared.store import predictions
-from workers import broker, crash_points, runtime
+from workers import broker, crash_points, metrics, runtime
 from workers.app import app
 from workers.batch_task import BatchTask
 from workers.runtime import Runtime
@@ -87,9 +88,20 @@ class ClassifyTask(BatchTask):
 @app.task(base=ClassifyTask, bind=True)  # type: ignore[untyped-decorator]
 def classify(self: ClassifyTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """Predictions for one batch of review ids, by the champion for the taxonomy that ingest stored them for."""
-    outcome = self.process.get(taxonomy_id).run(review_ids)
+    predictor, began = self.process.get(taxonomy_id), time.monotonic()
+    outcome = predictor.run(review_ids)
     crash_points.at("predictions.committed")
+    _count(outcome, predictor.taxonomy, time.monotonic() - began)
     log.info("classify.done", predicted=outcome.predicted, parked=outcome.parked, model_id=outcome.model_id)
+
+
+def _count(outcome: Outcome, taxonomy: str, seconds: float) -> None:
+    metrics.PREDICTIONS.add(outcome.predicted)
+    metrics.PREDICTIONS_PARKED.add(outcome.parked)
+    metrics.PREDICTION_LATENCY.observe(outcome.after_s)
+    metrics.PREDICTION_SECONDS.observe([seconds])
+    if outcome.model_id is not None:
+        metrics.SERVED_MODEL.set(outcome.model_id, taxonomy=taxonomy)
 
 
 def send(review_ids: Sequence[int], taxonomy_id: int) -> None:

@@ -6,15 +6,17 @@ import os
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import connection as PlainConnection
+from psycopg2.extensions import cursor as PlainCursor
 from psycopg2.extensions import make_dsn, parse_dsn
 from psycopg2.pool import PoolError, ThreadedConnectionPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, PoisonError, SchemaError
+from shared.store.deadlines import Connection, Cursor, Deadlines
 
 _MIGRATE = "run `otzyv db upgrade`"
 
@@ -52,39 +54,52 @@ class Database:
         application: str = "otzyv",
     ) -> None:
         self._dsn = _dsn(url, connect_timeout_s, statement_timeout_s, application)
+        self._limit_s = statement_timeout_s + connect_timeout_s
         self._connections = connections
         self._pool: ThreadedConnectionPool | None = None
+        self._deadlines = Deadlines(self._limit_s)
         self._pid = 0
 
     @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
+    def transaction(self) -> Iterator[PlainCursor]:
         """A cursor in a transaction of its own: committed at the end, rolled back on any error."""
         pool = self._open()
         try:
             connection = _taken(pool)
         except psycopg2.Error as error:
             raise translate(error) from error
+        connection.deadlines = self._deadlines
         try:
             with connection, connection.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
-            raise translate(error) from error
+            raise self._told(connection, error) from error
         finally:
             pool.putconn(connection, close=bool(connection.closed))
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """A connection outside the pool, for server-side cursors and long reads."""
+    def connection(self, *, patient: bool = False) -> Iterator[Connection]:
+        """A connection outside the pool, for long sessions; a patient one waits for any answer as long as it takes."""
         try:
-            connection = psycopg2.connect(self._dsn)
+            connection = psycopg2.connect(self._dsn, connection_factory=Connection, cursor_factory=Cursor)
         except psycopg2.Error as error:
             raise translate(error) from error
+        if not patient:
+            connection.deadlines = self._deadlines_here()
         try:
             yield connection
         except psycopg2.Error as error:
-            raise translate(error) from error
+            raise self._told(connection, error) from error
         finally:
             connection.close()
+
+    def _told(self, connection: Connection, error: psycopg2.Error) -> Exception:
+        if connection.was_cut:
+            return DatabaseUnavailable(
+                f"PostgreSQL did not finish: no answer within {self._limit_s} s; check that it runs, and that "
+                "nothing between keeps its answers"
+            )
+        return translate(error)
 
     def ping(self) -> None:
         """Raises DatabaseUnavailable unless PostgreSQL answers."""
@@ -97,28 +112,36 @@ class Database:
             self._pool.closeall()
         self._pool = None
 
+    def _deadlines_here(self) -> Deadlines:
+        """The deadlines of this process: a fork copies no thread."""
+        if self._pid != os.getpid():
+            self._pool, self._deadlines, self._pid = None, Deadlines(self._limit_s), os.getpid()
+        return self._deadlines
+
     def _open(self) -> ThreadedConnectionPool:
-        if self._pool is None or self._pid != os.getpid():
+        self._deadlines_here()
+        if self._pool is None:
             # A connection must never be shared with the parent: a fork gets a pool of its own.
             try:
                 # psycopg2's pool keeps as many idle connections as its lower bound, so 0 would keep none.
-                self._pool = ThreadedConnectionPool(1, self._connections, self._dsn)
+                self._pool = ThreadedConnectionPool(
+                    1, self._connections, self._dsn, connection_factory=Connection, cursor_factory=Cursor
+                )
             except psycopg2.Error as error:
                 raise translate(error) from error
-            self._pid = os.getpid()
         return self._pool
 
 
 def _taken(pool: ThreadedConnectionPool) -> Connection:
     """A connection of the pool, replaced if the server has ended it while it lay idle."""
-    connection: Connection = pool.getconn()
+    connection = pool.getconn()
     if _has_news(connection):
         pool.putconn(connection, close=True)
         connection = pool.getconn()
-    return connection
+    return cast("Connection", connection)
 
 
-def _has_news(connection: Connection) -> bool:
+def _has_news(connection: PlainConnection) -> bool:
     """Whether something can be read from an idle connection: that is its end, or a notice as rare."""
     watch = select.poll()
     watch.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
@@ -165,6 +188,10 @@ def translate(error: psycopg2.Error) -> Exception:
         return ConfigurationError(f"database: {first_line}; create it, or correct OTZYV_DATABASE_URL")
     if isinstance(error, psycopg2.OperationalError) and "connection option" in first_line:
         return ConfigurationError(f"OTZYV_DATABASE_URL: {first_line}; correct it")
+    if isinstance(error, psycopg2.OperationalError) and "not permitted to log in" in first_line:
+        return ConfigurationError(
+            f"database: {first_line}; give the role a password with OTZYV_DATABASE_LOGINS and `otzyv db upgrade`"
+        )
     if isinstance(error, psycopg2.OperationalError) and "authentication failed" in first_line:
         return ConfigurationError(f"database: {first_line}; correct OTZYV_DATABASE_URL")
     if isinstance(error, _REFUSED):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import repeat
+from typing import Any, Literal
 
+import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
@@ -13,29 +17,112 @@ from shared.reviews import Rejected
 # PostgreSQL takes up to half a gigabyte of bytes, ours come as text of twice their size. A message is smaller.
 MAX_PAYLOAD_BYTES = 134_217_728
 
+Kind = Literal["stage", "prediction", "rejected"]
+"""A stored review that a stage could not process, one that no model could predict, and what was never stored."""
 
-def record_rejected(cursor: Cursor, queue: str, rejected: Iterable[tuple[Rejected, str | None]]) -> None:
-    """Note reviews (with their batch, if any) that broke the wire contract. The same one twice is one row."""
+_KIND = """
+    CASE WHEN f.review_id IS NULL THEN 'rejected' WHEN f.taxonomy_id IS NULL THEN 'prediction' ELSE 'stage' END
+"""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which failures are meant; None is no condition. `reason` is a part of theirs, `upto` the highest number."""
+
+    numbers: tuple[int, ...] | None = None
+    queue: str | None = None
+    reason: str | None = None
+    upto: int | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What `_CHOSEN` asks for."""
+        numbers = None if self.numbers is None else list(self.numbers)
+        return {"numbers": numbers, "queue": self.queue, "reason": self.reason, "upto": self.upto}
+
+
+_CHOSEN = """
+    (%(numbers)s::bigint[] IS NULL OR f.id = ANY(%(numbers)s::bigint[]))
+    AND (%(queue)s::text IS NULL OR f.queue = %(queue)s)
+    AND (%(reason)s::text IS NULL OR strpos(lower(f.reason), lower(%(reason)s)) > 0)
+    AND (%(upto)s::bigint IS NULL OR f.id <= %(upto)s)
+"""
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Failures with one queue and reason; `example` is the number of the newest."""
+
+    kind: Kind
+    queue: str
+    reason: str
+    count: int
+    first: datetime
+    newest: datetime
+    example: int
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """All that is known of one failure.
+
+    `text` is the text that failed, unless it has been replaced, `payload` what was rejected, each cut where asked;
+    `size` is its whole length, in characters or bytes. `settled` says what has become of a stored review since, and is
+    None where nothing has.
+    """
+
+    number: int
+    kind: Kind
+    queue: str
+    reason: str
+    at: datetime
+    traceback_hash: str | None
+    batch: str | None
+    taxonomy: str | None
+    review_id: int | None
+    revision: int | None
+    source: str | None
+    external_id: str | None
+    text: str | None
+    payload: bytes | None
+    size: int
+    settled: str | None
+
+
+def record_rejected(
+    cursor: Cursor,
+    queue: str,
+    rejected: Iterable[tuple[Rejected, str | None]],
+    offsets: Iterable[int | None] = repeat(None),
+) -> None:
+    """Note reviews (with their batch, if any) that broke the wire contract. The same one twice is one row.
+
+    `offsets` say where in a stream each was: the same at another offset is another row.
+    """
     rows = [
         (
-            hashlib.sha256(b"\0".join((queue.encode(), (batch_id or "").encode(), item.payload))).digest(),
+            hashlib.sha256(
+                b"\0".join((_place(queue, offset).encode(), (batch_id or "").encode(), item.payload))
+            ).digest(),
             queue,
+            offset,
             item.reason.replace("\x00", ""),
             _storable(item.source),
             _storable(item.id),
             batch_id,
             item.payload[:MAX_PAYLOAD_BYTES],
         )
-        for item, batch_id in rejected
+        for (item, batch_id), offset in zip(rejected, offsets, strict=False)
     ]
     execute_values(
         cursor,
         """
-        INSERT INTO failures (digest, queue, reason, source, external_id, batch_id, payload) VALUES %s
+        INSERT INTO failures (digest, queue, stream_offset, reason, source, external_id, batch_id, payload) VALUES %s
         ON CONFLICT (digest) DO NOTHING
         """,
         rows,
     )
+
+
+def _place(queue: str, offset: int | None) -> str:
+    return queue if offset is None else f"{queue} {offset}"
 
 
 def _storable(name: str | None) -> str | None:
@@ -91,3 +178,100 @@ def reasons(cursor: Cursor, batch_id: str, limit: int) -> list[tuple[str, str, i
         (batch_id, limit),
     )
     return cursor.fetchall()
+
+
+def groups(cursor: Cursor, choice: Choice, limit: int) -> tuple[list[Group], int, int]:
+    """Failures by queue and reason, newest first, up to `limit`; how many groups, and how many failures, there are."""
+    cursor.execute(
+        f"""
+        SELECT {_KIND} AS kind, queue, reason, count(*), min(at), max(at), max(id),
+               count(*) OVER (), sum(count(*)) OVER ()
+        FROM failures f WHERE {_CHOSEN}
+        GROUP BY kind, queue, reason ORDER BY max(at) DESC, max(id) DESC LIMIT %(limit)s
+        """,  # noqa: S608  constants of this module
+        {**choice.values, "limit": limit},
+    )
+    rows = cursor.fetchall()
+    return [Group(*row[:7]) for row in rows], int(rows[0][7]) if rows else 0, int(rows[0][8]) if rows else 0
+
+
+def count(cursor: Cursor, choice: Choice) -> tuple[dict[Kind, int], int]:
+    """How many failures of each kind are meant, and the highest number among them."""
+    cursor.execute(
+        f"SELECT {_KIND} AS kind, count(*), max(id) FROM failures f WHERE {_CHOSEN} GROUP BY kind",  # noqa: S608
+        choice.values,
+    )
+    rows = cursor.fetchall()
+    return {kind: found for kind, found, _ in rows}, max((row[2] for row in rows), default=0)
+
+
+def missing(cursor: Cursor, numbers: Sequence[int]) -> list[int]:
+    """Those numbers that no failure has."""
+    cursor.execute(
+        "SELECT n FROM unnest(%s::bigint[]) AS n WHERE NOT EXISTS (SELECT FROM failures WHERE id = n) ORDER BY n",
+        (list(numbers),),
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def get(cursor: Cursor, number: int, most: int | None) -> Failure | None:
+    """One failure, with up to `most` characters of its text or bytes of its payload; None where there is none."""
+    cursor.execute(
+        f"""
+        SELECT f.id, {_KIND}, f.queue, f.reason, f.at, f.traceback_hash, coalesce(f.batch_id, r.batch_id)::text,
+               t.name || ' ' || t.version, f.review_id, f.revision,
+               coalesce(r.source, f.source), coalesce(r.external_id, f.external_id),
+               CASE WHEN r.revision = f.revision THEN substr(r.text, 1, %(most)s) END,
+               substring(f.payload FROM 1 FOR %(most)s), coalesce(length(r.text), octet_length(f.payload), 0),
+               CASE WHEN f.review_id IS NULL THEN NULL
+                    WHEN r.revision IS DISTINCT FROM f.revision THEN 'its text has been replaced'
+                    WHEN l.status IS NOT NULL THEN 'it has a label, ' || l.status
+                    WHEN w.stage IS NOT NULL THEN 'it waits for ' || w.stage
+                    WHEN f.taxonomy_id IS NULL THEN (
+                        SELECT 'model ' || max(p.model_id) || ' has predicted it' FROM predictions p
+                        WHERE p.review_id = f.review_id AND p.revision = f.revision) END
+        FROM failures f LEFT JOIN reviews r ON r.id = f.review_id LEFT JOIN taxonomies t ON t.id = f.taxonomy_id
+        LEFT JOIN labels l ON l.review_id = f.review_id AND l.taxonomy_id = f.taxonomy_id AND l.revision = f.revision
+        LEFT JOIN waiting w ON w.review_id = f.review_id AND w.taxonomy_id = f.taxonomy_id
+        WHERE f.id = %(number)s
+        """,  # noqa: S608
+        {"number": number, "most": 2**31 - 1 if most is None else most},
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    values: list[Any] = [bytes(value) if isinstance(value, memoryview) else value for value in row]
+    return Failure(*values)
+
+
+def take(cursor: Cursor, choice: Choice, kind: Kind, after: int, limit: int) -> list[tuple[int, int | None]]:
+    """The next failures of a kind behind number `after`: number, and bytes of the payload if it has one.
+
+    Whoever takes some next waits until this transaction ends: nobody works on the same ones twice.
+    """
+    # No lock on the rows themselves: that takes a right to update them, which nobody needs.
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('failures'))")
+    cursor.execute(
+        f"""
+        SELECT f.id, octet_length(f.payload) FROM failures f
+        WHERE f.id > %(after)s AND {_KIND} = %(kind)s AND {_CHOSEN}
+        ORDER BY f.id LIMIT %(limit)s
+        """,  # noqa: S608
+        {**choice.values, "after": after, "kind": kind, "limit": limit},
+    )
+    return cursor.fetchall()
+
+
+def delete(cursor: Cursor, numbers: Sequence[int]) -> int:
+    """Forget failures; returns how many there were."""
+    cursor.execute("DELETE FROM failures WHERE id = ANY(%s)", (list(numbers),))
+    return cursor.rowcount
+
+
+def take_out(cursor: Cursor, numbers: Sequence[int]) -> list[bytes]:
+    """Forget failures; returns their payloads in the order of their numbers.
+
+    Whoever records one of them meanwhile waits until this transaction ends, and is not told that it is there.
+    """
+    cursor.execute("DELETE FROM failures WHERE id = ANY(%s) RETURNING id, payload", (list(numbers),))
+    return [bytes(payload) for _, payload in sorted(cursor.fetchall(), key=lambda row: row[0])]

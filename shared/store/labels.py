@@ -15,11 +15,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """A review that waits for a stage."""
+    """A review that waits for a stage. `age_s` is how long ago its text arrived, where somebody asked for that."""
 
     review_id: int
     revision: int
     text: str
+    age_s: float = 0.0
 
 
 class Guess(msgspec.Struct, frozen=True):
@@ -34,7 +35,8 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: st
     """The reviews among `review_ids` that wait for `stage`; those already past it are left out."""
     cursor.execute(
         """
-        SELECT r.id, r.revision, r.text FROM waiting w JOIN reviews r ON r.id = w.review_id
+        SELECT r.id, r.revision, r.text, extract(epoch FROM now() - r.received_at)::float8
+        FROM waiting w JOIN reviews r ON r.id = w.review_id
         WHERE w.taxonomy_id = %s AND w.stage = %s AND w.review_id = ANY(%s) ORDER BY r.id
         """,
         (taxonomy_id, stage, list(review_ids)),
@@ -154,7 +156,8 @@ def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
         """
         CREATE TEMPORARY TABLE IF NOT EXISTS incoming_labels (
             review_id bigint, revision integer, category text, confidence real, stage text, status text
-        ) ON COMMIT DELETE ROWS
+        ) ON COMMIT DELETE ROWS;
+        DELETE FROM incoming_labels
         """
     )
     copy_rows(

@@ -68,7 +68,8 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[W
     """The reviews among `review_ids` that await a prediction; those that have one are left out."""
     cursor.execute(
         """
-        SELECT r.id, r.revision, r.text FROM awaiting_prediction a JOIN reviews r ON r.id = a.review_id
+        SELECT r.id, r.revision, r.text, extract(epoch FROM now() - r.received_at)::float8
+        FROM awaiting_prediction a JOIN reviews r ON r.id = a.review_id
         WHERE a.taxonomy_id = %s AND a.review_id = ANY(%s) ORDER BY r.id
         """,
         (taxonomy_id, list(review_ids)),

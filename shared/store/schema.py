@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 
 import psycopg2
+import psycopg2.extensions
 import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config
@@ -15,15 +16,25 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-from shared.errors import SchemaError
+from shared.errors import ConfigurationError, SchemaError
+from shared.settings import DatabaseRole
+from shared.store import privileges
 from shared.store.database import Database, translate
 
 # Two processes that migrate at once take turns on this advisory lock.
 _LOCK = 7_305_061
 
 
-def upgrade(database: Database) -> str:
-    """Apply the migrations that are missing; returns the version reached."""
+def upgrade(
+    database: Database,
+    logins: Mapping[DatabaseRole, str] | None = None,
+    tell: Callable[[str], object] = lambda _sentence: None,
+) -> str:
+    """Apply the migrations that are missing, and give the roles their rights; returns the version reached.
+
+    `logins` are passwords of roles that may log in. What an administrator has to do is told, in one sentence; raises
+    ConfigurationError with it where logins were asked for.
+    """
     with _connection(database) as connection:
         connection.exec_driver_sql("SET statement_timeout = 0")
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
@@ -33,7 +44,22 @@ def upgrade(database: Database) -> str:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
-        return _current(connection) or ""
+        version = _current(connection) or ""
+        connection.commit()
+        if refused := _privileges(connection, logins or {}):
+            if logins:
+                raise ConfigurationError(refused)
+            tell(refused)
+        return version
+
+
+def _privileges(connection: Connection, logins: Mapping[DatabaseRole, str]) -> str:
+    """Bring privileges into force; the sentence about those that this user could not, or nothing."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg2.extensions.connection):
+        raise TypeError(f"expected a connection of psycopg2, found {type(driver).__name__}")
+    refused = privileges.apply(driver, logins)
+    return privileges.sentence(refused, driver.info.user) if refused else ""
 
 
 def check(database: Database) -> None:
@@ -52,7 +78,7 @@ def check(database: Database) -> None:
 @contextmanager
 def _connection(database: Database) -> Iterator[Connection]:
     """A connection for Alembic, with the driver's errors as ours."""
-    with database.connection() as raw:
+    with database.connection(patient=True) as raw:
         engine = create_engine("postgresql+psycopg2://", creator=lambda: raw, poolclass=NullPool)
         try:
             with engine.connect() as connection:

@@ -96,7 +96,9 @@ def test_every_row_of_the_input_is_written_in_order_with_its_status_and_reason(t
     done = label(reviews, "--out", out, OTZYV_CASCADE_STAGES="keywords")
     assert done.returncode == 0, done.stderr
     rows = read(out)
-    assert [{name: row[name] for name in ROWS[0]} for row in rows] == ROWS
+    # No cell of a CSV is a formula.
+    given = [{**ROWS[0], "note": "'=1+1"}, *ROWS[1:]] if suffix == ".csv" else ROWS
+    assert [{name: row[name] for name in ROWS[0]} for row in rows] == given
     assert [row["status"] for row in rows] == STATUSES
     assert {place: rows[place]["reason"] for place in REASONS} == REASONS
     for row in rows:

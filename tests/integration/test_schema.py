@@ -19,8 +19,8 @@ from shared.store import Database, schema, taxonomies
 from tests.integration.stored import weak_user
 from tests.services import database_of, free_port
 
-HEAD = "0005"
-KNOWN = "0001, 0002, 0003, 0004, 0005"
+HEAD = "0007"
+KNOWN = "0001, 0002, 0003, 0004, 0005, 0006, 0007"
 
 
 @pytest.fixture

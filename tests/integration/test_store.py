@@ -15,6 +15,7 @@ from shared.cascade import Verdict
 from shared.errors import PoisonError
 from shared.intake import take_in
 from shared.labelling import Labeller
+from shared.nesting import MAX_DEPTH
 from shared.reviews import BatchPart, Message, decode, encode
 from shared.rules import Rules
 from shared.store import export, labels, overview, taxonomies
@@ -316,7 +317,7 @@ def test_whatever_the_wire_contract_accepts_can_be_stored(database, taxonomy, fi
 
 
 def test_meta_of_the_deepest_nesting_accepted_can_be_stored(database, taxonomy):
-    meta = '{"a":' * 900 + "1" + "}" * 900
+    meta = '{"a":' * (MAX_DEPTH - 1) + "1" + "}" * (MAX_DEPTH - 1)
     body = f'{{"source": "shop", "id": "1", "text": "тапочки", "meta": {meta}}}'.encode()
     message = decode(body, max_text_chars=20_000)
     assert take_in(database, [message], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords").new == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -21,10 +22,25 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 LASTING = {name: service for name, service in OURS.items() if service["restart"] != "no"}
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
+# Which role of the database each service of ours logs in as.
+ROLES = {
+    "migrate": "otzyv",
+    "ingest": "otzyv_worker",
+    "worker-cpu": "otzyv_worker",
+    "worker-gpu": "otzyv_worker",
+    "worker-llm": "otzyv_worker",
+    "beat": "otzyv_worker",
+    "trainer": "otzyv_trainer",
+    "operator": "otzyv_operator",
+}
 SECRETS = {
     "RABBITMQ_PASSWORD": "rabbit1",
     "POSTGRES_PASSWORD": "postgres1",
+    "POSTGRES_WORKER_PASSWORD": "worker-1",
+    "POSTGRES_TRAINER_PASSWORD": "trainer1",
+    "POSTGRES_OPERATOR_PASSWORD": "operator1",
     "OTZYV_FLOWER_BASIC_AUTH": "data:long-enough-1",
+    "GRAFANA_PASSWORD": "grafana1",
 }
 
 
@@ -149,7 +165,42 @@ def test_the_settings_accept_what_compose_passes(name: str, monkeypatch: pytest.
         monkeypatch.setenv(variable, filled_in(value, example_environment() | SECRETS))
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     assert settings.amqp_url == "amqp://otzyv:rabbit1@rabbitmq:5672//"
-    assert settings.database_url == "postgresql://otzyv:postgres1@postgres:5432/otzyv"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_service_logs_in_to_the_database_as_the_role_of_its_work(name: str) -> None:
+    given = environment_of(OURS[name]).get("OTZYV_DATABASE_URL", "")
+    url = filled_in(given, SECRETS)
+    if name not in ROLES:
+        assert not url
+        return
+    role = ROLES[name]
+    passwords = {"otzyv": "postgres1", **{f"otzyv_{who}": word for who, word in logins().items()}}
+    assert url == f"postgresql://{role}:{passwords[role]}@postgres:5432/otzyv"
+
+
+def logins() -> dict[str, str]:
+    """The passwords that the migration gives to roles."""
+    given = environment_of(OURS["migrate"])["OTZYV_DATABASE_LOGINS"]
+    found: dict[str, str] = json.loads(filled_in(given, SECRETS))
+    return {who: password for who, password in found.items() if password}
+
+
+def test_only_the_migration_has_the_owners_password_and_those_of_all_roles() -> None:
+    assert logins() == {"worker": "worker-1", "trainer": "trainer1", "operator": "operator1"}
+    holders = {
+        name
+        for name, service in OURS.items()
+        if "POSTGRES_PASSWORD" in "".join(environment_of(service).values())
+    }
+    assert holders == {"migrate"}
+    assert [name for name in OURS if "OTZYV_DATABASE_LOGINS" in environment_of(OURS[name])] == ["migrate"]
+
+
+def test_flower_has_no_way_into_the_database_and_is_asked_for_its_own_health() -> None:
+    assert not [name for name in environment_of(OURS["flower"]) if "DATABASE" in name]
+    assert "POSTGRES" not in str(OURS["flower"])
+    assert "5555/healthcheck" in OURS["flower"]["healthcheck"]["test"][-1]
 
 
 def test_the_addresses_of_broker_and_database_match_their_services() -> None:
@@ -225,11 +276,11 @@ def test_the_env_file_itself_is_neither_committed_nor_copied_into_an_image() -> 
 def test_the_services_of_the_design_are_there() -> None:
     assert set(SERVICES) == {
         "rabbitmq", "postgres", "migrate", "ingest", "worker-cpu", "worker-gpu", "worker-llm", "trainer",
-        "beat", "flower",
+        "operator", "beat", "flower", "prometheus", "grafana",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in SERVICES if name != "migrate"])
+@pytest.mark.parametrize("name", [name for name in SERVICES if name not in ("migrate", "operator")])
 def test_every_lasting_service_has_a_health_check_and_comes_back_after_a_crash(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
     assert SERVICES[name]["restart"] == "unless-stopped"
@@ -254,6 +305,12 @@ def test_the_migration_runs_once_after_the_database_is_up() -> None:
 @pytest.mark.parametrize("name", [name for name in OURS if name.startswith(("worker", "trainer"))])
 def test_workers_are_asked_whether_they_work(name: str) -> None:
     assert OURS[name]["healthcheck"]["test"] == ["CMD", "otzyv", "health", "--worker"]
+
+
+def test_what_people_decide_is_run_on_demand_and_sees_the_models() -> None:
+    operator = SERVICES["operator"]
+    assert (operator["profiles"], operator["restart"]) == (["operator"], "no")
+    assert operator["volumes"] == SERVICES["worker-cpu"]["volumes"]
 
 
 def test_a_worker_may_finish_its_task_before_it_is_killed() -> None:
@@ -308,7 +365,42 @@ def test_logs_cannot_fill_the_disk(name: str) -> None:
 
 def test_every_volume_in_use_is_declared() -> None:
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert used == set(COMPOSE["volumes"])
+    assert {name for name in used if not name.startswith("./")} == set(COMPOSE["volumes"])
+
+
+def test_every_file_that_a_container_gets_to_see_is_there_and_cannot_be_changed_by_it() -> None:
+    volumes = [volume.split(":") for service in SERVICES.values() for volume in service.get("volumes", [])]
+    files = [volume for volume in volumes if volume[0].startswith("./")]
+    assert files
+    for path, _, *options in files:
+        assert (ROOT / path).is_file()
+        assert options == ["ro"]
+
+
+# --- monitoring ---------------------------------------------------------------------------------------
+
+
+def test_prometheus_asks_every_lasting_process_at_the_port_it_serves() -> None:
+    asked = yaml.safe_load((ROOT / "ops" / "prometheus.yml").read_text())
+    (job,) = asked["scrape_configs"]
+    (services,) = job["dns_sd_configs"]
+    assert set(services["names"]) == set(LASTING) - {"flower"}
+    for name in services["names"]:
+        assert environment_of(SERVICES[name])["OTZYV_METRICS_PORT"] == str(services["port"])
+    assert not [port for name, port in ports() if port.endswith(f":{services['port']}")]
+
+
+@pytest.mark.parametrize("name", ["prometheus", "grafana", "flower"])
+def test_monitoring_is_started_only_on_demand(name: str) -> None:
+    assert SERVICES[name]["profiles"] == ["monitoring"]
+
+
+def test_grafana_finds_its_data_source_and_its_dashboard() -> None:
+    (source,) = yaml.safe_load((ROOT / "ops" / "grafana" / "datasource.yml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((ROOT / "ops" / "grafana" / "dashboards.yml").read_text())["providers"]
+    inside = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
+    assert f"{provider['options']['path']}/otzyv.json" in inside
 
 
 # --- images -------------------------------------------------------------------------------------------

@@ -258,7 +258,7 @@ def test_a_quote_that_never_ends_is_told(write):
         ("[1]", "Expected `object`, got `array`"),
         ('{"text": "\\ud83d"}', "a lone surrogate"),
         ('{"text": NaN}', "JSON is malformed"),
-        ('{"text": ' * 100_000, "nesting hundreds of levels deep"),
+        ('{"text": ' * 100_000, "nesting more than 100 levels deep"),
     ],
 )
 def test_a_malformed_json_line_is_told_with_its_number(write, line, found):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from shared.errors import InvalidReview
+from shared.nesting import MAX_DEPTH, is_too_deep
 from shared.reviews import (
     MAX_META_BYTES,
     MAX_REVIEWS_PER_MESSAGE,
@@ -165,7 +167,63 @@ def test_a_lone_surrogate_given_by_a_producer_is_refused():
     ],
 )
 def test_nesting_100_000_levels_deep_is_refused(body):
-    assert refusal(body).endswith("found: nesting hundreds of levels deep")
+    assert refusal(body) == TOO_DEEP
+
+
+TOO_DEEP = "message: expected at most 100 objects and arrays in each other, found more"
+
+
+def nested(levels: int, number: str = "1") -> str:
+    """A message with a review in it, nested so deep; the message, its list and the review are three of the levels."""
+    meta = '{"a":' * (levels - 3) + number + "}" * (levels - 3)
+    return f'{{"reviews": [{raw(meta=meta)}, {raw()}]}}'
+
+
+@pytest.fixture(params=[250, 1_000, 100_000])
+def recursion_limit(request):
+    """Python's own limit, which must not matter."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(request.param)
+    yield
+    sys.setrecursionlimit(before)
+
+
+def test_nesting_is_refused_at_the_same_depth_whatever_pythons_limit_is(recursion_limit):
+    assert len(read(nested(MAX_DEPTH)).reviews) == 2
+    assert refusal(nested(MAX_DEPTH + 1)) == TOO_DEEP
+    assert refusal(nested(100_000)) == TOO_DEEP
+
+
+def test_a_message_that_is_read_leniently_may_be_nested_no_deeper(recursion_limit):
+    assert len(read(nested(MAX_DEPTH, "NaN")).rejected) == 1
+    assert refusal(nested(MAX_DEPTH + 1, "NaN")) == TOO_DEEP
+
+
+def test_brackets_in_a_text_are_no_nesting():
+    text = "[{" * 5_000 + chr(92) + '"[' * 100
+    assert read({**GOOD, "text": text}).reviews[0].text == text
+
+
+def test_many_reviews_beside_each_other_are_no_nesting():
+    assert len(read({"reviews": [{**GOOD, "meta": {"a": [{}]}}] * 500}).reviews) == 500
+
+
+def test_meta_that_a_producer_gives_may_be_nested_no_deeper():
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    with pytest.raises(InvalidReview, match=r"^meta: expected at most 100 objects and arrays in each other"):
+        make("shop", "1", "a", meta=deep, max_text_chars=100)
+    for _ in range(99_850):
+        deep = deep["a"]
+    with pytest.raises(InvalidReview, match=r"^meta: expected at most 100 objects and arrays in each other"):
+        make("shop", "1", "a", meta=deep, max_text_chars=100)
+
+
+@pytest.mark.parametrize("part", [b"[", b"]", b"{}", b"[]", b'"', b'"[', b'\\"', b'"\\', b"[[]"])
+def test_a_hostile_megabyte_is_judged_in_linear_time(part):
+    # With a cost that grew with the square this would take hours, and the test's time limit would end it.
+    assert is_too_deep(part * (2_000_000 // len(part))) is (part in (b"[", b'"[', b"[[]"))
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

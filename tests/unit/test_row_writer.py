@@ -58,12 +58,32 @@ def read(path: Path) -> list[dict[str, Any]]:
         "а\x00б",
         "\u202eא 👗",
         " ",
-        "=1+1",
         "None",
     ],
 )
 def test_a_text_of_any_characters_is_read_back_as_it_was(copy, suffix, text):
     assert [row["text"] for row in copy([{"text": text}, {"text": "ещё"}], suffix)] == [text, "ещё"]
+
+
+HOSTILE = ["=1+1", "+7 и ещё", "-плохо", "@SUM(1)", "\t=1", "\r=1", "'=1", "''=1", "-5+cmd|'/C calc'!A0"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_cell_of_a_csv_file_is_no_formula_and_other_files_keep_it_as_it_is(copy, text):
+    (row,) = copy([{"text": text}], ".csv")
+    assert row["text"] == f"'{text}"
+    assert [copy([{"text": text}], suffix)[0]["text"] for suffix in (".jsonl", ".parquet")] == [text, text]
+
+
+def test_numbers_in_a_csv_file_stay_numbers(copy):
+    given = {"text": "а", "whole": -5, "real": -0.5, "told": "-5", "with_comma": "+1,5", "small": "-1e-3"}
+    (row,) = copy([given], ".csv")
+    assert {name: row[name] for name in given} == {name: str(value) for name, value in given.items()}
+
+
+def test_the_name_of_a_column_is_no_formula_either(copy):
+    (row,) = copy([{"text": "а", "=1+1": "б"}], ".csv")
+    assert row["'=1+1"] == "б"
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

@@ -1,0 +1,80 @@
+"""How much waits and what is wrong, for whoever watches. Cheap: nothing here reads labels, verdicts or texts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """Reviews that wait, and for how many seconds the oldest has."""
+
+    count: int
+    oldest_s: float
+
+
+class State(msgspec.Struct, frozen=True):
+    """The system at one moment, over all taxonomies.
+
+    `waiting` is by stage; `failures` by queue; `models` by taxonomy and alias; `alarms` by kind; `runs` by status.
+    """
+
+    waiting: dict[str, Backlog]
+    unpredicted: Backlog
+    parked: int
+    failures: dict[str, int]
+    models: dict[tuple[str, str], int]
+    alarms: dict[str, int]
+    runs: dict[str, int]
+    tokens_today: int
+
+
+def read(cursor: Cursor, today: date) -> State:
+    """What there is now; `today` is the day in UTC."""
+    waiting = _rows(
+        cursor,
+        "SELECT stage, count(*), extract(epoch FROM now() - min(since))::float8 FROM waiting GROUP BY stage",
+    )
+    ((sent, parked, first),) = _rows(
+        cursor,
+        """
+        SELECT count(*) FILTER (WHERE sent_at IS NOT NULL), count(*) FILTER (WHERE sent_at IS NULL),
+               min(review_id) FILTER (WHERE sent_at IS NOT NULL) FROM awaiting_prediction
+        """,
+    )
+    # The lowest id for the oldest: a join over a long line would take longer than anybody waits, just when it matters.
+    aged = _rows(
+        cursor,
+        "SELECT extract(epoch FROM now() - received_at)::float8 FROM reviews WHERE id = %s",
+        first,
+    )
+    return State(
+        {stage: Backlog(count, max(0.0, oldest)) for stage, count, oldest in waiting},
+        Backlog(sent, max((0.0, *(age for (age,) in aged)))),
+        parked,
+        dict(_rows(cursor, "SELECT queue, count(*) FROM failures GROUP BY queue")),
+        _models(cursor),
+        dict(_rows(cursor, "SELECT kind, count(*) FROM alarms WHERE day >= %s - 1 GROUP BY kind", today)),
+        dict(_rows(cursor, "SELECT status, count(*) FROM training_runs GROUP BY status")),
+        sum(row[0] for row in _rows(cursor, "SELECT tokens FROM llm_usage WHERE day = %s", today)),
+    )
+
+
+def _models(cursor: Cursor) -> dict[tuple[str, str], int]:
+    """The models that have an alias, of every taxonomy; 0 where the alias was taken away."""
+    rows = _rows(
+        cursor,
+        """
+        SELECT DISTINCT ON (taxonomy, alias) taxonomy, alias, coalesce(model_id, 0)
+        FROM model_aliases ORDER BY taxonomy, alias, id DESC
+        """,
+    )
+    return {(taxonomy, alias): model_id for taxonomy, alias, model_id in rows}
+
+
+def _rows(cursor: Cursor, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    cursor.execute(statement, values)
+    return cursor.fetchall()

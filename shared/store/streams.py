@@ -1,0 +1,158 @@
+"""Streams that reviews are read from: how far each has been read, and the lock that lets one process read it.
+
+RabbitMQ keeps no position for a reader of AMQP 0-9-1. It is a row here, moved in the transaction that stores reviews.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import msgspec
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from shared.errors import PositionLost
+from shared.store.database import Database
+
+# The server notices within a minute that a reader's machine has vanished, not after the two hours of its default.
+_KEEPALIVES = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One transaction's way along a stream: from `seen` to `next_offset`; `offsets` are those of its messages."""
+
+    name: str
+    seen: int
+    next_offset: int
+    offsets: tuple[int, ...]
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """How far a stream has been read; `reader` is who reads it now, or None."""
+
+    name: str
+    next_offset: int
+    moved_at: datetime
+    reader: str | None
+
+
+class Claim:
+    """The right to read a stream, for as long as a session of PostgreSQL lives."""
+
+    def __init__(self, name: str, connection: Connection) -> None:
+        self._name, self._connection = name, connection
+
+    def take(self) -> bool:
+        """Whether it is ours from now on: False while another process has it."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_try_advisory_lock(hashtext('otzyv stream'), hashtext(%s))", (self._name,)
+            )
+            return bool((cursor.fetchone() or (False,))[0])
+
+    def check(self) -> None:
+        """Raises PositionLost once the session has ended: another process may read the stream now."""
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT true")
+        except psycopg2.Error as error:
+            raise PositionLost(
+                f"stream {self._name}: expected the session of PostgreSQL that keeps other readers away, found it "
+                "ended; reading begins anew at the stored offset"
+            ) from error
+
+
+@contextmanager
+def claim(database: Database, name: str) -> Iterator[Claim]:
+    """A session of its own by which a stream can be claimed; it ends with the context."""
+    with database.connection() as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(_KEEPALIVES)
+        yield Claim(name, connection)
+
+
+def reader(cursor: Cursor, name: str) -> str:
+    """Who came last to read a stream; empty where nobody has got that far."""
+    cursor.execute("SELECT reader FROM streams WHERE name = %s", (name,))
+    return str((cursor.fetchone() or ("",))[0])
+
+
+def arrive(cursor: Cursor, name: str, reader: str) -> int | None:
+    """Note who reads a stream now; returns the offset to read next, None for a stream that was never read."""
+    cursor.execute("UPDATE streams SET reader = %s WHERE name = %s RETURNING next_offset", (reader, name))
+    row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def place(cursor: Cursor, name: str, next_offset: int, reader: str) -> None:
+    """Set the offset to read next, whatever it was."""
+    cursor.execute(
+        """
+        INSERT INTO streams (name, next_offset, reader) VALUES (%s, %s, %s) ON CONFLICT (name) DO UPDATE
+        SET next_offset = excluded.next_offset, reader = excluded.reader, moved_at = now()
+        """,
+        (name, next_offset, reader),
+    )
+
+
+def move(cursor: Cursor, step: Step, unsent: Sequence[int]) -> None:
+    """Go on along a stream; `unsent` are the transaction's reviews whose first tasks will be sent after it.
+
+    Raises PositionLost where the stream is not at `step.seen`: somebody else has read on, or set it elsewhere.
+    """
+    cursor.execute(
+        """
+        UPDATE streams SET next_offset = %s, unsent = %s, moved_at = now() WHERE name = %s AND next_offset = %s
+        """,
+        (step.next_offset, list(unsent), step.name, step.seen),
+    )
+    if cursor.rowcount != 1:
+        raise PositionLost(
+            f"stream {step.name}: expected it to be at offset {step.seen}, found that another process has moved it; "
+            "nothing of this was stored, and reading begins anew at the stored offset"
+        )
+
+
+def unlabelled(cursor: Cursor, name: str, stage: str) -> dict[int, list[int]]:
+    """Reviews of the last transaction that still wait for a stage, by taxonomy."""
+    cursor.execute(
+        """
+        SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM waiting
+        WHERE stage = %s AND review_id IN (SELECT unnest(unsent) FROM streams WHERE name = %s)
+        GROUP BY taxonomy_id ORDER BY taxonomy_id
+        """,
+        (stage, name),
+    )
+    return dict(cursor.fetchall())
+
+
+def unpredicted(cursor: Cursor, name: str) -> dict[int, list[int]]:
+    """Reviews of the last transaction that still await a prediction, by taxonomy."""
+    cursor.execute(
+        """
+        SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM awaiting_prediction
+        WHERE sent_at IS NOT NULL AND review_id IN (SELECT unnest(unsent) FROM streams WHERE name = %s)
+        GROUP BY taxonomy_id ORDER BY taxonomy_id
+        """,
+        (name,),
+    )
+    return dict(cursor.fetchall())
+
+
+def listed(cursor: Cursor) -> list[Stream]:
+    """Every stream that has been read, by name."""
+    cursor.execute(
+        """
+        SELECT name, next_offset, moved_at, CASE WHEN EXISTS (
+            SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND classid::bigint = hashtext('otzyv stream')::bigint & 4294967295
+              AND objid::bigint = hashtext(name)::bigint & 4294967295) THEN reader END
+        FROM streams ORDER BY name
+        """
+    )
+    return [Stream(*row) for row in cursor.fetchall()]

@@ -1,0 +1,385 @@
+"""A soak: many reviews through the whole system while processes, RabbitMQ and PostgreSQL are killed and restarted.
+
+    python -m tests.faults.soak --reviews 200000 --faults 40
+
+Two ingests, two CPU workers of two processes and two beats run as a user would start them, on a RabbitMQ and a
+PostgreSQL of the soak's own. Every few seconds one of them is killed or restarted; a process that has ended is started again, as
+Compose would. What goes wrong is drawn with a seed that is printed: `--seed` draws the same faults again. At the end
+the ledger is made up: it exits with 1 unless everything that was confirmed has arrived, once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from kombu import Queue
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from shared.classifiers import Location
+from shared.classifiers.packaging import package
+from shared.errors import OtzyvError, RetryableError
+from shared.registry import Registry
+from shared.settings import Settings, load
+from shared.store import Database, schema
+from tests.faults.postgres_node import PostgresNode, postgres_node
+from tests.faults.processes import children
+from tests.integration.ledger import astray
+from tests.integration.processes import OTZYV, environment
+from tests.services import RabbitNode, database_of, rabbit_node
+from tests.unit import tiny_linear
+from workers import broker, runtime
+from workers.publisher import Publisher
+from workers.topology import LINES, Line, dead_letter_queue, queue
+
+out = Console(highlight=False)
+
+IN_MESSAGE = 250
+QUICK = {"OTZYV_SWEEP_AFTER_S": "10", "OTZYV_LOG_FORMAT": "json"}
+TEXTS = (*tiny_linear.TEXTS, "Хорошо", "Не подошло по размеру", "Взяла куртку и сапоги, всё отлично")
+BROKEN = {"source": "soak", "text": "у этого отзыва нет номера"}
+BROKEN_EVERY = 40
+"""One message in so many carries a review that breaks the contract as well."""
+AGAIN_EVERY = 25
+"""One message in so many is sent a second time."""
+
+
+class Service:
+    """An `otzyv` process that is started again whenever it has ended."""
+
+    def __init__(self, name: str, arguments: list[str], settings: Settings, folder: Path) -> None:
+        self.name = name
+        self.starts = 0
+        self.last_exit: int | None = None
+        self._arguments, self._folder = arguments, folder
+        self._environment = environment(settings, **QUICK, OTZYV_MODELS=str(folder / "models"))
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.starts += 1
+        with (self._folder / f"{self.name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [str(OTZYV), *self._arguments],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def revive(self) -> None:
+        """Start again what has ended, after the children that a killed process may have left."""
+        if self.process.poll() is not None:
+            self.last_exit = self.process.returncode
+            self._kill_group()
+            self.process = self._start()
+
+    def kill(self) -> None:
+        """SIGKILL to the process and its children."""
+        self._kill_group()
+        self.process.wait(30)
+
+    def kill_child(self, draw: random.Random) -> None:
+        """SIGKILL to one of its children; to itself if it has none."""
+        found = children(self.process.pid)
+        os.kill(draw.choice(found) if found else self.process.pid, signal.SIGKILL)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM: it may finish what it holds."""
+        self.process.terminate()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+class Feeder(threading.Thread):
+    """Publishes reviews in messages, and remembers those whose message RabbitMQ has confirmed."""
+
+    def __init__(self, settings: Settings, reviews: int) -> None:
+        super().__init__(name="feeder", daemon=True)
+        self.confirmed: set[str] = set()
+        self.broken = self.repeats = 0
+        self.error: Exception | None = None
+        self._settings, self._reviews = settings, reviews
+        self._messages = -(-reviews // IN_MESSAGE)
+        self._may_send = threading.Semaphore(0)
+        self._released = 0
+
+    def release(self, share: float) -> None:
+        """Let so large a share of all messages go."""
+        wanted = round(share * self._messages)
+        if wanted > self._released:
+            self._may_send.release(wanted - self._released)
+            self._released = wanted
+
+    def run(self) -> None:
+        """Send everything that is released, as fast as it is confirmed."""
+        try:
+            for number in range(self._messages):
+                self._may_send.acquire()
+                self._send(number, repeats=2 if number % AGAIN_EVERY == 0 else 1)
+        except Exception as error:  # noqa: BLE001  told at the end of the soak
+            self.error = error
+
+    def _send(self, number: int, repeats: int) -> None:
+        first = number * IN_MESSAGE
+        names = [str(n) for n in range(first, min(first + IN_MESSAGE, self._reviews))]
+        group: list[dict[str, object]] = [
+            {"source": "soak", "id": name, "text": TEXTS[int(name) % len(TEXTS)]} for name in names
+        ]
+        if number % BROKEN_EVERY == 0:
+            group.append({**BROKEN, "meta": {"message": number}})
+            self.broken += 1
+        for _ in range(repeats):
+            self._confirm(number, group)
+        self.repeats += repeats - 1
+        self.confirmed.update(names)
+
+    def _confirm(self, number: int, group: list[dict[str, object]]) -> None:
+        """Until it is confirmed: a producer that is told of a failure sends again, the same message as before."""
+        batch = uuid.uuid5(uuid.NAMESPACE_OID, str(number))
+        while True:
+            try:
+                with Publisher(self._settings) as publisher:
+                    list(publisher.send(batch, "soak", [group]))
+            except RetryableError:
+                time.sleep(0.5)
+            else:
+                return
+
+
+class Soak:
+    """The services, and what is done to them."""
+
+    def __init__(
+        self, rabbit: RabbitNode, postgres: PostgresNode, services: list[Service], seed: int
+    ) -> None:
+        self._rabbit, self._postgres, self._services = rabbit, postgres, services
+        self._draw = random.Random(seed)
+        self.done: Counter[str] = Counter()
+        workers = [s for s in services if s.name.startswith("worker")]
+        ingests = [s for s in services if s.name.startswith("ingest")]
+        self._faults: list[tuple[str, float, Callable[[], None]]] = [
+            ("worker's child killed", 3, lambda: self._draw.choice(workers).kill_child(self._draw)),
+            ("worker killed", 3, lambda: self._draw.choice(workers).kill()),
+            ("worker told to stop", 1, lambda: self._draw.choice(workers).ask_to_stop()),
+            ("ingest killed", 3, lambda: self._draw.choice(ingests).kill()),
+            ("ingest told to stop", 1, lambda: self._draw.choice(ingests).ask_to_stop()),
+            ("beat killed", 1, lambda: services[-1].kill()),
+            ("RabbitMQ killed", 2, lambda: self._restart_rabbit(kill=True)),
+            ("RabbitMQ restarted", 1, lambda: self._restart_rabbit(kill=False)),
+            ("PostgreSQL killed", 2, lambda: postgres.restart("kill")),
+            ("PostgreSQL restarted", 1, lambda: postgres.restart("fast")),
+        ]
+
+    def one_fault(self) -> str:
+        """Draw a fault, let it happen, and start again what has ended."""
+        (fault,) = self._draw.choices(self._faults, [weight for _, weight, _ in self._faults])
+        name, _, happen = fault
+        happen()
+        self.done[name] += 1
+        self.revive()
+        return name
+
+    def pause_s(self) -> float:
+        """Seconds until the next fault."""
+        return self._draw.uniform(0.2, 3.0)
+
+    def revive(self) -> None:
+        """Start again every process that has ended."""
+        for service in self._services:
+            service.revive()
+
+    def _restart_rabbit(self, *, kill: bool) -> None:
+        self._rabbit.stop(kill=kill)
+        self._rabbit.start()
+
+
+def main(
+    reviews: Annotated[int, typer.Option(min=1_000)] = 200_000,
+    faults: Annotated[int, typer.Option(min=1)] = 40,
+    seed: Annotated[int | None, typer.Option(help="(default: drawn and printed)")] = None,
+    patience_s: Annotated[
+        float, typer.Option(help="Longest wait for the rest after the last fault.")
+    ] = 900.0,
+    json_to: Annotated[Path | None, typer.Option("--json", help="Write the ledger there.")] = None,
+) -> None:
+    """Run a soak and make up the ledger."""
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    out.print(f"seed {seed}: {reviews:,} reviews, {faults} faults")
+    with _everything(seed) as (settings, database, soak):
+        feeder = Feeder(settings, reviews)
+        feeder.start()
+        began = time.monotonic()
+        with _progress() as progress:
+            _rage(soak, feeder, faults, database, reviews, progress)
+            settled = _settle(soak, feeder, database, progress, patience_s)
+        found = ledger(database, settings, feeder)
+        found |= {"seed": seed, "seconds": round(time.monotonic() - began), "faults": dict(soak.done)}
+    out.print_json(json.dumps(found, ensure_ascii=False))
+    if json_to:
+        json_to.write_text(json.dumps(found, ensure_ascii=False) + "\n")
+    wrong = [name for name in ("lost", "unexpected", "duplicates", "astray", "left in queues") if found[name]]
+    if feeder.error or not settled or wrong or found["broken reviews in failures"] != feeder.broken:
+        out.print(f"FAILED: {feeder.error or 'see above'}")
+        raise typer.Exit(1)
+    out.print(
+        f"nothing lost, nothing doubled: {sum(soak.done.values())} faults, {found['reviews']:,} reviews"
+    )
+
+
+@contextmanager
+def _everything(seed: int) -> Iterator[tuple[Settings, Database, Soak]]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otzyv-soak-")))
+        rabbit = stack.enter_context(rabbit_node())
+        postgres = stack.enter_context(postgres_node())
+        host = stack.enter_context(rabbit.virtual_host())
+        url = stack.enter_context(database_of(postgres.url))
+        database = Database(url)
+        schema.upgrade(database)
+        settings = load(amqp_url=host, database_url=url)
+        _champion(database, folder / "models")
+        commands = {
+            "ingest-1": ["ingest"],
+            "ingest-2": ["ingest"],
+            "worker-1": ["worker", "cpu", "--name", "one", "--processes", "2"],
+            "worker-2": ["worker", "cpu", "--name", "two", "--processes", "2"],
+            "beat-1": ["beat"],
+            "beat-2": ["beat"],
+        }
+        services = [Service(name, words, settings, folder) for name, words in commands.items()]
+        try:
+            yield settings, database, Soak(rabbit, postgres, services, seed)
+        finally:
+            for service in services:
+                service.kill()
+            database.close()
+
+
+def _champion(database: Database, models: Path) -> None:
+    here = runtime.build(runtime.settings().model_copy(update={"models": str(models)}), database)
+    registry = Registry(database, Location(str(models)), here.taxonomy, here.taxonomy_id)
+    artefact = package(tiny_linear.model(), here.taxonomy, tiny_linear.TEXTS, registry.location)
+    registry.promote(registry.register(artefact), "champion", moved_by="soak")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} of {task.total:,}"),
+        TimeElapsedColumn(), console=out,
+    )  # fmt: skip
+
+
+def _rage(
+    soak: Soak, feeder: Feeder, faults: int, database: Database, reviews: int, progress: Progress
+) -> None:
+    """Faults, one after the other, until there were enough."""
+    task, labelled = progress.add_task("faults", total=faults), progress.add_task("labelled", total=reviews)
+    for done in range(faults):
+        # A part of the reviews before each fault: there is work under way whenever one happens.
+        feeder.release((done + 1) / faults)
+        time.sleep(soak.pause_s())
+        name = soak.one_fault()
+        progress.console.print(f"  {name}; {len(feeder.confirmed):,} confirmed")
+        progress.advance(task)
+        progress.update(labelled, completed=_labelled(database) or progress.tasks[labelled].completed)
+
+
+def _settle(soak: Soak, feeder: Feeder, database: Database, progress: Progress, patience_s: float) -> bool:
+    """Wait until everything has been sent, stored, labelled and predicted."""
+    until = time.monotonic() + patience_s
+    labelled = progress.tasks[-1].id
+    while time.monotonic() < until:
+        soak.revive()
+        progress.update(labelled, completed=_labelled(database) or 0)
+        if not feeder.is_alive() and _at_rest(database, len(feeder.confirmed)):
+            return True
+        time.sleep(1)
+    return False
+
+
+def _rows(database: Database, query: str) -> list[tuple[int, ...]]:
+    with database.transaction() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+def _labelled(database: Database) -> int | None:
+    try:
+        return _rows(database, "SELECT count(*) FROM labels")[0][0]
+    except OtzyvError:
+        return None
+
+
+def _at_rest(database: Database, confirmed: int) -> bool:
+    try:
+        ((stored, waiting, unpredicted),) = _rows(
+            database,
+            "SELECT (SELECT count(*) FROM reviews), (SELECT count(*) FROM waiting), "
+            "(SELECT count(*) FROM awaiting_prediction)",
+        )
+    except OtzyvError:
+        return False
+    return stored >= confirmed and waiting == 0 and unpredicted == 0
+
+
+def ledger(database: Database, settings: Settings, feeder: Feeder) -> dict[str, object]:
+    """What was sent against what is there, after Jepsen's total-queue."""
+    sent = feeder.confirmed
+    stored = [str(row[0]) for row in _rows(database, "SELECT external_id FROM reviews")]
+    labelled = [
+        str(row[0])
+        for row in _rows(database, "SELECT external_id FROM reviews r JOIN labels l ON l.review_id = r.id")
+    ]
+    predicted = [
+        str(row[0])
+        for row in _rows(
+            database, "SELECT external_id FROM reviews r JOIN predictions p ON p.review_id = r.id"
+        )
+    ]
+    ((rejected,),) = _rows(database, "SELECT count(*) FROM failures WHERE review_id IS NULL")
+    return {
+        "reviews": len(sent),
+        "labels": len(labelled),
+        "predictions": len(predicted),
+        "lost": len(sent - set(labelled)) + len(sent - set(predicted)),
+        "unexpected": len(set(labelled) - sent) + len(set(predicted) - sent),
+        "duplicates": sum(len(rows) - len(set(rows)) for rows in (stored, labelled, predicted)),
+        "astray": len(astray(database)),
+        "messages sent twice": feeder.repeats,
+        "broken reviews sent": feeder.broken,
+        "broken reviews in failures": rejected,
+        "left in queues": _depths(settings, queue),
+        "dead letters": _depths(settings, dead_letter_queue),
+    }
+
+
+def _depths(settings: Settings, of: Callable[[Line], Queue]) -> int:
+    """Messages in all queues of a kind."""
+    with broker.connection(settings) as connection, connection.channel() as channel:
+        return sum(of(line)(channel).queue_declare(passive=True).message_count for line in LINES)
+
+
+if __name__ == "__main__":
+    typer.run(main)

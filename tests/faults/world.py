@@ -1,0 +1,186 @@
+"""One test's services, processes and reviews: what every fault happens to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Connection, Producer
+
+from shared.settings import Settings
+from shared.store import Database
+from tests.faults.ledger import SOURCE, Ledger
+from tests.faults.postgres_node import PostgresNode
+from tests.integration import ledger as tables
+from tests.integration import processes
+from tests.services import RabbitNode, wait_until
+from workers import topology
+
+ROOT = Path(__file__).resolve().parents[2]
+IN_MESSAGE = 50
+PATIENCE_S = 150.0
+"""What waits for a fact gives up after this time: far more than a loaded machine needs."""
+
+TEXTS = ("Платье номер {} село отлично", "Утюг номер {} гладит хорошо", "Вещь номер {}, рекомендую")
+"""The first two are clear to the keywords, the third goes on to the next stage."""
+
+
+class World:
+    """A database, a virtual host, a folder for logs, and the ledger over them."""
+
+    def __init__(
+        self, settings: Settings, database: Database, rabbit: RabbitNode, postgres: PostgresNode, folder: Path
+    ) -> None:
+        self.settings, self.database, self.folder = settings, database, folder
+        self.rabbit, self.postgres = rabbit, postgres
+        self.ledger = Ledger(database, rabbit, settings.amqp_url)
+        self.told: dict[str, str] = {}
+        """Variables for every process that is started."""
+
+    # Processes
+
+    @contextmanager
+    def started(
+        self, *arguments: str, log: str, settings: Settings | None = None, **more: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """An `otzyv` process that is stopped politely at the end."""
+        with processes.started(
+            *arguments, settings=settings or self.settings, log=self.folder / log, **{**self.told, **more}
+        ) as process:
+            yield process
+
+    @contextmanager
+    def module(self, name: str, log: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker with a stage for tests, run as a module; killed at the end."""
+        surroundings = processes.environment(
+            self.settings,
+            **{
+                **self.told, "BRITTLE_TRIES": str(self.folder / "tries"), "GATE": str(self.folder / "gate"),
+                "PYTHONPATH": str(ROOT), **more,
+            },
+        )  # fmt: skip
+        with (self.folder / log).open("ab") as handle:
+            process = subprocess.Popen(
+                [sys.executable, "-m", name],
+                cwd=ROOT,
+                env=surroundings,
+                stdout=handle,
+                stderr=handle,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    processes.kill(process)
+
+    @contextmanager
+    def running(self, **more: str) -> Iterator[None]:
+        """`otzyv ingest` and `otzyv worker cpu` with two processes."""
+        with (
+            self.started("ingest", log="ingest.log", **more),
+            self.started("worker", "cpu", "--processes", "2", log="worker.log", **more),
+        ):
+            yield
+
+    def wait_at_work(self) -> None:
+        """Wait until ingest and worker are past their start, at which a service that is away ends them."""
+        self.wait(lambda: "ingest.consuming" in self.log("ingest.log"), "ingest to consume")
+        self.wait(lambda: " ready." in self.log(), "the worker to be ready")
+
+    def run(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """A command to its end."""
+        return processes.run(*arguments, settings=self.settings, **{**self.told, **more})
+
+    def log(self, name: str = "worker.log") -> str:
+        """What a process has logged so far."""
+        place = self.folder / name
+        return place.read_text(errors="replace") if place.exists() else ""
+
+    # Reviews
+
+    def publish(self, *bodies: bytes, **properties: Any) -> None:
+        """Raw messages, each confirmed before this returns."""
+        options = {"content_type": "application/json", "content_encoding": "utf-8", **properties}
+        with Connection(self.settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
+            topology.declare(connection)
+            producer = Producer(connection, topology.REVIEWS)
+            for body in bodies:
+                producer.publish(body, routing_key=topology.INCOMING_KEY, delivery_mode=2, **options)
+
+    def send(self, texts: Sequence[str] | int, first: int = 0, in_message: int = IN_MESSAGE) -> None:
+        """Reviews with these texts, or so many, numbered from `first`; noted as sent and as confirmed."""
+        if isinstance(texts, int):
+            texts = [TEXTS[number % 3].format(number) for number in range(first, first + texts)]
+        rows = [review(first + place, text) for place, text in enumerate(texts)]
+        names = [str(row["id"]) for row in rows]
+        self.ledger.sent.update(names)
+        self.publish(
+            *(
+                json.dumps({"reviews": rows[start : start + in_message]}).encode()
+                for start in range(0, len(rows), in_message)
+            )
+        )
+        self.ledger.confirmed.update(names)
+
+    def file(self, count: int) -> Path:
+        """A CSV file of so many reviews for `otzyv enqueue`; noted as sent."""
+        place = self.folder / "reviews.csv"
+        rows = [f"{SOURCE},{n},{TEXTS[n % 2].format(n)}" for n in range(count)]
+        place.write_text("\n".join(["source,id,text", *rows, ""]))
+        self.ledger.sent.update(map(str, range(count)))
+        return place
+
+    # Facts
+
+    def wait(self, fact: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
+        """Wait until something is so."""
+        wait_until(fact, seconds, f"{what}; logs in {self.folder}")
+
+    def count(self, table: str) -> int:
+        """Rows of a table; or of a query, in parentheses."""
+        return tables.count(self.database, table)
+
+    def settled(self, reviews: int) -> bool:
+        """Whether so many reviews are stored and none of them waits."""
+        return self.count("reviews") == reviews and self.count("waiting") == 0
+
+    def wait_settled(self, reviews: int, seconds: float = PATIENCE_S) -> None:
+        """Wait until so many reviews are stored and none waits any more."""
+        self.wait(lambda: self.settled(reviews), f"{reviews} reviews to be settled", seconds)
+        self.wait_quiet()
+
+    def wait_quiet(self) -> None:
+        """Wait until predictions were tried, and no message waits or is worked on where there should be none."""
+        tried = "(SELECT 1 FROM awaiting_prediction WHERE sent_at IS NOT NULL) AS t"
+        self.wait(lambda: self.count(tried) == 0, "predictions to be made or parked")
+        try:
+            self.wait(lambda: not self.ledger.in_flight(), "all queues to be empty")
+        except pytest.fail.Exception:
+            print("in flight:", self.ledger.in_flight(), "ready:", self.ledger.queues())
+            raise
+
+    def wait_dead_letters(self, count: int) -> None:
+        """RabbitMQ moves dead letters a moment after they were rejected."""
+        self.wait(lambda: self.ledger.count().dead_letters == count, f"{count} dead letters")
+
+
+def review(number: int, text: str = "Платье село отлично") -> dict[str, object]:
+    """One review as a producer sends it."""
+    return {"source": SOURCE, "id": str(number), "text": text}
+
+
+def crash(place: str, file: Path, whom: str = "") -> dict[str, str]:
+    """The variable that lets one process die at a place once; `whom` "group" takes those started with it along."""
+    file.write_text(whom)
+    return {"TEST_OTZYV_CRASH_AT": f"{place}={file}"}

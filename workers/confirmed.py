@@ -1,0 +1,66 @@
+"""Raw messages, each confirmed: published as they are, with every property, to any exchange of the topology."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import amqp
+from kombu import Exchange
+
+from shared.errors import BrokerUnavailable
+from shared.settings import Settings
+from workers import broker, topology
+
+
+class Confirmed:
+    """A channel on which a message is in RabbitMQ's keeping once `publish` returns.
+
+    Raises BrokerUnavailable where RabbitMQ does not answer, QueueFull where it refuses a message.
+    """
+
+    def __init__(self, settings: Settings, *, declare: bool = True) -> None:
+        self._timeout_s = settings.statement_timeout_s
+        self._connection = broker.connection(settings)
+        self._declare = declare
+        self._returned = False
+        self.channel: Any = None
+
+    def __enter__(self) -> Self:
+        with broker.translated():
+            self._connection.ensure_connection(max_retries=1)
+            if self._declare:
+                topology.declare(self._connection)
+            self.open()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._connection.release()
+
+    def open(self) -> None:
+        """A new channel, in place of one that RabbitMQ has closed."""
+        self.channel = self._connection.channel()
+        self.channel.auto_decode = False  # bodies stay bytes, whatever encoding they claim
+        self.channel.events["basic_return"].add(self._note_return)
+
+    def publish(
+        self, body: bytes, exchange: Exchange, routing_key: str, properties: Mapping[str, Any]
+    ) -> None:
+        """Publish a message, persistent, and wait until RabbitMQ has taken it over."""
+        self._returned = False
+        message = amqp.Message(body, **{**properties, "delivery_mode": 2})
+        with broker.translated():
+            self.channel.basic_publish(
+                message, exchange.name, routing_key, mandatory=True, confirm_timeout=self._timeout_s
+            )
+        if self._returned:
+            raise BrokerUnavailable(
+                f"RabbitMQ returned a message: expected a queue bound to exchange {exchange.name} with key "
+                f"{routing_key}, found none; start the command again, which declares it"
+            )
+
+    def _note_return(self, *_args: object) -> None:
+        self._returned = True

@@ -1,0 +1,164 @@
+"""Dead letters: looked at, sent back to the queue that they came from, or removed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import amqp
+import amqp.exceptions
+import msgspec
+from amqp import spec
+
+from shared.errors import ConfigurationError
+from workers import broker, topology
+from workers.confirmed import Confirmed
+from workers.topology import Line
+
+LOOKED_AT: Final = 100
+BYTES: Final = 16 * 2**20
+"""As many messages of a queue are looked at, and no more bytes than that by much."""
+
+RETURNS: Final = 10
+"""RabbitMQ 4 drops a message that has been given back more than 20 times; one with so many is replaced by a copy."""
+
+_BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
+_COUNT = "x-delivery-count"
+
+
+class DeadQueue(msgspec.Struct, frozen=True):
+    """A dead-letter queue: how many messages, and the causes of the first `looked_at`, most frequent first.
+
+    `messages` is None where the queue has not been declared.
+    """
+
+    queue: str
+    messages: int | None
+    causes: list[tuple[str, int]] = []
+    looked_at: int = 0
+
+
+def line_of(dead_letters: str) -> Line:
+    """The line whose dead letters a queue holds. Raises ConfigurationError."""
+    for line in topology.LINES:
+        if line.dead_letters == dead_letters:
+            return line
+    names = ", ".join(line.dead_letters for line in topology.LINES)
+    raise ConfigurationError(f"--dead-letters: expected one of {names}; found {dead_letters!r}")
+
+
+def cause(headers: Mapping[str, Any]) -> str:
+    """Why a message is a dead letter: what ingest wrote on it, or else what RabbitMQ did."""
+    if headers.get("reason"):
+        return str(headers["reason"])
+    deaths = headers.get("x-death")
+    if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
+        return "no reason on it"
+    last = deaths[0]
+    times = last.get("count", 1)
+    return f"{last.get('reason')} in {last.get('queue')}" + (f", {times} times" if times != 1 else "")
+
+
+def revived(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties with which a dead letter starts anew.
+
+    Without RabbitMQ's marks, by which it would take the message for one that goes round in circles, and with all of
+    the task's tries ahead of it. A message may only name the user who publishes it.
+    """
+    kept = {name: value for name, value in properties.items() if name not in ("user_id", "cluster_id")}
+    headers = _without_marks(properties)
+    headers.pop("reason", None)
+    if "retries" in headers:
+        headers["retries"] = 0
+    return {**kept, "application_headers": headers}
+
+
+def _without_marks(properties: Mapping[str, Any]) -> dict[str, Any]:
+    headers = properties.get("application_headers") or {}
+    return {name: value for name, value in headers.items() if not name.startswith(_BROKERS_OWN)}
+
+
+class DeadLetters:
+    """The dead-letter queues of a broker."""
+
+    def __init__(self, confirmed: Confirmed) -> None:
+        self._confirmed = confirmed
+
+    def count(self, line: Line) -> int | None:
+        """Messages in the dead-letter queue of a line; None where there is no such queue."""
+        with broker.translated():
+            try:
+                declared = self._channel.queue_declare(line.dead_letters, passive=True)
+            except amqp.exceptions.NotFound:
+                self._confirmed.open()  # RabbitMQ has closed the channel over it
+                return None
+            return int(declared.message_count)
+
+    def look(self, line: Line) -> DeadQueue:
+        """How many there are and why; every message stays where it is."""
+        messages = self.count(line)
+        if not messages:
+            return DeadQueue(line.dead_letters, messages)
+        causes: Counter[str] = Counter()
+        last, size = None, 0
+        with broker.translated():
+            for _ in range(min(messages, LOOKED_AT)):
+                message = self._channel.basic_get(line.dead_letters)
+                if message is None:
+                    break
+                causes[cause(message.headers or {})] += 1
+                size += len(message.body)
+                if not self._renewed(line, message):
+                    last = message
+                if size >= BYTES:
+                    break
+            if last is not None:
+                self._give_back(last)
+        return DeadQueue(line.dead_letters, messages, causes.most_common(), causes.total())
+
+    def _give_back(self, last: amqp.Message) -> None:
+        """All messages that are held, up to this one. By `basic.nack`, which py-amqp lacks: a `basic.reject` counts."""
+        multiple = requeue = True
+        self._channel.send_method(spec.Basic.Nack, "Lbb", (last.delivery_tag, multiple, requeue))
+
+    def _renewed(self, line: Line, message: amqp.Message) -> bool:
+        """Put a copy in the place of a message that cannot be given back many times more."""
+        if int((message.headers or {}).get(_COUNT, 0)) < RETURNS:
+            return False
+        headers = {name: value for name, value in message.headers.items() if name != _COUNT}
+        properties = {**message.properties, "application_headers": headers}
+        properties.pop("user_id", None)
+        self._confirmed.publish(message.body, topology.DEAD, line.dead_letters, properties)
+        self._channel.basic_ack(message.delivery_tag)
+        return True
+
+    def send_back(self, line: Line, messages: int) -> Iterator[None]:
+        """Move up to `messages` to the queue that they came from, each confirmed there before it is gone from here."""
+        for message in self._each(line, messages):
+            properties = revived(message.properties)
+            self._confirmed.publish(message.body, line.exchange, line.routing_key, properties)
+            self._acknowledge(message)
+            yield
+
+    def drop(self, line: Line, messages: int) -> Iterator[None]:
+        """Remove up to `messages`, the oldest first."""
+        for message in self._each(line, messages):
+            self._acknowledge(message)
+            yield
+
+    def _each(self, line: Line, messages: int) -> Iterator[amqp.Message]:
+        for _ in range(messages):
+            with broker.translated():
+                message = self._channel.basic_get(line.dead_letters)
+            if message is None:
+                return
+            yield message
+
+    def _acknowledge(self, message: amqp.Message) -> None:
+        with broker.translated():
+            self._channel.basic_ack(message.delivery_tag)
+
+    @property
+    def _channel(self) -> Any:
+        return self._confirmed.channel

@@ -1,0 +1,63 @@
+"""Whether this process can do its work: do RabbitMQ and PostgreSQL answer, and does its worker consume?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from shared.errors import OtzyvError
+from shared.settings import Settings
+from workers import broker, runtime
+from workers.recent import Late, Recent
+
+KEPT_S: Final = 1.0
+"""Seconds for which an answer about a service counts: probes in a row open no connection each."""
+
+Check = Callable[[], str | None]
+"""What is wrong, or None."""
+
+
+class Health:
+    """Asks the services with the limits of whoever asks after health: no answer is waited for longer than a connection.
+
+    `others` are facts of the process itself, by name; they are looked at every time.
+    """
+
+    def __init__(self, settings: Settings, others: Mapping[str, Check] | None = None) -> None:
+        limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), settings.connect_timeout_s)
+        self._settings = settings.model_copy(update={**limits, "database_connections": 1})
+        self._database = runtime.open_database(self._settings, "otzyv health")
+        self._others = dict(others or {})
+        limit_s = float(settings.connect_timeout_s)
+        # A service that hangs holds up one thread and one connection, however many ask.
+        self._services = {
+            "broker": Recent(self._ask_broker, keep_s=KEPT_S, limit_s=limit_s),
+            "database": Recent(self._ask_database, keep_s=KEPT_S, limit_s=limit_s),
+        }
+
+    def check(self) -> dict[str, str]:
+        """What is checked, and `ok` or what is wrong with it."""
+        for service in self._services.values():
+            service.begin()
+        found = {name: _told(service) for name, service in self._services.items()}
+        return found | {name: check() or "ok" for name, check in self._others.items()}
+
+    def _ask_broker(self) -> None:
+        with broker.translated(), broker.connection(self._settings) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+            connection.channel().close()
+
+    def _ask_database(self) -> None:
+        # Not of the pool: after a restart of PostgreSQL that would still hold a connection to the old one.
+        with self._database.connection() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+
+def _told(service: Recent[None]) -> str:
+    try:
+        service.get()
+    except (Late, OtzyvError) as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  whatever it is, the service does not answer as it should
+        return f"{type(error).__name__}: {error}"
+    return "ok"

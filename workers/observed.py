@@ -1,0 +1,78 @@
+"""What each kind of process shows while it runs: its log lines, its metrics, its health."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from shared.settings import Settings
+from workers import logging_setup, metrics, topology
+from workers.breaker import breaker
+from workers.consuming import consuming, worker_state
+from workers.endpoint import served
+from workers.health import Health
+from workers.state import SystemState, WorkerState
+
+
+@contextmanager
+def ingest(settings: Settings, source: str) -> Iterator[None]:
+    """`otzyv ingest`, which takes messages from `source`."""
+    logging_setup.install(settings)
+    metrics.begin(_of("ingest"), {"source": [source]})
+    with served(settings, REGISTRY, Health(settings)):
+        yield
+
+
+@contextmanager
+def worker(settings: Settings, kind: Literal["cpu", "gpu", "train"]) -> Iterator[None]:
+    """`otzyv worker`: one page for the main process and its children."""
+    logging_setup.install(settings)
+    queues = [line.queue for line in topology.WORKER_LINES[kind]]
+    with _registry(settings, forks=kind == "cpu") as registry:
+        registry.register(WorkerState(queues, lambda: consuming.queues, breaker.open_queues))
+        stages = [name for name, line in topology.stage_lines(settings).items() if line.queue in queues]
+        in_use: list[str] = [name for name in stages if name in settings.stages]
+        known = {"queue": queues, "stage": in_use}
+        shown = [one for one in _of("worker") if _is_of(one, kind)]
+        metrics.begin(shown, known)
+        with served(settings, registry, Health(settings, {"worker": lambda: worker_state(queues)})):
+            yield
+
+
+@contextmanager
+def beat(settings: Settings) -> Iterator[None]:
+    """`otzyv beat`, which tells about the broker and the store for all."""
+    logging_setup.install(settings)
+    if settings.metrics_port:
+        REGISTRY.register(SystemState(settings))
+    with served(settings, REGISTRY, Health(settings)):
+        yield
+
+
+@contextmanager
+def _registry(settings: Settings, *, forks: bool) -> Iterator[CollectorRegistry]:
+    if not (forks and settings.metrics_port):
+        yield REGISTRY
+        return
+    with tempfile.TemporaryDirectory(prefix="otzyv-metrics-") as folder:
+        yield metrics.share(Path(folder))
+
+
+def _of(place: metrics.Place) -> list[metrics.Metric]:
+    return [one for one in metrics.METRICS if one.place == place]
+
+
+# What nobody adds up but the main process itself tells; and what only workers of one kind do.
+_TOLD: tuple[Any, ...] = (metrics.CONSUMING, metrics.BREAKER_OPEN)
+_PREDICTING = (
+    metrics.PREDICTIONS, metrics.PREDICTIONS_PARKED, metrics.PREDICTION_SECONDS, metrics.PREDICTION_LATENCY,
+)  # fmt: skip
+
+
+def _is_of(metric: metrics.Metric, kind: str) -> bool:
+    return metric not in _TOLD and (kind == "cpu" or metric not in _PREDICTING)

@@ -1,0 +1,46 @@
+"""What RabbitMQ tells of every queue: messages, consumers, dead letters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import amqp.exceptions
+import msgspec
+from kombu import Connection, Queue
+
+from shared.settings import Settings
+from workers import broker, topology
+from workers.topology import Line
+
+
+class QueueState(msgspec.Struct, frozen=True):
+    """A queue as RabbitMQ tells of it; `messages` is None where it has not been declared yet."""
+
+    line: Line
+    messages: int | None
+    consumers: int
+    dead: int
+
+
+def queue_states(settings: Settings) -> list[QueueState]:
+    """Every queue of the topology. Raises BrokerUnavailable."""
+    with broker.translated(), broker.connection(settings) as connection:
+        connection.ensure_connection(max_retries=1)
+        states = []
+        for line in topology.LINES:
+            messages, consumers = _depth(connection, topology.queue(line))
+            dead, _ = _depth(connection, topology.dead_letter_queue(line))
+            states.append(QueueState(line, messages, consumers, dead or 0))
+    return states
+
+
+def _depth(connection: Connection, queue: Queue) -> tuple[int | None, int]:
+    channel: Any = connection.channel()
+    try:
+        declared = queue(channel).queue_declare(passive=True)
+    except amqp.exceptions.NotFound:
+        return None, 0
+    else:
+        return declared.message_count, declared.consumer_count
+    finally:
+        channel.close()

@@ -1,0 +1,71 @@
+"""Where ingest takes messages from: what a queue and a stream have in common, and how each is to behave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple, Protocol
+
+from kombu import Connection, Consumer, Queue
+from kombu.message import Message as Delivery
+
+from shared.reviews import Message, Rejected
+from shared.store.streams import Step
+
+Receive = Callable[[Delivery], None]
+
+
+class Stopped(Exception):
+    """Told to stop while waiting: what is held stays with the broker."""
+
+
+class Held(NamedTuple):
+    """A message that is not acknowledged yet, and what is in it."""
+
+    delivery: Delivery
+    message: Message
+
+
+class Source(Protocol):
+    """A queue or a stream to take messages from."""
+
+    name: str
+    """As rows of `failures` name it."""
+
+    @property
+    def place(self) -> dict[str, object]:
+        """Where ingest is in it, for log lines."""
+
+    def claimed(self, is_stopping: Callable[[], bool]) -> AbstractContextManager[None]:
+        """The right to read it. Waits for it; raises Stopped when ingest is to stop meanwhile."""
+
+    def check(self) -> None:
+        """Raises PositionLost once that right is gone."""
+
+    def attached(self, connection: Connection, receive: Receive) -> AbstractContextManager[Consumer]:
+        """A consumer that hands messages to `receive`."""
+
+    def step(self, held: Sequence[Held]) -> Step | None:
+        """The way that a transaction with these messages goes along a stream."""
+
+    def stored(self, step: Step | None) -> None:
+        """That transaction has been committed."""
+
+    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+        """Keep what was rejected where a person can send it again, besides its row in `failures`."""
+
+
+@contextmanager
+def consumer(connection: Connection, queue: Queue, most: int, receive: Receive) -> Iterator[Consumer]:
+    """A consumer of raw messages, on a channel of its own, that holds up to `most` of them unacknowledged."""
+    with connection.channel() as channel:
+        channel.auto_decode = False  # bodies stay bytes, whatever encoding a producer claims
+        channel.basic_qos(0, most, a_global=False)
+        yield Consumer(
+            channel,
+            [queue],
+            on_message=receive,
+            # kombu's own errors (a compressed body) are judged like any other message.
+            on_decode_error=lambda delivery, _error: receive(delivery),
+            auto_declare=False,
+        )

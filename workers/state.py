@@ -1,0 +1,126 @@
+"""Figures of broker and store, read when Prometheus asks beat for them. Other processes would only repeat them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, get_args
+
+from prometheus_client import Metric as Family
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from shared.errors import OtzyvError
+from shared.monitoring import Kind
+from shared.settings import Settings
+from shared.store import state
+from shared.store.runs import Status
+from workers import metrics, runtime, topology
+from workers.metrics import Metric
+from workers.queue_states import QueueState, queue_states
+from workers.recent import Late, Recent
+
+KEPT_S: Final = 5.0
+"""Seconds for which figures count, however often somebody asks."""
+LIMIT_S: Final = 8.0
+"""Seconds after which a service is given up for this time: Prometheus waits for ten."""
+
+Samples = Sequence[tuple[tuple[str, ...], float]]
+"""Label values, in the metric's order, and the figure."""
+
+
+def family(metric: Metric, samples: Samples) -> Family:
+    """A gauge as the library wants it."""
+    made = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, value in samples:
+        made.add_metric(labels, value)
+    return made
+
+
+class WorkerState(Collector):
+    """What the main process of a worker knows about its queues, for it and its children."""
+
+    def __init__(
+        self,
+        queues: Sequence[str],
+        consumed: Callable[[], Sequence[str]],
+        stopped: Callable[[], Sequence[str]],
+    ):
+        self._queues = queues
+        self._consumed = consumed
+        self._stopped = stopped
+
+    def collect(self) -> Iterator[Family]:
+        """One figure per queue of this kind of worker."""
+        for metric, names in ((metrics.CONSUMING, self._consumed()), (metrics.BREAKER_OPEN, self._stopped())):
+            yield family(metric, [((queue,), float(queue in names)) for queue in self._queues])
+
+
+class SystemState(Collector):
+    """Queues, backlog, failures, models, alarms, training runs, tokens. A service that does not tell has no figures."""
+
+    def __init__(self, settings: Settings) -> None:
+        limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), settings.connect_timeout_s)
+        self._settings = settings.model_copy(update={**limits, "database_connections": 1})
+        self._taxonomy = runtime.load_taxonomy(settings).name
+        self._database = runtime.open_database(self._settings, "otzyv metrics")
+        self._queues = Recent(lambda: queue_states(self._settings), keep_s=KEPT_S, limit_s=LIMIT_S)
+        self._store = Recent(self._read, keep_s=KEPT_S, limit_s=LIMIT_S)
+
+    def collect(self) -> Iterator[Family]:
+        """Everything that is known now."""
+        self._queues.begin()
+        store, queues = _known(self._store), _known(self._queues)
+        up = ((("broker",), float(queues is not None)), (("database",), float(store is not None)))
+        yield family(metrics.SERVICE_UP, up)
+        if queues is not None:
+            yield from _of_queues(queues)
+        if store is not None:
+            yield from self._of_store(store)
+
+    def describe(self) -> Iterable[Family]:
+        """Nothing: the registry would otherwise collect once to learn the names."""
+        return ()
+
+    def _read(self) -> state.State:
+        with self._database.transaction() as cursor:
+            return state.read(cursor, datetime.now(UTC).date())
+
+    def _of_store(self, store: state.State) -> Iterator[Family]:
+        stages = dict.fromkeys((*self._settings.stages, *store.waiting))
+        nobody = state.Backlog(0, 0.0)
+        waiting = {stage: store.waiting.get(stage, nobody) for stage in stages}
+        yield _by(metrics.WAITING, {stage: backlog.count for stage, backlog in waiting.items()})
+        yield _by(metrics.WAITING_AGE, {stage: backlog.oldest_s for stage, backlog in waiting.items()})
+        yield family(metrics.UNPREDICTED, [((), store.unpredicted.count)])
+        yield family(metrics.UNPREDICTED_AGE, [((), store.unpredicted.oldest_s)])
+        yield family(metrics.PARKED, [((), store.parked)])
+        queues = (line.queue for line in topology.LINES)
+        yield _by(metrics.FAILURES, dict.fromkeys(queues, 0) | store.failures)
+        models = {(self._taxonomy, "champion"): 0} | store.models
+        yield family(
+            metrics.MODEL_ID, [((alias, taxonomy), number) for (taxonomy, alias), number in models.items()]
+        )
+        yield _by(metrics.ALARMS, dict.fromkeys(get_args(Kind), 0) | store.alarms)
+        yield _by(metrics.TRAINING_RUNS, dict.fromkeys(get_args(Status), 0) | store.runs)
+        yield family(metrics.LLM_TOKENS, [((), store.tokens_today)])
+        yield family(metrics.LLM_LIMIT, [((), self._settings.llm_daily_tokens)])
+
+
+def _known(recent: Recent[Any]) -> Any:
+    try:
+        return recent.get()
+    except (Late, OtzyvError):
+        return None
+
+
+def _by(metric: Metric, figures: Mapping[str, float]) -> Family:
+    return family(metric, [((name,), figure) for name, figure in figures.items()])
+
+
+def _of_queues(states: Sequence[QueueState]) -> Iterator[Family]:
+    there = [one for one in states if one.messages is not None]
+    yield _by(metrics.QUEUE_MESSAGES, {one.line.queue: one.messages or 0 for one in there})
+    yield _by(metrics.QUEUE_CONSUMERS, {one.line.queue: one.consumers for one in there})
+    yield _by(metrics.QUEUE_LIMIT, {one.line.queue: one.line.max_messages for one in there})
+    yield _by(metrics.QUEUE_DEAD, {one.line.queue: one.dead for one in there})

@@ -1,0 +1,192 @@
+"""A stream of RabbitMQ as ingest's source: PostgreSQL keeps how far it has been read.
+
+A stream keeps its messages, and has other readers: acknowledging is flow control and removes nothing. The offset to
+read next is stored in the transaction that stores the reviews. Nothing is ever rejected or requeued: RabbitMQ closes
+the channel at that. One process reads a stream at a time, the others stand by.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+
+import structlog
+from kombu import Connection, Consumer, Queue
+from kombu.message import Message as Delivery
+
+from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.reviews import Rejected
+from shared.store import streams
+from shared.store.streams import Claim, Step
+from workers import labelling, prediction, source, stream_bounds
+from workers.runtime import Runtime
+from workers.source import Held, Receive, Stopped
+from workers.stream_bounds import OFFSET, Bounds
+from workers.stream_start import Start
+
+log = structlog.get_logger()
+
+LOOK_S = 0.5
+TELL_S = 60.0
+OWN_ENTRIES = 20
+"""RabbitMQ writes entries of its own into a stream, which take offsets and are delivered to nobody: a few in a row."""
+
+
+class StreamSource:
+    """One stream, read from its stored offset on, or once from `start`."""
+
+    def __init__(self, runtime: Runtime, stream: str, start: Start | None = None) -> None:
+        self.name = f"stream {stream}"
+        self._runtime, self._stream, self._start = runtime, stream, start
+        self._reader = f"process {os.getpid()} on {socket.gethostname()}"
+        self._claim: Claim | None = None
+        self._position = 0
+        self._expected = 0  # of the next message that comes; ahead of the position while messages are held
+        self._was_there = False
+
+    @property
+    def place(self) -> dict[str, object]:
+        """The stream, and the offset that will be stored next."""
+        return {"stream": self._stream, "offset": self._position}
+
+    @contextmanager
+    def claimed(self, is_stopping: Callable[[], bool]) -> Iterator[None]:
+        """The right to read the stream, in a session of PostgreSQL; stands by while another process has it."""
+        with streams.claim(self._runtime.database, self._stream) as claim:
+            told_at = None
+            while not claim.take():
+                if told_at is None or time.monotonic() - told_at >= TELL_S:
+                    told_at = time.monotonic()
+                    log.warning("ingest.standing_by", stream=self._stream, read_by=self._other())
+                if is_stopping():
+                    raise Stopped
+                time.sleep(LOOK_S)
+            self._claim = claim
+            try:
+                yield
+            finally:
+                self._claim = None
+
+    def _other(self) -> str:
+        with self._runtime.database.transaction() as cursor:
+            return streams.reader(cursor, self._stream) or "another process"
+
+    def check(self) -> None:
+        """Raises PositionLost once the session has ended."""
+        if self._claim is not None:
+            self._claim.check()
+
+    @contextmanager
+    def attached(self, connection: Connection, receive: Receive) -> Iterator[Consumer]:
+        """A consumer from the offset on that is to be stored next."""
+        bounds = self._bounds(connection)
+        self._position = self._begun(connection, bounds)
+        if bounds.first > self._position:
+            self._tell_missing(self._position, bounds.first)
+        self._expected = max(self._position, bounds.first)
+        self._send_again()
+
+        def note(delivery: Delivery) -> None:
+            offset = int(delivery.headers[OFFSET])
+            if offset - self._expected > OWN_ENTRIES:
+                self._tell_missing(self._expected, offset)
+            self._expected = offset + 1
+            receive(delivery)
+
+        queue = Queue(self._stream, no_declare=True, consumer_arguments={OFFSET: self._position})
+        most = self._runtime.settings.ingest_prefetch_messages
+        with source.consumer(connection, queue, most, note) as consumer, ExitStack() as consuming:
+            with stream_bounds.told(self._stream):
+                consuming.enter_context(consumer)
+            yield consumer
+
+    def _bounds(self, connection: Connection) -> Bounds:
+        try:
+            bounds = stream_bounds.bounds(connection, self._stream)
+        except ConfigurationError as error:
+            if self._was_there:
+                # A broker that has just started may not know its streams yet.
+                raise BrokerUnavailable(str(error)) from error
+            raise
+        self._was_there = True
+        return bounds
+
+    def _begun(self, connection: Connection, bounds: Bounds) -> int:
+        """The offset to begin at, stored. Raises ConfigurationError where the stream has no such offset."""
+        with self._runtime.database.transaction() as cursor:
+            known = streams.arrive(cursor, self._stream, self._reader)
+        if self._start is None and known is not None:
+            self._check_end(known, bounds)
+            return known
+        return self._set(known, self._wanted(connection, bounds))
+
+    def _wanted(self, connection: Connection, bounds: Bounds) -> int:
+        if self._start == "next":
+            return bounds.end
+        if isinstance(self._start, datetime):
+            found = stream_bounds.at(connection, self._stream, self._start)
+            return bounds.end if found is None else found
+        if isinstance(self._start, int):
+            if self._start > bounds.end:
+                raise ConfigurationError(
+                    f"--from: expected an offset of up to {bounds.end}, where stream {self._stream} ends; found "
+                    f"{self._start}; `--from next` waits for new messages"
+                )
+            return self._start
+        return bounds.first
+
+    def _set(self, known: int | None, wanted: int) -> int:
+        with self._runtime.database.transaction() as cursor:
+            streams.place(cursor, self._stream, wanted, self._reader)
+        self._start = None
+        if known is None:
+            log.info("ingest.stream_begun", stream=self._stream, offset=wanted)
+        else:
+            log.warning("ingest.offset_set", stream=self._stream, offset=wanted, was=known)
+        return wanted
+
+    def _check_end(self, known: int, bounds: Bounds) -> None:
+        if known > bounds.end:
+            raise BrokerUnavailable(
+                f"stream {self._stream}: expected it to reach its stored offset {known}, found that it ends at "
+                f"{bounds.end}; where it was deleted and made anew, start with `--from first`"
+            )
+
+    def _tell_missing(self, expected: int, found: int) -> None:
+        log.warning(
+            "ingest.offsets_missing",
+            stream=self._stream,
+            skipped=found - expected,
+            expected=expected,
+            found=found,
+            reason="the stream's retention has removed them, or AMQP 0-9-1 cannot read them",
+        )
+
+    def _send_again(self) -> None:
+        """First tasks of the last transaction, in case its process died before it had sent them."""
+        stage = self._runtime.settings.stages[0]
+        with self._runtime.database.transaction() as cursor:
+            unlabelled = streams.unlabelled(cursor, self._stream, stage)
+            unpredicted = streams.unpredicted(cursor, self._stream)
+        for taxonomy_id, review_ids in unlabelled.items():
+            labelling.send(stage, review_ids, taxonomy_id)
+            log.info("ingest.sent_again", stream=self._stream, reviews=len(review_ids))
+        for taxonomy_id, review_ids in unpredicted.items():
+            prediction.send(review_ids, taxonomy_id)
+
+    def step(self, held: Sequence[Held]) -> Step:
+        """From where the stream is to behind the last of these messages."""
+        offsets = tuple(int(one.delivery.headers[OFFSET]) for one in held)
+        return Step(self._stream, self._position, offsets[-1] + 1, offsets)
+
+    def stored(self, step: Step | None) -> None:
+        """The stream has been moved."""
+        if step is not None:
+            self._position = step.next_offset
+
+    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+        """Nothing to do: the stream keeps every message, and the row in `failures` says at which offset it is."""
