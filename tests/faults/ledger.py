@@ -92,13 +92,15 @@ class Ledger:
             dead_letters=sum(count for name, count in queues.items() if name in DEAD),
         )
 
-    def in_flight(self) -> dict[str, int | None]:
-        """Queues with messages that wait or are worked on, as counted up to a second ago; None is not counted yet."""
-        return {
-            queue["name"]: queue.get("messages")
-            for queue in self._listed()
-            if queue["name"] not in DEAD and queue.get("messages") != 0
-        }
+    def in_flight(self) -> dict[str, int]:
+        """Queues with messages that wait or are worked on, as counted up to a few seconds ago.
+
+        A node that was restarted has no count of a queue in which nothing has happened since: then those that wait.
+        """
+        counts = {queue["name"]: queue.get("messages") for queue in self._listed()}
+        ready = self.queues() if None in counts.values() else {}
+        found = {name: ready.get(name, 0) if count is None else count for name, count in counts.items()}
+        return {name: count for name, count in found.items() if count and name not in DEAD}
 
     def _listed(self) -> list[dict[str, Any]]:
         host = self._amqp_url.rsplit("/", 1)[1]
