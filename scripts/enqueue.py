@@ -22,7 +22,7 @@ from workers.publisher import Publisher
 from workers.queue_states import queue_states
 
 POLL_S = 0.5
-STUCK_AFTER_S = 5.0
+STUCK_AFTER_S = 30.0  # ingest and worker may just be starting, on a busy machine
 
 
 def enqueue(rows: Rows, settings: Settings, patience_s: float = 600.0) -> tuple[uuid.UUID, int]:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\0＝＋－＠]")
-_MARKED: Final = re.compile(r"'+[=+\-@\t\r\0＝＋－＠]")
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\0＝＋－＠]")
+_MARKED: Final = re.compile(r"'+[=+\-@\t\r\n\0＝＋－＠]")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 # Of `otzyv label` and `otzyv predict`; of `otzyv audit draw`.

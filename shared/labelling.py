@@ -99,6 +99,12 @@ class Labeller:
             if name in self._order:
                 self._stages[name]
 
+    def look_at(self, stage_name: str, review_ids: Sequence[int]) -> None:
+        """Note in `judged` which of the reviews wait for a stage, without asking it."""
+        with self._database.transaction() as cursor:
+            waiting = labels.texts(cursor, review_ids, self._taxonomy_id, stage_name)
+        self.judged = {row.review_id: row.revision for row in waiting}
+
     def run(self, stage_name: str, review_ids: Sequence[int]) -> Outcome:
         """Put the waiting ones among `review_ids` through a stage.
 

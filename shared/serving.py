@@ -104,6 +104,12 @@ class Predictor:
         after_s = [row.age_s + passed for row in waiting if row.review_id in settled]
         return Outcome(len(settled), 0, champion.model_id, after_s)
 
+    def look_at(self, review_ids: Sequence[int]) -> None:
+        """Note in `read` which of the reviews await a prediction, without predicting."""
+        with self.database.transaction() as cursor:
+            waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
+        self.read = {row.review_id: row.revision for row in waiting}
+
     def has_champion(self) -> bool:
         """Whether a model could serve now, by its registration."""
         with self.database.transaction() as cursor:

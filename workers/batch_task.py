@@ -6,7 +6,7 @@
   a minute, until a person has mended it or consumers have caught up
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
-* too slow (soft time limit): like an error that cannot pass
+* too slow (soft time limit), or a process that dies over it again and again: like an error that cannot pass
 * a number of batches in a row that failed so or killed their process, and none done between them: the breaker opens,
   this worker stops consuming the queue, and the batches stay in it
 """
@@ -26,6 +26,7 @@ from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 
 from shared.errors import ConfigurationError, OtzyvError, QueueFull, RetryableError
 from shared.settings import settings
+from shared.store import Database
 from workers import broker, metrics, topology
 from workers.breaker import Watched, breaker
 
@@ -44,6 +45,15 @@ def pause_s(attempt: int, jitter: Callable[[], float] = random.random) -> float:
     """
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**attempt)
     return longest / 2 + longest / 2 * jitter()
+
+
+DEATHS_OF_A_BATCH = 2
+DEATHS_OF_ONE = 4
+"""Deliveries in vain after which a batch is halved, and a single review failed; RabbitMQ gives up after five."""
+
+
+class ProcessDied(Exception):
+    """A review, or one of its batch, has killed the process that had it, again and again."""
 
 
 class PartOfBatch(Exception):
@@ -75,6 +85,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
             self._leave_in_queue("the breaker is open")
         try:
             try:
+                self._check_deaths(review_ids, rest)
                 self.run(review_ids, *rest)
                 breaker.succeeded(self.queue_name)
             except PartOfBatch as part:
@@ -89,6 +100,8 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
                 self._put_aside(review_ids, error)
             self._try_again(review_ids, rest, error)
         except (MemoryError, SoftTimeLimitExceeded, Exception) as error:  # noqa: BLE001  nothing may be lost
+            if isinstance(error, SoftTimeLimitExceeded):
+                Database.begin_anew()
             self._isolate(review_ids, rest, error)
 
     def _try_again(self, review_ids: Sequence[int], rest: tuple[object, ...], error: OtzyvError) -> None:
@@ -105,7 +118,9 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
         metrics.TASK_RETRIES.add(queue=self.queue_name)
         self._keep_place(review_ids, rest)
         try:
-            raise self.retry(args=(review_ids, *rest), exc=error, countdown=seconds)
+            # Without the others of its headers: how often this message was given out says nothing of the next one.
+            headers = {PART: True} if self._is_part() else {}
+            raise self.retry(args=(review_ids, *rest), exc=error, countdown=seconds, headers=headers)
         except Reject as unsent:
             # Celery would drop the batch into the dead letters because its copy could not be sent.
             raise Reject(unsent.reason, requeue=True) from error
@@ -121,9 +136,12 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
         """Note in the store that these reviews' message has just been sent."""
 
     def _isolate(self, review_ids: Sequence[int], rest: tuple[object, ...], error: BaseException) -> None:
-        # Parts are no news: only batches that came as they are, and reviews that fail alone, tell of a row of failures.
-        counts = self.may_break and (len(review_ids) <= 1 or not (self.request.headers or {}).get(PART))
-        if counts and breaker.failed(self.queue_name, settings().poison_streak):
+        # Parts are no news: bad reviews side by side reach the last halving together.
+        if (
+            self.may_break
+            and not self._is_part()
+            and breaker.failed(self.queue_name, settings().poison_streak)
+        ):
             log.error(
                 "breaker.open", queue=self.queue_name, failures=settings().poison_streak, error=_name(error)
             )
@@ -139,6 +157,19 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
                     self.apply_async(args=(half, *rest), headers={PART: True})
         except RetryableError as unsent:
             raise Reject(str(unsent), requeue=True) from error
+
+    def _is_part(self) -> bool:
+        return bool((self.request.headers or {}).get(PART))
+
+    def _check_deaths(self, review_ids: Sequence[int], rest: tuple[object, ...]) -> None:
+        """Raises ProcessDied for a message given out in vain too often: whoever had it died, or lost RabbitMQ."""
+        deaths = int((self.request.headers or {}).get("x-delivery-count") or 0)
+        if deaths >= (DEATHS_OF_A_BATCH if len(review_ids) > 1 else DEATHS_OF_ONE):
+            self.look_at(review_ids, *rest)
+            raise ProcessDied(f"its process died {deaths} times")
+
+    def look_at(self, review_ids: Sequence[int], *rest: object) -> None:
+        """Read what `record_failure` has to know of reviews whose body is not run."""
 
     def _leave_in_queue(self, reason: str) -> None:
         """Give the batch back; this worker takes no more from the queue until it is started anew."""

@@ -81,7 +81,9 @@ class Watched(Request):  # type: ignore[misc]  # Celery has no types
         """A child that died counts as a batch that failed; whoever is told to stop dies for another reason."""
         cause = getattr(exc_info.exception, "exc", exc_info.exception)
         stopping = self._already_cancelled or self._already_revoked
-        if self.task.may_break and isinstance(cause, (WorkerLostError, SystemExit)) and not stopping:
+        died = isinstance(cause, (WorkerLostError, SystemExit)) and not stopping
+        # Once for each message: the same one comes again at once, and is halved.
+        if died and self.task.may_break and not self.delivery_info.get("redelivered"):
             breaker.failed(self.task.queue_name, settings().poison_streak)
         return super().on_failure(exc_info, *rest, **named)
 

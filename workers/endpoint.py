@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -27,9 +27,11 @@ from workers.health import Health
 log = structlog.get_logger()
 
 AT_A_TIME: Final = 16
-"""Requests that are answered at the same time; others wait in the kernel's line."""
+"""Requests that are answered at the same time; more are refused at once."""
 IDLE_S: Final = 5.0
 """Seconds after which a client that says nothing is cut off."""
+REQUEST_S: Final = 30.0
+"""Seconds after which a client is cut off that says something now and then, and never all of it."""
 
 
 class _Server(ThreadingWSGIServer):
@@ -50,17 +52,29 @@ class _Server(ThreadingWSGIServer):
         self.setup_environ()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._places.acquire()
+        # Never waits: whoever wants to stop the server would wait too.
+        if not self._places.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
+        end = threading.Timer(REQUEST_S, _cut, (request,))
+        end.daemon = True
+        end.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            end.cancel()
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away early is no news."""
+
+
+def _cut(request: socket.socket) -> None:
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(WSGIRequestHandler):

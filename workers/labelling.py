@@ -103,6 +103,10 @@ class StageTask(BatchTask):
         elif outcome.error is not None:
             raise PartOfBatch(outcome.unanswered, outcome.error)
 
+    def look_at(self, review_ids: Sequence[int], *rest: object) -> None:
+        """The texts that wait for this stage."""
+        self.process.get(int(str(rest[0]))).look_at(self.stage, review_ids)
+
     def keep_place(self, review_ids: Sequence[int], *rest: object) -> None:
         """The reviews' message for this stage has just been sent."""
         taxonomy_id = int(str(rest[0]))

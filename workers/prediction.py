@@ -67,6 +67,10 @@ class ClassifyTask(BatchTask):
     abstract = True
     process = Predictors()
 
+    def look_at(self, review_ids: Sequence[int], *rest: object) -> None:
+        """The texts that await a prediction."""
+        self.process.get(int(str(rest[0]))).look_at(review_ids)
+
     def keep_place(self, review_ids: Sequence[int], *rest: object) -> None:
         """The reviews' message has just been sent."""
         taxonomy_id = int(str(rest[0]))

@@ -10,6 +10,7 @@ from shared.errors import ConfigurationError
 Start = Literal["first", "next"] | int | datetime
 
 LARGEST_OFFSET = 2**63 - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse(text: str) -> Start:
@@ -18,13 +19,22 @@ def parse(text: str) -> Start:
         return "first"
     if text == "next":
         return "next"
-    if text.isascii() and text.isdigit() and int(text) <= LARGEST_OFFSET:
+    # Not longer than the largest offset: Python refuses to read numbers of thousands of digits.
+    if (
+        text.isascii()
+        and text.isdigit()
+        and len(text) <= len(str(LARGEST_OFFSET))
+        and int(text) <= LARGEST_OFFSET
+    ):
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+        moment = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+        if moment < EPOCH:
+            raise ValueError("AMQP has no times before 1970")  # noqa: TRY301
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(
-            "--from: expected first, next, an offset such as 5000, or a time such as 2026-01-02T03:04:05Z; found "
-            f"{text!r}"
+            "--from: expected first, next, an offset such as 5000, or a time since 1970 such as 2026-01-02T03:04:05Z; "
+            f"found {text[:100]!r}"
         ) from error
+    return moment

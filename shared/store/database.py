@@ -6,7 +6,7 @@ import os
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import ClassVar, cast
 
 import psycopg2
 import psycopg2.errors
@@ -36,6 +36,14 @@ _PASSING = (
     PoolError,
 )
 
+# What libpq says when it gets no connection, for which there is no class of its own, and what is to be done.
+_NO_WAY_IN = {
+    "not permitted to log in": "database: {}; give it a password with OTZYV_DATABASE_LOGINS and `otzyv db upgrade`",
+    "does not exist": "database: {}; create it, or correct OTZYV_DATABASE_URL",
+    "connection option": "OTZYV_DATABASE_URL: {}; correct it",
+    "authentication failed": "database: {}; correct OTZYV_DATABASE_URL",
+}
+
 
 class Database:
     """A pool of PostgreSQL connections, opened on first use and anew in every forked child.
@@ -43,6 +51,8 @@ class Database:
     Times are in seconds. Raises DatabaseUnavailable, SchemaError, ConfigurationError or PoisonError in
     place of psycopg2's errors.
     """
+
+    generation: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -58,7 +68,7 @@ class Database:
         self._connections = connections
         self._pool: ThreadedConnectionPool | None = None
         self._deadlines = Deadlines(self._limit_s)
-        self._pid = 0
+        self._pid = self._generation = 0
 
     @contextmanager
     def transaction(self) -> Iterator[PlainCursor]:
@@ -116,7 +126,15 @@ class Database:
         """The deadlines of this process: a fork copies no thread."""
         if self._pid != os.getpid():
             self._pool, self._deadlines, self._pid = None, Deadlines(self._limit_s), os.getpid()
+        if self._generation != Database.generation:
+            # What is still in use there stays so; the rest is closed with the pool.
+            self._pool, self._generation = None, Database.generation
         return self._deadlines
+
+    @classmethod
+    def begin_anew(cls) -> None:
+        """Let go of the pools of this process: an exception from a signal may have left one with a lock that is held."""
+        cls.generation += 1
 
     def _open(self) -> ThreadedConnectionPool:
         self._deadlines_here()
@@ -184,16 +202,10 @@ def translate(error: psycopg2.Error) -> Exception:
         return ConfigurationError(f"database: {first_line}; grant it to the user in OTZYV_DATABASE_URL")
     if isinstance(error, (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn)):
         return SchemaError(f"database: {first_line}; {_MIGRATE}")
-    if isinstance(error, psycopg2.OperationalError) and "does not exist" in first_line:
-        return ConfigurationError(f"database: {first_line}; create it, or correct OTZYV_DATABASE_URL")
-    if isinstance(error, psycopg2.OperationalError) and "connection option" in first_line:
-        return ConfigurationError(f"OTZYV_DATABASE_URL: {first_line}; correct it")
-    if isinstance(error, psycopg2.OperationalError) and "not permitted to log in" in first_line:
-        return ConfigurationError(
-            f"database: {first_line}; give the role a password with OTZYV_DATABASE_LOGINS and `otzyv db upgrade`"
-        )
-    if isinstance(error, psycopg2.OperationalError) and "authentication failed" in first_line:
-        return ConfigurationError(f"database: {first_line}; correct OTZYV_DATABASE_URL")
+    if isinstance(error, psycopg2.OperationalError):
+        for words, sentence in _NO_WAY_IN.items():
+            if words in first_line:
+                return ConfigurationError(sentence.format(first_line))
     if isinstance(error, _REFUSED):
         return PoisonError(f"PostgreSQL refused a value: {first_line}")
     if isinstance(error, _PASSING):

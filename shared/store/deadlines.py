@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+import psycopg2
 from psycopg2.extensions import connection as PlainConnection
 from psycopg2.extensions import cursor as PlainCursor
 
@@ -103,5 +104,5 @@ class Connection(PlainConnection):
     def cut(self) -> None:
         """End the connection under whoever waits for it: libpq then says that the server is gone."""
         self.was_cut = True
-        with suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as held:
+        with suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(self.fileno())) as held:
             held.shutdown(socket.SHUT_RDWR)

@@ -207,5 +207,5 @@ def test_passwords_that_several_upgrades_set_at_the_same_moment_are_set(server: 
 def test_a_role_without_a_password_is_told_how_it_gets_one(server: Server) -> None:
     with database_of(server.url) as url:
         schema.upgrade(Database(url))
-        with pytest.raises(ConfigurationError, match="give the role a password with OTZYV_DATABASE_LOGINS"):
+        with pytest.raises(ConfigurationError, match="give it a password with OTZYV_DATABASE_LOGINS"):
             schema.check(Database(server.as_user(url, "otzyv_worker")))

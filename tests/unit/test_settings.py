@@ -216,3 +216,27 @@ def test_a_value_given_by_the_caller_wins_over_the_environment(monkeypatch):
 def test_settings_cannot_be_changed_afterwards():
     with pytest.raises(ValueError, match="frozen"):
         load().batch_rows = 3
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ('{"worker": "secret1"}', "OTZYV_DATABASE_LOGINS (worker): expected a password of 8 or more characters"),
+        ('{"worker": 1234567890}', "OTZYV_DATABASE_LOGINS (worker): Input should be a valid string"),
+        ('{"wrker": "secret123"}', "OTZYV_DATABASE_LOGINS (wrker): Input should be 'migrator', 'worker', 'trainer'"),
+        ('{"worker": "secret123', 'OTZYV_DATABASE_LOGINS: expected a JSON object such as {"worker": "a-long'),
+    ],
+)  # fmt: skip
+def test_a_password_is_in_no_message_about_it(monkeypatch, value, found):
+    monkeypatch.setenv("OTZYV_DATABASE_LOGINS", value)
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert str(refused.value).startswith(found)
+    assert "secret1" not in str(refused.value)
+    assert "1234567890" not in str(refused.value)
+
+
+def test_a_password_is_not_printed_with_the_settings(monkeypatch):
+    monkeypatch.setenv("OTZYV_DATABASE_LOGINS", '{"worker": "secret123", "reader": ""}')
+    assert "secret123" not in repr(load())
+    assert load().database_logins["worker"].get_secret_value() == "secret123"
