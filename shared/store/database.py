@@ -133,7 +133,7 @@ class Database:
 
     @classmethod
     def begin_anew(cls) -> None:
-        """Let go of the pools of this process: an exception from a signal may have left one with a lock that is held."""
+        """Let go of this process's pools: an exception from a signal may have left one with a lock that is held."""
         cls.generation += 1
 
     def _open(self) -> ThreadedConnectionPool:
