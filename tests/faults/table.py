@@ -20,7 +20,7 @@ its own, and then settles accounts with everything that was sent: *lost* are rev
 that were neither labelled nor failed with a reason; *unexpected* are labels of reviews that nobody sent; *duplicates*
 are rows that are there once too often. At the end every queue is empty, and every review is in exactly one place.
 
-`make test-faults` does it all; this page is made of one run of it, and not written by hand:
+`make test-faults` does it all; this page is made of what it writes down:
 
     FAULTS_OBSERVATIONS=out/faults.jsonl make test-faults
     .venv/bin/python -m tests.faults.table out/faults.jsonl > docs/faults.md
