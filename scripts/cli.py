@@ -10,7 +10,15 @@ from uuid import UUID
 
 import typer
 
-from scripts import console, failure_commands, model_commands, quality_commands, training_commands
+from scripts import (
+    bench_commands,
+    console,
+    failure_commands,
+    model_commands,
+    quality_commands,
+    training_commands,
+)
+from scripts.file_options import FileArgument, TextColumn
 from scripts.input_file import InputFile
 from scripts.process_settings import TaxonomyFile, settings
 from scripts.review_rows import Columns, Rows
@@ -25,7 +33,6 @@ app = typer.Typer(
 db = typer.Typer(help="The database schema.", no_args_is_help=True)
 taxonomy = typer.Typer(help="Taxonomy files.", no_args_is_help=True)
 worker = typer.Typer(help="Celery workers.", no_args_is_help=True)
-bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
 groups = {
     "db": db,
     "taxonomy": taxonomy,
@@ -36,16 +43,12 @@ groups = {
     "models": model_commands.models,
     "runs": training_commands.runs,
     "labels": training_commands.labels,
-    "bench": bench,
+    "bench": bench_commands.bench,
 }
 for name, group in groups.items():
     app.add_typer(group, name=name)
 app.command()(training_commands.train)
 
-FileArgument = Annotated[
-    Path, typer.Argument(help=".csv, .tsv, .jsonl, .ndjson, each also with .gz, or .parquet")
-]
-TextColumn = Annotated[str, typer.Option(help="Column with the review's text.")]
 IdColumn = Annotated[
     str | None, typer.Option(help="Column with the review's id. (default: id, else its row and text)")
 ]
@@ -421,50 +424,6 @@ def taxonomy_check(
 
     if not check(file, show_all=show_all):
         raise typer.Exit(2)
-
-
-@bench.command("keywords")
-def bench_keywords(
-    file: FileArgument,
-    seconds: Annotated[float, typer.Option(help="How long to measure in all.")] = 27.0,
-    text_column: TextColumn = "text",
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
-) -> None:
-    """Reviews per second of the keyword stage on one core, evidence included."""
-    from scripts.bench.report import keywords
-
-    keywords(InputFile(file), text_column, seconds, json)
-
-
-@bench.command("classifier")
-def bench_classifier(
-    file: FileArgument,
-    seconds: Annotated[float, typer.Option(help="How long to measure in all.")] = 90.0,
-    tokenizer: Annotated[
-        Path | None,
-        typer.Option(help="Folder with rubert-tiny2's tokenizer. Without it one is trained on the texts."),
-    ] = None,
-    text_column: TextColumn = "text",
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
-) -> None:
-    """Predictions per second on one core, beside transformers, torch and bare ONNX Runtime."""
-    from scripts.bench.report import classifier
-
-    classifier(InputFile(file), text_column, seconds, tokenizer, json)
-
-
-@bench.command("zero-shot")
-def bench_zero_shot(
-    file: FileArgument,
-    seconds: Annotated[float, typer.Option(help="How long to measure.")] = 60.0,
-    device: Annotated[str, typer.Option(help="auto, cuda, cuda:1, mps or cpu.")] = "auto",
-    text_column: TextColumn = "text",
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
-) -> None:
-    """Reviews per second of the zero-shot stage, and its share of what the device can do."""
-    from scripts.bench.report import zero_shot
-
-    zero_shot(InputFile(file), text_column, seconds, device, json)
 
 
 def main() -> None:

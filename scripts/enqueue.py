@@ -138,7 +138,9 @@ class _Watch:
             )
         consumers = {queue.line.queue: queue.consumers for queue in queue_states(self._settings)}
         wanted = [topology.INCOMING.queue] if state is None or not state.complete else []
-        wanted += [topology.STAGE_LINES[stage].queue for stage in (state.waiting if state else ())]
+        wanted += [
+            topology.stage_lines(self._settings)[stage].queue for stage in (state.waiting if state else ())
+        ]
         idle = [name for name in dict.fromkeys(wanted) if not consumers.get(name)]
         self.stuck = bool(idle) and len(idle) == len(dict.fromkeys(wanted))
         waits = ", ".join(f"{n:,} wait for {stage}" for stage, n in (state.waiting if state else {}).items())

@@ -136,10 +136,8 @@ def check_health(settings: Settings, *, worker: bool) -> None:
     With `worker`, this machine's Celery worker has to answer as well. Whoever asks after health waits for no answer
     longer than for a connection.
     """
-    limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), settings.connect_timeout_s)
-    quick = settings.model_copy(update=limits)
-    runtime.open_database(quick, "otzyv health").ping()
-    queue_states(quick)
+    runtime.open_database(settings.hasty, "otzyv health").ping()
+    queue_states(settings.hasty)
     if worker:
         from workers.app import app
 

@@ -13,11 +13,12 @@ import json
 import re
 from typing import Any, Final
 
+from shared.nesting import MAX_DEPTH
+
 PHONE: Final = "[телефон]"
 MAIL: Final = "[почта]"
 CARD: Final = "[карта]"
 
-_DEPTH: Final = 100
 _PLACEHOLDER: Final = re.compile("|".join(map(re.escape, (PHONE, MAIL, CARD))))
 
 # The longest parts that RFC 5321 allows are 64 and 255 characters; letters may be of any alphabet.
@@ -88,7 +89,7 @@ def without_words(text: str) -> str:
     return _PLACEHOLDER.sub(lambda found: f"[{'*' * (len(found[0]) - 2)}]", text)
 
 
-def mask_all(value: Any, depth: int = _DEPTH) -> Any:
+def mask_all(value: Any, depth: int = MAX_DEPTH) -> Any:
     """The same value with the strings masked that are in it, at whatever depth; what lies too deep is left out."""
     if isinstance(value, str):
         return mask(value)

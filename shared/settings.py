@@ -297,6 +297,12 @@ class Settings(BaseSettings):
     )
 
     @property
+    def hasty(self) -> Settings:
+        """The same for whoever asks after health: no answer is waited for longer than a connection."""
+        limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), self.connect_timeout_s)
+        return self.model_copy(update=limits)
+
+    @property
     def retrained(self) -> tuple[ArchitectureName, ...]:
         """`retrain` as names, in order."""
         chosen = self.retrain.split(",")

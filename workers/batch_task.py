@@ -6,7 +6,7 @@
   a minute, until a person has mended it or consumers have caught up
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
-* too slow (soft time limit), or a process that dies over it again and again: like an error that cannot pass
+* too slow (soft time limit), or given out again and again because whoever has it dies: like an error that cannot pass
 * a number of batches in a row that failed so or killed their process, and none done between them: the breaker opens,
   this worker stops consuming the queue, and the batches stay in it
 """
@@ -36,6 +36,9 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 PART = "otzyv_part"
 """Header of a batch that is a part of one that failed."""
+LOSSES_OF_A_BATCH = 2
+LOSSES_OF_ONE = 4
+"""Deliveries in vain after which a batch is halved, and a single review failed; RabbitMQ gives up after five."""
 
 
 def pause_s(attempt: int, jitter: Callable[[], float] = random.random) -> float:
@@ -47,13 +50,8 @@ def pause_s(attempt: int, jitter: Callable[[], float] = random.random) -> float:
     return longest / 2 + longest / 2 * jitter()
 
 
-DEATHS_OF_A_BATCH = 2
-DEATHS_OF_ONE = 4
-"""Deliveries in vain after which a batch is halved, and a single review failed; RabbitMQ gives up after five."""
-
-
-class ProcessDied(Exception):
-    """A review, or one of its batch, has killed the process that had it, again and again."""
+class NeverFinished(Exception):
+    """A message comes again and again: most likely it kills whoever works on it."""
 
 
 class PartOfBatch(Exception):
@@ -85,7 +83,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
             self._leave_in_queue("the breaker is open")
         try:
             try:
-                self._check_deaths(review_ids, rest)
+                self._check_losses(review_ids, rest)
                 self.run(review_ids, *rest)
                 breaker.succeeded(self.queue_name)
             except PartOfBatch as part:
@@ -161,12 +159,12 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
     def _is_part(self) -> bool:
         return bool((self.request.headers or {}).get(PART))
 
-    def _check_deaths(self, review_ids: Sequence[int], rest: tuple[object, ...]) -> None:
-        """Raises ProcessDied for a message given out in vain too often: whoever had it died, or lost RabbitMQ."""
-        deaths = int((self.request.headers or {}).get("x-delivery-count") or 0)
-        if deaths >= (DEATHS_OF_A_BATCH if len(review_ids) > 1 else DEATHS_OF_ONE):
+    def _check_losses(self, review_ids: Sequence[int], rest: tuple[object, ...]) -> None:
+        """Raises NeverFinished for a message that RabbitMQ has given out in vain too often."""
+        losses = int((self.request.headers or {}).get("x-delivery-count") or 0)
+        if losses >= (LOSSES_OF_A_BATCH if len(review_ids) > 1 else LOSSES_OF_ONE):
             self.look_at(review_ids, *rest)
-            raise ProcessDied(f"its process died {deaths} times")
+            raise NeverFinished(f"given out {losses} times; whoever had it died, or lost RabbitMQ")
 
     def look_at(self, review_ids: Sequence[int], *rest: object) -> None:
         """Read what `record_failure` has to know of reviews whose body is not run."""

@@ -28,11 +28,15 @@ class Confirmed:
         self.channel: Any = None
 
     def __enter__(self) -> Self:
-        with broker.translated():
-            self._connection.ensure_connection(max_retries=1)
-            if self._declare:
-                topology.declare(self._connection)
-            self.open()
+        try:
+            with broker.translated():
+                self._connection.ensure_connection(max_retries=1)
+                if self._declare:
+                    topology.declare(self._connection)
+                self.open()
+        except BaseException:
+            self._connection.release()
+            raise
         return self
 
     def __exit__(
@@ -59,7 +63,7 @@ class Confirmed:
         if self._returned:
             raise BrokerUnavailable(
                 f"RabbitMQ returned a message: expected a queue bound to exchange {exchange.name} with key "
-                f"{routing_key}, found none; start the command again, which declares it"
+                f"{routing_key}, found none; it is declared anew on the next try"
             )
 
     def _note_return(self, *_args: object) -> None:

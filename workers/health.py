@@ -24,8 +24,7 @@ class Health:
     """
 
     def __init__(self, settings: Settings, others: Mapping[str, Check] | None = None) -> None:
-        limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), settings.connect_timeout_s)
-        self._settings = settings.model_copy(update={**limits, "database_connections": 1})
+        self._settings = settings.hasty.model_copy(update={"database_connections": 1})
         self._database = runtime.open_database(self._settings, "otzyv health")
         self._others = dict(others or {})
         limit_s = float(settings.connect_timeout_s)

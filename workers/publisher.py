@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 import msgspec
-from kombu import Connection, Producer
 
 from shared import reviews
 from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
@@ -17,10 +17,13 @@ from shared.reviews import BatchPart
 from shared.settings import Settings
 from workers import broker, topology
 from workers.batch_task import pause_s
+from workers.confirmed import Confirmed
+from workers.queue_states import counted
 
 ATTEMPTS = 8
 FIRST_ATTEMPTS = 2  # before anything was confirmed: a wrong URL should not take minutes to show
 LONGEST_FULL_PAUSE_S = 5.0
+PROPERTIES = {"content_type": "application/json", "content_encoding": "utf-8"}
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -48,9 +51,9 @@ class Publisher:
         self._settings = settings
         self._on_pause, self._on_sent = on_pause, on_sent
         self._patience_s = patience_s
-        self._connection: Connection | None = None
-        self._producer: Producer | None = None
-        self._returned = self._confirmed = False
+        self._open = ExitStack()
+        self._confirmed: Confirmed | None = None
+        self._has_sent = False
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +84,7 @@ class Publisher:
         failures = refusals = 0
         while True:
             try:
-                with broker.translated():
-                    self._publish(body)
+                self._publish(body)
             except QueueFull as error:
                 refused_since = refused_since or time.monotonic()
                 if time.monotonic() - refused_since >= self._patience_s:
@@ -94,12 +96,12 @@ class Publisher:
             except BrokerUnavailable as error:
                 self._close()
                 failures += 1
-                if failures >= (ATTEMPTS if self._confirmed else FIRST_ATTEMPTS):
+                if failures >= (ATTEMPTS if self._has_sent else FIRST_ATTEMPTS):
                     raise
                 self._pause(str(error), pause_s(failures - 1))
             else:
                 break
-        self._confirmed = True
+        self._has_sent = True
         if failures or refusals:
             self._on_sent()
         return Sent(part.number, len(group))
@@ -112,44 +114,18 @@ class Publisher:
         """How full the queue is and who consumes it, for a person."""
         try:
             with broker.translated(), broker.connection(self._settings) as connection:
-                state = topology.queue(topology.INCOMING)(connection.channel()).queue_declare(passive=True)
+                messages, consumers = counted(connection, topology.queue(topology.INCOMING))
         except OtzyvError as error:
             return str(error)
-        consumers = state.consumer_count
         who = f"{consumers} consumers have" if consumers > 1 else "its consumer has"
         rest = f"{who} to catch up" if consumers else "nobody consumes it: start `otzyv ingest`"
-        return f"{topology.INCOMING.queue} is full with {state.message_count:,} messages; {rest}"
+        return f"{topology.INCOMING.queue} is full with {messages or 0:,} messages; {rest}"
 
     def _publish(self, body: bytes) -> None:
-        if self._producer is None:
-            self._open()
-        assert self._producer is not None  # noqa: S101
-        self._returned = False
-        self._producer.publish(
-            body,
-            routing_key=topology.INCOMING_KEY,
-            content_type="application/json",
-            content_encoding="utf-8",
-            delivery_mode=2,
-            mandatory=True,
-            confirm_timeout=self._settings.statement_timeout_s,
-        )
-        if self._returned:
-            raise BrokerUnavailable(
-                f"RabbitMQ returned the message: expected queue {topology.INCOMING.queue} bound to exchange "
-                f"{topology.REVIEWS.name}, found none; it is declared anew on the next try"
-            )
-
-    def _open(self) -> None:
-        self._connection = broker.connection(self._settings)
-        topology.declare(self._connection)
-        channel = self._connection.channel()
-        self._producer = Producer(channel, topology.REVIEWS, auto_declare=False, on_return=self._note_return)
-
-    def _note_return(self, *_args: object) -> None:
-        self._returned = True
+        if self._confirmed is None:
+            self._confirmed = self._open.enter_context(Confirmed(self._settings))
+        self._confirmed.publish(body, topology.REVIEWS, topology.INCOMING_KEY, PROPERTIES)
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.release()
-        self._connection = self._producer = None
+        self._open.close()
+        self._confirmed = None

@@ -28,13 +28,14 @@ def queue_states(settings: Settings) -> list[QueueState]:
         connection.ensure_connection(max_retries=1)
         states = []
         for line in topology.LINES:
-            messages, consumers = _depth(connection, topology.queue(line))
-            dead, _ = _depth(connection, topology.dead_letter_queue(line))
+            messages, consumers = counted(connection, topology.queue(line))
+            dead, _ = counted(connection, topology.dead_letter_queue(line))
             states.append(QueueState(line, messages, consumers, dead or 0))
     return states
 
 
-def _depth(connection: Connection, queue: Queue) -> tuple[int | None, int]:
+def counted(connection: Connection, queue: Queue) -> tuple[int | None, int]:
+    """Messages that wait in a queue, None where there is no such queue, and its consumers."""
     channel: Any = connection.channel()
     try:
         declared = queue(channel).queue_declare(passive=True)

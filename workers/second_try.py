@@ -10,10 +10,8 @@ from shared.settings import Settings
 from shared.store.failures import Choice
 from workers import labelling, prediction, topology
 from workers.confirmed import Confirmed
+from workers.publisher import PROPERTIES
 from workers.runtime import Runtime
-
-# What a rejected message claimed to be may have been why it was rejected.
-INCOMING = {"content_type": "application/json", "content_encoding": "utf-8"}
 
 
 def stages_of_queues(settings: Settings) -> list[tuple[str, str]]:
@@ -56,6 +54,7 @@ class SecondTry:
 
     def _rejected(self, choice: Choice) -> Iterator[Part]:
         def send(payload: bytes) -> None:
-            self._confirmed.publish(payload, topology.REVIEWS, topology.INCOMING_KEY, INCOMING)
+            # What a rejected message claimed to be may have been why it was rejected.
+            self._confirmed.publish(payload, topology.REVIEWS, topology.INCOMING_KEY, PROPERTIES)
 
         return failing.send_again(self._here.database, choice, send)

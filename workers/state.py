@@ -60,8 +60,7 @@ class SystemState(Collector):
     """Queues, backlog, failures, models, alarms, training runs, tokens. A service that does not tell has no figures."""
 
     def __init__(self, settings: Settings) -> None:
-        limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), settings.connect_timeout_s)
-        self._settings = settings.model_copy(update={**limits, "database_connections": 1})
+        self._settings = settings.hasty.model_copy(update={"database_connections": 1})
         self._taxonomy = runtime.load_taxonomy(settings).name
         self._database = runtime.open_database(self._settings, "otzyv metrics")
         self._queues = Recent(lambda: queue_states(self._settings), keep_s=KEPT_S, limit_s=LIMIT_S)

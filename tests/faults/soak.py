@@ -25,8 +25,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
-from kombu import Queue
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -36,22 +36,22 @@ from shared.errors import OtzyvError, RetryableError
 from shared.registry import Registry
 from shared.settings import Settings, load
 from shared.store import Database, schema
+from tests.faults.ledger import SOURCE, Ledger
 from tests.faults.postgres_node import PostgresNode, postgres_node
 from tests.faults.processes import children
 from tests.integration.ledger import astray
 from tests.integration.processes import OTZYV, environment
 from tests.services import RabbitNode, database_of, rabbit_node
 from tests.unit import tiny_linear
-from workers import broker, runtime
+from workers import runtime
 from workers.publisher import Publisher
-from workers.topology import LINES, Line, dead_letter_queue, queue
 
 out = Console(highlight=False)
 
 IN_MESSAGE = 250
 QUICK = {"OTZYV_SWEEP_AFTER_S": "10", "OTZYV_LOG_FORMAT": "json"}
 TEXTS = (*tiny_linear.TEXTS, "Хорошо", "Не подошло по размеру", "Взяла куртку и сапоги, всё отлично")
-BROKEN = {"source": "soak", "text": "у этого отзыва нет номера"}
+BROKEN = {"source": SOURCE, "text": "у этого отзыва нет номера"}
 BROKEN_EVERY = 40
 """One message in so many carries a review that breaks the contract as well."""
 AGAIN_EVERY = 25
@@ -113,12 +113,12 @@ class Service:
 
 
 class Feeder(threading.Thread):
-    """Publishes reviews in messages, and remembers those whose message RabbitMQ has confirmed."""
+    """Publishes reviews in messages, and notes in the ledger what it sends and what RabbitMQ has confirmed."""
 
-    def __init__(self, settings: Settings, reviews: int) -> None:
+    def __init__(self, settings: Settings, book: Ledger, reviews: int) -> None:
         super().__init__(name="feeder", daemon=True)
-        self.confirmed: set[str] = set()
-        self.broken = self.repeats = 0
+        self.book = book
+        self.repeats = 0
         self.error: Exception | None = None
         self._settings, self._reviews = settings, reviews
         self._messages = -(-reviews // IN_MESSAGE)
@@ -145,15 +145,16 @@ class Feeder(threading.Thread):
         first = number * IN_MESSAGE
         names = [str(n) for n in range(first, min(first + IN_MESSAGE, self._reviews))]
         group: list[dict[str, object]] = [
-            {"source": "soak", "id": name, "text": TEXTS[int(name) % len(TEXTS)]} for name in names
+            {"source": SOURCE, "id": name, "text": TEXTS[int(name) % len(TEXTS)]} for name in names
         ]
         if number % BROKEN_EVERY == 0:
             group.append({**BROKEN, "meta": {"message": number}})
-            self.broken += 1
+            self.book.bad.append(msgspec.json.encode(group[-1]))
+        self.book.sent.update(names)
         for _ in range(repeats):
             self._confirm(number, group)
         self.repeats += repeats - 1
-        self.confirmed.update(names)
+        self.book.confirmed.update(names)
 
     def _confirm(self, number: int, group: list[dict[str, object]]) -> None:
         """Until it is confirmed: a producer that is told of a failure sends again, the same message as before."""
@@ -227,29 +228,37 @@ def main(
     """Run a soak and make up the ledger."""
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     out.print(f"seed {seed}: {reviews:,} reviews, {faults} faults")
-    with _everything(seed) as (settings, database, soak):
-        feeder = Feeder(settings, reviews)
+    with _everything(seed) as (settings, database, book, soak):
+        feeder = Feeder(settings, book, reviews)
         feeder.start()
         began = time.monotonic()
         with _progress() as progress:
             _rage(soak, feeder, faults, database, reviews, progress)
             settled = _settle(soak, feeder, database, progress, patience_s)
-        found = ledger(database, settings, feeder)
-        found |= {"seed": seed, "seconds": round(time.monotonic() - began), "faults": dict(soak.done)}
+        counts = book.count()
+        found = {
+            **msgspec.structs.asdict(counts),
+            "predicted": _rows(database, "SELECT count(DISTINCT review_id) FROM predictions")[0][0],
+            "astray": len(astray(database)),
+            "sent twice": feeder.repeats,
+            "broken": len(book.bad),
+            "seed": seed,
+            "seconds": round(time.monotonic() - began),
+            "faults": dict(soak.done),
+        }
     out.print_json(json.dumps(found, ensure_ascii=False))
     if json_to:
         json_to.write_text(json.dumps(found, ensure_ascii=False) + "\n")
-    wrong = [name for name in ("lost", "unexpected", "duplicates", "astray", "left in queues") if found[name]]
-    if feeder.error or not settled or wrong or found["broken reviews in failures"] != feeder.broken:
+    wrong = [name for name in ("lost", "unexpected", "duplicates", "left", "astray") if found[name]]
+    whole = found["labelled"] == found["predicted"] == reviews and found["failed"] == found["broken"]
+    if feeder.error or not settled or wrong or not whole:
         out.print(f"FAILED: {feeder.error or 'see above'}")
         raise typer.Exit(1)
-    out.print(
-        f"nothing lost, nothing doubled: {sum(soak.done.values())} faults, {found['reviews']:,} reviews"
-    )
+    out.print(f"nothing lost, nothing doubled: {sum(soak.done.values())} faults, {reviews:,} reviews")
 
 
 @contextmanager
-def _everything(seed: int) -> Iterator[tuple[Settings, Database, Soak]]:
+def _everything(seed: int) -> Iterator[tuple[Settings, Database, Ledger, Soak]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otzyv-soak-")))
         rabbit = stack.enter_context(rabbit_node())
@@ -270,7 +279,7 @@ def _everything(seed: int) -> Iterator[tuple[Settings, Database, Soak]]:
         }
         services = [Service(name, words, settings, folder) for name, words in commands.items()]
         try:
-            yield settings, database, Soak(rabbit, postgres, services, seed)
+            yield settings, database, Ledger(database, rabbit, host), Soak(rabbit, postgres, services, seed)
         finally:
             for service in services:
                 service.kill()
@@ -301,7 +310,7 @@ def _rage(
         feeder.release((done + 1) / faults)
         time.sleep(soak.pause_s())
         name = soak.one_fault()
-        progress.console.print(f"  {name}; {len(feeder.confirmed):,} confirmed")
+        progress.console.print(f"  {name}; {len(feeder.book.confirmed):,} confirmed")
         progress.advance(task)
         progress.update(labelled, completed=_labelled(database) or progress.tasks[labelled].completed)
 
@@ -313,7 +322,7 @@ def _settle(soak: Soak, feeder: Feeder, database: Database, progress: Progress, 
     while time.monotonic() < until:
         soak.revive()
         progress.update(labelled, completed=_labelled(database) or 0)
-        if not feeder.is_alive() and _at_rest(database, len(feeder.confirmed)):
+        if not feeder.is_alive() and _at_rest(database, len(feeder.book.confirmed)):
             return True
         time.sleep(1)
     return False
@@ -342,43 +351,6 @@ def _at_rest(database: Database, confirmed: int) -> bool:
     except OtzyvError:
         return False
     return stored >= confirmed and waiting == 0 and unpredicted == 0
-
-
-def ledger(database: Database, settings: Settings, feeder: Feeder) -> dict[str, object]:
-    """What was sent against what is there, after Jepsen's total-queue."""
-    sent = feeder.confirmed
-    stored = [str(row[0]) for row in _rows(database, "SELECT external_id FROM reviews")]
-    labelled = [
-        str(row[0])
-        for row in _rows(database, "SELECT external_id FROM reviews r JOIN labels l ON l.review_id = r.id")
-    ]
-    predicted = [
-        str(row[0])
-        for row in _rows(
-            database, "SELECT external_id FROM reviews r JOIN predictions p ON p.review_id = r.id"
-        )
-    ]
-    ((rejected,),) = _rows(database, "SELECT count(*) FROM failures WHERE review_id IS NULL")
-    return {
-        "reviews": len(sent),
-        "labels": len(labelled),
-        "predictions": len(predicted),
-        "lost": len(sent - set(labelled)) + len(sent - set(predicted)),
-        "unexpected": len(set(labelled) - sent) + len(set(predicted) - sent),
-        "duplicates": sum(len(rows) - len(set(rows)) for rows in (stored, labelled, predicted)),
-        "astray": len(astray(database)),
-        "messages sent twice": feeder.repeats,
-        "broken reviews sent": feeder.broken,
-        "broken reviews in failures": rejected,
-        "left in queues": _depths(settings, queue),
-        "dead letters": _depths(settings, dead_letter_queue),
-    }
-
-
-def _depths(settings: Settings, of: Callable[[Line], Queue]) -> int:
-    """Messages in all queues of a kind."""
-    with broker.connection(settings) as connection, connection.channel() as channel:
-        return sum(of(line)(channel).queue_declare(passive=True).message_count for line in LINES)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ HEAD = """\
 Every line below is a test that does to real processes what it says, with a real RabbitMQ and a real PostgreSQL of
 its own, and then settles accounts with everything that was sent: *lost* are reviews that RabbitMQ had confirmed and
 that were neither labelled nor failed with a reason; *unexpected* are labels of reviews that nobody sent; *duplicates*
-are rows that are there once too often. At the end every queue is empty, and every review is in exactly one place.
+are rows that are there once too often. At the end every queue is empty, and every review is in exactly one place. A
+line without counts is a test in which no review is sent.
 
 `make test-faults` does it all; this page is made of what it writes down:
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,6 @@ from tests.integration import processes
 from tests.services import RabbitNode, wait_until
 from workers import topology
 
-ROOT = Path(__file__).resolve().parents[2]
 IN_MESSAGE = 50
 PATIENCE_S = 150.0
 """What waits for a fact gives up after this time: far more than a loaded machine needs."""
@@ -57,32 +55,11 @@ class World:
 
     @contextmanager
     def module(self, name: str, log: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A worker with a stage for tests, run as a module; killed at the end."""
-        surroundings = processes.environment(
-            self.settings,
-            **{
-                **self.told, "BRITTLE_TRIES": str(self.folder / "tries"), "GATE": str(self.folder / "gate"),
-                "PYTHONPATH": str(ROOT), **more,
-            },
-        )  # fmt: skip
-        with (self.folder / log).open("ab") as handle:
-            process = subprocess.Popen(
-                [sys.executable, "-m", name],
-                cwd=ROOT,
-                env=surroundings,
-                stdout=handle,
-                stderr=handle,
-                start_new_session=True,
-            )
-        try:
+        """A worker with a stage for tests, run as a module."""
+        tries, gate = str(self.folder / "tries"), str(self.folder / "gate")
+        surroundings = {**self.told, "BRITTLE_TRIES": tries, "GATE": gate, **more}
+        with processes.module(name, self.settings, self.folder / log, **surroundings) as process:
             yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    processes.kill(process)
 
     @contextmanager
     def running(self, **more: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shared.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[2]
 OTZYV = Path(sys.executable).with_name("otzyv")
 
 
@@ -39,14 +40,27 @@ def run(
 
 @contextmanager
 def started(*arguments: str, settings: Settings, log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A long-running command, ended politely at the end and killed if that does not help."""
+    """A long-running `otzyv`, ended politely at the end and killed if that does not help."""
+    with launched([str(OTZYV), *arguments], environment(settings, **more), log) as process:
+        yield process
+
+
+@contextmanager
+def module(name: str, settings: Settings, log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The same for a module of the tests, such as a worker with a stage of theirs."""
+    surroundings = environment(settings, PYTHONPATH=str(ROOT), **more)
+    with launched([sys.executable, "-m", name], surroundings, log) as process:
+        yield process
+
+
+@contextmanager
+def launched(
+    command: list[str], surroundings: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own, ended politely at the end and killed if that does not help."""
     with log.open("ab") as handle:
         process = subprocess.Popen(
-            [str(OTZYV), *arguments],
-            env=environment(settings, **more),
-            stdout=handle,
-            stderr=handle,
-            start_new_session=True,
+            command, env=surroundings, stdout=handle, stderr=handle, start_new_session=True
         )
     try:
         yield process

@@ -106,3 +106,20 @@ def test_a_user_without_rights_is_told_which_are_missing(database_url):
         ):
             ask(weak, "SELECT * FROM reviews")
         weak.close()
+
+
+def test_after_a_new_beginning_a_pool_whose_lock_is_held_is_not_asked_any_more(database):
+    database.ping()
+    assert database._pool is not None
+    with database._pool._lock:  # as an exception from a signal may leave it
+        Database.begin_anew()
+        assert ask(database, "SELECT 1") == [(1,)]
+
+
+def test_a_statement_is_given_up_although_another_connection_was_closed_meanwhile(database_url):
+    opened = Database(database_url, connect_timeout_s=1, statement_timeout_s=1)
+    with opened.connection() as other, opened._deadlines_here().waiting(other):
+        other.close()
+        # The server's own limit is lifted, as if it could not keep it any more.
+        with pytest.raises(DatabaseUnavailable, match="no answer within 2 s"), opened.connection() as slow:
+            slow.cursor().execute("SET statement_timeout = 0; SELECT pg_sleep(60)")

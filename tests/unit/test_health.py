@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from shared.errors import ConfigurationError
 from shared.settings import Settings, load
 from tests.services import free_port, wait_until
-from workers.endpoint import served
+from workers.endpoint import AT_A_TIME, served
 from workers.health import Health
 from workers.recent import Late, Recent
 
@@ -150,3 +151,16 @@ def test_a_port_that_is_taken_ends_with_a_sentence(silence: Silence) -> None:
         served(chosen, CollectorRegistry(), Health(chosen)),
     ):
         pytest.fail("it was served")
+
+
+def test_clients_that_never_finish_are_not_waited_for_by_others_nor_by_the_end(silence: Silence) -> None:
+    chosen = load(metrics_port=free_port(), connect_timeout_s=1, amqp_url=silent(silence).amqp_url)
+    with ExitStack() as open_clients, served(chosen, CollectorRegistry(), Health(chosen)):
+        for _ in range(AT_A_TIME):
+            client = socket.create_connection(("127.0.0.1", chosen.metrics_port), 5)
+            open_clients.enter_context(client)
+            client.sendall(b"GET /metrics")
+        late = open_clients.enter_context(socket.create_connection(("127.0.0.1", chosen.metrics_port), 5))
+        # Nothing, or a reset: what counts is that the answer is not waited for until the time-out of 5 s.
+        with suppress(ConnectionError):
+            assert late.recv(1) == b""

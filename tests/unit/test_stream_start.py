@@ -28,7 +28,19 @@ def test_a_start_is_a_word_an_offset_or_a_time(text: str, start: object) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "last", "-1", "٣", "1.5", "99999999999999999999", "yesterday", "0001-01-01T00:00:00+14:00"]
+    "text",
+    [
+        "",
+        "last",
+        "-1",
+        "٣",
+        "1.5",
+        "99999999999999999999",
+        "9" * 5_000,
+        "yesterday",
+        "0001-01-01T00:00:00+14:00",
+        "1969-12-31T23:59:59Z",
+    ],
 )
 def test_anything_else_is_told(text: str) -> None:
     with pytest.raises(
