@@ -4,8 +4,9 @@
 
 Two ingests, two CPU workers of two processes and two beats run as a user would start them, on a RabbitMQ and a
 PostgreSQL of the soak's own. Every few seconds one of them is killed or restarted; a process that has ended is started
-again, as Compose would. What goes wrong is drawn with a seed that is printed: `--seed` draws the same faults again. At
-the end the ledger is made up: it exits with 1 unless everything that was confirmed has arrived, once.
+again, as Compose would. What goes wrong is drawn with a seed that is printed: `--seed` draws the same kinds of faults
+again, after the same pauses. At the end the ledger is made up: it exits with 1 unless everything that was confirmed has
+arrived, once.
 """
 
 from __future__ import annotations
@@ -177,15 +178,17 @@ class Soak:
     ) -> None:
         self._rabbit, self._postgres, self._services = rabbit, postgres, services
         self._draw = random.Random(seed)
+        # Whom it hits depends on who is there: drawn apart, so that what comes next does not.
+        self._whom = random.Random(seed)
         self.done: Counter[str] = Counter()
         workers = [s for s in services if s.name.startswith("worker")]
         ingests = [s for s in services if s.name.startswith("ingest")]
         self._faults: list[tuple[str, float, Callable[[], None]]] = [
-            ("worker's child killed", 3, lambda: self._draw.choice(workers).kill_child(self._draw)),
-            ("worker killed", 3, lambda: self._draw.choice(workers).kill()),
-            ("worker told to stop", 1, lambda: self._draw.choice(workers).ask_to_stop()),
-            ("ingest killed", 3, lambda: self._draw.choice(ingests).kill()),
-            ("ingest told to stop", 1, lambda: self._draw.choice(ingests).ask_to_stop()),
+            ("worker's child killed", 3, lambda: self._whom.choice(workers).kill_child(self._whom)),
+            ("worker killed", 3, lambda: self._whom.choice(workers).kill()),
+            ("worker told to stop", 1, lambda: self._whom.choice(workers).ask_to_stop()),
+            ("ingest killed", 3, lambda: self._whom.choice(ingests).kill()),
+            ("ingest told to stop", 1, lambda: self._whom.choice(ingests).ask_to_stop()),
             ("beat killed", 1, lambda: services[-1].kill()),
             ("RabbitMQ killed", 2, lambda: self._restart_rabbit(kill=True)),
             ("RabbitMQ restarted", 1, lambda: self._restart_rabbit(kill=False)),

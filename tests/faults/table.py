@@ -38,7 +38,7 @@ def page(lines: list[Line]) -> str:
     failed = sum(line["outcome"] != "passed" for line in lines)
     confirmed = sum((line["counts"] or {}).get("confirmed", 0) for line in lines)
     run = (
-        f"This run: {len(lines)} tests, {failed} failed, {confirmed:,} confirmed messages and reviews, "
+        f"{len(lines)} tests, the newest run of each: {failed} failed, {confirmed:,} confirmed messages and reviews, "
         f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores; Python {platform.python_version()}, "
         f"celery {version('celery')}, kombu {version('kombu')}, psycopg2 {version('psycopg2-binary')}."
     )
