@@ -409,7 +409,7 @@ def db_upgrade() -> None:
     version = schema.upgrade(
         open_database(chosen, "otzyv db upgrade"),
         {role: password for role, password in logins.items() if password},
-        lambda sentence: console.remark("roles", sentence),
+        lambda sentence: console.remark("note", sentence),
     )
     console.out.print(f"database schema is at version {version}")
 

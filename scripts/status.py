@@ -12,7 +12,7 @@ from rich.table import Table
 
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.settings import Settings
-from shared.store import aliases, batches, llm_budget, overview, predictions, streams, thresholds
+from shared.store import aliases, batches, llm_budget, overview, predictions, streams, taxonomies, thresholds
 from workers import broker, runtime, stream_bounds
 from workers.queue_states import queue_states
 
@@ -21,16 +21,18 @@ RECENT_BATCHES = 5
 
 def overall(settings: Settings) -> RenderableType:
     """Queues, streams, backlog, labels by stage, failures, newest batches, thresholds, tokens spent, predictions."""
-    here = runtime.build(settings)
-    with here.database.transaction() as cursor:
-        backlog, others = overview.backlog(cursor, here.taxonomy_id)
-        funnel = overview.funnel(cursor, here.taxonomy_id)
+    taxonomy = runtime.load_taxonomy(settings)
+    with runtime.open_database(settings).transaction() as cursor:
+        # Whoever looks may have no right to write, and needs none: of a taxonomy not stored yet there is nothing.
+        taxonomy_id = taxonomies.find(cursor, taxonomy.name, taxonomy.version) or 0
+        backlog, others = overview.backlog(cursor, taxonomy_id)
+        funnel = overview.funnel(cursor, taxonomy_id)
         in_stages, at_the_door = overview.failure_count(cursor)
         recent = batches.recent(cursor, RECENT_BATCHES)
-        version = thresholds.newest(cursor, here.taxonomy_id)
+        version = thresholds.newest(cursor, taxonomy_id)
         tokens = llm_budget.spent_today(cursor)
-        unpredicted = predictions.line(cursor, here.taxonomy_id)
-        serving = aliases.current(cursor, here.taxonomy.name)
+        unpredicted = predictions.line(cursor, taxonomy_id)
+        serving = aliases.current(cursor, taxonomy.name)
         read = streams.listed(cursor)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
     if read:
@@ -46,7 +48,7 @@ def overall(settings: Settings) -> RenderableType:
         parts.append(f"language model: {tokens:,} of {settings.llm_daily_tokens:,} tokens of today")
     champion = f"model {serving['champion']}" if "champion" in serving else "nobody; see `otzyv models list`"
     parts.append(f"predictions: {unpredicted.awaiting:,} reviews await one; champion is {champion}")
-    parts.append(f"taxonomy {here.taxonomy.name} {here.taxonomy.version}")
+    parts.append(f"taxonomy {taxonomy.name} {taxonomy.version}")
     return Group(*parts)
 
 

@@ -173,9 +173,10 @@ def _work(here: Runtime, numbers: list[int]) -> int:
 
     `numbers` are the runs that were asked for, whose end the exit status tells.
     """
-    from workers.training import Trainer, worker_name
+    from workers.training import Trainer
+    from workers.worker_name import node
 
-    trainer = Trainer(here.settings, here.database, worker_name("here"), idle=False)
+    trainer = Trainer(here.settings, here.database, node("here"), idle=False)
     numbers = numbers or unfinished(here)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
+from celery import Celery
+from celery.signals import worker_shutdown
+from celery.worker import WorkController
+from kombu import Connection
 
 from shared.errors import ConfigurationError, SettingsError
 from shared.settings import Settings
 from shared.store import gpu_claims, schema
-from workers import broker, observed, runtime, stream_start, topology
+from workers import broker, observed, runtime, stream_start, topology, worker_name
 from workers.ingest import Ingest
 from workers.queue_source import QueueSource
 from workers.stream_source import StreamSource
@@ -33,14 +37,16 @@ def _say_retry(error: Exception, seconds: float) -> None:
     log.warning("broker.retry", pause_s=seconds, error=str(error))
 
 
-def _ready(settings: Settings) -> None:
-    """Fail now, with a clear message, rather than in the first task."""
+@contextmanager
+def _ready(settings: Settings) -> Iterator[Connection]:
+    """Fail now, with a clear message, rather than in the first task; gives the connection to RabbitMQ."""
     database = runtime.open_database(settings)
     schema.check(database)
     database.close()
     with broker.translated(), broker.connection(settings) as connection:
         connection.ensure_connection(errback=_say_retry, max_retries=CONNECT_ATTEMPTS, interval_start=1)
         topology.declare(connection)
+        yield connection
 
 
 def work(kind: Kind, settings: Settings, processes: int | None, name: str | None) -> None:
@@ -48,7 +54,8 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
     from workers.app import app
 
     app.loader.import_default_modules()
-    _ready(settings)
+    with _ready(settings) as connection:
+        name = worker_name.chosen(app, connection, kind, name)
     # One thread per process: libraries would otherwise start one per core of the machine in each.
     if kind == "cpu":
         os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -58,13 +65,25 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
         # CUDA cannot be used in a forked child. One thread works, the others keep the connection alive.
         pool = ["--pool=threads", "--concurrency=1"]
     queues = ",".join(line.queue for line in topology.WORKER_LINES[kind])
+    arguments = [
+        *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={worker_name.node(name)}",
+        f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
+    ]  # fmt: skip
     with observed.worker(settings, kind), _at_work(kind, settings, name):
-        app.worker_main(
-            [
-                *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={name or kind}@%h",
-                f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
-            ]
-        )  # fmt: skip
+        _run(app, arguments)
+
+
+def _run(app: Celery, arguments: list[str]) -> None:
+    """Celery's worker until it stops; where it did not mean to, this process does not end with success either."""
+    ended: list[int] = []
+
+    def note(sender: WorkController, **_: object) -> None:
+        ended.append(sender.exitcode or 0)
+
+    worker_shutdown.connect(note)
+    app.worker_main(arguments)
+    if any(ended):
+        sys.exit(max(ended))
 
 
 def _quietly(settings: Settings) -> list[str]:
@@ -73,7 +92,7 @@ def _quietly(settings: Settings) -> list[str]:
 
 
 @contextmanager
-def _at_work(kind: Kind, settings: Settings, name: str | None) -> Iterator[None]:
+def _at_work(kind: Kind, settings: Settings, name: str) -> Iterator[None]:
     """What a kind of worker does besides its tasks: models loaded before the first message, or runs trained."""
     if kind == "gpu":
         with _gpu_claimed(settings):
@@ -132,7 +151,8 @@ def ingest(settings: Settings, stream: str | None = None, start: str | None = No
             f"--from {start}: expected --stream NAME beside it, found none; a queue has no positions"
         )
     begin = None if start is None else stream_start.parse(start)
-    _ready(settings)
+    with _ready(settings):
+        pass
     here = runtime.build(settings)
     source = StreamSource(here, stream, begin) if stream else QueueSource(settings)
     with observed.ingest(settings, source.name):
@@ -145,8 +165,8 @@ def beat(settings: Settings) -> None:
     from workers.app import app
 
     wanted_arguments(settings)
-
-    _ready(settings)
+    with _ready(settings):
+        pass
     with observed.beat(settings), tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:
         app.start(
             [

@@ -338,12 +338,19 @@ def load(**overrides: object) -> Settings:
         ) from error
 
 
+_EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "int_parsing": "expected a whole number",
+    "float_parsing": "expected a number",
+}
+
+
 def _complaint(item: ErrorDetails) -> str:
     """What was expected and found: our own sentence, the range of a number, or pydantic's words."""
     own = item.get("ctx", {}).get("error")
     if isinstance(own, ValueError):
         return str(own)
-    words = item["msg"]
+    words = _EXPECTED.get(item["type"], item["msg"])
     if item["type"] in ("greater_than_equal", "less_than_equal"):
         words = _range(str(item["loc"][0])) or words
     return f"{words}; found {_found(str(item['loc'][0]), item['input'])}"

@@ -6,11 +6,12 @@ What it has to deliver at once it delivers before it answers the next request, s
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import amqp.exceptions
 import msgspec
@@ -25,6 +26,13 @@ GRACE_S = 0.5
 AT_ONCE = 500
 MOST_ROUNDS = 100
 """Far more than a chunk holds; an end to looking at a stream that grows as fast."""
+
+
+class Seen(NamedTuple):
+    """A message that a stream has."""
+
+    offset: int
+    digest: bytes
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -63,29 +71,41 @@ def bounds(connection: Connection, name: str) -> Bounds:
     """What a stream holds now; the connection must have no consumers. Raises ConfigurationError."""
     first = _look(connection, name, "first", most=1)
     last = _look(connection, name, "last")
-    return Bounds(first[0], last[-1] + 1) if first and last else Bounds(0, 0)
+    return Bounds(first[0].offset, last[-1].offset + 1) if first and last else Bounds(0, 0)
 
 
 def at(connection: Connection, name: str, moment: datetime) -> int | None:
     """The offset from which a stream has everything that came at a time or later; None where nothing has come since."""
     seen = _look(connection, name, moment, most=1)
-    return seen[0] if seen else None
+    return seen[0].offset if seen else None
+
+
+def digest_at(connection: Connection, name: str, offset: int) -> bytes | None:
+    """The digest of the message at an offset; None where the stream has none there."""
+    seen = _look(connection, name, offset, most=1)
+    return seen[0].digest if seen and seen[0].offset == offset else None
+
+
+def digest(delivery: Delivery) -> bytes:
+    """16 bytes by which a message is known again."""
+    return hashlib.blake2b(bytes(delivery.body or b""), digest_size=16).digest()
 
 
 def _look(
     connection: Connection,
     name: str,
-    start: datetime | Literal["first", "last"],
+    start: datetime | int | Literal["first", "last"],
     most: int | None = None,
-) -> list[int]:
-    """Offsets that are delivered from a start on, until there are no more, or so many."""
-    seen: list[int] = []
+) -> list[Seen]:
+    """Messages that are delivered from a start on, until there are no more, or so many."""
+    seen: list[Seen] = []
 
     def note(delivery: Delivery) -> None:
-        seen.append(int(delivery.headers[OFFSET]))
+        seen.append(Seen(int(delivery.headers[OFFSET]), digest(delivery)))
         delivery.channel.basic_ack(delivery.delivery_tag)
 
     with told(name), connection.channel() as channel:
+        channel.auto_decode = False  # bodies stay bytes, as ingest reads them
         channel.basic_qos(0, most or AT_ONCE, a_global=False)
         tag = channel.basic_consume(name, callback=note, arguments={OFFSET: start})
         for _ in range(MOST_ROUNDS):

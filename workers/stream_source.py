@@ -21,7 +21,7 @@ from kombu.message import Message as Delivery
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.reviews import Rejected
 from shared.store import streams
-from shared.store.streams import Claim, Step
+from shared.store.streams import Claim, Position, Step
 from workers import labelling, prediction, source, stream_bounds
 from workers.runtime import Runtime
 from workers.source import Held, Receive, Stopped
@@ -120,9 +120,10 @@ class StreamSource:
         with self._runtime.database.transaction() as cursor:
             known = streams.arrive(cursor, self._stream, self._reader)
         if self._start is None and known is not None:
-            self._check_end(known, bounds)
-            return known
-        return self._set(known, self._wanted(connection, bounds))
+            self._check_end(known.next_offset, bounds)
+            self._check_same(connection, known)
+            return known.next_offset
+        return self._set(None if known is None else known.next_offset, self._wanted(connection, bounds))
 
     def _wanted(self, connection: Connection, bounds: Bounds) -> int:
         if self._start == "next":
@@ -156,6 +157,17 @@ class StreamSource:
                 f"{bounds.end}; where it was deleted and made anew, start with `--from first`"
             )
 
+    def _check_same(self, connection: Connection, known: Position) -> None:
+        """Raises ConfigurationError where the message before the position is not the one that was read there."""
+        if known.last_digest is None:
+            return
+        found = stream_bounds.digest_at(connection, self._stream, known.next_offset - 1)
+        if found is not None and found != known.last_digest:
+            raise ConfigurationError(
+                f"stream {self._stream}: expected the message at offset {known.next_offset - 1} that was read last, "
+                "found another: the stream was deleted and made anew; start with `--from first` to read the new one"
+            )
+
     def _tell_missing(self, expected: int, found: int) -> None:
         log.warning(
             "ingest.offsets_missing",
@@ -181,7 +193,8 @@ class StreamSource:
     def step(self, held: Sequence[Held]) -> Step:
         """From where the stream is to behind the last of these messages."""
         offsets = tuple(int(one.delivery.headers[OFFSET]) for one in held)
-        return Step(self._stream, self._position, offsets[-1] + 1, offsets)
+        digest = stream_bounds.digest(held[-1].delivery)
+        return Step(self._stream, self._position, offsets[-1] + 1, offsets, digest)
 
     def stored(self, step: Step | None) -> None:
         """The stream has been moved."""

@@ -7,7 +7,6 @@ long as a training run takes. Runs whose worker has vanished are found without a
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -23,7 +22,7 @@ from shared.errors import OtzyvError
 from shared.settings import Settings, settings
 from shared.store import Database, runs
 from shared.store.runs import Run
-from workers import broker, runtime
+from workers import broker, runtime, worker_name
 from workers.app import app
 from workers.batch_task import BatchTask
 
@@ -196,18 +195,13 @@ def send(run: int) -> None:
         app.send_task(TASK, args=([], run))
 
 
-def worker_name(name: str | None = None) -> str:
-    """What a training worker is called in the list of runs."""
-    return f"{name or 'train'}@{socket.gethostname()}"
-
-
 @contextmanager
-def started(name: str | None) -> Iterator[None]:
+def started(name: str) -> Iterator[None]:
     """Train beside this process's Celery worker; when that shuts down, a run saves a checkpoint and is given back."""
     global _trainer
     chosen = settings()
     database = runtime.open_database(chosen, "otzyv worker train")
-    trainer = _trainer = Trainer(chosen, database, worker_name(name), after=_tell_workers)
+    trainer = _trainer = Trainer(chosen, database, worker_name.node(name), after=_tell_workers)
     worker_shutting_down.connect(lambda **_: trainer.stop(), weak=False)
     thread = threading.Thread(target=trainer.run, name="trainer")
     thread.start()

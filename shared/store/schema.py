@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
@@ -23,6 +24,7 @@ from shared.store.database import Database, translate
 
 # Two processes that migrate at once take turns on this advisory lock.
 _LOCK = 7_305_061
+LOOK_S = 0.5
 
 
 def upgrade(
@@ -32,13 +34,12 @@ def upgrade(
 ) -> str:
     """Apply the migrations that are missing, and give the roles their rights; returns the version reached.
 
-    `logins` are passwords of roles that may log in. What an administrator has to do is told, in one sentence; raises
-    ConfigurationError with it where logins were asked for.
+    `logins` are passwords of roles that may log in. What an administrator has to do is told, in one sentence, and
+    whom it waits for; raises ConfigurationError where logins were asked for that this user may not give.
     """
     with _connection(database) as connection:
         connection.exec_driver_sql("SET statement_timeout = 0")
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
-        connection.commit()
+        _take_turn(connection, tell)
         config = _config()
         _refuse_unknown(config, _current(connection))
         config.attributes["connection"] = connection
@@ -51,6 +52,33 @@ def upgrade(
                 raise ConfigurationError(refused)
             tell(refused)
         return version
+
+
+def _take_turn(connection: Connection, tell: Callable[[str], object]) -> None:
+    """Wait for the lock, and say for what: anybody who may connect could hold it."""
+    told = False
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK})").scalar():
+        connection.commit()
+        if not told:
+            tell(f"expected no other upgrade, found one {_holder(connection)}; waiting for its end")
+            told = True
+        time.sleep(LOOK_S)
+    connection.commit()
+
+
+def _holder(connection: Connection) -> str:
+    found = connection.exec_driver_sql(
+        """
+        SELECT format('by %%s, process %%s of the server', a.usename, a.pid)
+        FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE l.locktype = 'advisory' AND l.granted AND l.database = (
+            SELECT oid FROM pg_database WHERE datname = current_database())
+          AND l.classid = 0 AND l.objid = %s AND l.objsubid = 1
+        """,
+        (_LOCK,),
+    ).scalar()
+    connection.commit()
+    return str(found or "that has just ended")
 
 
 def _privileges(connection: Connection, logins: Mapping[DatabaseRole, str]) -> str:

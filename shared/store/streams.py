@@ -22,12 +22,23 @@ _KEEPALIVES = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; S
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One transaction's way along a stream: from `seen` to `next_offset`; `offsets` are those of its messages."""
+    """One transaction's way along a stream: from `seen` to `next_offset`; `offsets` are those of its messages.
+
+    `last_digest` is that of the last of them, at the offset before `next_offset`.
+    """
 
     name: str
     seen: int
     next_offset: int
     offsets: tuple[int, ...]
+    last_digest: bytes
+
+
+class Position(msgspec.Struct, frozen=True):
+    """The offset to read next, and the digest of the message before it; None where nobody has read that."""
+
+    next_offset: int
+    last_digest: bytes | None
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -81,11 +92,13 @@ def reader(cursor: Cursor, name: str) -> str:
     return str((cursor.fetchone() or ("",))[0])
 
 
-def arrive(cursor: Cursor, name: str, reader: str) -> int | None:
-    """Note who reads a stream now; returns the offset to read next, None for a stream that was never read."""
-    cursor.execute("UPDATE streams SET reader = %s WHERE name = %s RETURNING next_offset", (reader, name))
+def arrive(cursor: Cursor, name: str, reader: str) -> Position | None:
+    """Note who reads a stream now; returns where it is to go on, None for a stream that was never read."""
+    cursor.execute(
+        "UPDATE streams SET reader = %s WHERE name = %s RETURNING next_offset, last_digest", (reader, name)
+    )
     row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    return None if row is None else Position(row[0], None if row[1] is None else bytes(row[1]))
 
 
 def place(cursor: Cursor, name: str, next_offset: int, reader: str) -> None:
@@ -93,7 +106,7 @@ def place(cursor: Cursor, name: str, next_offset: int, reader: str) -> None:
     cursor.execute(
         """
         INSERT INTO streams (name, next_offset, reader) VALUES (%s, %s, %s) ON CONFLICT (name) DO UPDATE
-        SET next_offset = excluded.next_offset, reader = excluded.reader, moved_at = now()
+        SET next_offset = excluded.next_offset, last_digest = NULL, reader = excluded.reader, moved_at = now()
         """,
         (name, next_offset, reader),
     )
@@ -106,9 +119,10 @@ def move(cursor: Cursor, step: Step, unsent: Sequence[int]) -> None:
     """
     cursor.execute(
         """
-        UPDATE streams SET next_offset = %s, unsent = %s, moved_at = now() WHERE name = %s AND next_offset = %s
+        UPDATE streams SET next_offset = %s, last_digest = %s, unsent = %s, moved_at = now()
+        WHERE name = %s AND next_offset = %s
         """,
-        (step.next_offset, list(unsent), step.name, step.seen),
+        (step.next_offset, step.last_digest, list(unsent), step.name, step.seen),
     )
     if cursor.rowcount != 1:
         raise PositionLost(

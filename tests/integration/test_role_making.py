@@ -122,7 +122,7 @@ def test_the_command_tells_it_and_succeeds(server: Server) -> None:
     done = run("db", "upgrade", OTZYV_DATABASE_URL=url)
     assert done.returncode == 0
     assert "database schema is at version" in done.stdout
-    assert "roles: database roles: expected the right" in done.stderr
+    assert "note: database roles: expected the right" in done.stderr
     done = run(
         "db", "upgrade", OTZYV_DATABASE_URL=url, OTZYV_DATABASE_LOGINS=json.dumps({"worker": PASSWORD})
     )

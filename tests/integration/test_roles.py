@@ -221,6 +221,11 @@ def _labels(folder: Path) -> Path:
     return path
 
 
+def test_a_reader_sees_the_status_before_anything_has_come(settings: Settings, as_role: RoleUrl) -> None:
+    shown = run("status", settings=settings.model_copy(update={"database_url": as_role("reader")}))
+    assert (shown.returncode, "failures: 0 in a stage" in shown.stdout) == (0, True), shown.stderr
+
+
 def test_a_reader_reads_labels_and_reasons_but_no_payload(database: Database, as_role: RoleUrl) -> None:
     reader = Database(as_role("reader"))
     for query in (

@@ -17,10 +17,10 @@ from sqlalchemy.pool import NullPool
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
 from shared.store import Database, schema, taxonomies
 from tests.integration.stored import weak_user
-from tests.services import database_of, free_port
+from tests.services import database_of, free_port, wait_until
 
-HEAD = "0007"
-KNOWN = "0001, 0002, 0003, 0004, 0005, 0006, 0007"
+HEAD = "0008"
+KNOWN = "0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008"
 
 
 @pytest.fixture
@@ -127,6 +127,22 @@ def test_a_database_of_a_newer_otzyv_is_left_alone(database, act):
     assert str(refused.value) == (
         f"database schema: expected a version of this Otzyv ({KNOWN}), found 9999; "
         "install the newer Otzyv that made it"
+    )
+
+
+def test_an_upgrade_says_whom_it_waits_for(database):
+    told: list[str] = []
+    with database.transaction() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s), pg_backend_pid(), current_user", (schema._LOCK,))
+        _, process, user = cursor.fetchone()
+        with ThreadPoolExecutor() as pool:
+            upgrade = pool.submit(schema.upgrade, database, None, told.append)
+            wait_until(lambda: told, 30, "the upgrade to say so")
+            assert not upgrade.done()
+            cursor.connection.commit()
+            assert upgrade.result(30) == HEAD
+    assert told[0] == (
+        f"expected no other upgrade, found one by {user}, process {process} of the server; waiting for its end"
     )
 
 

@@ -231,7 +231,7 @@ def test_the_same_bytes_at_two_offsets_are_two_failures_and_a_replay_adds_none(
         streams.place(cursor, NAME, 5, "")
 
     def take(seen: int, offsets: tuple[int, ...]) -> None:
-        step = Step(NAME, seen, offsets[-1] + 1, offsets)
+        step = Step(NAME, seen, offsets[-1] + 1, offsets, b"")
         take_in(database, [bad] * len(offsets), queue=f"stream {NAME}", taxonomy_id=taxonomy,
                 first_stage="keywords", step=step)  # fmt: skip
 
@@ -305,7 +305,7 @@ def test_a_reader_that_was_overtaken_stores_nothing(database: Database, taxonomy
     def take(seen: int, next_offset: int, *ids: str) -> None:
         messages = [Message([review(name, "текст")], []) for name in ids]
         take_in(database, messages, queue=f"stream {NAME}", taxonomy_id=taxonomy, first_stage="keywords",
-                step=Step(NAME, seen, next_offset, tuple(range(seen, next_offset))))  # fmt: skip
+                step=Step(NAME, seen, next_offset, tuple(range(seen, next_offset)), b""))  # fmt: skip
 
     take(0, 2, "a", "b")
     with pytest.raises(
@@ -419,6 +419,39 @@ def test_a_stream_that_was_made_anew_is_told_instead_of_waited_for_in_silence(
     with ingest("--from", "first"):
         wait_for(database, 2)
     assert names(database) == [1, 2]
+
+
+def test_a_stream_that_was_made_anew_and_is_longer_by_now_is_told_instead_of_read_from_the_middle(
+    settings: Settings, database: Database, stream: str, ingest: Reader
+) -> None:
+    publish(settings.amqp_url, stream, reviews(1, 2, 3))
+    with ingest():
+        wait_for(database, 3)
+    with Connection(settings.amqp_url) as connection:
+        connection.channel().queue_delete(stream)
+    declare(settings.amqp_url, stream)
+    publish(settings.amqp_url, stream, reviews(11, 12, 13, 14, 15))
+    failed = run("ingest", "--stream", stream, settings=settings)
+    assert failed.returncode == 2
+    assert "expected the message at offset 2 that was read last, found another" in failed.stderr
+    assert (names(database), position(database)) == ([1, 2, 3], 3)
+    with ingest("--from", "first"):
+        wait_for(database, 5)
+    assert names(database) == [1, 2, 3, 11, 12, 13, 14, 15]
+
+
+def test_a_stream_that_is_made_anew_while_it_is_read_is_told(
+    settings: Settings, database: Database, stream: str, ingest: Reader
+) -> None:
+    publish(settings.amqp_url, stream, reviews(1, 2, 3))
+    with ingest():
+        wait_for(database, 3)
+        with Connection(settings.amqp_url) as connection:
+            connection.channel().queue_delete(stream)
+            declare(settings.amqp_url, stream)
+        publish(settings.amqp_url, stream, reviews(11, 12, 13, 14, 15))
+        ingest.wait("expected the message at offset 2 that was read last, found another")
+    assert names(database) == [1, 2, 3]
 
 
 def test_messages_that_retention_has_removed_are_told(
