@@ -16,6 +16,7 @@ from rich.progress import Progress, TaskID
 
 from scripts import labelled_file, report
 from scripts.console import err, file_progress, out, remark
+from scripts.input_file import Record
 from scripts.report.summary import RunSummary
 from scripts.review_rows import Rows, pack
 from scripts.run_summary import StageTally, summarise
@@ -23,6 +24,7 @@ from shared import reviews
 from shared.errors import ConfigurationError
 from shared.intake import take_in
 from shared.labelling import Labeller, Outcome
+from shared.masking import mask
 from shared.reviews import BatchPart, Message
 from shared.settings import Settings
 from shared.store import labels, schema
@@ -44,6 +46,28 @@ class Run(msgspec.Struct, frozen=True):
     settings: Settings
 
 
+class MaskedRows(Rows):
+    """The same rows for the file of labels, with their texts as they were judged. Other columns stay as they are."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.__dict__.update(vars(rows))
+
+    def chunks(self) -> Iterator[tuple[list[Record], list[Record]]]:
+        """The rows as they stand in the file but for the text, and the same rows in the wire contract."""
+        name = self.columns.text
+        for records, wire in super().chunks():
+            yield (
+                [{**record, name: _masked(record[name])} if name in record else record for record in records],
+                wire,
+            )
+
+
+def _masked(text: object) -> object:
+    if isinstance(text, bytes):
+        return mask(text.decode()).encode()
+    return mask(text) if isinstance(text, str) else text
+
+
 def label(run: Run) -> RunSummary:
     """Label a file, write the labels and the report, and show the tables."""
     labelled_file.check(run.out, run.report, run.rows.file.path)
@@ -59,7 +83,8 @@ def label(run: Run) -> RunSummary:
         if run.store is not None:
             _take_up_waiting(cascade, here)
         tallies, rows_read = _through_the_cascade(run, here, cascade, batch)
-        labelled_file.write(run.out, run.rows, here)
+        rows = MaskedRows(run.rows) if here.settings.mask_personal_data else run.rows
+        labelled_file.write(run.out, rows, here)
         summary = summarise(
             here,
             batch,

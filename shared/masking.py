@@ -1,8 +1,9 @@
 """Telephone numbers, e-mail addresses and card numbers in texts, replaced by what they are.
 
-Precision comes first: a size, a price, a date, an article or an order number that is masked by mistake is lost for
-ever. So digits need the form of what they are taken for, a card's check digit has to be right, and a bare number after
-a word such as «артикул» is left alone. Names and postal addresses are not looked for.
+Digits need the form of what they are taken for, and a card's check digit has to be right: a size, a date or a barcode
+that is masked by mistake is lost for ever. Where the form is that of a telephone, the words beside it decide: it stays
+after «артикул» or «чек», and before «рублей». In doubt it is masked, for a telephone that stays is worse than an
+article that is lost. Names and postal addresses are not looked for.
 
 Every pattern is bounded and begins where no digit or letter stands before: the time is linear in the text's length.
 """
@@ -22,31 +23,58 @@ CARD: Final = "[карта]"
 _PLACEHOLDER: Final = re.compile("|".join(map(re.escape, (PHONE, MAIL, CARD))))
 
 # The longest parts that RFC 5321 allows are 64 and 255 characters; letters may be of any alphabet.
-_MAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
+_MAIL: Final = re.compile(
+    r"(?<![\w.+-])([\w.+-]{1,64})@(?:[\w-]{1,63}\.){1,8}([^\W\d_]{2,24}|xn--[a-z0-9-]{1,59})(?![\w-])",
+    re.IGNORECASE,
+)
+# Names inside of a network, mailboxes of Celery, pictures for dense screens: nobody gets mail there.
+_NO_MAIL: Final = re.compile(
+    r"local|localdomain|localhost|internal|intranet|lan|home|corp|invalid|arpa|pidbox|png|jpe?g|gif|webp|svg|pdf",
+    re.IGNORECASE,
+)
+# What a worker calls itself (workers/worker_name.py), or Celery calls one that was given no name.
+_WORKER: Final = re.compile(r"(?:cpu|gpu|train|celery)(?:-[0-9]+)?")
 
 _DASHES: Final = "\\-\u2010\u2011\u2012\u2013\u2014\u2212"
 _SPACES: Final = " \u00a0\u2009\u202f"
 _GAP: Final = rf"[{_SPACES}{_DASHES}.]?"
 _GAPS: Final = rf"[{_SPACES}{_DASHES}.]{{0,2}}"
+_WIDE: Final = rf"(?:[{_SPACES}]?[{_DASHES}.][{_SPACES}]?|[{_SPACES}])?"
 
 # Not inside of a word or a longer number, such as 12-8916...
 _FREE: Final = rf"(?<![\w+])(?<![0-9][{_DASHES}.,/])"
 _END: Final = rf"(?![0-9])(?![{_DASHES}/.,][0-9])(?![^\W\d_])"
 
-_SEVEN: Final = rf"(?:{_GAP}[0-9]){{7}}"
-_PHONES: Final = (
-    # 8 (916) 123-45-67, 8-800-555-35-35, (495) 123 45 67, 8 495 1234567.
-    rf"{_FREE}(?:[78]{_GAPS})?\([3489][0-9]{{2}}\){_GAP}{_SEVEN}{_END}",
-    rf"{_FREE}[78][{_SPACES}{_DASHES}.][3489][0-9]{{2}}{_SEVEN}{_END}",
-    # 916 123-45-67 without anything before it: only in this form.
-    rf"{_FREE}9[0-9]{{2}}[{_SPACES}{_DASHES}][0-9]{{3}}[{_SPACES}{_DASHES}][0-9]{{2}}[{_SPACES}{_DASHES}][0-9]{{2}}{_END}",
+# Seven digits in the usual divisions, in any division, and six and five for longer codes of towns.
+_USUAL: Final = (
+    rf"(?:[0-9]{{3}}{_WIDE}[0-9]{{2}}{_WIDE}[0-9]{{2}}|[0-9]{{3}}{_GAP}[0-9]{{4}}"
+    rf"|[0-9]{{2}}{_GAP}[0-9]{{2}}{_GAP}[0-9]{{3}})"
 )
-_PHONE: Final = re.compile("|".join(_PHONES))
+_ANY_SEVEN: Final = rf"(?:{_GAP}[0-9]){{7}}"
+_SEVEN: Final = rf"(?:{_USUAL}|{_ANY_SEVEN})"
+_SIX: Final = rf"(?:{_GAP}[0-9]){{6}}"
+_FIVE: Final = rf"(?:{_GAP}[0-9]){{5}}"
+_PHONES: Final = (
+    # 8 (916) 123-45-67, (495) 123 45 67, 8 (3412) 12-34-56, (3412) 12-34-56, 8 (34122) 1-23-45.
+    rf"(?:[78]{_GAPS})?\([3489][0-9]{{2}}\){_WIDE}{_SEVEN}",
+    rf"[78]{_GAPS}\([348][0-9]{{3}}\){_WIDE}{_SIX}",
+    rf"\([348][0-9]{{3}}\){_WIDE}[0-9]{{2}}[{_DASHES}][0-9]{{2}}[{_DASHES}][0-9]{{2}}",
+    rf"[78]{_GAPS}\([348][0-9]{{4}}\){_WIDE}{_FIVE}",
+    # 8-800-555-35-35, 8 495 1234567.
+    rf"[78][{_SPACES}{_DASHES}.][3489][0-9]{{2}}(?:{_WIDE}{_USUAL}|{_ANY_SEVEN})",
+    # 8916-123-45-67, 8916 1234567.
+    rf"[78][3489][0-9]{{2}}[{_SPACES}{_DASHES}.]{_USUAL}",
+    # 916 123-45-67 without anything before it: only in this form. 89161234567: only of mobile telephones.
+    rf"9[0-9]{{2}}[{_SPACES}{_DASHES}][0-9]{{3}}[{_SPACES}{_DASHES}][0-9]{{2}}[{_SPACES}{_DASHES}][0-9]{{2}}",
+    r"[78]9[0-9]{9}",
+)
+_PHONE: Final = re.compile(f"{_FREE}(?:{'|'.join(_PHONES)}){_END}")
 # With the code of a country, however it is divided: E.164 has up to 15 digits, of some countries it is known how many.
 _ABROAD: Final = re.compile(rf"(?<![\w+])\+[1-9](?:{_GAPS}\([0-9]{{1,5}}\)|{_GAPS}[0-9]){{6,18}}")
-_DIGITS: Final = {"7": 11, "375": 12, "380": 12, "992": 12, "994": 12, "995": 12, "996": 12, "998": 12}
+_DIGITS: Final = {
+    "1": 11, "7": 11, "375": 12, "380": 12, "992": 12, "994": 12, "995": 12, "996": 12, "998": 12
+}  # fmt: skip
 _DIGITS_LEAST, _DIGITS_MOST = 10, 15
-_BARE_PHONE: Final = re.compile(rf"{_FREE}[78]9[0-9]{{9}}{_END}")
 
 _CARD: Final = re.compile(
     rf"{_FREE}(?:[2456][0-9]{{3}}([ \u00a0-]?)[0-9]{{4}}\1[0-9]{{4}}\1[0-9]{{1,4}}(?:\1[0-9]{{1,3}})?"
@@ -56,30 +84,61 @@ _CARD: Final = re.compile(
 # Visa, Maestro and Mastercard, the two of Mir, UnionPay, American Express, Diners Club.
 _ISSUER: Final = re.compile(r"4|5[0-8]|220[0-4]|22[2-9]|2[3-6]|27[01]|2720|6[0-9]|3[47]|3[0689]")
 
-# What is said of a bare number before it: that it is no telephone and no card.
-_LABEL: Final = re.compile(
-    r"(?:артикул\w*|\bарт|\bsku|\bid|№|#|номер\w*\s+(?:заказ|товар|чек|посыл|отправл|накладн)\w*|заказ\w*|штрих-?\s?код\w*"
-    r"|\bкод\w*|barcode|\bean|трек\w*|отправлени\w*|посылк\w*|накладн\w*|модел\w*|серийн\w*(?:\s+номер\w*)?|\bs/?n|imei"
-    r"|инн|огрн|снилс|\bсч[её]т\w*|договор\w*|\bчек\w*)[\s:.№#\"«()=-]{0,4}\Z",
+# What is said of a number right before it: that it is no telephone and no card. The first are sure of it. The others
+# may also stand before a telephone, as in «заказ 8-800-555-35-35», and are believed where the form is a weaker one.
+_SURE: Final = (
+    r"\bартикул\w*|\bарт|\bsku|\barticle\w*|\bмодел\w*|\bmodel|\bсерийн\w*(?:\s+номер\w*)?|\bs/?n|imei"
+    r"|\bisbn|\bissn|штрих-?\s?код\w*|barcode|\bean|\bgtin|\bинн|\bогрн|\bснилс"
+)
+_UNSURE: Final = (
+    r"\bid|№|#|номер\w*\s+(?:заказ|товар|чек|посыл|отправл|накладн)\w*|заказ(?:а|у|ом|е|ы|ов)?|\border\w*|\bкод\w*"
+    r"|трек\w*|отправлени\w*|посылк\w*|накладн\w*|\bсч[её]т\w*|договор\w*|\bчек(?:а|у|ом|е|и|ов)?"
+    r"|\bцен[аеуы]|\bстоимост\w*|\bwb|\bвб|wildberries|ва[йи]лдберри[зс]\w*|\bозон\w*|\bozon"
+)
+_OF: Final = (
+    r"(?:[\s:.№#\"«(]{1,3}(?:товар|издели|продавц|производител|заказ|чек|номер|number|no\b|(?:на\s+)?(?:wb|вб|озон|ozon))"
+    r"\w*)?"
+)
+_APART: Final = r"[\s:.№#\"«()=-]{0,4}\Z"
+_SURE_LABEL: Final = re.compile(rf"(?:{_SURE}){_OF}{_APART}", re.IGNORECASE)
+_LABEL: Final = re.compile(rf"(?:{_SURE}|{_UNSURE}){_OF}{_APART}", re.IGNORECASE)
+# A telephone's number, after all: «тел. № 8 916 123 45 67», «тел. для заказа 89161234567».
+_CALLED: Final = re.compile(
+    r"(?:\bтел|телефон\w*|\bмоб\w*|\bсотов\w*|звон\w*|whats\s?app|в[ао]тс\s?ап\w*|viber|вайбер\w*|telegram|телеграм\w*)"
+    rf"[\s:.]{{0,3}}(?:(?:для|по|на)\s)?(?:заказ\w*|номер\w*)?{_APART}",
     re.IGNORECASE,
 )
 _LABEL_CHARS: Final = 40
 
-# What is counted is no telephone: +1 000 000 000 руб.
-_MONEY: Final = re.compile(r"\s{0,2}(?:руб|₽|р\b|тыс|млн|шт|%|\$|€)", re.IGNORECASE)
+# What is counted is no telephone: +1 000 000 000 руб., 8 900 000 00 00 ₽.
+_COUNTED: Final = re.compile(
+    r"\s{0,2}(?:руб|₽|р\b|коп\b|тыс|млн|млрд|шт\b|штук|%|\$|€|долл|евро|тенге|грн|балл|бонус|плюс)",
+    re.IGNORECASE,
+)
 _THOUSANDS: Final = re.compile(rf"\+[0-9]{{1,3}}(?:[{_SPACES}.][0-9]{{3}})+")
+_DIVIDED: Final = re.compile(rf"[{_DASHES}]")
 
 
 def mask(text: str) -> str:
     """The text with personal data replaced. A masked text is not changed any more."""
     if "@" in text:
-        text = _MAIL.sub(MAIL, text)
+        text = _MAIL.sub(_mail, text)
+    return _without_numbers(text)
+
+
+def mask_log(text: str) -> str:
+    """The same for a line of a log, where a worker's name is no address, whatever its machine is called."""
+    if "@" in text:
+        text = _MAIL.sub(lambda found: found[0] if _WORKER.fullmatch(found[1]) else _mail(found), text)
+    return _without_numbers(text)
+
+
+def _without_numbers(text: str) -> str:
     if not _has_digits(text):
         return text
     text = _CARD.sub(_card, text)
     text = _ABROAD.sub(_abroad, text)
-    text = _PHONE.sub(PHONE, text)
-    return _BARE_PHONE.sub(_bare_phone, text)
+    return _PHONE.sub(_phone, text)
 
 
 def without_words(text: str) -> str:
@@ -90,9 +149,9 @@ def without_words(text: str) -> str:
 
 
 def mask_all(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """The same value with the strings masked that are in it, at whatever depth; what lies too deep is left out."""
+    """What a log line holds, with its strings masked at whatever depth; what lies too deep is left out."""
     if isinstance(value, str):
-        return mask(value)
+        return mask_log(value)
     if not isinstance(value, (dict, list, tuple)):
         return value
     if depth == 0:
@@ -102,7 +161,7 @@ def mask_all(value: Any, depth: int = MAX_DEPTH) -> Any:
     return [mask_all(one, depth - 1) for one in value]
 
 
-_TEN_DIGITS: Final = re.compile(r"[0-9](?:[^0-9\n]{0,3}[0-9]){9}")
+_TEN_DIGITS: Final = re.compile(r"[0-9](?:[^0-9\n]{0,4}[0-9]){9}")
 
 
 def _has_digits(text: str) -> bool:
@@ -110,9 +169,14 @@ def _has_digits(text: str) -> bool:
     return _TEN_DIGITS.search(text) is not None
 
 
-def _labelled(found: re.Match[str]) -> bool:
+def _mail(found: re.Match[str]) -> str:
+    return found[0] if _NO_MAIL.fullmatch(found[2]) else MAIL
+
+
+def _labelled(found: re.Match[str], label: re.Pattern[str] = _LABEL) -> bool:
     start = found.start()
-    return _LABEL.search(found.string, max(0, start - _LABEL_CHARS), start) is not None
+    before = max(0, start - _LABEL_CHARS), start
+    return bool(label.search(found.string, *before)) and not _CALLED.search(found.string, *before)
 
 
 def _card(found: re.Match[str]) -> str:
@@ -137,12 +201,20 @@ def _abroad(found: re.Match[str]) -> str:
     end = places[count - 1] + 1
     # Of a known length, what follows is something else; a number that simply goes on is none.
     rest = given[end:] + found.string[found.end() : found.end() + 1]
-    counted = _THOUSANDS.fullmatch(given) and _MONEY.match(found.string, found.end())
+    counted = _THOUSANDS.fullmatch(given) and _COUNTED.match(found.string, found.end())
     return given if rest[:1].isdecimal() or counted else PHONE + given[end:]
 
 
-def _bare_phone(found: re.Match[str]) -> str:
-    return found[0] if _labelled(found) else PHONE
+def _phone(found: re.Match[str]) -> str:
+    given = found[0]
+    # Nobody writes a price or an article like this.
+    if "(" in given:
+        return PHONE
+    divided = _DIVIDED.search(given) is not None
+    if not divided and _COUNTED.match(found.string, found.end()):
+        return given
+    whole = divided and not given.startswith("9")
+    return given if _labelled(found, _SURE_LABEL if whole else _LABEL) else PHONE
 
 
 def _luhn(digits: str) -> bool:
@@ -157,31 +229,58 @@ def _ean(digits: str) -> bool:
     return sum(weighted) % 10 == 0
 
 
-# A string without an end goes to the end of the text. What names a review is no text of it.
-_STRING: Final = re.compile(
-    r'(?P<name>"(?:id|source)"\s*:\s*)?(?P<string>"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))', re.DOTALL
+# A member's name with what follows it, if that is a string or a whole number; a string without an end goes to the end
+# of the text.
+_VALUE: Final = re.compile(
+    r'(?:(?P<name>"(?:[^"\\]|\\.){0,100}+")(?P<colon>\s*+:\s*+))?'
+    r'(?:(?P<string>"(?:[^"\\]++|\\.)*+(?:"|\\?\Z))|(?<![\w.+-])(?P<number>[0-9]{11,19}+)(?![\w.+-]))',
+    re.DOTALL,
 )
+_NAMES_OF_REVIEW: Final = ('"id"', '"source"')
+_LINE_ESCAPE: Final = re.compile(r"(\\[nrt])")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_WORD_IN_NAME: Final = re.compile(r"_|(?<=[a-zа-я])(?=[A-ZА-Я])")
 
 
 def mask_json(text: str, *, names: bool = True) -> str:
-    """JSON with the strings masked that are in it, and every other character as it was.
+    """JSON with the strings masked that are in it, and the whole numbers; every other value is as it was.
 
     Without `names`, the values of `id` and `source` stay. Text that is no JSON is masked as a whole.
     """
+    if "\\" not in text and "@" not in text and not _has_digits(text):
+        return text
     try:
-        json.loads(text)
+        json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
-        return mask(text)
-    return _STRING.sub(lambda found: _masked_string(found, names=names), text)
+        # JSON that broke off still has its escapes: the n of \n is no letter before a number.
+        return "".join(part if part[:1] == "\\" else mask(part) for part in _LINE_ESCAPE.split(text))
+    return _VALUE.sub(lambda found: _masked_member(found, names=names), text)
 
 
-def _masked_string(found: re.Match[str], *, names: bool) -> str:
-    if found["name"] and not names:
+def _masked_member(found: re.Match[str], *, names: bool) -> str:
+    name, colon = found["name"] or "", found["colon"] or ""
+    if name in _NAMES_OF_REVIEW and not names:
         return found[0]
-    given = json.loads(found["string"])
+    return (name and _masked_string(name)) + colon + _masked_value(found, name)
+
+
+def _masked_value(found: re.Match[str], name: str) -> str:
+    number = found["number"] or found["string"][1:-1]
+    # {"sku": 89161234567} says what the number is, as «SKU 89161234567» does.
+    if number.isdecimal() and name and _LABEL.search(_WORD_IN_NAME.sub(" ", json.loads(name))):
+        return found["number"] or found["string"]
+    if found["string"]:
+        return _masked_string(found["string"])
+    masked = mask(number)
+    return number if masked == number else json.dumps(masked, ensure_ascii=False)
+
+
+def _masked_string(raw: str) -> str:
+    given = json.loads(raw)
     masked = mask(given)
     if masked == given:
-        return found[0]
-    # Half of a surrogate pair can only be written as an escape.
-    plain = json.dumps(masked, ensure_ascii=any("\ud800" <= letter <= "\udfff" for letter in masked))
-    return (found["name"] or "") + plain
+        return raw
+    # Half of a surrogate pair can only be written as an escape, unless it stands for a byte that is no UTF-8.
+    bytes_kept = set(_HALF.findall(raw))
+    plain = json.dumps(masked, ensure_ascii=False)
+    return _HALF.sub(lambda half: half[0] if half[0] in bytes_kept else f"\\u{ord(half[0]):04x}", plain)

@@ -13,6 +13,7 @@ One bad review does not spoil its neighbours: it is set aside with the reason.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -108,6 +109,7 @@ _shape_decoder = msgspec.json.Decoder(_Shape)
 _encoder = msgspec.json.Encoder()
 
 _TOO_DEEP = f"expected at most {MAX_DEPTH} objects and arrays in each other, found more"
+_HOW_TO_WRITE_TIMES = "; write times by RFC 3339 with a zone, such as 2026-01-02T03:04:05Z"
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -117,7 +119,10 @@ def clean(text: str) -> str:
 
 
 def masked(message: Message) -> Message:
-    """The message without personal data: in texts, in strings of meta, and in what was rejected with its reasons."""
+    """The message without personal data: in texts, in meta, and in what was rejected with its reasons.
+
+    `source` and `id` stay: a review that comes again is known by them.
+    """
     reviews = [
         msgspec.structs.replace(
             review,
@@ -134,7 +139,18 @@ def masked(message: Message) -> Message:
 
 
 def _masked_payload(payload: bytes) -> bytes:
-    return mask_json(payload.decode(errors="surrogateescape"), names=False).encode(errors="surrogateescape")
+    """The payload in its own encoding; bytes that are no text stay as they came."""
+    encoding, errors = _utf_16(payload) or ("utf-8", "surrogateescape")
+    return mask_json(payload.decode(encoding, errors), names=False).encode(encoding, errors)
+
+
+def _utf_16(payload: bytes) -> tuple[str, str] | None:
+    """How to read a payload in UTF-16, which begins with two characters of ASCII, as JSON does, or with its mark."""
+    big = payload.startswith(codecs.BOM_UTF16_BE) or payload[0:3:2] == b"\0\0"
+    little = payload.startswith(codecs.BOM_UTF16_LE) or payload[1:4:2] == b"\0\0"
+    if big == little or len(payload) % 2:
+        return None
+    return "utf-16-be" if big else "utf-16-le", "surrogatepass"
 
 
 def text_sha(text: str) -> str:
@@ -217,7 +233,7 @@ def _meta_text(meta: dict[str, Any]) -> str:
 def decode(body: bytes, *, max_text_chars: int) -> Message:
     """The reviews of one incoming message.
 
-    Raises InvalidReview when the message as a whole cannot be read; a single bad review among good ones is
+    Raises InvalidReview when the message as a whole cannot be read; a bad review, alone or among good ones, is
     returned in `rejected` instead.
     """
     if is_too_deep(body):
@@ -225,10 +241,7 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
     try:
         shape = _shape_decoder.decode(body)
         if shape.reviews is msgspec.UNSET:
-            wire = _review_decoder.decode(body)
-            _check_version(wire.version)
-            reviews, rejected = _accept([(wire, body)], max_text_chars)
-            return Message(reviews, rejected)
+            return _decode_single(body, max_text_chars)
         envelope = _batch_decoder.decode(body)
     except _UNREADABLE as error:
         read_again = None if isinstance(error, msgspec.ValidationError) else _read_leniently(body)
@@ -244,6 +257,18 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
         )
     reviews, rejected = _decode_each(envelope.reviews, max_text_chars)
     return Message(reviews, rejected, envelope.batch)
+
+
+def _decode_single(body: bytes, max_text_chars: int) -> Message:
+    try:
+        wire = _review_decoder.decode(body)
+    except _UNREADABLE as error:
+        unreadable = _unreadable(error, body)
+        if unreadable.source is None and unreadable.id is None:
+            raise  # nothing says that it is meant as a review
+        return Message([], [unreadable])
+    reviews, rejected = _accept([(wire, body)], max_text_chars)
+    return Message(reviews, rejected)
 
 
 def _read_leniently(body: bytes) -> _WireBatch | None:
@@ -286,12 +311,36 @@ def _decode_each(raws: list[msgspec.Raw], max_text_chars: int) -> tuple[list[Rev
         try:
             pairs.append((_review_decoder.decode(payload), payload))
         except _UNREADABLE as error:
-            fault = json_fault(error, payload)
-            hint = "; write times like 2026-01-02T03:04:05Z" if "RFC3339" in fault else ""
-            reason = f"review: expected the fields of the wire contract; found: {fault}{hint}"
-            rejected.append(Rejected(reason, payload))
+            rejected.append(_unreadable(error, payload))
     reviews, unacceptable = _accept(pairs, max_text_chars)
     return reviews, rejected + unacceptable
+
+
+def _unreadable(error: Exception, payload: bytes) -> Rejected:
+    """A review that the decoder refuses, with as much of its name as can be read all the same."""
+    fault = json_fault(error, payload)
+    hint = _HOW_TO_WRITE_TIMES if "`$.created_at`" in fault else ""
+    reason = f"review: expected the fields of the wire contract; found: {fault}{hint}"
+    try:
+        given = json.loads(payload.decode())
+    except (ValueError, RecursionError):
+        given = None
+    fields = given if isinstance(given, dict) else {}
+    return Rejected(reason, payload, _name_in(fields, "source"), _name_in(fields, "id"))
+
+
+def _name_in(fields: dict[str, Any], field: str) -> str | None:
+    """The source or id among the fields of a review, if it could be stored."""
+    value = fields.get(field)
+    if field == "id" and type(value) is int:
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        _check_name(field, value)
+    except InvalidReview:
+        return None
+    return value
 
 
 def _accept(

@@ -49,7 +49,8 @@ def test_what_comes_from_the_queue_is_masked_before_it_is_stored(
 ) -> None:
     message = {
         "source": "shop", "id": "1", "text": TEXT,
-        "meta": {"contact": "+79161234567", "rating": 5, "pay": ["4111 1111 1111 1111"]},
+        "meta": {"contact": "+79161234567", "rating": 5, "pay": ["4111 1111 1111 1111", 4111111111111111],
+                 "sku": 79990001122},
     }  # fmt: skip
     bad = {"source": "shop", "id": "89161234567", "text": TEXT, "unknown": 1}
     log = tmp_path / "ingest.log"
@@ -67,7 +68,7 @@ def test_what_comes_from_the_queue_is_masked_before_it_is_stored(
         (True,)
     ]
     assert ask(database, "SELECT meta FROM reviews WHERE external_id = '1'") == [
-        ({"contact": "[телефон]", "rating": 5, "pay": ["[карта]"]},)
+        ({"contact": "[телефон]", "rating": 5, "pay": ["[карта]", "[карта]"], "sku": 79990001122},)
     ]
     stored = everything(database)
     assert '"id": "89161234567"' in stored, "what names a review stays"
@@ -88,11 +89,12 @@ def test_without_the_setting_texts_are_stored_as_they_came(
 
 def test_a_file_that_is_labelled_here_is_judged_by_its_masked_texts(tmp_path: Path) -> None:
     given, out = tmp_path / "reviews.csv", tmp_path / "labels.csv"
-    given.write_text(f'id,text\n1,"{TEXT}"\n', encoding="utf-8")
+    given.write_text(f'id,text,contact\n1,"{TEXT}",anna@example.ru\n', encoding="utf-8")
     done = run("label", given, "--out", out, OTZYV_CASCADE_STAGES="keywords", **ON)
     assert done.returncode == 0, done.stderr
     with out.open(encoding="utf-8", newline="") as handle:
         (row,) = csv.DictReader(handle)
-    assert (row["status"], row["category_slug"], row["text"]) == ("accepted", "shoes", TEXT)
+    assert (row["status"], row["category_slug"], row["text"]) == ("accepted", "shoes", MASKED)
+    assert row["contact"] == "anna@example.ru", "only the text is Otzyv's, other columns are the user's"
     page = out.with_suffix(".html").read_text(encoding="utf-8")
     assert not [one for one in SECRET if one in page]

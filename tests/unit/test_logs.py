@@ -62,6 +62,15 @@ def test_lines_of_libraries_are_masked_as_well(capsys, form):
     assert "1111" not in told
 
 
+def test_names_of_workers_and_queues_stay_readable(lines):
+    logs.configure(load(log_format="json"))
+    names = ["cpu@srv.example.com", "cpu@host.celery.pidbox", "otzyv.x@host", "gpu-2@host.local"]
+    structlog.get_logger().info("a.b", workers=names, error=f"{names[0]}: anna@example.ru")
+    (line,) = lines()
+    assert line["workers"] == names
+    assert line["error"] == f"{names[0]}: [почта]"
+
+
 def test_masking_of_logs_can_be_switched_off(lines):
     logs.configure(load(log_format="json", mask_logs=False))
     structlog.get_logger().info("a.b", error="+79161234567")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from shared.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, without_words
+from shared.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words
+from shared.reviews import Message, Rejected, masked
 from shared.stages.keywords import KeywordStage
 from shared.taxonomy import default_taxonomy
 
@@ -41,6 +43,21 @@ PHONES = [
     "+1 (202) 555-0143",
     "+49 30 123456789",
     "+86 138 0013 8000",
+    "8916-123-45-67",
+    "8916 1234567",
+    "8916 123 45 67",
+    "7916-123-45-67",
+    "8800-555-35-35",
+    "8495 123-45-67",
+    "8-916-1234567",
+    "8 916 123 - 45 - 67",
+    "8 (916) - 123-45-67",
+    "8 (3412) 12-34-56",
+    "8(3412)123456",
+    "8-3412-12-34-56",
+    "(3412) 12-34-56",
+    "8 (34122) 1-23-45",
+    "+7 (34122) 1-23-45",
 ]
 MAILS = [
     "anna@example.ru",
@@ -48,6 +65,9 @@ MAILS = [
     "анна@почта.рф",
     "ANNA_1987@EXAMPLE.RU",
     "a-b@my-shop.travel",
+    "user@xn--e1afmkfd.xn--p1ai",
+    "user@пример.рф",
+    "user@пример.com",
 ]
 CARDS = [
     "4111111111111111",
@@ -134,6 +154,31 @@ LEFT_ALONE = [
     "9999 9999 9999 9995",
     "1234567890123456",
     "12345678901234567890123456789",
+    "8 900 000 00 00 рублей",
+    "8 900 000 00 00 р.",
+    "8 900 000 00 00₽",
+    "89160000000 руб",
+    "цена 8 900 000 00 00",
+    "8 900 - 1 290 000 руб",
+    "+1234567890 плюсов",
+    "+1234567890",
+    "модель 999-123-45-67",
+    "Модель: 8-916-123-45-67",
+    "артикул 8 916 123-45-67",
+    "артикул WB 89161234567",
+    "артикул товара № 89161234567",
+    "арт. на вб 89161234567",
+    "WB 89161234567",
+    "Чек 8 495 123 45 67",
+    "заказ на Озон 8 916 123 45 67",
+    "№ 916-123-45-67",
+    "код 8 916 123 45 67",
+    "ISBN 8-916-12-34567",
+    "SKU: 89161234567",
+    "icon@2x.png",
+    "cpu@host.celery.pidbox",
+    "otzyv.x@host",
+    "cpu@hostname.local",
     "@shop в телеграме",
     "user@localhost",
     "5@5",
@@ -156,6 +201,39 @@ def test_what_only_looks_like_personal_data_is_left_alone(text):
     assert mask(f"Купила, {text}. Хорошо") == f"Купила, {text}. Хорошо"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "тел. № {}",
+        "Тел. для заказа {}",
+        "телефон: {}",
+        "WhatsApp {}",
+        "заказывайте {}",
+        "отдала чек, {}",
+        "чек на {}",
+        "мой номер {}",
+        "положила на {} 500 рублей",
+    ],
+)
+@pytest.mark.parametrize("given", ["89161234567", "8 916 123 45 67", "8-916-123-45-67", "916-123-45-67"])
+def test_words_that_name_no_article_leave_no_telephone(text, given):
+    assert mask(text.format(given)) == text.format(PHONE)
+
+
+@pytest.mark.parametrize("before", ["Заказ", "№", "Код", "Номер заказа:", "WB", "Чек"])
+def test_the_whole_form_of_a_telephone_counts_for_more_than_a_word_that_may_mean_anything(before):
+    assert mask(f"{before} 8-800-555-35-35") == f"{before} {PHONE}"
+    assert mask(f"{before} 8 800 555 35 35") == f"{before} 8 800 555 35 35"
+
+
+@pytest.mark.parametrize(
+    "given", ["+7 916 123-45-67", "+79161234567", "8 (916) 123-45-67", "(495) 123-45-67"]
+)
+@pytest.mark.parametrize("around", ["артикул {}", "модель {}", "{} руб"])
+def test_with_a_plus_or_brackets_it_is_a_telephone_whatever_is_beside_it(given, around):
+    assert mask(around.format(given)) == around.format(PHONE)
+
+
 def test_several_in_one_text_are_all_replaced():
     text = (
         "Анна, 8 916 123-45-67 или +7 495 765-43-21, anna@example.ru; карта 4111 1111 1111 1111, размер 42-44"
@@ -176,13 +254,38 @@ MILLION = 1_000_000
     [
         "1", " ", "8", "9 ", "8 9", "+", "+7", "+7 ", "(", "8(", "+1(", "a", "@", "a@", "a.", "a@a.", "@a.a", "4111 ",
         "4111-", "4", "1-", "1.", "№ ", "заказ ", "а1", "8916123456", "8916123456 ", "+7916123456а", "\u00a0", "-",
-        "[", "1\n",
+        "[", "1\n", "8-", "8 (3", "8916 ", "916-", "8 916 - ", "1 - ", "артикул № ", "тел. № ", "xn--a.", "a@xn--",
     ],
 )  # fmt: skip
 def test_a_million_hostile_characters_take_no_longer_than_a_million_others(part):
     # With a cost that grew with the square this would take hours, and the test's time limit would end it.
     text = part * (MILLION // len(part))
     assert mask(f"{text} и anna@example.ru").endswith(f" и {MAIL}")
+
+
+HUNDRED_THOUSAND = 100_000
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "№89161234567 ", "чек 8 495 123 45 67 ", "8 900 000 00 00 руб ", "тел. для заказа 8-916-123-45-67 ",
+        "0123456789- ()", "8 (3412) 12-34-5", "123 - 45 - ", "- ", "cpu@a.celery.pidbox ",
+    ],
+)  # fmt: skip
+def test_a_hundred_thousand_characters_full_of_numbers_are_done_at_once(part):
+    text = part * (HUNDRED_THOUSAND // len(part))
+    begun = time.monotonic()
+    mask(text)
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cpu@srv.example.com", "gpu-2@srv.example.com", "train@srv.local", "cpu@srv.example.com.celery.pidbox"],
+)
+def test_the_name_of_a_worker_stays_readable_in_a_log_line(name):
+    assert mask_log(f"{name} ready, anna@example.ru waits") == f"{name} ready, {MAIL} waits"
 
 
 def test_strings_are_masked_wherever_they_are():
@@ -209,8 +312,15 @@ def test_our_sample_reviews_hold_no_personal_data():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ('{"a": "+79161234567", "n": 89161234567}', '{"a": "[телефон]", "n": 89161234567}'),
-        ('["8\\u00a0916\\u00a0123-45-67 \\ud83d"]', '["[\\u0442\\u0435\\u043b\\u0435\\u0444\\u043e\\u043d] \\ud83d"]'),
+        ('{"a": "+79161234567", "n": 89161234567}', '{"a": "[телефон]", "n": "[телефон]"}'),
+        ('{"a":[{"b" : 4111111111111111},79161234567]}', '{"a":[{"b" : "[карта]"},"[телефон]"]}'),
+        ('[-89161234567, 89161234567.5, 1.89161234567, 89161234567e1]',) * 2,
+        ('[9161234567, 4111111111111112, 12345678901, 1700000000000]',) * 2,
+        ('{"sku": 89161234567, "orderId":"89161234567", "order_id": 89161234567, "Артикул": 89161234567}',) * 2,
+        ('{"phone_number": 89161234567, "idea": 89161234567}', '{"phone_number": "[телефон]", "idea": "[телефон]"}'),
+        ('["8\\u00a0916\\u00a0123-45-67 \\ud83d"]', '["[телефон] \\ud83d"]'),
+        ('\ufeff{"id": 1, "text": "+79161234567"}', '\ufeff{"id": 1, "text": "[телефон]"}'),
+        ('{"text": "звоните\\n89161234567', '{"text": "звоните\\n[телефон]'),
         ('{"anna@example.ru": [NaN, 1.50, "\\"anna@example.ru\\""]}', '{"[почта]": [NaN, 1.50, "\\"[почта]\\""]}'),
         ('{"text": "звоните +79161234567', '{"text": "звоните [телефон]'),
         ("звоните +79161234567", "звоните [телефон]"),
@@ -224,11 +334,56 @@ def test_json_keeps_its_form_and_what_is_none_is_masked_as_a_whole(given, expect
 
 
 def test_what_names_a_review_can_be_left_in_json():
-    given = '{"reviews": [{"id": "89161234567", "source" : "anna@example.ru", "text": "89161234567"}]}'
+    given = (
+        '{"reviews": [{"id": "+79161234567", "source" : "anna@example.ru", "text": "89161234567"}, '
+        '{"id": 89161234567}]}'
+    )
     assert mask_json(given, names=False) == given.replace('"text": "89161234567"', '"text": "[телефон]"')
     assert mask_json(given) == (
-        '{"reviews": [{"id": "[телефон]", "source" : "[почта]", "text": "[телефон]"}]}'
+        '{"reviews": [{"id": "[телефон]", "source" : "[почта]", "text": "[телефон]"}, {"id": 89161234567}]}'
     )
+
+
+def masked_payload(payload: bytes) -> bytes:
+    return masked(Message([], [Rejected("broken", payload)])).rejected[0].payload
+
+
+WHOLE = '{"id":"79161234567","text":"Звоните\\n89161234567, спасибо","ok":"да"}'
+BROKEN = '{"text":"Звоните\\n89161234567","ok":"да"'
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866"])
+@pytest.mark.parametrize("given", [WHOLE, BROKEN, "Звоните 89161234567, жду"])
+def test_a_payload_that_is_no_utf_8_keeps_every_byte_that_is_not_masked(given, encoding):
+    payload = given.encode(encoding)
+    assert masked_payload(payload) == payload.replace(b"89161234567", PHONE.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("given", [WHOLE, BROKEN])
+def test_a_payload_in_another_form_of_unicode_is_masked_in_it(given, encoding):
+    assert masked_payload(given.encode(encoding)) == given.replace("89161234567", PHONE).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        bytes(range(256)),
+        b"\xff\xfe\x00",
+        b"\x00",
+        b"a\x00",
+        b"\xff\xfe\x3d\xd8",
+        b'{"a": "\xcf\\ud83d\xf0"}',
+        b"\x1f\x8b\x08\x00",
+    ],
+)
+def test_a_payload_without_personal_data_is_not_touched_whatever_its_bytes_are(payload):
+    assert masked_payload(payload) == payload
+
+
+def test_bytes_that_are_no_text_and_halves_of_characters_both_stay_what_they_are():
+    given = b'["\xcf\xf0 89161234567", "\\ud83d 89161234567", "\\udccf 89161234567"]'
+    assert masked_payload(given) == given.replace(b"89161234567", PHONE.encode())
 
 
 @pytest.mark.parametrize("part", ['"', '"a', '\\"', '"\\', '["\\"', '"id":'])
