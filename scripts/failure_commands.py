@@ -29,21 +29,25 @@ def failures_list(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Groups to show.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Failures by queue and reason, newest first, and what lies in the dead-letter queues."""
-    from scripts.failures import show_groups
+    """Failures by queue and reason, newest first, and what lies in the dead-letter queues.
 
-    show_groups(Choice(queue=queue, reason=_storable(reason)), limit, settings(), as_json=json)
+    Reasons that are the same but for the numbers in them are one group, shown with its newest as the example.
+    """
+    from scripts.failure_list import show_groups
+
+    show_groups(Choice(queue=queue, reason=_storable(reason)), limit, settings(), json=json)
 
 
 @failures.command("show")
 def failures_show(
     number: Annotated[int, typer.Argument(help="Number of the failure, see `otzyv failures list`.")],
     full: Annotated[bool, typer.Option("--full", help="All of the text or payload.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Everything about one failure."""
-    from scripts.failures import show
+    from scripts.failure_details import show
 
-    show(number, settings(), full=full)
+    show(number, settings(), full=full, json=json)
 
 
 @failures.command("retry")

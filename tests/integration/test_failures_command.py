@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +77,14 @@ def rejected(database: Database, payloads: Sequence[bytes], reason: str = "messa
         failures.record_rejected(cursor, QUEUE, [(Rejected(reason, payload), None) for payload in payloads])
 
 
+def rejected_each(database: Database, reasons: Sequence[str], queue: str = QUEUE) -> None:
+    """One failure for each reason; where the queue is a stream, at the offsets 100, 101, ..."""
+    items = [(Rejected(reason, reason.encode()), None) for reason in reasons]
+    offsets = range(100, 100 + len(items)) if queue.startswith("stream ") else [None] * len(items)
+    with database.transaction() as cursor:
+        failures.record_rejected(cursor, queue, items, offsets)
+
+
 def taken(settings: Settings, queue: str) -> list[bytes]:
     """The bodies of all messages of a queue, which is empty afterwards."""
     found = []
@@ -105,7 +115,9 @@ def test_what_a_broken_worker_has_failed_is_labelled_by_a_mended_one(
     table = command("list", settings=settings)
     assert "ValueError: cannot digest this" in table
     assert "2 × rejected in cpu.keywords" in table
-    assert "sent again: 2 of 2" in command("retry", "--reason", "cannot digest", settings=settings)
+    told = command("retry", "--reason", "cannot digest", settings=settings)
+    assert "sent again: 2 of 2" in told
+    assert "look at `otzyv failures list` again in a while" in told
     with started("worker", "cpu", settings=settings, log=tmp_path / "mended.log"):
         wait_until(lambda: ledger.count(database, "labels") == 3, 60, "all labels")
     assert ledger.count(database, "failures") == 0
@@ -157,6 +169,7 @@ def test_failures_that_need_no_second_try_are_left_and_told(settings: Settings, 
     assert "its text has been replaced" in command("show", "1", settings=settings)
     told = command("retry", "--all", settings=settings, code=3)
     assert "sent again: 0 of 1" in told
+    assert "again in a while" not in told, "nothing can come back"
     assert "left 1: their text has been replaced" in told
     assert ledger.count(database, "failures") == 1
 
@@ -168,7 +181,12 @@ def test_a_dropped_review_goes_to_a_person_and_a_dropped_message_is_forgotten(
     rejected(database, [b"one", b"two"])
     asked = run("failures", "drop", "--all", settings=settings)
     assert asked.returncode == 1
-    assert "2 reviews that a stage could not process" in asked.stderr
+    assert "2 reviews that a stage could not process: only the row of the failure goes" in asked.stderr
+    assert (
+        "2 rejected messages or reviews: never stored as a review, so the payload is gone for good"
+        in asked.stderr
+    )
+    assert "Delete 2 payloads for good, and forget the other failures?" in asked.stderr
     assert ledger.count(database, "failures") == 4, "nobody has said yes"
     told = command("drop", "--all", "--yes", settings=settings)
     assert "dropped: 4; 2 of these reviews need a person now" in told
@@ -186,12 +204,120 @@ def test_nothing_hostile_reaches_the_terminal(settings: Settings, database: Data
         command("show", "1", settings=settings),
         command("show", "2", settings=settings),
         command("show", "2", "--full", settings=settings),
+        command("show", "1", "--json", settings=settings),
+        command("list", "--json", settings=settings),
     ]
     assert all(set("\x1b\x07\u202e").isdisjoint(text) for text in told)
     assert "\\x1b[2J\\u202eело" in told[1]
     assert told[2].count("ж") == 997
     assert "the first 2,000 of them" in told[2]
     assert told[3].count("ж") == 3_000
+
+
+NUMBERED = [
+    "text: expected at most 20000 characters, found {}; shorten it or raise OTZYV_MAX_TEXT_CHARS",
+    "message: expected a review in UTF-8 JSON; found: JSON is malformed: invalid character (byte {})",
+    "created_at: expected a moment in the years 1 to 9999 of UTC, found 0001-01-{:02}T00:00:00+14:00",
+    "KeyError: row{}",
+]
+
+
+def test_reasons_that_differ_in_numbers_are_one_group_with_the_newest_as_its_example(
+    settings: Settings, database: Database
+) -> None:
+    for reason in NUMBERED:
+        rejected_each(database, [reason.format(number) for number in range(1, 31)])
+    rejected_each(database, [f"ValueError: no key {uuid.uuid4()}" for _ in range(50)])
+    document = listed(settings)
+    assert document["failures"] == 170
+    groups = document["groups"]
+    assert isinstance(groups, list)
+    assert [group["count"] for group in groups] == [50, 30, 30, 30, 30]
+    assert [group["reason"] for group in groups[1:]] == [reason.format(30) for reason in reversed(NUMBERED)]
+    told = command("list", "--reason", "(byte", settings=settings)
+    assert "(byte 30)" in told
+    assert "30 failures in 1 group;" in told
+
+
+def test_reasons_in_other_words_are_other_groups(settings: Settings, database: Database) -> None:
+    rejected_each(
+        database,
+        [
+            "KeyError: 'added'",
+            "KeyError: 'faded'",
+            "unknown field `rating`",
+            "unknown field `face`",
+            "bad 1",
+            "bad x",
+        ],
+    )
+    assert "6 failures in 6 groups" in command("list", settings=settings)
+
+
+def test_a_list_fits_into_eighty_columns_with_each_reason_whole_in_a_line_below_its_group(
+    settings: Settings, database: Database
+) -> None:
+    reason = "text: expected at most 20000 characters, found 20001; shorten it or raise OTZYV_MAX_TEXT_CHARS"
+    rejected_each(database, [reason])
+    rejected_each(database, [reason, reason], queue="stream a-rather-long-name-of-a-stream")
+    put_aside(settings, [reason], reason=reason)
+    for columns, dates in (("80", 0), ("100", 1), ("140", 2)):
+        done = run("failures", "list", settings=settings, COLUMNS=columns)
+        lines = done.stdout.splitlines()
+        assert lines.count(f"    {reason}") == 2
+        assert f"    1 × {reason}" in lines
+        assert all(len(line) <= int(columns) for line in lines if reason not in line)
+        assert lines[1].count("(UTC)") == dates
+
+
+def test_a_failure_of_a_stream_is_shown_with_its_offset(settings: Settings, database: Database) -> None:
+    rejected_each(database, ["bad 1", "bad 2"], queue="stream shop")
+    rejected(database, [b"of a queue"])
+    shown = command("show", "1", settings=settings)
+    assert [line.split() for line in shown.splitlines() if "offset" in line] == [["stream", "offset", "100"]]
+    assert "offset" not in command("show", "3", settings=settings)
+    groups = listed(settings)["groups"]
+    assert isinstance(groups, list)
+    assert {group["queue"]: group["stream_offset"] for group in groups} == {QUEUE: None, "stream shop": 101}
+
+
+def test_a_program_reads_one_failure_as_json(settings: Settings, database: Database) -> None:
+    rejected(database, ['{"text": "ж :heart:"}'.encode(), b"\xff", "ж".encode() * 3_000])
+    documents = [
+        json.loads(command("show", number, "--json", settings=settings)) for number in ("1", "2", "3")
+    ]
+    assert documents[0]["payload"] == '{"text": "ж :heart:"}'
+    assert base64.b64decode(documents[1]["payload_base64"]) == b"\xff"
+    assert (documents[2]["cut"], documents[2]["size"], len(documents[2]["payload"])) == (True, 6_000, 1_000)
+    whole = json.loads(command("show", "3", "--json", "--full", settings=settings))
+    assert (whole["cut"], whole["payload"]) == (False, "ж" * 3_000)
+
+
+def test_a_stored_review_that_failed_is_json_with_its_text(settings: Settings, database: Database) -> None:
+    failed(settings, database, ["Платье село"])
+    found = json.loads(command("show", "1", "--json", settings=settings))
+    assert (found["kind"], found["text"], found["cut"]) == ("stage", "Платье село", False)
+    assert (found["source"], found["external_id"], found["payload"]) == ("shop", "0", None)
+
+
+def test_a_rejected_review_can_be_found_by_its_name_whichever_field_was_bad(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    bad = {"source": "shop", "id": "7", "text": "Платье село", "created_at": "yesterday"}
+    good = {"source": "shop", "id": "8", "text": "Платье село"}
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+        publish(
+            settings, json.dumps(bad).encode(), json.dumps({"reviews": [{**bad, "id": 9}, good]}).encode()
+        )
+        wait_until(lambda: ledger.count(database, "failures") == 2, 60, "both rejections")
+    found = ledger.rows(database, "SELECT source, external_id FROM failures ORDER BY external_id")
+    assert found == [("shop", "7"), ("shop", "9")]
+    assert "2 failures in 1 group;" in command("list", settings=settings), (
+        "the reason is the same, alone or not"
+    )
+    shown = command("show", "1", settings=settings)
+    assert "shop/7" in shown
+    assert "such as 2026-01-02T03:04:05Z" in shown
 
 
 def test_looking_at_dead_letters_loses_none_of_them_however_often(
