@@ -13,8 +13,8 @@ from itertools import accumulate
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.labelling import give_to_people
-from shared.store import Database, failures, second_tries
+from shared.labelling import for_people
+from shared.store import Database, failures, labels, second_tries
 from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
 from shared.store.labels import Waiting
 from shared.store.second_tries import Again
@@ -106,7 +106,7 @@ def drop(database: Database, choice: Choice, kind: Kind) -> Iterator[Part]:
         for row in again:
             by_taxonomy[row.taxonomy_id].append(Waiting(row.review_id, row.revision, ""))
         for taxonomy_id, rows in by_taxonomy.items():
-            give_to_people(cursor, rows, taxonomy_id)
+            labels.settle(cursor, for_people(cursor, rows, taxonomy_id), taxonomy_id)
         failures.delete(cursor, numbers)
         return Part(len(numbers), len(numbers), reviews=again)
 

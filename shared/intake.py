@@ -28,21 +28,23 @@ def take_in(
     a stream, the stream's position is moved too; raises PositionLost, and stores nothing, where that cannot be.
     Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
     """
+    batch_ids = [str(message.batch.id) if message.batch else None for message in messages]
     incoming = [
-        Incoming(review, part, _batch_of(message))
+        Incoming(review, part, batch_ids[part])
         for part, message in enumerate(messages)
         for review in message.reviews
     ]
     rejected = [
-        (part, (item, _batch_of(message)))
-        for part, message in enumerate(messages)
-        for item in message.rejected
+        (part, (item, batch_ids[part])) for part, message in enumerate(messages) for item in message.rejected
     ]
     with database.transaction() as cursor:
         stored = reviews.upsert(cursor, incoming, taxonomy_id, first_stage)
         if predict_queue is not None:
             stored = msgspec.structs.replace(
-                stored, unpredicted=predictions.await_predictions(cursor, taxonomy_id, predict_queue)
+                stored,
+                unpredicted=predictions.await_predictions(
+                    cursor, taxonomy_id, predict_queue, stored.fresh, stored.known
+                ),
             )
         if rejected:
             offsets = [step.offsets[part] if step else None for part, _ in rejected]
@@ -58,7 +60,3 @@ def take_in(
         if step is not None:
             streams.move(cursor, step, sorted({*stored.first_stage, *stored.unpredicted}))
     return stored
-
-
-def _batch_of(message: Message) -> str | None:
-    return str(message.batch.id) if message.batch else None

@@ -155,10 +155,11 @@ class Labeller:
         with self._database.transaction() as cursor:
             labels.lock(cursor, review_ids, self._taxonomy_id)
             self._write(cursor, stage, waiting, verdicts)
-            labels.settle(cursor, _labels(waiting, verdicts, decision.kept, stage.name), self._taxonomy_id)
+            settled = _labels(waiting, verdicts, decision.kept, stage.name)
             if next_stage is None:
-                give_to_people(cursor, passed_on, self._taxonomy_id)
-            else:
+                settled += for_people(cursor, passed_on, self._taxonomy_id)
+            labels.settle(cursor, settled, self._taxonomy_id)
+            if next_stage is not None:
                 labels.pass_on(cursor, passed_on, self._taxonomy_id, next_stage)
                 forward = labels.waiting_for(cursor, review_ids, self._taxonomy_id, next_stage)
         return Outcome(
@@ -184,7 +185,8 @@ class Labeller:
                 stranded = labels.stranded(cursor, self._taxonomy_id, stage, limit)
                 next_stage = self._after(stage)
                 if next_stage is None:
-                    give_to_people(cursor, stranded, self._taxonomy_id)
+                    undecided = for_people(cursor, stranded, self._taxonomy_id)
+                    labels.settle(cursor, undecided, self._taxonomy_id)
                 elif stranded:
                     labels.pass_on(cursor, stranded, self._taxonomy_id, next_stage)
                     forward.setdefault(next_stage, []).extend(row.review_id for row in stranded)
@@ -214,8 +216,8 @@ def _later(ages_s: Sequence[float], since: float) -> list[float]:
     return [age + passed for age in ages_s]
 
 
-def give_to_people(cursor: Cursor, unsure: Sequence[Waiting], taxonomy_id: int) -> None:
-    """Reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
+def for_people(cursor: Cursor, unsure: Sequence[Waiting], taxonomy_id: int) -> list[Label]:
+    """Labels of reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
     guesses = labels.guesses(cursor, [row.review_id for row in unsure], taxonomy_id)
     rows = []
     for row in unsure:
@@ -224,7 +226,7 @@ def give_to_people(cursor: Cursor, unsure: Sequence[Waiting], taxonomy_id: int) 
             (guess.category, guess.confidence, guess.stage) if guess else (None,) * 3
         )
         rows.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
-    labels.settle(cursor, rows, taxonomy_id)
+    return rows
 
 
 def _outcomes(stage: Stage, texts: Sequence[str]) -> Sequence[Verdict | OtzyvError | None]:

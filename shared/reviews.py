@@ -236,14 +236,14 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
     Raises InvalidReview when the message as a whole cannot be read; a bad review, alone or among good ones, is
     returned in `rejected` instead.
     """
-    if is_too_deep(body):
-        raise InvalidReview(f"message: {_TOO_DEEP}")
     try:
         shape = _shape_decoder.decode(body)
         if shape.reviews is msgspec.UNSET:
             return _decode_single(body, max_text_chars)
         envelope = _batch_decoder.decode(body)
     except _UNREADABLE as error:
+        if is_too_deep(body):
+            raise InvalidReview(f"message: {_TOO_DEEP}") from error
         read_again = None if isinstance(error, msgspec.ValidationError) else _read_leniently(body)
         if read_again is None:
             raise InvalidReview(
@@ -260,6 +260,8 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
 
 
 def _decode_single(body: bytes, max_text_chars: int) -> Message:
+    if is_too_deep(body):
+        raise InvalidReview(f"message: {_TOO_DEEP}")
     try:
         wire = _review_decoder.decode(body)
     except _UNREADABLE as error:
@@ -308,6 +310,9 @@ def _decode_each(raws: list[msgspec.Raw], max_text_chars: int) -> tuple[list[Rev
     rejected: list[Rejected] = []
     for raw in raws:
         payload = bytes(raw)
+        if is_too_deep(payload):
+            rejected.append(Rejected(f"review: {_TOO_DEEP}", payload))
+            continue
         try:
             pairs.append((_review_decoder.decode(payload), payload))
         except _UNREADABLE as error:

@@ -9,9 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.cascade import Verdict
-from shared.store.copying import copy_rows
-
-_encode = msgspec.json.Encoder().encode
+from shared.store.recordset import array, recordset
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -37,9 +35,9 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: st
         """
         SELECT r.id, r.revision, r.text, extract(epoch FROM now() - r.received_at)::float8
         FROM waiting w JOIN reviews r ON r.id = w.review_id
-        WHERE w.taxonomy_id = %s AND w.stage = %s AND w.review_id = ANY(%s) ORDER BY r.id
+        WHERE w.taxonomy_id = %s AND w.stage = %s AND w.review_id = ANY(%s::bigint[]) ORDER BY r.id
         """,
-        (taxonomy_id, stage, list(review_ids)),
+        (taxonomy_id, stage, array(review_ids)),
     )
     return [Waiting(*row) for row in cursor.fetchall()]
 
@@ -47,16 +45,23 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: st
 def lock(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """Hold the waiting rows of a batch, in one order everywhere, until the transaction ends."""
     cursor.execute(
-        "SELECT FROM waiting WHERE taxonomy_id = %s AND review_id = ANY(%s) ORDER BY review_id FOR UPDATE",
-        (taxonomy_id, list(review_ids)),
+        """
+        SELECT count(*) FROM (
+            SELECT FROM waiting WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])
+            ORDER BY review_id FOR UPDATE) held
+        """,
+        (taxonomy_id, array(review_ids)),
     )
 
 
 def waiting_for(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[int]:
     """The ids among `review_ids` that wait for `stage`."""
     cursor.execute(
-        "SELECT review_id FROM waiting WHERE taxonomy_id = %s AND stage = %s AND review_id = ANY(%s) ORDER BY 1",
-        (taxonomy_id, stage, list(review_ids)),
+        """
+        SELECT review_id FROM waiting WHERE taxonomy_id = %s AND stage = %s AND review_id = ANY(%s::bigint[])
+        ORDER BY 1
+        """,
+        (taxonomy_id, stage, array(review_ids)),
     )
     return [row[0] for row in cursor.fetchall()]
 
@@ -75,12 +80,23 @@ def guesses(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict
         """
         SELECT DISTINCT ON (v.review_id) v.review_id, v.category, v.confidence, v.stage
         FROM verdicts v JOIN reviews r ON r.id = v.review_id AND r.revision = v.revision
-        WHERE v.taxonomy_id = %s AND v.review_id = ANY(%s)
+        WHERE v.taxonomy_id = %s AND v.review_id = ANY(%s::bigint[])
         ORDER BY v.review_id, v.confidence DESC, v.stage
         """,
-        (taxonomy_id, list(review_ids)),
+        (taxonomy_id, array(review_ids)),
     )
     return {review_id: Guess(*rest) for review_id, *rest in cursor.fetchall()}
+
+
+class _Verdict(msgspec.Struct, frozen=True, gc=False):
+    """A verdict as the statement reads it."""
+
+    review_id: int
+    revision: int
+    category: str
+    confidence: float
+    score: float | None
+    evidence: object
 
 
 def write_verdicts(
@@ -90,38 +106,25 @@ def write_verdicts(
     stage: str,
     model: str,
 ) -> None:
-    """Record a stage's verdicts, kept or not. The same verdict again changes no row."""
-    cursor.execute(
-        """
-        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_verdicts (
-            review_id bigint, revision integer, category text, confidence real, score real,
-            evidence jsonb
-        ) ON COMMIT DELETE ROWS
-        """
-    )
-    copy_rows(
-        cursor,
-        "incoming_verdicts",
-        ("review_id", "revision", "category", "confidence", "score", "evidence"),
-        (
-            (
-                waiting.review_id,
-                waiting.revision,
-                verdict.category,
-                verdict.confidence,
-                "" if verdict.score is None else verdict.score,
-                _encode(verdict.evidence).decode(),
-            )
-            for waiting, verdict in rows
-        ),
-        nullable=("score",),
-    )
+    """Record a stage's verdicts, kept or not, in the order of their reviews. The same verdict again changes no row."""
+    found = [
+        _Verdict(
+            waiting.review_id,
+            waiting.revision,
+            verdict.category,
+            verdict.confidence,
+            verdict.score,
+            verdict.evidence,
+        )
+        for waiting, verdict in rows
+    ]
     cursor.execute(
         """
         INSERT INTO verdicts AS v (review_id, taxonomy_id, stage, revision, category, confidence, score,
             evidence, model)
         SELECT review_id, %s, %s, revision, category, confidence, score, evidence, %s
-        FROM incoming_verdicts ORDER BY review_id
+        FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
+            score real, evidence json)
         ON CONFLICT (review_id, taxonomy_id, stage) DO UPDATE
         SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
             score = excluded.score, evidence = excluded.evidence, model = excluded.model, at = now()
@@ -129,7 +132,7 @@ def write_verdicts(
             (v.category, v.confidence, v.score, v.model) IS DISTINCT FROM
             (excluded.category, excluded.confidence, excluded.score, excluded.model))
         """,
-        (taxonomy_id, stage, model),
+        (taxonomy_id, stage, model, recordset(found)),
     )
 
 
@@ -152,36 +155,15 @@ def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
     """
     if not rows:
         return
-    cursor.execute(
-        """
-        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_labels (
-            review_id bigint, revision integer, category text, confidence real, stage text, status text
-        ) ON COMMIT DELETE ROWS;
-        DELETE FROM incoming_labels
-        """
-    )
-    copy_rows(
-        cursor,
-        "incoming_labels",
-        ("review_id", "revision", "category", "confidence", "stage", "status"),
-        (
-            (
-                r.review_id,
-                r.revision,
-                r.category,
-                "" if r.confidence is None else r.confidence,
-                r.stage,
-                r.status,
-            )
-            for r in rows
-        ),
-        nullable=("category", "confidence", "stage"),
-    )
+    # The ids once more as an array: by them the index is used, however long the line has become.
     cursor.execute(
         """
         WITH settled AS (
-            DELETE FROM waiting w USING incoming_labels i
-            WHERE w.review_id = i.review_id AND w.taxonomy_id = %(taxonomy)s AND w.revision = i.revision
+            DELETE FROM waiting w
+            USING json_to_recordset(%(rows)s) AS i (review_id bigint, revision integer, category text,
+                confidence real, stage text, status text)
+            WHERE w.review_id = ANY(%(ids)s::bigint[]) AND w.review_id = i.review_id AND w.taxonomy_id = %(taxonomy)s
+              AND w.revision = i.revision
             RETURNING i.*
         )
         INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
@@ -191,19 +173,21 @@ def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
             stage = excluded.stage, status = excluded.status, at = now()
         WHERE l.status <> 'human' OR l.revision < excluded.revision
         """,
-        {"taxonomy": taxonomy_id},
+        {"rows": recordset(rows), "ids": array(row.review_id for row in rows), "taxonomy": taxonomy_id},
     )
 
 
 def pass_on(cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int, next_stage: str) -> None:
     """Let reviews wait for the next stage, unless their text has been replaced in the meantime."""
+    ids = array(row.review_id for row in rows)
     cursor.execute(
         """
         UPDATE waiting w SET stage = %s, since = now(), sent_at = now()
         FROM unnest(%s::bigint[], %s::integer[]) AS judged (review_id, revision)
-        WHERE w.review_id = judged.review_id AND w.taxonomy_id = %s AND w.revision = judged.revision
+        WHERE w.review_id = ANY(%s::bigint[]) AND w.review_id = judged.review_id AND w.taxonomy_id = %s
+          AND w.revision = judged.revision
         """,
-        (next_stage, [row.review_id for row in rows], [row.revision for row in rows], taxonomy_id),
+        (next_stage, ids, array(row.revision for row in rows), ids, taxonomy_id),
     )
 
 

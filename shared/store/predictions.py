@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.copying import copy_rows
 from shared.store.labels import Waiting
+from shared.store.recordset import array, recordset
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
@@ -22,26 +22,40 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
     probabilities: Sequence[float]
 
 
-def await_predictions(cursor: Cursor, taxonomy_id: int, queue: str) -> list[int]:
-    """Put the reviews of a transaction (`incoming_reviews`) in line, and return all of them that are, to be sent.
+def await_predictions(
+    cursor: Cursor, taxonomy_id: int, queue: str, fresh: Sequence[int], known: Sequence[int]
+) -> list[int]:
+    """Put the reviews of a transaction in line, and return all of them that are, to be sent.
 
-    Left out are those that a model of the taxonomy, in any version, has predicted already, and those that failed.
+    `fresh` are reviews that this transaction has stored, so nothing can be known of them. Of the others are left out
+    those that a model of the taxonomy, in any version, has predicted already, and those that failed.
     """
+    cursor.execute(
+        """
+        INSERT INTO awaiting_prediction (review_id, taxonomy_id, revision)
+        SELECT id, %s, 1 FROM unnest(%s::bigint[]) AS id
+        """,
+        (taxonomy_id, array(fresh)),
+    )
+    return sorted([*fresh, *_await_known(cursor, taxonomy_id, queue, list(known))])
+
+
+def _await_known(cursor: Cursor, taxonomy_id: int, queue: str, review_ids: list[int]) -> list[int]:
+    if not review_ids:
+        return []
     # Waits for a worker that is about to commit predictions of the same reviews, so that the next statement sees them.
     cursor.execute(
         """
-        SELECT FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id IN (
-            SELECT r.id FROM incoming_reviews i JOIN reviews r USING (source, external_id))
-        ORDER BY review_id FOR UPDATE
+        SELECT FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id = ANY(%s) ORDER BY review_id FOR UPDATE
         """,
-        (taxonomy_id,),
+        (taxonomy_id, review_ids),
     )
     cursor.execute(
         """
         INSERT INTO awaiting_prediction AS a (review_id, taxonomy_id, revision)
-        SELECT DISTINCT r.id, %(taxonomy)s, r.revision
-        FROM incoming_reviews i JOIN reviews r USING (source, external_id)
-        WHERE NOT EXISTS (
+        SELECT r.id, %(taxonomy)s, r.revision FROM reviews r
+        WHERE r.id = ANY(%(ids)s)
+          AND NOT EXISTS (
                 SELECT FROM predictions p JOIN models m ON m.id = p.model_id JOIN taxonomies t ON t.id = m.taxonomy_id
                 WHERE p.review_id = r.id AND p.revision = r.revision
                   AND t.name = (SELECT name FROM taxonomies WHERE id = %(taxonomy)s))
@@ -52,14 +66,11 @@ def await_predictions(cursor: Cursor, taxonomy_id: int, queue: str) -> list[int]
         ON CONFLICT (review_id, taxonomy_id) DO UPDATE SET revision = excluded.revision, sent_at = now()
         WHERE a.revision < excluded.revision
         """,
-        {"taxonomy": taxonomy_id, "queue": queue},
+        {"ids": review_ids, "taxonomy": taxonomy_id, "queue": queue},
     )
     cursor.execute(
-        """
-        SELECT DISTINCT r.id FROM incoming_reviews i JOIN reviews r USING (source, external_id)
-        JOIN awaiting_prediction a ON a.review_id = r.id AND a.taxonomy_id = %s ORDER BY 1
-        """,
-        (taxonomy_id,),
+        "SELECT review_id FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id = ANY(%s)",
+        (taxonomy_id, review_ids),
     )
     return [row[0] for row in cursor.fetchall()]
 
@@ -70,50 +81,28 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[W
         """
         SELECT r.id, r.revision, r.text, extract(epoch FROM now() - r.received_at)::float8
         FROM awaiting_prediction a JOIN reviews r ON r.id = a.review_id
-        WHERE a.taxonomy_id = %s AND a.review_id = ANY(%s) ORDER BY r.id
+        WHERE a.taxonomy_id = %s AND a.review_id = ANY(%s::bigint[]) ORDER BY r.id
         """,
-        (taxonomy_id, list(review_ids)),
+        (taxonomy_id, array(review_ids)),
     )
     return [Waiting(*row) for row in cursor.fetchall()]
 
 
-def write(cursor: Cursor, rows: Iterable[Prediction], model_id: int) -> None:
+def write(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:
     """Record a model's predictions. The same again changes no row; one about an older text than is stored neither."""
-    cursor.execute(
-        """
-        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_predictions (
-            review_id bigint, revision integer, category text, confidence real, truncated boolean, probabilities real[]
-        ) ON COMMIT DELETE ROWS
-        """
-    )
-    cursor.execute("DELETE FROM incoming_predictions")
-    copy_rows(
-        cursor,
-        "incoming_predictions",
-        ("review_id", "revision", "category", "confidence", "truncated", "probabilities"),
-        (
-            (
-                row.review_id,
-                row.revision,
-                row.category,
-                row.confidence,
-                "t" if row.truncated else "f",
-                "{" + ",".join(f"{share:.7g}" for share in row.probabilities) + "}",
-            )
-            for row in rows
-        ),
-    )
     cursor.execute(
         """
         INSERT INTO predictions AS p (review_id, model_id, revision, category, confidence, truncated, probabilities)
         SELECT review_id, %s, revision, category, confidence, truncated, probabilities
-        FROM incoming_predictions ORDER BY review_id
+        FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
+            truncated boolean, probabilities real[])
+        ORDER BY review_id
         ON CONFLICT (review_id, model_id) DO UPDATE
         SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
             truncated = excluded.truncated, probabilities = excluded.probabilities, at = now()
         WHERE p.revision < excluded.revision
         """,
-        (model_id,),
+        (model_id, recordset(rows)),
     )
 
 
@@ -124,16 +113,18 @@ def settle(cursor: Cursor, rows: Iterable[Waiting], taxonomy_id: int) -> list[Wa
     replaced while predictions are switched off, or for another version of the taxonomy, leaves the line as it is.
     """
     by_id = {row.review_id: row for row in rows}
+    ids = array(by_id)
     cursor.execute(
         """
         WITH mine AS (
             SELECT a.review_id FROM awaiting_prediction a
             JOIN unnest(%s::bigint[], %s::integer[]) AS read (review_id, revision) USING (review_id)
-            WHERE a.taxonomy_id = %s AND a.revision <= read.revision ORDER BY a.review_id FOR UPDATE OF a)
+            WHERE a.review_id = ANY(%s::bigint[]) AND a.taxonomy_id = %s AND a.revision <= read.revision
+            ORDER BY a.review_id FOR UPDATE OF a)
         DELETE FROM awaiting_prediction a USING mine
         WHERE a.review_id = mine.review_id AND a.taxonomy_id = %s RETURNING a.review_id
         """,
-        (list(by_id), [row.revision for row in by_id.values()], taxonomy_id, taxonomy_id),
+        (ids, array(row.revision for row in by_id.values()), ids, taxonomy_id, taxonomy_id),
     )
     return [by_id[number] for number in sorted(row[0] for row in cursor.fetchall())]
 

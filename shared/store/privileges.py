@@ -143,12 +143,12 @@ def _exists(cursor: Cursor, name: DatabaseRole) -> bool:
 
 
 def _open_database(cursor: Cursor, statements: _Statements, present: Iterable[DatabaseRole]) -> None:
-    """Let the roles connect, use temporary tables (the store loads by them) and see the schema."""
+    """Let the roles connect and see the schema."""
     for name in present:
         cursor.execute(
             """
-            SELECT current_database(), current_schema(), has_database_privilege(%(role)s, current_database(), 'CONNECT')
-                AND has_database_privilege(%(role)s, current_database(), 'TEMPORARY'),
+            SELECT current_database(), current_schema(),
+                has_database_privilege(%(role)s, current_database(), 'CONNECT'),
                 has_schema_privilege(%(role)s, current_schema(), 'USAGE'),
                 has_schema_privilege(%(role)s, current_schema(), 'CREATE')
             """,
@@ -158,9 +158,7 @@ def _open_database(cursor: Cursor, statements: _Statements, present: Iterable[Da
         names = {"role": sql.Identifier(role(name)), "database": sql.Identifier(database)}
         names["schema"] = sql.Identifier(schema)
         if not connects:
-            statements.run(
-                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}").format(**names)
-            )
+            statements.run(sql.SQL("GRANT CONNECT ON DATABASE {database} TO {role}").format(**names))
         if not uses:
             statements.run(sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {role}").format(**names))
         if name == "migrator" and not creates:

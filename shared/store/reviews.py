@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.errors import DatabaseUnavailable
 from shared.reviews import Review
-from shared.store.copying import copy_rows
+from shared.store.recordset import recordset
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
@@ -23,7 +26,7 @@ class Stored(msgspec.Struct, frozen=True):
     """What became of a transaction's reviews.
 
     `ids` holds the review ids of each part; `first_stage` the ids that wait for the first stage, to be sent,
-    `unpredicted` those that await a prediction.
+    `unpredicted` those that await a prediction. `fresh` are those that nobody knew, `known` the others.
     """
 
     ids: dict[int, list[int]]
@@ -31,9 +34,24 @@ class Stored(msgspec.Struct, frozen=True):
     new: int
     replaced: int
     unpredicted: list[int] = []
+    fresh: list[int] = []
+    known: list[int] = []
 
 
-_COLUMNS = ("position", "part", "source", "external_id", "text", "text_sha", "created_at", "meta", "batch_id")
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    """A review as the statement reads it; `text_sha` is in hex."""
+
+    source: str
+    external_id: str
+    text: str
+    text_sha: str
+    created_at: datetime | None
+    meta: msgspec.Raw | None
+    batch_id: str | None
+
+
+Name = tuple[str, str]
+"""Source and external id."""
 
 
 def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first_stage: str) -> Stored:
@@ -42,75 +60,119 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     A review that is known with the same text changes no row. The last of several with one name wins.
     Rows are touched in the order of their names, so that two such transactions never deadlock.
     """
-    _load(cursor, incoming)
+    newest = {(item.review.source, item.review.id): item for item in incoming}
+    written = _write(cursor, [newest[name] for name in sorted(newest)], taxonomy_id, first_stage)
+    ids = {(source, external_id): review_id for review_id, _, source, external_id in written}
+    replaced = [review_id for review_id, revision, _, _ in written if revision > 1]
+    fresh = [review_id for review_id, revision, _, _ in written if revision == 1]
+    unchanged = _find(cursor, [name for name in newest if name not in ids])
+    ids.update(unchanged)
+    known = sorted([*replaced, *unchanged.values()])
+    in_line = {*fresh, *_line_up(cursor, known, replaced, taxonomy_id, first_stage)}
+    parts: dict[int, list[int]] = {}
+    for item in incoming:
+        parts.setdefault(item.part, []).append(ids[item.review.source, item.review.id])
+    in_order = dict.fromkeys(chain.from_iterable(parts.values()))
+    return Stored(
+        parts,
+        [review_id for review_id in in_order if review_id in in_line],
+        len(fresh),
+        len(replaced),
+        fresh=fresh,
+        known=known,
+    )
+
+
+def _write(
+    cursor: Cursor, items: Sequence[Incoming], taxonomy_id: int, first_stage: str
+) -> list[tuple[int, int, str, str]]:
+    """Insert or replace reviews; those that nobody knew get their place in line, since nothing can be known of them.
+
+    Returns id, revision, source and external id of what was written.
+    """
     cursor.execute(
         """
-        INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
-        SELECT DISTINCT ON (source, external_id)
-               source, external_id, text, text_sha, created_at, meta, batch_id
-        FROM incoming_reviews ORDER BY source, external_id, position DESC
-        ON CONFLICT (source, external_id) DO UPDATE
-        SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
-            created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
-            received_at = now()
-        WHERE reviews.text_sha <> excluded.text_sha
-        RETURNING id, revision
-        """
+        WITH written AS (
+            INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
+            SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id
+            FROM json_to_recordset(%s) AS i (source text, external_id text, text text, text_sha text,
+                created_at timestamptz, meta jsonb, batch_id uuid)
+            ON CONFLICT (source, external_id) DO UPDATE
+            SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
+                created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
+                received_at = now()
+            WHERE reviews.text_sha <> excluded.text_sha
+            RETURNING id, revision, source, external_id),
+        in_line AS (
+            INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+            SELECT id, %s, revision, %s FROM written WHERE revision = 1)
+        SELECT id, revision, source, external_id FROM written
+        """,
+        (recordset([_row(item) for item in items]), taxonomy_id, first_stage),
     )
-    written = cursor.fetchall()
-    replaced = [review_id for review_id, revision in written if revision > 1]
-    _lock(cursor)
+    return cursor.fetchall()
+
+
+def _row(item: Incoming) -> _Row:
+    review = item.review
+    meta = None if review.meta is None else msgspec.Raw(review.meta.encode())
+    return _Row(
+        review.source, review.id, review.text, review.text_sha, review.created_at, meta, item.batch_id
+    )
+
+
+def _find(cursor: Cursor, names: Sequence[Name]) -> dict[Name, int]:
+    """The ids of stored reviews. Raises DatabaseUnavailable where one has been deleted since it was seen."""
+    if not names:
+        return {}
+    cursor.execute(
+        """
+        SELECT source, external_id, id FROM reviews
+        JOIN unnest(%s::text[], %s::text[]) AS name (source, external_id) USING (source, external_id)
+        """,
+        ([source for source, _ in names], [external_id for _, external_id in names]),
+    )
+    found = {(source, external_id): review_id for source, external_id, review_id in cursor.fetchall()}
+    if len(found) < len(names):
+        raise DatabaseUnavailable(
+            f"reviews: expected {len(names)} that were there a moment ago, found {len(found)}: others have been "
+            "deleted meanwhile; trying again stores them"
+        )
+    return found
+
+
+def _line_up(
+    cursor: Cursor, known: list[int], replaced: list[int], taxonomy_id: int, first_stage: str
+) -> list[int]:
+    """Put reviews that were known before in line where they have no label; those of them that wait for the stage."""
+    if not known:
+        return []
+    _lock(cursor, known)
     if replaced:
         _forget_labels(cursor, replaced, first_stage)
-    _wait_for(cursor, taxonomy_id, first_stage)
-    ids, waiting = _whereabouts(cursor, taxonomy_id, first_stage)
-    return Stored(ids, waiting, len(written) - len(replaced), len(replaced))
-
-
-def _load(cursor: Cursor, incoming: Iterable[Incoming]) -> None:
+    _wait_for(cursor, known, taxonomy_id, first_stage)
     cursor.execute(
-        """
-        CREATE TEMPORARY TABLE IF NOT EXISTS incoming_reviews (
-            position integer, part integer, source text, external_id text, text text, text_sha bytea,
-            created_at timestamptz, meta jsonb, batch_id uuid
-        ) ON COMMIT DELETE ROWS
-        """
+        "SELECT review_id FROM waiting WHERE review_id = ANY(%s) AND taxonomy_id = %s AND stage = %s",
+        (known, taxonomy_id, first_stage),
     )
-    rows = (
-        (
-            position,
-            item.part,
-            item.review.source,
-            item.review.id,
-            item.review.text,
-            "\\x" + item.review.text_sha,
-            item.review.created_at.isoformat() if item.review.created_at else "",
-            item.review.meta or "",
-            item.batch_id or "",
-        )
-        for position, item in enumerate(incoming)
-    )
-    copy_rows(cursor, "incoming_reviews", _COLUMNS, rows, nullable=("created_at", "meta", "batch_id"))
+    return [row[0] for row in cursor.fetchall()]
 
 
-def _lock(cursor: Cursor) -> None:
+def _lock(cursor: Cursor, review_ids: list[int]) -> None:
     """Wait until no stage works on these reviews, so that what follows sees the labels they have by then."""
     cursor.execute(
-        """
-        SELECT FROM waiting WHERE review_id IN (
-            SELECT r.id FROM incoming_reviews i JOIN reviews r USING (source, external_id))
-        ORDER BY review_id, taxonomy_id FOR UPDATE
-        """
+        "SELECT FROM waiting WHERE review_id = ANY(%s) ORDER BY review_id, taxonomy_id FOR UPDATE",
+        (review_ids,),
     )
 
 
-def _wait_for(cursor: Cursor, taxonomy_id: int, stage: str) -> None:
+def _wait_for(cursor: Cursor, review_ids: list[int], taxonomy_id: int, stage: str) -> None:
     cursor.execute(
         """
         INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
-        SELECT DISTINCT r.id, %(taxonomy)s, r.revision, %(stage)s
-        FROM incoming_reviews i JOIN reviews r USING (source, external_id)
-        WHERE NOT EXISTS (
+        SELECT r.id, %(taxonomy)s, r.revision, %(stage)s FROM reviews r
+        WHERE r.id = ANY(%(ids)s)
+          AND NOT EXISTS (
                 SELECT FROM labels l
                 WHERE l.review_id = r.id AND l.taxonomy_id = %(taxonomy)s AND l.revision = r.revision)
           AND NOT EXISTS (
@@ -121,7 +183,7 @@ def _wait_for(cursor: Cursor, taxonomy_id: int, stage: str) -> None:
         SET revision = excluded.revision, stage = excluded.stage, since = now(), sent_at = now()
         WHERE waiting.revision < excluded.revision
         """,
-        {"taxonomy": taxonomy_id, "stage": stage},
+        {"ids": review_ids, "taxonomy": taxonomy_id, "stage": stage},
     )
 
 
@@ -142,25 +204,6 @@ def _forget_labels(cursor: Cursor, review_ids: list[int], first_stage: str) -> N
         """,
         {"ids": review_ids, "stage": first_stage},
     )
-
-
-def _whereabouts(cursor: Cursor, taxonomy_id: int, stage: str) -> tuple[dict[int, list[int]], list[int]]:
-    cursor.execute(
-        """
-        SELECT i.part, r.id, w.review_id IS NOT NULL
-        FROM incoming_reviews i JOIN reviews r USING (source, external_id)
-        LEFT JOIN waiting w ON w.review_id = r.id AND w.taxonomy_id = %s AND w.stage = %s
-        ORDER BY i.position
-        """,
-        (taxonomy_id, stage),
-    )
-    ids: dict[int, list[int]] = {}
-    waiting: dict[int, None] = {}
-    for part, review_id, waits in cursor.fetchall():
-        ids.setdefault(part, []).append(review_id)
-        if waits:
-            waiting[review_id] = None
-    return ids, list(waiting)
 
 
 def some(cursor: Cursor, limit: int) -> list[tuple[int, str]]:

@@ -6,13 +6,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 
 import pytest
 from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import DatabaseUnavailable
 from shared.store import Database
-from shared.store.copying import copy_rows
 from tests.faults.postgres_node import PostgresNode
 from tests.faults.proxy import Proxy, proxy_to
 from tests.faults.world import World
@@ -41,7 +41,9 @@ def behind_proxies(world: World) -> Iterator[tuple[Proxy, Proxy]]:
 
 STATEMENTS: dict[str, Callable[[Cursor], object]] = {
     "a query": lambda cursor: cursor.execute("SELECT 1"),
-    "a copy": lambda cursor: copy_rows(cursor, "batches", ("id", "name"), [(str(uuid.uuid4()), "test")]),
+    "a copy": lambda cursor: cursor.copy_expert(
+        "COPY batches (id, name) FROM STDIN CSV", StringIO(f"{uuid.uuid4()},test")
+    ),
     "a commit": lambda _cursor: None,
 }
 

@@ -304,6 +304,9 @@ def test_a_temporary_table_of_a_workers_own_keeps_no_label_out_of_the_history(
         cursor.execute(
             "INSERT INTO labels (review_id, taxonomy_id, revision, status) VALUES (1, 1, 1, 'needs_review')"
         )
+        cursor.execute("SELECT format('GRANT TEMPORARY ON DATABASE %I TO otzyv_worker', current_database())")
+        (grant,) = cursor.fetchone() or ("",)
+        cursor.execute(grant)
     worker = Database(as_role("worker"))
     with worker.transaction() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE label_history (LIKE labels, replaced_at timestamptz)")
@@ -352,9 +355,10 @@ def test_an_upgrade_where_all_is_as_it_should_be_writes_nothing(database: Databa
     } == before
 
 
-def test_reviews_are_taken_in_by_temporary_tables_of_the_workers_own(
+def test_reviews_are_taken_in_without_the_right_to_temporary_tables(
     as_role: RoleUrl, database: Database
 ) -> None:
+    assert refused(as_role("worker"), "CREATE TEMPORARY TABLE scratch ()")
     worker = Database(as_role("worker"))
     here = runtime.build(Settings(), worker)
     with worker.transaction() as cursor:

@@ -1,0 +1,217 @@
+"""How many reviews a second come from RabbitMQ to labels in PostgreSQL, beside what a user would write first.
+
+Three ways get the same texts by turns, on the same machine and the same servers: Otzyv's own processes, one Celery
+task per review (`naive`), and a loop without queue or guarantees (`bare`, the ceiling). A turn begins with the first
+publish and ends when the last label is committed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from scripts.bench import bare, naive, processes
+from shared.errors import DatabaseUnavailable
+from shared.settings import Settings
+from shared.store import Database
+from workers import runtime
+from workers.publisher import Publisher
+
+IN_MESSAGE = 250
+WARM_UP = 2_000
+PATIENCE_S = 600.0
+LOOK_S = 0.1
+PARTS = ("producer", "broker", "ingest", "stage", "store")
+
+Reviews = Iterator[tuple[str, str]]
+
+
+class Turn:
+    """Texts without end, each with a number that no other has."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts, self._next = texts, 0
+
+    def take(self, count: int) -> list[dict[str, object]]:
+        """The next reviews."""
+        numbers = range(self._next, self._next + count)
+        self._next += count
+        return [
+            {"source": "bench", "id": str(number), "text": self._texts[number % len(self._texts)]}
+            for number in numbers
+        ]
+
+
+class Otzyv:
+    """Ingest and a CPU worker on all cores, and a producer in this process."""
+
+    def __init__(self, settings: Settings, database: Database, ingest: int, worker: int) -> None:
+        self._settings, self._database = settings, database
+        self._ingest, self._worker = ingest, worker
+        self._labelled = 0
+
+    def run(self, reviews: list[dict[str, object]]) -> dict[str, float]:
+        """Publish reviews and wait for their labels. Seconds in all, and CPU seconds by part."""
+        before, began = self._spent(), time.perf_counter()
+        self._publish(reviews)
+        self._labelled += len(reviews)
+        wait_for(self._database, "SELECT count(*) FROM labels", self._labelled)
+        seconds = time.perf_counter() - began
+        return {
+            "seconds": seconds,
+            **{part: now - before[part] for part, now in self._spent().items()},
+        }
+
+    def _publish(self, reviews: list[dict[str, object]]) -> None:
+        groups = iter(reviews)
+        messages = iter(lambda: list(islice(groups, IN_MESSAGE)), [])
+        with Publisher(self._settings) as publisher:
+            for _ in publisher.send(uuid.uuid4(), "bench", messages):
+                pass
+
+    def _spent(self) -> dict[str, float]:
+        return {
+            "producer": time.process_time(),
+            "broker": processes.cpu_seconds_named("beam.smp"),
+            "ingest": processes.cpu_seconds(self._ingest),
+            "stage": processes.cpu_seconds(self._worker),
+            "store": processes.cpu_seconds_named("postgres"),
+        }
+
+
+@contextmanager
+def otzyv(settings: Settings, folder: Path, cores: int, **more: str) -> Iterator[Otzyv]:
+    """Otzyv's processes, warm: keywords and labels only, everything else as it is by default."""
+    environment = {
+        "OTZYV_CASCADE_STAGES": "keywords",
+        "OTZYV_PREDICTIONS": "false",
+        "OTZYV_WORKER_PROCESSES": str(cores),
+        **more,
+    }
+    database = runtime.open_database(settings, "otzyv bench")
+    with (
+        processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **environment) as ingest,
+        processes.otzyv(
+            "worker", "cpu", settings=settings, log=folder / "worker.log", **environment
+        ) as worker,
+    ):
+        try:
+            yield Otzyv(settings, database, ingest, worker)
+        finally:
+            database.close()
+
+
+class Naive:
+    """One Celery task per review."""
+
+    def __init__(self, app: Celery, database: Database) -> None:
+        self._app, self._database = app, database
+        self._labelled = 0
+
+    def run(self, reviews: list[dict[str, object]]) -> dict[str, float]:
+        """Send a task for each review and wait for the rows."""
+        began = time.perf_counter()
+        for review in reviews:
+            self._app.send_task("naive.label", args=(review,), queue=naive.QUEUE)
+        self._labelled += len(reviews)
+        wait_for(self._database, "SELECT count(*) FROM naive", self._labelled)
+        return {"seconds": time.perf_counter() - began}
+
+
+@contextmanager
+def naive_worker(settings: Settings, folder: Path, cores: int) -> Iterator[Naive]:
+    """A Celery worker of the naive application."""
+    database = runtime.open_database(settings, "otzyv bench")
+    with database.transaction() as cursor:
+        cursor.execute(naive.TABLE)
+    command = [
+        sys.executable, "-m", "celery", "-A", "scripts.bench.naive", "worker", f"--concurrency={cores}",
+        "--loglevel=warning", f"--queues={naive.QUEUE}",
+    ]  # fmt: skip
+    surroundings = processes.environment(settings)
+    app = Celery("naive", broker=settings.amqp_url)
+    with processes.started(command, surroundings, folder / "naive.log"):
+        try:
+            yield Naive(app, database)
+        finally:
+            with app.connection() as connection, connection.channel() as channel:
+                channel.queue_delete(naive.QUEUE)
+            app.close()
+            database.close()
+
+
+@contextmanager
+def bare_loop(
+    settings: Settings, cores: int
+) -> Iterator[Callable[[list[dict[str, object]]], dict[str, float]]]:
+    """The ceiling, on all cores."""
+    database = runtime.open_database(settings, "otzyv bench")
+    with database.transaction() as cursor:
+        cursor.execute(bare.TABLE)
+    database.close()
+    with ProcessPoolExecutor(cores, get_context("spawn"), bare.prepare, (settings.database_url,)) as pool:
+
+        def run(reviews: list[dict[str, object]]) -> dict[str, float]:
+            began = time.perf_counter()
+            texts = [str(review["text"]) for review in reviews]
+            sum(pool.map(bare.label, [texts[core::cores] for core in range(cores)]))
+            return {"seconds": time.perf_counter() - began}
+
+        yield run
+
+
+def wait_for(database: Database, question: str, count: int) -> None:
+    """Ask until the answer is reached, seldom at first: counting must not become the load.
+
+    Raises DatabaseUnavailable where that takes too long.
+    """
+    began = time.monotonic()
+    first = found = _asked(database, question)
+    while time.monotonic() < began + PATIENCE_S:
+        if found >= count:
+            return
+        rate = (found - first) / (time.monotonic() - began)
+        time.sleep(min(1.0, max(LOOK_S, (count - found) / rate / 2 if rate else LOOK_S)))
+        found = _asked(database, question)
+    raise DatabaseUnavailable(
+        f"otzyv bench: expected {count:,} rows within {PATIENCE_S:g} s, found {found:,}"
+    )
+
+
+def _asked(database: Database, question: str) -> int:
+    with database.transaction() as cursor:
+        cursor.execute(question)
+        return int((cursor.fetchone() or (0,))[0])
+
+
+def run(
+    settings: Settings, texts: Sequence[str], folder: Path, reviews: int, naive_reviews: int, turns: int
+) -> Iterator[dict[str, Any]]:
+    """One dict a turn: reviews per second of `otzyv`, `naive` and `bare`, and `cpu_us` per review by part of Otzyv."""
+    cores = len(os.sched_getaffinity(0))
+    source = Turn(texts)
+    with ExitStack() as stack:
+        ours = stack.enter_context(otzyv(settings, folder, cores))
+        peer = stack.enter_context(naive_worker(settings, folder, cores))
+        ceiling = stack.enter_context(bare_loop(settings, cores))
+        for way, count in ((ours.run, WARM_UP), (peer.run, WARM_UP // 10), (ceiling, WARM_UP)):
+            way(source.take(count))
+        for _ in range(turns):
+            found = ours.run(source.take(reviews))
+            yield {
+                "otzyv": reviews / found["seconds"],
+                "naive": naive_reviews / peer.run(source.take(naive_reviews))["seconds"],
+                "bare": reviews / ceiling(source.take(reviews))["seconds"],
+                "cpu_us": {part: 1e6 * found[part] / reviews for part in PARTS},
+            }
