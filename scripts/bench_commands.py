@@ -9,8 +9,99 @@ import typer
 
 from scripts.file_options import FileArgument, TextColumn
 from scripts.input_file import InputFile
+from scripts.process_settings import settings
+from shared.errors import ConfigurationError
 
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
+
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")]
+Turns = Annotated[int, typer.Option(min=1, help="How often to measure each way, by turns.")]
+ReviewsATurn = Annotated[int, typer.Option(min=1_000, help="Reviews that Otzyv gets in a turn.")]
+NaiveReviews = Annotated[int, typer.Option(min=100, help="Reviews that the naive way gets in a turn.")]
+
+
+@bench.command("pipeline")
+def bench_pipeline(
+    file: FileArgument,
+    reviews: ReviewsATurn = 60_000,
+    naive_reviews: NaiveReviews = 3_000,
+    turns: Turns = 3,
+    text_column: TextColumn = "text",
+    json: JsonFile = None,
+) -> None:
+    """From RabbitMQ to labels in PostgreSQL, beside one Celery task a review, and a bare loop.
+
+    On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
+    Otzyv at work.
+    """
+    from scripts.bench.system_report import run_pipeline
+
+    run_pipeline(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
+
+
+@bench.command("latency")
+def bench_latency(
+    file: FileArgument,
+    seconds: Annotated[
+        float, typer.Option(help="How long to measure in each turn without a backlog.")
+    ] = 10.0,
+    rate: Annotated[float, typer.Option(min=1, help="Single-review messages a second.")] = 100.0,
+    backlog: Annotated[int, typer.Option(min=10_000, help="Reviews of the bulk backlog.")] = 100_000,
+    turns: Turns = 3,
+    text_column: TextColumn = "text",
+    json: JsonFile = None,
+) -> None:
+    """From publish to label, alone and while a bulk backlog waits. Needs what `bench pipeline` needs."""
+    from scripts.bench.system_report import run_latency
+
+    run_latency(settings(), InputFile(file), text_column, seconds, rate, backlog, turns, json)
+
+
+@bench.command("ingest")
+def bench_ingest(
+    file: FileArgument,
+    reviews: ReviewsATurn = 60_000,
+    naive_reviews: NaiveReviews = 3_000,
+    turns: Turns = 3,
+    text_column: TextColumn = "text",
+    json: JsonFile = None,
+) -> None:
+    """From RabbitMQ to stored reviews, beside a consumer of single reviews. Needs what `bench pipeline` needs."""
+    from scripts.bench.system_report import run_ingest
+
+    run_ingest(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
+
+
+@bench.command("store")
+def bench_store(
+    file: FileArgument,
+    seconds: Annotated[float, typer.Option(help="How long to measure in all.")] = 45.0,
+    text_column: TextColumn = "text",
+    json: JsonFile = None,
+) -> None:
+    """Storing reviews and their places in line, in one process, beside the usual ways with psycopg2."""
+    from scripts.bench.system_report import run_store
+
+    run_store(settings(), InputFile(file), text_column, seconds, json)
+
+
+@bench.command("scale")
+def bench_scale(
+    file: FileArgument,
+    marks: Annotated[
+        str, typer.Option(help="Numbers of stored reviews at which to measure, ascending.")
+    ] = "10000,100000,1000000",
+    text_column: TextColumn = "text",
+    json: JsonFile = None,
+) -> None:
+    """What a review costs when many are stored already, and memory by process. Needs what `bench pipeline` needs."""
+    from scripts.bench.system_report import run_scale
+
+    numbers = [int(mark) for mark in marks.split(",") if mark.strip().isdigit()]
+    if not numbers or sorted(set(numbers)) != numbers or len(numbers) != len(marks.split(",")):
+        raise ConfigurationError(f"--marks: expected ascending whole numbers with commas, found {marks!r}")
+    run_scale(settings(), InputFile(file), text_column, numbers, json)
 
 
 @bench.command("keywords")

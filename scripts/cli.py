@@ -151,6 +151,9 @@ def enqueue(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a full queue that takes nothing.")
     ] = 600.0,
+    live: Annotated[
+        bool, typer.Option("--live", help="By the live lane, beside what comes by itself, not behind it.")
+    ] = False,
     text_column: TextColumn = "text",
     id_column: IdColumn = None,
     source_column: SourceColumn = None,
@@ -164,8 +167,8 @@ def enqueue(
 
     chosen = settings()
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
-    batch, sent = sending.enqueue(rows, chosen, patience)
-    if follow and not sending.follow(batch, sent, chosen):
+    batch, sent = sending.enqueue(rows, chosen, patience, "live" if live else "bulk")
+    if follow and not sending.follow(batch, sent, chosen, "live" if live else "bulk"):
         raise typer.Exit(3)
 
 

@@ -20,12 +20,15 @@ from shared.store.batches import Progress as BatchProgress
 from workers import runtime, topology
 from workers.publisher import Publisher
 from workers.queue_states import queue_states
+from workers.topology import Lane
 
 POLL_S = 0.5
 STUCK_AFTER_S = 30.0  # ingest and worker may just be starting, on a busy machine
 
 
-def enqueue(rows: Rows, settings: Settings, patience_s: float = 600.0) -> tuple[uuid.UUID, int]:
+def enqueue(
+    rows: Rows, settings: Settings, patience_s: float = 600.0, lane: Lane = "bulk"
+) -> tuple[uuid.UUID, int]:
     """Publish every row with confirms; returns the batch id and how many reviews were sent.
 
     A full queue is waited for, up to `patience_s` seconds in which it takes nothing.
@@ -36,7 +39,7 @@ def enqueue(rows: Rows, settings: Settings, patience_s: float = 600.0) -> tuple[
         with file_progress() as progress:
             task = progress.add_task(f"sending {rows.file.name}", total=1.0, reviews=0)
             slowed = _Slowed(progress, task)
-            with Publisher(settings, slowed.down, slowed.no_more, patience_s) as publisher:
+            with Publisher(settings, slowed.down, slowed.no_more, patience_s, lane) as publisher:
                 groups = pack(_wire(rows), min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
                 for message in publisher.send(batch, rows.file.name, groups):
                     if sent == 0:
@@ -79,13 +82,13 @@ def _wire(rows: Rows) -> Iterator[Record]:
         yield from wire
 
 
-def follow(batch: uuid.UUID, sent: int, settings: Settings) -> bool:
+def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk") -> bool:
     """Show progress until every review of the batch is settled, or waits where nobody works.
 
     True when all are settled.
     """
     here = runtime.build(settings)
-    watch = _Watch(here.database, batch, here.taxonomy_id, settings)
+    watch = _Watch(here.database, batch, here.taxonomy_id, settings, lane)
     with review_progress() as progress:
         task = progress.add_task("labelling", total=sent, note="")
         while True:
@@ -107,9 +110,11 @@ def follow(batch: uuid.UUID, sent: int, settings: Settings) -> bool:
 class _Watch:
     """Looks at a batch again and again, and notices when nothing can move any more."""
 
-    def __init__(self, database: Database, batch: uuid.UUID, taxonomy_id: int, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, batch: uuid.UUID, taxonomy_id: int, settings: Settings, lane: Lane
+    ) -> None:
         self._database, self._batch, self._taxonomy_id = database, str(batch), taxonomy_id
-        self._settings = settings
+        self._settings, self._lane = settings, lane
         self._moved_at = time.monotonic()
         self.done = 0
         self.finished = self.stuck = False
@@ -137,10 +142,9 @@ class _Watch:
                 else ", ".join(f"{n:,} wait for {stage}" for stage, n in state.waiting.items())
             )
         consumers = {queue.line.queue: queue.consumers for queue in queue_states(self._settings)}
-        wanted = [topology.INCOMING.queue] if state is None or not state.complete else []
-        wanted += [
-            topology.stage_lines(self._settings)[stage].queue for stage in (state.waiting if state else ())
-        ]
+        lines = [topology.INCOMING] if state is None or not state.complete else []
+        lines += [topology.stage_lines(self._settings)[stage] for stage in (state.waiting if state else ())]
+        wanted = [topology.in_lane(line, self._lane).queue for line in lines]
         idle = [name for name in dict.fromkeys(wanted) if not consumers.get(name)]
         self.stuck = bool(idle) and len(idle) == len(dict.fromkeys(wanted))
         waits = ", ".join(f"{n:,} wait for {stage}" for stage, n in (state.waiting if state else {}).items())

@@ -229,6 +229,12 @@ class Settings(BaseSettings):
     ingest_prefetch_messages: int = Field(
         200, ge=1, le=10_000, description="Messages that ingest may hold unacknowledged; bounds its memory."
     )
+    ingest_bulk_messages: int = Field(
+        4,
+        ge=1,
+        le=10_000,
+        description="The same of messages in the bulk lane; what is held of it delays live ones. More for small ones.",
+    )
     max_text_chars: int = Field(
         20_000, ge=100, le=1_000_000, description="Longest review text accepted; a longer one is rejected."
     )

@@ -26,7 +26,11 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "broker_transport_options": broker.options(chosen),
         "accept_content": ["json"],
         "task_serializer": "json",
-        "task_queues": [topology.queue(line) for line in topology.LINES if line is not topology.INCOMING],
+        "task_queues": [
+            topology.queue(line)
+            for line in (*topology.LINES, *topology.BULK_LINES)
+            if line.exchange is topology.TASKS
+        ],
         "task_create_missing_queues": False,
         "task_default_queue": topology.CPU_UPKEEP.queue,
         "task_default_exchange": topology.TASKS.name,

@@ -73,9 +73,18 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
     """Whether failures in a row open the breaker."""
 
     @property
+    def lane(self) -> topology.Lane:
+        """The lane that the message at hand came by; what follows from it is sent on by the same."""
+        return topology.lane_of(self._routing_key)
+
+    @property
     def queue_name(self) -> str:
-        """The queue that this task's messages come from."""
-        return topology.task_lines(settings())[self.name].queue
+        """The queue that the message at hand came from."""
+        return topology.queue_of(self.name, self._routing_key, settings())
+
+    @property
+    def _routing_key(self) -> str:
+        return str((self.request.delivery_info or {}).get("routing_key"))
 
     def __call__(self, review_ids: Sequence[int] = (), *rest: object) -> None:
         """Run the body; every way of failing ends here. `rest` are arguments that every part of a batch keeps."""
@@ -149,10 +158,11 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
         middle = len(review_ids) // 2
         log.warning("task.split", task=self.name, reviews=len(review_ids), error=_name(error))
         metrics.TASK_SPLITS.add(queue=self.queue_name)
+        line = topology.in_lane(topology.task_lines(settings())[self.name], self.lane)
         try:
             with broker.translated():
                 for half in (review_ids[:middle], review_ids[middle:]):
-                    self.apply_async(args=(half, *rest), headers={PART: True})
+                    self.apply_async(args=(half, *rest), headers={PART: True}, **topology.route(line))
         except RetryableError as unsent:
             raise Reject(str(unsent), requeue=True) from error
 

@@ -71,7 +71,7 @@ class Breaker:
             time.sleep(LOOK_EVERY_S / 4)
 
 
-breaker = Breaker(line.queue for line in topology.LINES)
+breaker = Breaker(line.queue for line in (*topology.LINES, *topology.BULK_LINES))
 
 
 class Watched(Request):  # type: ignore[misc]  # Celery has no types
@@ -84,7 +84,9 @@ class Watched(Request):  # type: ignore[misc]  # Celery has no types
         died = isinstance(cause, (WorkerLostError, SystemExit)) and not stopping
         # Once for each message: the same one comes again at once, and is halved.
         if died and self.task.may_break and not self.delivery_info.get("redelivered"):
-            breaker.failed(self.task.queue_name, settings().poison_streak)
+            routing_key = str(self.delivery_info.get("routing_key"))
+            queue = topology.queue_of(self.task.name, routing_key, settings())
+            breaker.failed(queue, settings().poison_streak)
         return super().on_failure(exc_info, *rest, **named)
 
 

@@ -25,6 +25,7 @@ from workers import broker, crash_points, envelope, labelling, metrics, predicti
 from workers.batch_task import pause_s
 from workers.runtime import Runtime
 from workers.source import Held, Source, Stopped
+from workers.topology import LANES, Lane
 
 log = structlog.get_logger()
 
@@ -47,6 +48,10 @@ class Gathered:
         self.reviews += len(message.reviews) + len(message.rejected)
 
 
+def _nothing() -> dict[Lane, Gathered]:
+    return {lane: Gathered() for lane in LANES}
+
+
 class Ingest:
     """Takes messages from a source until it is told to stop; then stores what it holds and returns."""
 
@@ -54,7 +59,7 @@ class Ingest:
         self._runtime = runtime
         self._source = source
         self._settings = runtime.settings
-        self._gathered = Gathered()
+        self._gathered = _nothing()
         self._stopping = False
         self._failures = 0  # since messages were last stored and acknowledged
 
@@ -67,7 +72,7 @@ class Ingest:
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
         while not self._stopping:
-            self._gathered = Gathered()
+            self._gathered = _nothing()
             try:
                 self._consume()
             except RetryableError as error:
@@ -92,42 +97,50 @@ class Ingest:
             broker.connection(self._settings) as connection,
         ):
             topology.declare(connection)
-            with self._source.attached(connection, self._receive) as consumer:
+            with self._source.attached(connection, self._receive) as consumers:
                 log.info("ingest.consuming", **self._source.place)
                 while not self._stopping:
                     self._drain(connection)
-                    if self._is_due():
-                        self._flush(connection)
-                consumer.cancel()
-                self._flush(connection)
+                    for lane in LANES:
+                        if self._is_due(lane):
+                            self._flush(connection, lane)
+                for consumer in consumers:
+                    consumer.cancel()
+                for lane in LANES:
+                    self._flush(connection, lane)
 
     def _drain(self, connection: Connection) -> None:
-        held = bool(self._gathered.held)
-        age = time.monotonic() - self._gathered.since
+        since = [gathered.since for gathered in self._gathered.values() if gathered.held]
         # Never long: a signal only sets a flag, and the wait goes on after it (PEP 475).
-        timeout = min(LOOK_UP_S, max(0.001, self._settings.linger_ms / 1000 - age)) if held else LOOK_UP_S
+        timeout = LOOK_UP_S
+        if since:
+            age = time.monotonic() - min(since)
+            timeout = min(LOOK_UP_S, max(0.001, self._settings.linger_ms / 1000 - age))
         try:
             connection.drain_events(timeout=timeout)
         except TimeoutError:
             connection.heartbeat_check()
             self._source.check()
 
-    def _is_due(self) -> bool:
-        gathered = self._gathered
+    def _is_due(self, lane: Lane) -> bool:
+        gathered = self._gathered[lane]
+        most = (
+            self._settings.ingest_prefetch_messages if lane == "live" else self._settings.ingest_bulk_messages
+        )
         return bool(gathered.held) and (
             gathered.reviews >= self._settings.batch_rows
-            or len(gathered.held) >= self._settings.ingest_prefetch_messages
+            or len(gathered.held) >= most
             or time.monotonic() - gathered.since >= self._settings.linger_ms / 1000
         )
 
-    def _receive(self, delivery: Delivery) -> None:
-        self._gathered.add(delivery, envelope.opened(delivery, self._settings), time.monotonic())
+    def _receive(self, delivery: Delivery, lane: Lane) -> None:
+        self._gathered[lane].add(delivery, envelope.opened(delivery, self._settings), time.monotonic())
 
-    def _flush(self, connection: Connection) -> None:
-        gathered, self._gathered = self._gathered, Gathered()
+    def _flush(self, connection: Connection, lane: Lane) -> None:
+        gathered, self._gathered[lane] = self._gathered[lane], Gathered()
         if not gathered.held:
             return
-        sent, rejected = self._store(connection, gathered.held)
+        sent, rejected = self._store(connection, gathered.held, lane)
         self._source.set_aside(connection, rejected)
         crash_points.at("ingest.sent")
         gathered.held[-1].delivery.ack(multiple=True)
@@ -145,7 +158,7 @@ class Ingest:
             **self._source.place,
         )
 
-    def _store(self, connection: Connection, held: list[Held]) -> tuple[int, list[Rejected]]:
+    def _store(self, connection: Connection, held: list[Held], lane: Lane) -> tuple[int, list[Rejected]]:
         """Store messages and send their first tasks; returns how many reviews were sent, and what was rejected.
 
         Waits as long as the database is away, the next queue is full or a right is missing. A message that
@@ -153,10 +166,10 @@ class Ingest:
         """
         while True:
             try:
-                sent = self._store_once(held)
+                sent = self._store_once(held, lane)
             except PoisonError as error:
                 if len(held) > 1:
-                    parts = [self._store(connection, [one]) for one in held]
+                    parts = [self._store(connection, [one], lane) for one in held]
                     return sum(part[0] for part in parts), [item for part in parts for item in part[1]]
                 held = [self._refused(held[0], error)]
             except PositionLost:
@@ -180,7 +193,7 @@ class Ingest:
                 connection.drain_events(timeout=LOOK_UP_S)
             connection.heartbeat_check()
 
-    def _store_once(self, held: list[Held]) -> int:
+    def _store_once(self, held: list[Held], lane: Lane) -> int:
         self._source.check()
         first_stage = self._settings.stages[0]
         step = self._source.step(held)
@@ -195,8 +208,8 @@ class Ingest:
         )
         self._source.stored(step)
         crash_points.at("ingest.stored")
-        labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id)
-        prediction.send(stored.unpredicted, self._runtime.taxonomy_id)
+        labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id, lane)
+        prediction.send(stored.unpredicted, self._runtime.taxonomy_id, lane)
         return len(stored.first_stage)
 
     def _refused(self, one: Held, error: PoisonError) -> Held:

@@ -13,11 +13,11 @@ from shared.errors import BudgetSpent, OtzyvError
 from shared.labelling import NOTHING_DONE, Outcome
 from shared.settings import settings
 from shared.store import failures, labels
-from workers import broker, crash_points, metrics
+from workers import broker, crash_points, metrics, topology
 from workers.app import app
 from workers.batch_task import BatchTask, PartOfBatch
 from workers.runtime import PerProcess
-from workers.topology import WORKER_LINES, stage_lines
+from workers.topology import WORKER_LINES, Lane, stage_lines
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class StageTask(BatchTask):
             self.slice_rows = min(2 * self.slice_rows, SLICE_S / max(per_row, 1e-6))
         if todo and total.error is None:
             log.info("stage.continues", stage=self.stage, done=len(review_ids) - len(todo), left=len(todo))
-            send(self.stage, todo, taxonomy_id)
+            send(self.stage, todo, taxonomy_id, self.lane)
         elif todo:
             total = msgspec.structs.replace(total, unanswered=[*total.unanswered, *todo])
         self._finish(total, taxonomy_id, started)
@@ -95,7 +95,7 @@ class StageTask(BatchTask):
         )
         crash_points.at("stage.committed")
         if outcome.next_stage is not None:
-            send(outcome.next_stage, outcome.forward, taxonomy_id)
+            send(outcome.next_stage, outcome.forward, taxonomy_id, self.lane)
         crash_points.at("stage.sent")
         if isinstance(outcome.error, BudgetSpent):
             # They keep their place in line; the sweep sends them again.
@@ -186,10 +186,11 @@ def llm(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     self.label_in_slices(review_ids, taxonomy_id)
 
 
-def send(stage: str, review_ids: Sequence[int], taxonomy_id: int) -> None:
+def send(stage: str, review_ids: Sequence[int], taxonomy_id: int, lane: Lane = "live") -> None:
     """Send reviews to a stage, a batch per message; returns once RabbitMQ has confirmed all of them."""
     size = settings().batch_rows
+    route = topology.route(topology.in_lane(stage_lines(settings())[stage], lane))
     with broker.translated():
         for start in range(0, len(review_ids), size):
             part = list(review_ids[start : start + size])
-            app.send_task(f"workers.labelling.{stage}", args=(part, taxonomy_id))
+            app.send_task(f"workers.labelling.{stage}", args=(part, taxonomy_id), **route)

@@ -12,11 +12,11 @@ from shared.classifiers import Location
 from shared.serving import Outcome, Predictor
 from shared.settings import settings
 from shared.store import predictions
-from workers import broker, crash_points, metrics, runtime
+from workers import broker, crash_points, metrics, runtime, topology
 from workers.app import app
 from workers.batch_task import BatchTask
 from workers.runtime import Runtime
-from workers.topology import CPU_CLASSIFY
+from workers.topology import CPU_CLASSIFY, Lane
 
 log = structlog.get_logger()
 
@@ -108,9 +108,10 @@ def _count(outcome: Outcome, taxonomy: str, seconds: float) -> None:
         metrics.SERVED_MODEL.set(outcome.model_id, taxonomy=taxonomy)
 
 
-def send(review_ids: Sequence[int], taxonomy_id: int) -> None:
+def send(review_ids: Sequence[int], taxonomy_id: int, lane: Lane = "live") -> None:
     """Send reviews to be predicted, a batch per message; returns once RabbitMQ has confirmed all of them."""
     size = settings().batch_rows
+    route = topology.route(topology.in_lane(CPU_CLASSIFY, lane))
     with broker.translated():
         for start in range(0, len(review_ids), size):
-            app.send_task(TASK, args=(list(review_ids[start : start + size]), taxonomy_id))
+            app.send_task(TASK, args=(list(review_ids[start : start + size]), taxonomy_id), **route)

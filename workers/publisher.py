@@ -19,6 +19,7 @@ from workers import broker, topology
 from workers.batch_task import pause_s
 from workers.confirmed import Confirmed
 from workers.queue_states import counted
+from workers.topology import Lane
 
 ATTEMPTS = 8
 FIRST_ATTEMPTS = 2  # before anything was confirmed: a wrong URL should not take minutes to show
@@ -47,10 +48,12 @@ class Publisher:
         on_pause: Callable[[str, float], None] = lambda _why, _s: None,
         on_sent: Callable[[], None] = lambda: None,
         patience_s: float = 600.0,
+        lane: Lane = "bulk",
     ) -> None:
         self._settings = settings
         self._on_pause, self._on_sent = on_pause, on_sent
         self._patience_s = patience_s
+        self._line = topology.in_lane(topology.INCOMING, lane)
         self._open = ExitStack()
         self._confirmed: Confirmed | None = None
         self._has_sent = False
@@ -114,17 +117,17 @@ class Publisher:
         """How full the queue is and who consumes it, for a person."""
         try:
             with broker.translated(), broker.connection(self._settings) as connection:
-                messages, consumers = counted(connection, topology.queue(topology.INCOMING))
+                messages, consumers = counted(connection, topology.queue(self._line))
         except OtzyvError as error:
             return str(error)
         who = f"{consumers} consumers have" if consumers > 1 else "its consumer has"
         rest = f"{who} to catch up" if consumers else "nobody consumes it: start `otzyv ingest`"
-        return f"{topology.INCOMING.queue} is full with {messages or 0:,} messages; {rest}"
+        return f"{self._line.queue} is full with {messages or 0:,} messages; {rest}"
 
     def _publish(self, body: bytes) -> None:
         if self._confirmed is None:
             self._confirmed = self._open.enter_context(Confirmed(self._settings))
-        self._confirmed.publish(body, topology.REVIEWS, topology.INCOMING_KEY, PROPERTIES)
+        self._confirmed.publish(body, topology.REVIEWS, self._line.routing_key, PROPERTIES)
 
     def _close(self) -> None:
         self._open.close()

@@ -1,4 +1,4 @@
-"""How many messages wait in a queue."""
+"""How many messages wait in the queues of a line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from workers.app import app
 
 
 def depth(line: topology.Line) -> int:
-    """Messages that wait in a queue, not counting those being worked on."""
+    """Messages that wait in both lanes of a line, not counting those being worked on."""
     with broker.translated(), app.connection_for_write() as connection, connection.channel() as channel:
-        declared = topology.queue(line)(channel).queue_declare(passive=True)
-        return int(declared.message_count)
+        return sum(
+            int(topology.queue(one)(channel).queue_declare(passive=True).message_count)
+            for one in (line, topology.in_lane(line, "bulk"))
+        )

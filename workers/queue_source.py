@@ -1,9 +1,9 @@
-"""The queue `reviews.incoming` as ingest's source: RabbitMQ keeps what has not been acknowledged."""
+"""The queues of incoming reviews, live and bulk, as ingest's source: RabbitMQ keeps what has not been acknowledged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from kombu import Connection, Consumer, Producer
 
@@ -12,6 +12,7 @@ from shared.settings import Settings
 from shared.store.streams import Step
 from workers import source, topology
 from workers.source import Held, Receive
+from workers.topology import LANES, Lane
 
 
 class QueueSource:
@@ -36,14 +37,23 @@ class QueueSource:
         """Nothing to lose."""
 
     @contextmanager
-    def attached(self, connection: Connection, receive: Receive) -> Iterator[Consumer]:
-        """A consumer of the queue."""
-        most = self._settings.ingest_prefetch_messages
-        with (
-            source.consumer(connection, topology.queue(topology.INCOMING), most, receive) as consumer,
-            consumer,
-        ):
-            yield consumer
+    def attached(self, connection: Connection, receive: Receive) -> Iterator[Sequence[Consumer]]:
+        """A consumer for each lane.
+
+        Few messages of the bulk lane are held: what is held of it already stands before a live one that comes now.
+        """
+        with ExitStack() as stack:
+            yield [stack.enter_context(self._consumer(connection, lane, receive)) for lane in LANES]
+
+    @contextmanager
+    def _consumer(self, connection: Connection, lane: Lane, receive: Receive) -> Iterator[Consumer]:
+        queue = topology.queue(topology.in_lane(topology.INCOMING, lane))
+        most = (
+            self._settings.ingest_prefetch_messages if lane == "live" else self._settings.ingest_bulk_messages
+        )
+        consumer = source.consumer(connection, queue, most, lambda delivery: receive(delivery, lane))
+        with consumer as opened, opened:
+            yield opened
 
     def step(self, held: Sequence[Held]) -> Step | None:  # noqa: ARG002
         """None: a queue has no positions."""

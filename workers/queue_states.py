@@ -26,12 +26,16 @@ def queue_states(settings: Settings) -> list[QueueState]:
     """Every queue of the topology. Raises BrokerUnavailable."""
     with broker.translated(), broker.connection(settings) as connection:
         connection.ensure_connection(max_retries=1)
-        states = []
-        for line in topology.LINES:
-            messages, consumers = counted(connection, topology.queue(line))
-            dead, _ = counted(connection, topology.dead_letter_queue(line))
-            states.append(QueueState(line, messages, consumers, dead or 0))
-    return states
+        live = [_state(connection, line) for line in topology.LINES]
+        bulk = [_state(connection, line) for line in topology.BULK_LINES]
+    # Dead letters of both lanes are in one queue, and counted once.
+    return [*live, *(msgspec.structs.replace(state, dead=0) for state in bulk)]
+
+
+def _state(connection: Connection, line: Line) -> QueueState:
+    messages, consumers = counted(connection, topology.queue(line))
+    dead, _ = counted(connection, topology.dead_letter_queue(line))
+    return QueueState(line, messages, consumers, dead or 0)
 
 
 def counted(connection: Connection, queue: Queue) -> tuple[int | None, int]:

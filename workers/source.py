@@ -11,8 +11,9 @@ from kombu.message import Message as Delivery
 
 from shared.reviews import Message, Rejected
 from shared.store.streams import Step
+from workers.topology import Lane
 
-Receive = Callable[[Delivery], None]
+Receive = Callable[[Delivery, Lane], None]
 
 
 class Stopped(Exception):
@@ -42,8 +43,10 @@ class Source(Protocol):
     def check(self) -> None:
         """Raises PositionLost once that right is gone."""
 
-    def attached(self, connection: Connection, receive: Receive) -> AbstractContextManager[Consumer]:
-        """A consumer that hands messages to `receive`."""
+    def attached(
+        self, connection: Connection, receive: Receive
+    ) -> AbstractContextManager[Sequence[Consumer]]:
+        """Consumers that hand messages to `receive`: one for each lane, so that each is acknowledged by itself."""
 
     def step(self, held: Sequence[Held]) -> Step | None:
         """The way that a transaction with these messages goes along a stream."""
@@ -56,7 +59,9 @@ class Source(Protocol):
 
 
 @contextmanager
-def consumer(connection: Connection, queue: Queue, most: int, receive: Receive) -> Iterator[Consumer]:
+def consumer(
+    connection: Connection, queue: Queue, most: int, receive: Callable[[Delivery], None]
+) -> Iterator[Consumer]:
     """A consumer of raw messages, on a channel of its own, that holds up to `most` of them unacknowledged."""
     with connection.channel() as channel:
         channel.auto_decode = False  # bodies stay bytes, whatever encoding a producer claims

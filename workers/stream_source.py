@@ -81,8 +81,8 @@ class StreamSource:
             self._claim.check()
 
     @contextmanager
-    def attached(self, connection: Connection, receive: Receive) -> Iterator[Consumer]:
-        """A consumer from the offset on that is to be stored next."""
+    def attached(self, connection: Connection, receive: Receive) -> Iterator[Sequence[Consumer]]:
+        """A consumer from the offset on that is to be stored next. All of a stream is live."""
         bounds = self._bounds(connection)
         self._position = self._begun(connection, bounds)
         if bounds.first > self._position:
@@ -95,14 +95,14 @@ class StreamSource:
             if offset - self._expected > OWN_ENTRIES:
                 self._tell_missing(self._expected, offset)
             self._expected = offset + 1
-            receive(delivery)
+            receive(delivery, "live")
 
         queue = Queue(self._stream, no_declare=True, consumer_arguments={OFFSET: self._position})
         most = self._runtime.settings.ingest_prefetch_messages
         with source.consumer(connection, queue, most, note) as consumer, ExitStack() as consuming:
             with stream_bounds.told(self._stream):
                 consuming.enter_context(consumer)
-            yield consumer
+            yield [consumer]
 
     def _bounds(self, connection: Connection) -> Bounds:
         try:

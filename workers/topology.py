@@ -4,12 +4,17 @@ Queues are quorum queues: they survive a broker's restart and count deliveries. 
 or delivered too often, moves to a dead-letter queue, at least once, and stays there until a person decides.
 Exchanges are topic exchanges, because delayed retries on quorum queues need them.
 
+There are two lanes: what comes by itself is live, what people send by the file is bulk. Each has queues of its own
+along the whole way, and every process that works on one works on the other by turns. So a million reviews that were
+enqueued do not stand before the next one that comes.
+
 Arguments of a declared queue cannot change: a new limit needs a new queue name, or a RabbitMQ policy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final, Literal
 
 import amqp.exceptions
 import msgspec
@@ -23,6 +28,11 @@ TASKS = Exchange("tasks", type="topic", durable=True)
 DEAD = Exchange("dead", type="topic", durable=True)
 
 INCOMING_KEY = "incoming"
+
+Lane = Literal["live", "bulk"]
+LANES: Final[tuple[Lane, ...]] = ("live", "bulk")
+"""In the order in which ingest stores what is due."""
+_BULK = ".bulk"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -52,12 +62,36 @@ GPU_TRAIN = Line("gpu.train", TASKS, "gpu.train", "gpu.train.dead", 5, 10_000, _
 
 LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP, GPU_LABEL, GPU_TRAIN)
 
+
+def in_lane(line: Line, lane: Lane) -> Line:
+    """The line itself, or its bulk twin, whose dead letters go where the line's own go."""
+    if lane == "live":
+        return line
+    return msgspec.structs.replace(line, queue=line.queue + _BULK, routing_key=line.routing_key + _BULK)
+
+
+def lane_of(routing_key: str) -> Lane:
+    """The lane of a message, also of one that was delayed, whose routing key is longer."""
+    return "bulk" if routing_key.endswith(_BULK) else "live"
+
+
+BULK_LINES = tuple(
+    in_lane(line, "bulk") for line in (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, GPU_LABEL)
+)
+
 # Which queue a stage's batches go to; similarity on word vectors needs no GPU. And what a kind of worker consumes.
 STAGE_LINES = {"keywords": CPU_KEYWORDS, "zero_shot": GPU_LABEL, "similarity": GPU_LABEL, "llm": GPU_LABEL}
 NAVEC_LINES = {**STAGE_LINES, "similarity": CPU_SIMILARITY}
 WORKER_LINES = {
-    "cpu": (CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP),
-    "gpu": (GPU_LABEL,),
+    "cpu": (
+        CPU_KEYWORDS,
+        CPU_SIMILARITY,
+        CPU_CLASSIFY,
+        CPU_BACKFILL,
+        CPU_UPKEEP,
+        *(in_lane(line, "bulk") for line in (CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY)),
+    ),
+    "gpu": (GPU_LABEL, in_lane(GPU_LABEL, "bulk")),
     "train": (GPU_TRAIN,),
 }
 
@@ -68,7 +102,7 @@ def stage_lines(settings: Settings) -> Mapping[str, Line]:
 
 
 def task_lines(settings: Settings) -> dict[str, Line]:
-    """Which queue a task goes to. A task that is not in this table cannot be sent."""
+    """Which queue a task goes to, in the live lane. A task that is not in this table cannot be sent."""
     return {
         **{f"workers.labelling.{stage}": line for stage, line in stage_lines(settings).items()},
         "workers.prediction.classify": CPU_CLASSIFY,
@@ -100,6 +134,11 @@ def queue(line: Line) -> Queue:
     )
 
 
+def queue_of(task: str, routing_key: str, settings: Settings) -> str:
+    """The queue that a task's message came from."""
+    return in_lane(task_lines(settings)[task], lane_of(routing_key)).queue
+
+
 def dead_letter_queue(line: Line) -> Queue:
     """The queue in which a line's dead letters wait for a person."""
     return Queue(
@@ -111,7 +150,7 @@ def dead_letter_queue(line: Line) -> Queue:
     )
 
 
-def declare(connection: Connection, lines: Iterable[Line] = LINES) -> None:
+def declare(connection: Connection, lines: Iterable[Line] = (*LINES, *BULK_LINES)) -> None:
     """Create what is missing. Raises ConfigurationError where a queue exists with other arguments."""
     with connection.channel() as channel:
         for line in lines:

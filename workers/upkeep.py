@@ -46,7 +46,8 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
     """Send reviews again that wait for a stage although its queue is empty: their message was lost.
 
     While a queue still holds messages nobody can tell lost from late, so nothing is sent. Reviews that wait
-    for a stage that is no longer in use go on without it.
+    for a stage that is no longer in use go on without it. All of them have waited long already: they go by the bulk
+    lane, since they may be many.
     """
     database = _store_only.get().database
     with database.transaction() as cursor:
@@ -94,7 +95,7 @@ def _sweep(labeller: Labeller) -> None:
     chosen = settings()
     for stage, ids in labeller.resettle(SWEEP_ROWS).items():
         log.warning("sweep.stage_not_in_use", sent_to=stage, reviews=len(ids))
-        labelling.send(stage, ids, labeller.taxonomy_id)
+        labelling.send(stage, ids, labeller.taxonomy_id, "bulk")
     for stage in chosen.stages:
         if depth(topology.stage_lines(chosen)[stage]) > 0:
             continue
@@ -102,7 +103,7 @@ def _sweep(labeller: Labeller) -> None:
             ids = labels.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)
         if ids:
             log.warning("sweep.sent_again", stage=stage, reviews=len(ids))
-            labelling.send(stage, ids, labeller.taxonomy_id)
+            labelling.send(stage, ids, labeller.taxonomy_id, "bulk")
 
 
 def _sweep_predictions(predictor: Predictor) -> None:
@@ -114,7 +115,7 @@ def _sweep_predictions(predictor: Predictor) -> None:
         late = predictions.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
     if parked:
         log.info("sweep.champion_has_come", reviews=len(parked))
-        prediction.send(parked, predictor.taxonomy_id)
+        prediction.send(parked, predictor.taxonomy_id, "bulk")
     if late:
         log.warning("sweep.predictions_sent_again", reviews=len(late))
-        prediction.send(late, predictor.taxonomy_id)
+        prediction.send(late, predictor.taxonomy_id, "bulk")

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -32,9 +32,9 @@ IN_MESSAGE = 250
 WARM_UP = 2_000
 PATIENCE_S = 600.0
 LOOK_S = 0.1
+SOURCE = "bench"
+SETTINGS = {"OTZYV_CASCADE_STAGES": "keywords", "OTZYV_PREDICTIONS": "false"}
 PARTS = ("producer", "broker", "ingest", "stage", "store")
-
-Reviews = Iterator[tuple[str, str]]
 
 
 class Turn:
@@ -48,7 +48,7 @@ class Turn:
         numbers = range(self._next, self._next + count)
         self._next += count
         return [
-            {"source": "bench", "id": str(number), "text": self._texts[number % len(self._texts)]}
+            {"source": SOURCE, "id": str(number), "text": self._texts[number % len(self._texts)]}
             for number in numbers
         ]
 
@@ -58,34 +58,35 @@ class Otzyv:
 
     def __init__(self, settings: Settings, database: Database, ingest: int, worker: int) -> None:
         self._settings, self._database = settings, database
-        self._ingest, self._worker = ingest, worker
-        self._labelled = 0
+        self.ingest, self.worker = ingest, worker
+        self._published = 0
 
     def run(self, reviews: list[dict[str, object]]) -> dict[str, float]:
         """Publish reviews and wait for their labels. Seconds in all, and CPU seconds by part."""
         before, began = self._spent(), time.perf_counter()
-        self._publish(reviews)
-        self._labelled += len(reviews)
-        wait_for(self._database, "SELECT count(*) FROM labels", self._labelled)
+        self.publish(reviews)
+        self.wait()
         seconds = time.perf_counter() - began
         return {
             "seconds": seconds,
             **{part: now - before[part] for part, now in self._spent().items()},
         }
 
-    def _publish(self, reviews: list[dict[str, object]]) -> None:
-        groups = iter(reviews)
-        messages = iter(lambda: list(islice(groups, IN_MESSAGE)), [])
-        with Publisher(self._settings) as publisher:
-            for _ in publisher.send(uuid.uuid4(), "bench", messages):
-                pass
+    def publish(self, reviews: list[dict[str, object]]) -> None:
+        """Send reviews by the bulk lane, as `otzyv enqueue` does."""
+        self._published += publish(self._settings, reviews)
+
+    def wait(self) -> None:
+        """Until all that was published has its label."""
+        question = f"SELECT count(*) FROM labels JOIN reviews ON id = review_id WHERE source = '{SOURCE}'"  # noqa: S608
+        wait_for(self._database, question, self._published)
 
     def _spent(self) -> dict[str, float]:
         return {
             "producer": time.process_time(),
             "broker": processes.cpu_seconds_named("beam.smp"),
-            "ingest": processes.cpu_seconds(self._ingest),
-            "stage": processes.cpu_seconds(self._worker),
+            "ingest": processes.cpu_seconds(self.ingest),
+            "stage": processes.cpu_seconds(self.worker),
             "store": processes.cpu_seconds_named("postgres"),
         }
 
@@ -93,12 +94,7 @@ class Otzyv:
 @contextmanager
 def otzyv(settings: Settings, folder: Path, cores: int, **more: str) -> Iterator[Otzyv]:
     """Otzyv's processes, warm: keywords and labels only, everything else as it is by default."""
-    environment = {
-        "OTZYV_CASCADE_STAGES": "keywords",
-        "OTZYV_PREDICTIONS": "false",
-        "OTZYV_WORKER_PROCESSES": str(cores),
-        **more,
-    }
+    environment = {**SETTINGS, "OTZYV_WORKER_PROCESSES": str(cores), **more}
     database = runtime.open_database(settings, "otzyv bench")
     with (
         processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **environment) as ingest,
@@ -169,6 +165,14 @@ def bare_loop(
             return {"seconds": time.perf_counter() - began}
 
         yield run
+
+
+def publish(settings: Settings, reviews: Iterable[dict[str, object]]) -> int:
+    """Send reviews by the bulk lane, confirmed; returns how many."""
+    rest = iter(reviews)
+    messages = iter(lambda: list(islice(rest, IN_MESSAGE)), [])
+    with Publisher(settings) as publisher:
+        return sum(sent.reviews for sent in publisher.send(uuid.uuid4(), SOURCE, messages))
 
 
 def wait_for(database: Database, question: str, count: int) -> None:

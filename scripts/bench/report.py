@@ -34,7 +34,7 @@ CLASSIFIERS = {
 
 def keywords(file: InputFile, text_column: str, seconds: float, json_path: Path | None) -> None:
     """Measure the keyword stage on a file's texts, several times, and print the medians."""
-    texts = _texts(file, text_column)
+    texts = texts_of(file, text_column)
     runs = _runs(lambda: keyword_bench.run(texts, seconds / RUNS))
     _show(WAYS, runs, "ours", json_path)
     first = runs[0]
@@ -51,7 +51,7 @@ def classifier(
     # Imported here: keywords are measured where there is no torch.
     from scripts.bench import classifier as classifier_bench
 
-    texts = _texts(file, text_column)
+    texts = texts_of(file, text_column)
     runs = _runs(lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer))
     _show(CLASSIFIERS, runs, "ours_int8", json_path)
     first = runs[0]
@@ -82,7 +82,7 @@ def zero_shot(file: InputFile, text_column: str, seconds: float, device: str, js
     # Imported here: keywords are measured where there is no torch.
     from scripts.bench import zero_shot as zero_shot_bench
 
-    texts = _texts(file, text_column)
+    texts = texts_of(file, text_column)
     with err.status("measuring"):
         found = zero_shot_bench.run(texts, seconds, device)
     table = Table("zero-shot, random weights of bge-m3's shape", "", box=None)
@@ -103,7 +103,8 @@ def zero_shot(file: InputFile, text_column: str, seconds: float, device: str, js
         json_path.write_text(json.dumps(found, indent=2), encoding="utf-8")
 
 
-def _texts(file: InputFile, column: str) -> list[str]:
+def texts_of(file: InputFile, column: str) -> list[str]:
+    """The texts of a file. Raises InputFileError where it has no such column."""
     texts = []
     for chunk in file.records():
         if chunk and column not in chunk[0]:

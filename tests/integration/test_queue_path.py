@@ -82,7 +82,7 @@ def test_every_review_of_a_file_is_labelled_or_waits_for_the_next_stage_and_twic
 
         before = ledger.versions(database, "reviews", "waiting", "verdicts", "labels")
         second = run("enqueue", EXAMPLES, "--follow", settings=chain)
-        assert "nobody consumes gpu.label" in second.stderr
+        assert "nobody consumes gpu.label.bulk" in second.stderr
         assert second.returncode == 3
         assert ledger.versions(database, "reviews", "waiting", "verdicts", "labels") == before
 
@@ -90,7 +90,7 @@ def test_every_review_of_a_file_is_labelled_or_waits_for_the_next_stage_and_twic
     assert batch
     shown = run("status", batch[1], settings=chain)
     assert re.search(rf"reviews received\s+{total}\b", shown.stdout)
-    assert re.search(r"gpu\.label\s+1\s+0\s+0", run("status", settings=chain).stdout)
+    assert re.search(r"gpu\.label\.bulk\s+1\s+0\s+0", run("status", settings=chain).stdout)
 
 
 def test_reviews_that_wait_for_a_stage_taken_out_of_use_end_with_the_best_guess(
@@ -386,7 +386,7 @@ def test_enqueue_waits_for_a_full_queue_and_says_so(
     settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
 ) -> None:
     host = settings.amqp_url.rsplit("/", 1)[1]
-    small = {"pattern": "^reviews.incoming$", "definition": {"max-length": 2}, "apply-to": "queues"}
+    small = {"pattern": "^reviews.incoming.bulk$", "definition": {"max-length": 2}, "apply-to": "queues"}
     rabbit.api("PUT", f"/api/policies/{host}/small", small)
     many = tmp_path / "many.jsonl"
     many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(60)))
@@ -399,7 +399,7 @@ def test_enqueue_waits_for_a_full_queue_and_says_so(
             assert sender.wait(120) == 0
             wait_until(lambda: ledger.count(database, "reviews") == 60, 60, "everything stored")
     told = log.read_text()
-    assert "slowed down: reviews.incoming is full with" in told
+    assert "slowed down: reviews.incoming.bulk is full with" in told
     assert "going on: after" in told
     assert "sent 60 reviews" in told
 
@@ -408,7 +408,7 @@ def test_enqueue_gives_up_on_a_queue_that_takes_nothing(
     settings: Settings, rabbit: RabbitNode, tmp_path: Path
 ) -> None:
     host = settings.amqp_url.rsplit("/", 1)[1]
-    small = {"pattern": "^reviews.incoming$", "definition": {"max-length": 1}, "apply-to": "queues"}
+    small = {"pattern": "^reviews.incoming.bulk$", "definition": {"max-length": 1}, "apply-to": "queues"}
     rabbit.api("PUT", f"/api/policies/{host}/small", small)
     many = tmp_path / "many.jsonl"
     many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(10)))

@@ -8,10 +8,10 @@ from shared.errors import SettingsError
 from shared.settings import STAGE_NAMES, load
 from workers import topology
 from workers.app import app, configuration
-from workers.topology import LINES, Line
+from workers.topology import BULK_LINES, LINES, Line
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line.queue)
+@pytest.mark.parametrize("line", [*LINES, *BULK_LINES], ids=lambda line: line.queue)
 def test_a_queue_survives_restarts_and_never_drops_a_message(line: Line) -> None:
     arguments = topology.queue(line).queue_arguments
     assert arguments["x-queue-type"] == "quorum"
@@ -23,7 +23,7 @@ def test_a_queue_survives_restarts_and_never_drops_a_message(line: Line) -> None
     assert arguments["x-max-length-bytes"] > 0
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line.queue)
+@pytest.mark.parametrize("line", [*LINES, *BULK_LINES], ids=lambda line: line.queue)
 def test_dead_letters_have_a_queue_of_their_own_that_is_bound_to_their_key(line: Line) -> None:
     queue = topology.dead_letter_queue(line)
     assert queue.routing_key == topology.queue(line).queue_arguments["x-dead-letter-routing-key"]
@@ -34,6 +34,34 @@ def test_every_exchange_is_a_durable_topic_exchange() -> None:
     for line in LINES:
         assert (line.exchange.type, line.exchange.durable) == ("topic", True)
     assert (topology.DEAD.type, topology.DEAD.durable) == ("topic", True)
+
+
+def test_all_that_a_review_passes_has_a_bulk_lane_whose_dead_letters_are_the_lines_own() -> None:
+    passed = {
+        topology.INCOMING,
+        *topology.STAGE_LINES.values(),
+        *topology.NAVEC_LINES.values(),
+        topology.CPU_CLASSIFY,
+    }
+    assert set(BULK_LINES) == {topology.in_lane(line, "bulk") for line in passed}
+    for line in passed:
+        bulk = topology.in_lane(line, "bulk")
+        assert (bulk.queue, bulk.dead_letters) == (line.queue + ".bulk", line.dead_letters)
+        workers = [lines for lines in topology.WORKER_LINES.values() if line in lines]
+        assert all(bulk in lines for lines in workers)
+
+
+@pytest.mark.parametrize(
+    ("routing_key", "lane"),
+    [
+        ("cpu.keywords", "live"),
+        ("cpu.keywords.bulk", "bulk"),
+        ("0.0.0.0.0.1.0.cpu.keywords.bulk", "bulk"),
+        ("0.0.0.0.0.1.0.cpu.keywords", "live"),
+    ],
+)
+def test_a_message_keeps_its_lane_when_it_is_delayed(routing_key: str, lane: str) -> None:
+    assert topology.lane_of(routing_key) == lane
 
 
 def test_every_stage_and_every_task_has_a_queue_that_a_worker_consumes() -> None:

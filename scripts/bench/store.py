@@ -1,0 +1,123 @@
+"""Storing reviews and their places in line: Otzyv's one statement beside the usual ways with psycopg2."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import count
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_batch, execute_values
+
+from scripts.bench.turns import rates
+from shared.intake import take_in
+from shared.reviews import Message, make
+from shared.settings import Settings
+from shared.store import Database
+from workers import runtime
+
+CHUNK = 500
+INSERT = """
+INSERT INTO {table} (source, external_id, text, text_sha) VALUES {values}
+ON CONFLICT (source, external_id) DO UPDATE SET text = excluded.text, text_sha = excluded.text_sha,
+    revision = {table}.revision + 1 WHERE {table}.text_sha <> excluded.text_sha RETURNING id
+"""
+LINE = "INSERT INTO {table}_waiting (review_id, taxonomy_id, revision, stage) VALUES {values}"
+TABLES = """
+CREATE TABLE {table} (LIKE reviews INCLUDING ALL);
+CREATE TABLE {table}_waiting (LIKE waiting INCLUDING ALL);
+"""
+
+
+def run(settings: Settings, texts: Sequence[str], seconds: float) -> dict[str, float]:
+    """Reviews per second of each way, in one process: `ours`, `values`, `batch`, `rows`, `copy`.
+
+    All but `copy` keep the names apart, store a digest and put every review in line; `copy` is the ceiling.
+    """
+    here = runtime.build(settings)
+    numbers = count()
+
+    def named(chunk: Sequence[str]) -> list[tuple[str, str]]:
+        return [(str(next(numbers)), text) for text in chunk]
+
+    def ours(chunk: Sequence[str]) -> None:
+        rows = [make("store", name, text, max_text_chars=20_000) for name, text in named(chunk)]
+        take_in(
+            here.database,
+            [Message(rows, [])],
+            queue="bench",
+            taxonomy_id=here.taxonomy_id,
+            first_stage="keywords",
+        )
+
+    ways: dict[str, Callable[[Sequence[str]], object]] = {"ours": ours}
+    for name, way in (("values", _values), ("batch", _batch), ("rows", _rows)):
+        with here.database.transaction() as cursor:
+            cursor.execute(TABLES.format(table=name))
+        ways[name] = _peer(here.database, name, way, named)
+    with here.database.transaction() as cursor:
+        cursor.execute("CREATE TABLE copied (external_id text, text text)")
+    ways["copy"] = _peer(here.database, "copied", _copy, named)
+    chunks = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
+    found = rates(ways, chunks, seconds)
+    here.database.close()
+    return found
+
+
+Rows = list[tuple[str, str]]
+
+
+def _peer(
+    database: Database,
+    table: str,
+    way: Callable[[Cursor, str, Rows], None],
+    named: Callable[[Sequence[str]], Rows],
+) -> Callable[[Sequence[str]], None]:
+    def store(chunk: Sequence[str]) -> None:
+        with database.transaction() as cursor:
+            way(cursor, table, named(chunk))
+
+    return store
+
+
+def _values(cursor: Cursor, table: str, rows: Rows) -> None:
+    """`execute_values`, a page for all."""
+    reviews = INSERT.format(table=table, values="%s")
+    template = "('bench', %s, %s, sha256(convert_to(%s, 'UTF8')))"
+    ids = execute_values(
+        cursor, reviews, [(name, text, text) for name, text in rows], template, page_size=CHUNK, fetch=True
+    )
+    execute_values(
+        cursor, LINE.format(table=table, values="%s"), ids, "(%s, 1, 1, 'keywords')", page_size=CHUNK
+    )
+
+
+def _batch(cursor: Cursor, table: str, rows: Rows) -> None:
+    """`execute_batch`, a hundred statements a round trip; then who is in line, by name."""
+    values = "('bench', %s, %s, sha256(convert_to(%s, 'UTF8')))"
+    reviews = INSERT.format(table=table, values=values)
+    execute_batch(cursor, reviews, [(name, text, text) for name, text in rows])
+    cursor.execute(
+        f"INSERT INTO {table}_waiting SELECT id, 1, 1, 'keywords' FROM {table} WHERE external_id = ANY(%s)",  # noqa: S608
+        ([name for name, _ in rows],),
+    )
+
+
+def _rows(cursor: Cursor, table: str, rows: Rows) -> None:
+    """A statement a row."""
+    reviews = INSERT.format(table=table, values="('bench', %s, %s, sha256(convert_to(%s, 'UTF8')))")
+    line = LINE.format(table=table, values="(%s, 1, 1, 'keywords')")
+    for name, text in rows:
+        cursor.execute(reviews, (name, text, text))
+        with suppress(TypeError):
+            cursor.execute(line, cursor.fetchone())
+
+
+def _copy(cursor: Cursor, table: str, rows: Rows) -> None:
+    """COPY into a table without an index."""
+    buffer = io.StringIO()
+    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    buffer.seek(0)
+    cursor.copy_expert(f"COPY {table} FROM STDIN CSV", buffer)

@@ -1,0 +1,188 @@
+"""Benchmarks of the whole system as tables and JSON: what was measured in each turn, medians, and ratios per turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.table import Table
+
+from scripts.bench import arrival, latency, pipeline, scale, store
+from scripts.bench.report import RUNS, texts_of
+from scripts.bench.scratch import scratch
+from scripts.console import err, out
+from scripts.input_file import InputFile
+from shared.settings import Settings
+
+PIPELINE = {
+    "otzyv": "Otzyv: keywords and labels, all guarantees",
+    "naive": "one Celery task and one INSERT a review, late acknowledgement",
+    "bare": "the keyword stage in a loop and COPY, a process a core: the ceiling",
+}
+ARRIVAL = {
+    "otzyv": "otzyv ingest, 250 reviews a message",
+    "naive": "one review a message, one INSERT and one acknowledgement each",
+}
+STORE = {
+    "ours": "one statement, from JSON",
+    "values": "execute_values, twice",
+    "batch": "execute_batch",
+    "rows": "a statement a row",
+    "copy": "COPY into a table without an index: the ceiling",
+}
+PARTS = {
+    "producer": "producer",
+    "broker": "RabbitMQ",
+    "ingest": "ingest",
+    "stage": "worker: the keyword stage",
+    "store": "PostgreSQL",
+}
+
+Run = dict[str, Any]
+
+
+def run_pipeline(
+    settings: Settings,
+    file: InputFile,
+    column: str,
+    sizes: tuple[int, int],
+    turns: int,
+    json_path: Path | None,
+) -> None:
+    """`otzyv bench pipeline`; `sizes` are the reviews of a turn for Otzyv and for the naive way."""
+    texts = texts_of(file, column)
+    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
+        runs = _told(pipeline.run(own, texts, Path(folder), *sizes, turns), turns)
+    out.print(_rates(PIPELINE, runs, "otzyv"))
+    table = Table("CPU time of a review", "microseconds, median", box=None)
+    table.columns[1].justify = "right"
+    costs = {part: median(run["cpu_us"][part] for run in runs) for part in PARTS}
+    for part, name in PARTS.items():
+        table.add_row(name, f"{costs[part]:.1f}")
+    table.add_row("all", f"{sum(costs.values()):.1f}")
+    out.print(table)
+    _tell_machine()
+    _write(json_path, {"runs": runs})
+
+
+def run_latency(
+    settings: Settings,
+    file: InputFile,
+    column: str,
+    seconds: float,
+    rate: float,
+    backlog: int,
+    turns: int,
+    json_path: Path | None,
+) -> None:
+    """`otzyv bench latency`."""
+    texts = texts_of(file, column)
+    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
+        runs = _told(latency.run(own, texts, Path(folder), seconds, rate, backlog, turns), turns)
+    table = Table("from publish to label, milliseconds", "p50", "p95", "reviews", "p95 is", box=None)
+    for column_ in table.columns[1:]:
+        column_.justify = "right"
+    for name, words in (("alone", "alone"), ("backlog", f"while a backlog of {backlog:,} waits")):
+        p50, p95 = (median(run[name][which] for run in runs) for which in ("p50", "p95"))
+        ratio = median(run[name]["p95"] / run["alone"]["p95"] for run in runs)
+        count = sum(int(run[name]["reviews"]) for run in runs)
+        told = "" if name == "alone" else f"{ratio:.2f} x as long"
+        table.add_row(words, f"{p50:,.0f}", f"{p95:,.0f}", f"{count:,}", told)
+    out.print(table)
+    out.print(f"single-review messages, {rate:g} a second; medians of {turns} turns")
+    _tell_machine()
+    _write(json_path, {"runs": runs})
+
+
+def run_ingest(
+    settings: Settings,
+    file: InputFile,
+    column: str,
+    sizes: tuple[int, int],
+    turns: int,
+    json_path: Path | None,
+) -> None:
+    """`otzyv bench ingest`; `sizes` are the reviews of a turn for Otzyv and for the naive way."""
+    texts = texts_of(file, column)
+    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
+        runs = _told(arrival.run(own, texts, Path(folder), *sizes, turns), turns)
+    out.print(_rates(ARRIVAL, runs, "otzyv"))
+    _tell_machine()
+    _write(json_path, {"runs": runs})
+
+
+def run_store(
+    settings: Settings, file: InputFile, column: str, seconds: float, json_path: Path | None
+) -> None:
+    """`otzyv bench store`."""
+    texts = texts_of(file, column)
+    with scratch(settings) as own:
+        runs = _told((store.run(own, texts, seconds / RUNS) for _ in range(RUNS)), RUNS)
+    out.print(_rates(STORE, runs, "ours"))
+    _tell_machine()
+    _write(json_path, {"runs": runs})
+
+
+def run_scale(
+    settings: Settings, file: InputFile, column: str, marks: Sequence[int], json_path: Path | None
+) -> None:
+    """`otzyv bench scale`."""
+    texts = texts_of(file, column)
+    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
+        runs = _told(scale.run(own, texts, Path(folder), marks), len(marks))
+    names = ("stored", "reviews/s", *PARTS.values(), "all", "of the first", "ingest MiB", "worker MiB")
+    table = Table(*names, title="CPU microseconds a review", title_justify="left", box=None)
+    for column_ in table.columns:
+        column_.justify = "right"
+    first = sum(runs[0]["cpu_us"].values())
+    for run in runs:
+        total = sum(run["cpu_us"].values())
+        table.add_row(
+            f"{run['stored']:,}",
+            f"{run['reviews_per_second']:,.0f}",
+            *(f"{run['cpu_us'][part]:.1f}" for part in PARTS),
+            f"{total:.1f}",
+            f"{total / first:.2f}",
+            *(f"{run['memory'][process] / 2**20:.0f}" for process in ("ingest", "worker")),
+        )
+    out.print(table)
+    _tell_machine()
+    _write(json_path, {"runs": runs})
+
+
+def _told(turns: Iterable[Run], count: int) -> list[Run]:
+    """Every turn's figures, with a line on the terminal that says which turn it is."""
+    found = []
+    with err.status(f"measuring, turn 1 of {count}") as status:
+        for run in turns:
+            found.append(run)
+            status.update(f"measuring, turn {min(len(found) + 1, count)} of {count}")
+    return found
+
+
+def _rates(ways: Mapping[str, str], runs: list[Run], ours: str) -> Table:
+    table = Table("way", "reviews/s", "lowest to highest turn", "ours is", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, words in ways.items():
+        found = [run[name] for run in runs]
+        # The median of the ratios within the turns: a busy machine slows both sides of each.
+        ratio = median(run[ours] / run[name] for run in runs)
+        told = "" if name == ours else f"{ratio:.2f} x as fast"
+        table.add_row(words, f"{median(found):,.0f}", f"{min(found):,.0f} to {max(found):,.0f}", told)
+    return table
+
+
+def _tell_machine() -> None:
+    load = os.getloadavg()[0]
+    out.print(f"{len(os.sched_getaffinity(0))} cores for all, servers included; load average now {load:.1f}")
+
+
+def _write(path: Path | None, figures: Mapping[str, object]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=2), encoding="utf-8")
