@@ -122,7 +122,7 @@ def run_store(
     """`otzyv bench store`."""
     texts = texts_of(file, column)
     with scratch(settings) as own:
-        runs = _told((store.run(own, texts, seconds / RUNS) for _ in range(RUNS)), RUNS)
+        runs = _told(store.run(own, texts, seconds / RUNS, RUNS), RUNS)
     out.print(_rates(STORE, runs, "ours"))
     _tell_machine()
     _write(json_path, {"runs": runs})
