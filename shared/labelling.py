@@ -218,7 +218,7 @@ def _later(ages_s: Sequence[float], since: float) -> list[float]:
 
 def for_people(cursor: Cursor, unsure: Sequence[Waiting], taxonomy_id: int) -> list[Label]:
     """Labels of reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
-    guesses = labels.guesses(cursor, [row.review_id for row in unsure], taxonomy_id)
+    guesses = labels.guesses(cursor, unsure, taxonomy_id)
     rows = []
     for row in unsure:
         guess = guesses.get(row.review_id)

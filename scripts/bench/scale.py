@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from scripts.bench import pipeline, processes
 from shared.settings import Settings
 
 STEP = 50_000
-WINDOW = 40_000
-"""Reviews that a measurement sends on top of what is stored."""
+SHARE = 0.2
+"""A measurement adds so much to what is stored, a step at least: upkeep of tables comes in lumps."""
 
 
 def run(
@@ -22,23 +23,27 @@ def run(
     and `memory`, the resident bytes of ingest and of the largest process of the worker."""
     cores = len(os.sched_getaffinity(0))
     source = pipeline.Turn(texts)
-    stored = 0
     with pipeline.otzyv(settings, folder, cores) as ours:
         ours.run(source.take(pipeline.WARM_UP))
-        stored += pipeline.WARM_UP
+        stored = pipeline.WARM_UP
         for mark in marks:
-            while stored < mark:
-                part = min(STEP, mark - stored)
-                ours.run(source.take(part))
-                stored += part
-            found = ours.run(source.take(WINDOW))
+            stored += _add(ours, source, mark - stored)[1]
+            found, added = _add(ours, source, max(STEP, int(SHARE * mark)))
             yield {
                 "stored": stored,
-                "reviews_per_second": WINDOW / found["seconds"],
-                "cpu_us": {part: 1e6 * found[part] / WINDOW for part in pipeline.PARTS},
+                "reviews_per_second": added / found["seconds"],
+                "cpu_us": {part: 1e6 * found[part] / added for part in pipeline.PARTS},
                 "memory": {
                     "ingest": max(processes.resident_bytes(ours.ingest).values()),
                     "worker": max(processes.resident_bytes(ours.worker).values()),
                 },
             }
-            stored += WINDOW
+            stored += added
+
+
+def _add(ours: pipeline.Otzyv, source: pipeline.Turn, count: int) -> tuple[Counter[str], int]:
+    """Send reviews, a step at a time, and wait for their labels; what it took in all, and how many they were."""
+    spent: Counter[str] = Counter()
+    for at in range(0, count, STEP):
+        spent.update(ours.run(source.take(min(STEP, count - at))))
+    return spent, max(count, 0)

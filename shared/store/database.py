@@ -177,7 +177,8 @@ def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application
     options = (
         f"{given.get('options', '')} -c statement_timeout={statement_timeout_s}s -c timezone=UTC".strip()
     )
-    quiet = " -c client_min_messages=warning"
+    # Statements are many and short: what starting workers or a compiler costs never comes back.
+    quiet = " -c client_min_messages=warning -c max_parallel_workers_per_gather=0 -c jit=off"
     defaults = {
         "connect_timeout": str(connect_timeout_s),
         "application_name": application,

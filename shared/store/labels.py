@@ -74,16 +74,18 @@ def waiting_ids(cursor: Cursor, taxonomy_id: int, stage: str) -> list[int]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def guesses(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict[int, Guess]:
-    """The surest stored verdict on the current text of each review that has one."""
+def guesses(cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int) -> dict[int, Guess]:
+    """The surest stored verdict on the text that was judged, for each review that has one."""
+    # No join with reviews, whose plan would change with the size of the tables: the rows know their revision.
     cursor.execute(
         """
         SELECT DISTINCT ON (v.review_id) v.review_id, v.category, v.confidence, v.stage
-        FROM verdicts v JOIN reviews r ON r.id = v.review_id AND r.revision = v.revision
-        WHERE v.taxonomy_id = %s AND v.review_id = ANY(%s::bigint[])
+        FROM verdicts v JOIN unnest(%s::bigint[], %s::integer[]) AS judged (review_id, revision)
+            USING (review_id, revision)
+        WHERE v.review_id = ANY(%s::bigint[]) AND v.taxonomy_id = %s
         ORDER BY v.review_id, v.confidence DESC, v.stage
         """,
-        (taxonomy_id, array(review_ids)),
+        (ids := array(row.review_id for row in rows), array(row.revision for row in rows), ids, taxonomy_id),
     )
     return {review_id: Guess(*rest) for review_id, *rest in cursor.fetchall()}
 
