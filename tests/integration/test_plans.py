@@ -16,7 +16,7 @@ from tests.integration.stored import QUEUE, ByFirstLetter, review
 
 pytestmark = pytest.mark.services
 
-STORED = 100_000
+STORED = 200_000
 BATCH = 500
 TABLES = ("reviews", "verdicts", "labels", "waiting", "awaiting_prediction", "failures", "predictions")
 
