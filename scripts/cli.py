@@ -417,6 +417,21 @@ def db_upgrade() -> None:
     console.out.print(f"database schema is at version {version}")
 
 
+@db.command("prune")
+def db_prune(
+    older_than: Annotated[int, typer.Option(min=1, help="Days since a review's text came.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete old reviews and all that was made of them, but for what waits or people have judged.
+
+    Runs as the user who upgrades the schema: no other may delete reviews.
+    """
+    from scripts.prune import prune
+
+    prune(settings(), older_than, dry_run=dry_run, yes=yes)
+
+
 @taxonomy.command("check")
 def taxonomy_check(
     file: Annotated[Path, typer.Argument(help="Taxonomy file in YAML.")],

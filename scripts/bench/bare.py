@@ -15,7 +15,7 @@ from shared.cascade import Verdict
 from shared.stages.keywords import KeywordStage
 from shared.taxonomy import default_taxonomy
 
-TABLE = "CREATE TABLE bare (external_id text, text text, category text, confidence real, evidence json)"
+TABLE = "CREATE TABLE IF NOT EXISTS bare (external_id text, text text, category text, confidence real, evidence json)"
 CHUNK = 500
 
 _stage: KeywordStage

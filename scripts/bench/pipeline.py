@@ -1,8 +1,8 @@
 """How many reviews a second come from RabbitMQ to labels in PostgreSQL, beside what a user would write first.
 
-Three ways get the same texts by turns, on the same machine and the same servers: Otzyv's own processes, one Celery
-task per review (`naive`), and a loop without queue or guarantees (`bare`, the ceiling). A turn begins with the first
-publish and ends when the last label is committed.
+The ways get the same texts by turns, on the same machine and the same servers: Otzyv's own processes, one Celery task
+per review (`naive`), and a loop without queue or guarantees, in one process (`loop`) and in one a core (`loops`). A
+turn begins with the first publish and ends when the last label is committed.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def naive_worker(settings: Settings, folder: Path, cores: int) -> Iterator[Naive
 def bare_loop(
     settings: Settings, cores: int
 ) -> Iterator[Callable[[list[dict[str, object]]], dict[str, float]]]:
-    """The ceiling, on all cores."""
+    """The ceiling, in so many processes."""
     database = runtime.open_database(settings, "otzyv bench")
     with database.transaction() as cursor:
         cursor.execute(bare.TABLE)
@@ -206,20 +206,27 @@ def _asked(database: Database, question: str) -> int:
 def run(
     settings: Settings, texts: Sequence[str], folder: Path, reviews: int, naive_reviews: int, turns: int
 ) -> Iterator[dict[str, Any]]:
-    """One dict a turn: reviews per second of `otzyv`, `naive` and `bare`, and `cpu_us` per review by part of Otzyv."""
+    """One dict a turn: reviews per second of `otzyv`, `naive`, `loop` and `loops`, and Otzyv's `cpu_us` by part."""
     cores = len(os.sched_getaffinity(0))
     source = Turn(texts)
     with ExitStack() as stack:
         ours = stack.enter_context(otzyv(settings, folder, cores))
         peer = stack.enter_context(naive_worker(settings, folder, cores))
-        ceiling = stack.enter_context(bare_loop(settings, cores))
-        for way, count in ((ours.run, WARM_UP), (peer.run, WARM_UP // 10), (ceiling, WARM_UP)):
+        loop = stack.enter_context(bare_loop(settings, 1))
+        loops = stack.enter_context(bare_loop(settings, cores))
+        for way, count in (
+            (ours.run, WARM_UP),
+            (peer.run, WARM_UP // 10),
+            (loop, WARM_UP),
+            (loops, WARM_UP),
+        ):
             way(source.take(count))
         for _ in range(turns):
             found = ours.run(source.take(reviews))
             yield {
                 "otzyv": reviews / found["seconds"],
                 "naive": naive_reviews / peer.run(source.take(naive_reviews))["seconds"],
-                "bare": reviews / ceiling(source.take(reviews))["seconds"],
+                "loop": reviews / loop(source.take(reviews))["seconds"],
+                "loops": reviews / loops(source.take(reviews))["seconds"],
                 "cpu_us": {part: 1e6 * found[part] / reviews for part in PARTS},
             }

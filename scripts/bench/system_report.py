@@ -22,7 +22,8 @@ from shared.settings import Settings
 PIPELINE = {
     "otzyv": "Otzyv: keywords and labels, all guarantees",
     "naive": "one Celery task and one INSERT a review, late acknowledgement",
-    "bare": "the keyword stage in a loop and COPY, a process a core: the ceiling",
+    "loop": "the keyword stage in a bare loop and COPY, one process",
+    "loops": "the same, a process a core: the ceiling",
 }
 ARRIVAL = {
     "otzyv": "otzyv ingest, 250 reviews a message",

@@ -332,6 +332,12 @@ def in_line(cursor: Cursor) -> int:
     return int((cursor.fetchone() or (0,))[0])
 
 
+def unfinished(cursor: Cursor) -> list[int]:
+    """Runs that are queued or running."""
+    cursor.execute("SELECT id FROM training_runs WHERE status IN ('queued', 'running') ORDER BY id")
+    return [row[0] for row in cursor.fetchall()]
+
+
 def lock_schedule(cursor: Cursor, taxonomy: str) -> None:
     """Let one transaction at a time decide whether to retrain."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('retrain'), hashtext(%s))", (taxonomy,))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from shared.intake import take_in
@@ -40,13 +38,13 @@ INSERT INTO predictions (review_id, model_id, revision, category, confidence, tr
 
 
 @pytest.fixture
-def full(database: Database) -> Iterator[int]:
+def full(database: Database) -> int:
     """The taxonomy of a database that holds much; the server knows how much by its statistics."""
     with database.transaction() as cursor:
         taxonomy = taxonomies.register(cursor, "test", "1", "{}")
         cursor.execute(FILL, {"stored": STORED, "taxonomy": taxonomy})
         cursor.execute("ANALYZE")
-    yield taxonomy
+    return taxonomy
 
 
 def scans(database: Database) -> dict[str, int]:
