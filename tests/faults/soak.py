@@ -44,7 +44,7 @@ from tests.integration.ledger import astray
 from tests.integration.processes import OTZYV, environment
 from tests.services import RabbitNode, database_of, rabbit_node
 from tests.unit import tiny_linear
-from workers import runtime
+from workers import runtime, topology
 from workers.publisher import Publisher
 
 out = Console(highlight=False)
@@ -158,11 +158,15 @@ class Feeder(threading.Thread):
         self.book.confirmed.update(names)
 
     def _confirm(self, number: int, group: list[dict[str, object]]) -> None:
-        """Until it is confirmed: a producer that is told of a failure sends again, the same message as before."""
+        """Until it is confirmed: a producer that is told of a failure sends again, the same message as before.
+
+        Every other message goes by the bulk lane.
+        """
         batch = uuid.uuid5(uuid.NAMESPACE_OID, str(number))
+        lane = topology.LANES[number % 2]
         while True:
             try:
-                with Publisher(self._settings) as publisher:
+                with Publisher(self._settings, lane=lane) as publisher:
                     list(publisher.send(batch, "soak", [group]))
             except RetryableError:
                 time.sleep(0.5)
