@@ -10,7 +10,6 @@ import typer
 from scripts.file_options import FileArgument, TextColumn
 from scripts.input_file import InputFile
 from scripts.process_settings import settings
-from shared.errors import ConfigurationError
 
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
 
@@ -33,7 +32,7 @@ def bench_pipeline(
     """From RabbitMQ to labels in PostgreSQL, beside one Celery task a review, and a bare loop.
 
     On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
-    Otzyv at work.
+    queues of an Otzyv.
     """
     from scripts.bench.system_report import run_pipeline
 
@@ -80,7 +79,7 @@ def bench_store(
     text_column: TextColumn = "text",
     json: JsonFile = None,
 ) -> None:
-    """Storing reviews and their places in line, in one process, beside the usual ways with psycopg2."""
+    """Storing reviews and their places in line, in one process, beside the usual ways with psycopg2. No RabbitMQ."""
     from scripts.bench.system_report import run_store
 
     run_store(settings(), InputFile(file), text_column, seconds, json)
@@ -90,18 +89,16 @@ def bench_store(
 def bench_scale(
     file: FileArgument,
     marks: Annotated[
-        str, typer.Option(help="Numbers of stored reviews at which to measure, ascending.")
+        str, typer.Option(help="Numbers of stored reviews at which to measure; each adds 50,000, or a fifth.")
     ] = "10000,100000,1000000",
     text_column: TextColumn = "text",
     json: JsonFile = None,
 ) -> None:
     """What a review costs when many are stored already, and memory by process. Needs what `bench pipeline` needs."""
+    from scripts.bench.scale import marks_of
     from scripts.bench.system_report import run_scale
 
-    numbers = [int(mark) for mark in marks.split(",") if mark.strip().isdigit()]
-    if not numbers or sorted(set(numbers)) != numbers or len(numbers) != len(marks.split(",")):
-        raise ConfigurationError(f"--marks: expected ascending whole numbers with commas, found {marks!r}")
-    run_scale(settings(), InputFile(file), text_column, numbers, json)
+    run_scale(settings(), InputFile(file), text_column, marks_of(marks), json)
 
 
 @bench.command("keywords")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import typer
 from rich.progress import Progress
 
-from scripts.console import err, out, review_progress
+from scripts.console import out, review_progress
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 from shared.store import Database, retention, runs, schema
@@ -39,9 +39,12 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
         )
     if found.going and not yes and not typer.confirm("Delete them for good?", err=True):
         raise typer.Exit(1)
-    with review_progress() as progress:
-        gone = _prune(database, before, found.going, progress)
-    out.print(f"deleted {gone:,} reviews; PostgreSQL uses their space again for new ones")
+    if found.going:
+        with review_progress() as progress:
+            gone = _prune(database, before, found.going, progress)
+        out.print(f"deleted {gone:,} reviews; PostgreSQL uses their space again for new ones")
+    with database.transaction() as cursor:
+        retention.prune_batches(cursor, before)
 
 
 def _prune(database: Database, before: datetime, expected: int, progress: Progress) -> int:
@@ -54,8 +57,4 @@ def _prune(database: Database, before: datetime, expected: int, progress: Progre
         progress.update(task, completed=gone)
         if part == 0:
             break
-    with database.transaction() as cursor:
-        retention.prune_batches(cursor, before)
-    if gone == 0:
-        err.print("nothing to delete")
     return gone

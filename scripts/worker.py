@@ -8,15 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
 import structlog
 from celery import Celery
-from celery.signals import worker_shutdown
+from celery.signals import worker_ready, worker_shutdown
 from celery.worker import WorkController
-from kombu import Connection
 
 from shared.errors import ConfigurationError, SettingsError
 from shared.settings import Settings
@@ -37,16 +36,14 @@ def _say_retry(error: Exception, seconds: float) -> None:
     log.warning("broker.retry", pause_s=seconds, error=str(error))
 
 
-@contextmanager
-def _ready(settings: Settings) -> Iterator[Connection]:
-    """Fail now, with a clear message, rather than in the first task; gives the connection to RabbitMQ."""
+def _ready(settings: Settings) -> None:
+    """Fail now, with a clear message, rather than in the first task."""
     database = runtime.open_database(settings)
     schema.check(database)
     database.close()
     with broker.translated(), broker.connection(settings) as connection:
         connection.ensure_connection(errback=_say_retry, max_retries=CONNECT_ATTEMPTS, interval_start=1)
         topology.declare(connection)
-        yield connection
 
 
 def work(kind: Kind, settings: Settings, processes: int | None, name: str | None) -> None:
@@ -54,8 +51,7 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
     from workers.app import app
 
     app.loader.import_default_modules()
-    with _ready(settings) as connection:
-        name = worker_name.chosen(app, connection, kind, name)
+    _ready(settings)
     # One thread per process: libraries would otherwise start one per core of the machine in each.
     if kind == "cpu":
         os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -65,6 +61,13 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
         # CUDA cannot be used in a forked child. One thread works, the others keep the connection alive.
         pool = ["--pool=threads", "--concurrency=1"]
     queues = ",".join(line.queue for line in topology.WORKER_LINES[kind])
+    with ExitStack() as until_ready:
+        name = until_ready.enter_context(worker_name.claimed(app, settings, kind, name))
+        worker_ready.connect(lambda **_: until_ready.close(), weak=False)
+        _work(app, kind, settings, name, pool, queues)
+
+
+def _work(app: Celery, kind: Kind, settings: Settings, name: str, pool: list[str], queues: str) -> None:
     arguments = [
         *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={worker_name.node(name)}",
         f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
@@ -151,8 +154,7 @@ def ingest(settings: Settings, stream: str | None = None, start: str | None = No
             f"--from {start}: expected --stream NAME beside it, found none; a queue has no positions"
         )
     begin = None if start is None else stream_start.parse(start)
-    with _ready(settings):
-        pass
+    _ready(settings)
     here = runtime.build(settings)
     source = StreamSource(here, stream, begin) if stream else QueueSource(settings)
     with observed.ingest(settings, source.name):
@@ -165,8 +167,7 @@ def beat(settings: Settings) -> None:
     from workers.app import app
 
     wanted_arguments(settings)
-    with _ready(settings):
-        pass
+    _ready(settings)
     with observed.beat(settings), tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:
         app.start(
             [

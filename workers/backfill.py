@@ -12,7 +12,7 @@ from shared.classifiers import Artefact, Classifier, Location
 from shared.errors import ModelError
 from shared.serving import answered
 from shared.settings import settings
-from shared.store import backfills, models, predictions
+from shared.store import backfills, models, predictions, reviews
 from workers import broker, runtime, topology
 from workers.app import app
 from workers.batch_task import BatchTask
@@ -93,7 +93,8 @@ def part(_review_ids: Sequence[int], backfill: int, number: int) -> None:
     if failed:
         log.warning("backfill.cannot_be_predicted", model_id=left.model_id, review_ids=failed)
     with database.transaction() as cursor:
-        predictions.write(cursor, found, left.model_id)
+        there = reviews.hold(cursor, (row.review_id for row in found))
+        predictions.write(cursor, [row for row in found if row.review_id in there], left.model_id)
         mine = backfills.advance(cursor, backfill, number, left, next_id)
     log.info("backfill.done", backfill=backfill, part=number, predicted=len(found), next_id=next_id)
     if mine and next_id <= left.last_id:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 from types import FrameType
 
 import structlog
@@ -18,7 +18,7 @@ from kombu import Connection
 from kombu.message import Message as Delivery
 
 from shared import reviews
-from shared.errors import ConfigurationError, PoisonError, PositionLost, RetryableError
+from shared.errors import ConfigurationError, OtzyvError, PoisonError, PositionLost, RetryableError
 from shared.intake import take_in
 from shared.reviews import Message, Rejected
 from workers import broker, crash_points, envelope, labelling, metrics, prediction, topology
@@ -30,22 +30,46 @@ from workers.topology import LANES, Lane
 log = structlog.get_logger()
 
 LOOK_UP_S = 0.5
+MOST_REVIEWS = 5_000
+MOST_BYTES = 32 * 2**20
+"""Of messages in one transaction, whose statement PostgreSQL has to take in as a whole."""
 
 
 class Gathered:
-    """The messages held at the moment, and since when."""
+    """The messages of a lane that are held at the moment, since when, and when they may be tried again."""
 
     def __init__(self) -> None:
         self.held: list[Held] = []
         self.reviews = 0
         self.since = 0.0
+        self.tries = 0
+        self.not_before = 0.0
 
     def add(self, delivery: Delivery, message: Message, now: float) -> None:
         """Hold one more message."""
         if not self.held:
             self.since = now
         self.held.append(Held(delivery, message))
-        self.reviews += len(message.reviews) + len(message.rejected)
+        self.reviews += _count(message)
+
+    def first(self) -> list[Held]:
+        """As many of them as go into one transaction, at least one: after an outage there may be very many."""
+        reviews = size = 0
+        for place, one in enumerate(self.held):
+            reviews, size = reviews + _count(one.message), size + len(one.delivery.body or b"")
+            if place and (reviews > MOST_REVIEWS or size > MOST_BYTES):
+                return self.held[:place]
+        return self.held
+
+    def forget(self, part: Sequence[Held]) -> None:
+        """The first of them are done."""
+        self.held = self.held[len(part) :]
+        self.reviews = sum(_count(one.message) for one in self.held)
+        self.tries, self.not_before = 0, 0.0
+
+
+def _count(message: Message) -> int:
+    return len(message.reviews) + len(message.rejected)
 
 
 def _nothing() -> dict[Lane, Gathered]:
@@ -107,7 +131,8 @@ class Ingest:
                 for consumer in consumers:
                     consumer.cancel()
                 for lane in LANES:
-                    self._flush(connection, lane)
+                    while self._flush(connection, lane):
+                        pass
 
     def _drain(self, connection: Connection) -> None:
         since = [gathered.since for gathered in self._gathered.values() if gathered.held]
@@ -127,7 +152,9 @@ class Ingest:
         most = (
             self._settings.ingest_prefetch_messages if lane == "live" else self._settings.ingest_bulk_messages
         )
-        return bool(gathered.held) and (
+        if not gathered.held or time.monotonic() < gathered.not_before:
+            return False
+        return (
             gathered.reviews >= self._settings.batch_rows
             or len(gathered.held) >= most
             or time.monotonic() - gathered.since >= self._settings.linger_ms / 1000
@@ -136,62 +163,68 @@ class Ingest:
     def _receive(self, delivery: Delivery, lane: Lane) -> None:
         self._gathered[lane].add(delivery, envelope.opened(delivery, self._settings), time.monotonic())
 
-    def _flush(self, connection: Connection, lane: Lane) -> None:
-        gathered, self._gathered[lane] = self._gathered[lane], Gathered()
-        if not gathered.held:
-            return
-        sent, rejected = self._store(connection, gathered.held, lane)
+    def _flush(self, connection: Connection, lane: Lane) -> bool:
+        """Store what a lane holds, or the first of it; whether something was stored.
+
+        While the database is away, the next queue is full or a right is missing, the lane is put off: what comes
+        meanwhile is gathered, and the prefetch bounds it. The other lane goes on.
+        """
+        gathered = self._gathered[lane]
+        part = gathered.first()
+        if not part:
+            return False
+        try:
+            sent, rejected = self._store(part, lane)
+        except PositionLost:
+            raise
+        except (RetryableError, ConfigurationError) as error:
+            self._put_off(gathered, lane, error)
+            return False
         self._source.set_aside(connection, rejected)
         crash_points.at("ingest.sent")
-        gathered.held[-1].delivery.ack(multiple=True)
+        part[-1].delivery.ack(multiple=True)
+        gathered.forget(part)
         self._failures = 0
+        self._tell(lane, part, sent, len(rejected))
+        return True
+
+    def _put_off(self, gathered: Gathered, lane: Lane, error: OtzyvError) -> None:
+        seconds = pause_s(gathered.tries)
+        gathered.tries += 1
+        gathered.not_before = time.monotonic() + seconds
+        metrics.INGEST_WAITS.add(source=self._source.name)
+        log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
+
+    def _tell(self, lane: Lane, part: Sequence[Held], sent: int, rejected: int) -> None:
         source = self._source.name
-        metrics.INGEST_MESSAGES.add(len(gathered.held), source=source)
-        metrics.INGEST_REVIEWS.add(gathered.reviews - len(rejected), source=source)
-        metrics.INGEST_REJECTED.add(len(rejected), source=source)
+        stored = sum(_count(one.message) for one in part) - rejected
+        metrics.INGEST_MESSAGES.add(len(part), source=source)
+        metrics.INGEST_REVIEWS.add(stored, source=source)
+        metrics.INGEST_REJECTED.add(rejected, source=source)
         log.info(
             "ingest.stored",
-            messages=len(gathered.held),
-            reviews=gathered.reviews - len(rejected),
-            rejected=len(rejected),
+            lane=lane,
+            messages=len(part),
+            reviews=stored,
+            rejected=rejected,
             sent=sent,
             **self._source.place,
         )
 
-    def _store(self, connection: Connection, held: list[Held], lane: Lane) -> tuple[int, list[Rejected]]:
+    def _store(self, held: list[Held], lane: Lane) -> tuple[int, list[Rejected]]:
         """Store messages and send their first tasks; returns how many reviews were sent, and what was rejected.
 
-        Waits as long as the database is away, the next queue is full or a right is missing. A message that
-        PostgreSQL refuses is rejected whole, and does not hold up its neighbours.
+        A message that PostgreSQL refuses is rejected whole, and does not hold up its neighbours.
         """
-        while True:
-            try:
-                sent = self._store_once(held, lane)
-            except PoisonError as error:
-                if len(held) > 1:
-                    parts = [self._store(connection, [one], lane) for one in held]
-                    return sum(part[0] for part in parts), [item for part in parts for item in part[1]]
-                held = [self._refused(held[0], error)]
-            except PositionLost:
-                raise
-            except (RetryableError, ConfigurationError) as error:
-                seconds = pause_s(self._failures)
-                self._failures += 1
-                metrics.INGEST_WAITS.add(source=self._source.name)
-                log.warning("ingest.waiting", pause_s=round(seconds, 1), error=str(error))
-                self._wait_on(connection, seconds)
-            else:
-                return sent, [item for one in held for item in one.message.rejected]
-
-    def _wait_on(self, connection: Connection, seconds: float) -> None:
-        """Wait with the connection kept alive. What arrives meanwhile is gathered; the prefetch bounds it."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if self._stopping:
-                raise Stopped
-            with suppress(TimeoutError):
-                connection.drain_events(timeout=LOOK_UP_S)
-            connection.heartbeat_check()
+        try:
+            sent = self._store_once(held, lane)
+        except PoisonError as error:
+            if len(held) > 1:
+                parts = [self._store([one], lane) for one in held]
+                return sum(part[0] for part in parts), [item for part in parts for item in part[1]]
+            held = [self._refused(held[0], error)]
+            sent = self._store_once(held, lane)
+        return sent, [item for one in held for item in one.message.rejected]
 
     def _store_once(self, held: list[Held], lane: Lane) -> int:
         self._source.check()

@@ -67,10 +67,8 @@ class Otzyv:
         self.publish(reviews)
         self.wait()
         seconds = time.perf_counter() - began
-        return {
-            "seconds": seconds,
-            **{part: now - before[part] for part, now in self._spent().items()},
-        }
+        after = self._spent()
+        return {"seconds": seconds, **{part: _grown(before[part], after[part]) for part in PARTS}}
 
     def publish(self, reviews: list[dict[str, object]]) -> None:
         """Send reviews by the bulk lane, as `otzyv enqueue` does."""
@@ -85,14 +83,20 @@ class Otzyv:
         """  # noqa: S608  numbers and a constant of this module
         wait_for(self._database, question, self._published)
 
-    def _spent(self) -> dict[str, float]:
+    def _spent(self) -> dict[str, dict[int, float]]:
+        """CPU seconds of each process of each part, by its number."""
         return {
-            "producer": time.process_time(),
+            "producer": {os.getpid(): time.process_time()},
             "broker": processes.cpu_seconds_named("beam.smp"),
-            "ingest": processes.cpu_seconds(self.ingest),
-            "stage": processes.cpu_seconds(self.worker),
+            "ingest": {self.ingest: processes.cpu_seconds(self.ingest)},
+            "stage": {self.worker: processes.cpu_seconds(self.worker)},
             "store": processes.cpu_seconds_named("postgres"),
         }
+
+
+def _grown(before: dict[int, float], after: dict[int, float]) -> float:
+    """CPU seconds that processes have added; those that have ended are with their parents, or of no concern."""
+    return sum(seconds - before.get(number, 0.0) for number, seconds in after.items())
 
 
 @contextmanager
@@ -141,14 +145,15 @@ def naive_worker(settings: Settings, folder: Path, cores: int) -> Iterator[Naive
     ]  # fmt: skip
     surroundings = processes.environment(settings)
     app = Celery("naive", broker=settings.amqp_url)
-    with processes.started(command, surroundings, folder / "naive.log"):
-        try:
+    try:
+        with processes.started(command, surroundings, folder / "naive.log"):
             yield Naive(app, database)
-        finally:
-            with app.connection() as connection, connection.channel() as channel:
-                channel.queue_delete(naive.QUEUE)
-            app.close()
-            database.close()
+    finally:
+        # Only now: a worker declares its queue again.
+        with app.connection() as connection, connection.channel() as channel:
+            channel.queue_delete(naive.QUEUE)
+        app.close()
+        database.close()
 
 
 @contextmanager

@@ -57,9 +57,13 @@ def cpu_seconds(number: int) -> float:
     return sum(_own(one) for one in _family(number))
 
 
-def cpu_seconds_named(name: str) -> float:
-    """The same for every process of that name, such as `postgres`."""
-    return sum(_own(int(entry.name)) for entry in Path("/proc").glob("[0-9]*") if _name(entry) == name)
+def cpu_seconds_named(name: str) -> dict[int, float]:
+    """The same for every process of that name on this machine, such as `postgres`, by its number."""
+    return {
+        int(entry.name): _own(int(entry.name))
+        for entry in Path("/proc").glob("[0-9]*")
+        if _name(entry) == name
+    }
 
 
 def resident_bytes(number: int) -> dict[int, int]:

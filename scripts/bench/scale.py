@@ -5,15 +5,35 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from scripts.bench import pipeline, processes
+from shared.errors import ConfigurationError
 from shared.settings import Settings
 
 STEP = 50_000
 SHARE = 0.2
 """A measurement adds so much to what is stored, a step at least: upkeep of tables comes in lumps."""
+
+
+def marks_of(text: str) -> list[int]:
+    """Marks as a person writes them. Raises ConfigurationError where one comes before the last measurement ends."""
+    parts = [part.strip() for part in text.split(",")]
+    marks = [int(part) for part in parts if part.isascii() and part.isdigit()]
+    far = all(after >= before + _window(before) for before, after in pairwise(marks))
+    if len(marks) != len(parts) or not far or marks[0] < pipeline.WARM_UP:
+        raise ConfigurationError(
+            f"--marks: expected whole numbers with commas, the first {pipeline.WARM_UP:,} or more and each 50,000 (and "
+            f"a fifth) above the one before, found {text!r}"
+        )
+    return marks
+
+
+def _window(mark: int) -> int:
+    """Reviews that a measurement adds."""
+    return max(STEP, int(SHARE * mark))
 
 
 def run(
@@ -28,7 +48,7 @@ def run(
         stored = pipeline.WARM_UP
         for mark in marks:
             stored += _add(ours, source, mark - stored)[1]
-            found, added = _add(ours, source, max(STEP, int(SHARE * mark)))
+            found, added = _add(ours, source, _window(mark))
             yield {
                 "stored": stored,
                 "reviews_per_second": added / found["seconds"],

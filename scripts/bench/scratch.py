@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from urllib.parse import urlsplit, urlunsplit
 
 from kombu import Connection
@@ -18,16 +21,32 @@ from workers.queue_states import counted
 
 @contextmanager
 def scratch(settings: Settings) -> Iterator[Settings]:
-    """The settings with a fresh database, and with empty queues that nobody consumes; both are deleted at the end.
+    """The settings with a fresh database, and with queues that were not there before; both are deleted at the end.
 
-    Raises ConfigurationError where the virtual host has an Otzyv at work, or messages of one.
+    Raises ConfigurationError where the virtual host has queues of an Otzyv, whose messages would be lost.
     """
-    with _queues(settings), _database(settings) as own:
+    with _ending_in_order(), _queues(settings), own_database(settings) as own:
         yield own
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Settings]:
+def _ending_in_order() -> Iterator[None]:
+    """Whoever is told to end cleans up first, as after Ctrl-C."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def own_database(settings: Settings) -> Iterator[Settings]:
+    """The settings with a fresh database, which is dropped at the end."""
     name = f"otzyv_bench_{uuid.uuid4().hex[:8]}"
     server = runtime.open_database(settings, "otzyv bench")
     _outside_transaction(server, f"CREATE DATABASE {name}")
@@ -67,10 +86,10 @@ def _queues(settings: Settings) -> Iterator[None]:
 def _refuse_company(connection: Connection) -> None:
     for line in (*topology.LINES, *topology.BULK_LINES):
         for queue in (topology.queue(line), topology.dead_letter_queue(line)):
-            messages, consumers = counted(connection, queue)
-            if messages or consumers:
+            if counted(connection, queue)[0] is not None:
                 raise ConfigurationError(
-                    f"otzyv bench: expected a virtual host without an Otzyv at work, found {messages or 0:,} messages "
-                    f"and {consumers} consumers at {queue.name}; name another one in OTZYV_AMQP_URL, since the queues "
-                    "are deleted at the end"
+                    f"otzyv bench: expected a virtual host without queues of Otzyv, found {queue.name}; what comes "
+                    "meanwhile would go with the benchmark. Make one (`rabbitmqctl add_vhost bench` and `rabbitmqctl "
+                    "set_permissions -p bench USER '.*' '.*' '.*'`) and name it in OTZYV_AMQP_URL; where a benchmark "
+                    "was killed there, delete it first"
                 )

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from scripts.bench import arrival, latency, pipeline, scale, store
 from scripts.bench.report import RUNS, texts_of
-from scripts.bench.scratch import scratch
+from scripts.bench.scratch import own_database, scratch
 from scripts.console import err, out
 from scripts.input_file import InputFile
 from shared.settings import Settings
@@ -30,8 +30,8 @@ ARRIVAL = {
     "naive": "one review a message, one INSERT and one acknowledgement each",
 }
 STORE = {
-    "ours": "one statement, from JSON",
-    "values": "execute_values, twice",
+    "ours": "Otzyv: one statement, from JSON",
+    "values": "execute_values for reviews, and for their places in line",
     "batch": "execute_batch",
     "rows": "a statement a row",
     "copy": "COPY into a table without an index: the ceiling",
@@ -40,7 +40,7 @@ PARTS = {
     "producer": "producer",
     "broker": "RabbitMQ",
     "ingest": "ingest",
-    "stage": "worker: the keyword stage",
+    "stage": "worker",
     "store": "PostgreSQL",
 }
 
@@ -122,7 +122,7 @@ def run_store(
 ) -> None:
     """`otzyv bench store`."""
     texts = texts_of(file, column)
-    with scratch(settings) as own:
+    with own_database(settings) as own:
         runs = _told(store.run(own, texts, seconds / RUNS, RUNS), RUNS)
     out.print(_rates(STORE, runs, "ours"))
     _tell_machine()
@@ -136,21 +136,17 @@ def run_scale(
     texts = texts_of(file, column)
     with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
         runs = _told(scale.run(own, texts, Path(folder), marks), len(marks))
-    names = ("stored", "reviews/s", *PARTS.values(), "all", "of the first", "ingest MiB", "worker MiB")
-    table = Table(*names, title="CPU microseconds a review", title_justify="left", box=None)
-    for column_ in table.columns:
+    table = Table("stored before", *(f"{run['stored']:,}" for run in runs), box=None)
+    for column_ in table.columns[1:]:
         column_.justify = "right"
-    first = sum(runs[0]["cpu_us"].values())
-    for run in runs:
-        total = sum(run["cpu_us"].values())
-        table.add_row(
-            f"{run['stored']:,}",
-            f"{run['reviews_per_second']:,.0f}",
-            *(f"{run['cpu_us'][part]:.1f}" for part in PARTS),
-            f"{total:.1f}",
-            f"{total / first:.2f}",
-            *(f"{run['memory'][process] / 2**20:.0f}" for process in ("ingest", "worker")),
-        )
+    totals = [sum(run["cpu_us"].values()) for run in runs]
+    table.add_row("reviews/s", *(f"{run['reviews_per_second']:,.0f}" for run in runs))
+    for part, words in PARTS.items():
+        table.add_row(f"{words}, µs", *(f"{run['cpu_us'][part]:.1f}" for run in runs))
+    table.add_row("all, µs of CPU a review", *(f"{total:.1f}" for total in totals))
+    table.add_row("of the first", *(f"{total / totals[0]:.2f}" for total in totals))
+    for process, words in (("ingest", "ingest, MiB"), ("worker", "a process of the worker, MiB")):
+        table.add_row(words, *(f"{run['memory'][process] / 2**20:.0f}" for run in runs))
     out.print(table)
     _tell_machine()
     _write(json_path, {"runs": runs})
@@ -181,7 +177,9 @@ def _rates(ways: Mapping[str, str], runs: list[Run], ours: str) -> Table:
 
 def _tell_machine() -> None:
     load = os.getloadavg()[0]
-    out.print(f"{len(os.sched_getaffinity(0))} cores for all, servers included; load average now {load:.1f}")
+    out.print(
+        f"{len(os.sched_getaffinity(0))} cores for all, servers on this machine included; load average now {load:.1f}"
+    )
 
 
 def _write(path: Path | None, figures: Mapping[str, object]) -> None:

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.audit import ANY, Stratum
+from shared.store.reviews import hold
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -94,6 +95,8 @@ def draw(
         for stratum, count in draws.items()
         for item in _of_stratum(cursor, taxonomy_id, stratum, count, count / strata[stratum], seed, model_id)
     ]
+    there = hold(cursor, (item.review_id for item in items))
+    items = [item for item in items if item.review_id in there]
     execute_values(
         cursor,
         """

@@ -8,6 +8,8 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from shared.store.reviews import hold
+
 
 class GoldReview(msgspec.Struct, frozen=True):
     """A stored review and the category that a person gave to its present text."""
@@ -53,8 +55,12 @@ def count(cursor: Cursor, taxonomy_id: int) -> int:
 
 
 def record(cursor: Cursor, answers: Sequence[GoldAnswer], taxonomy_id: int) -> None:
-    """Keep answers; the same person's new answer about a review replaces the old one, the same one changes no row."""
-    newest = {(a.review_id, a.annotator): a for a in answers}
+    """Keep answers; the same person's new answer about a review replaces the old one, the same one changes no row.
+
+    Answers about a review that has been deleted meanwhile are left out.
+    """
+    there = hold(cursor, (a.review_id for a in answers))
+    newest = {(a.review_id, a.annotator): a for a in answers if a.review_id in there}
     execute_values(
         cursor,
         """

@@ -10,6 +10,7 @@ from psycopg2.extras import execute_values
 
 from shared.cascade import Verdict
 from shared.store.recordset import array, recordset
+from shared.store.reviews import hold
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -240,9 +241,10 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
     """Labels that people gave, as (review id, revision, category): no stage replaces them. The same again is no change.
 
     Their reviews wait for no stage any more, unless their text has been replaced in the meantime: then they do, and a
-    label that the new text has already stays.
+    label that the new text has already stays. A review that has been deleted meanwhile gets none.
     """
-    rows = sorted(rows)
+    there = hold(cursor, (review_id for review_id, _, _ in rows))
+    rows = sorted(row for row in rows if row[0] in there)
     _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _ in rows], taxonomy_id)
     execute_values(
         cursor,
@@ -263,9 +265,11 @@ def settle_from_outside(
 ) -> None:
     """Labels that somebody else's method gave, as (review id, revision, category, confidence), under its name.
 
-    They take the place of labels that stages gave, not of people's. The same again is no change.
+    They take the place of labels that stages gave, not of people's. The same again is no change. A review that has
+    been deleted meanwhile gets none.
     """
-    rows = sorted(rows)
+    there = hold(cursor, (review_id for review_id, *_ in rows))
+    rows = sorted(row for row in rows if row[0] in there)
     _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _, _ in rows], taxonomy_id)
     execute_values(
         cursor,

@@ -12,6 +12,7 @@ from shared.store.recordset import array
 _OLD = """
 FROM reviews r WHERE received_at < %(before)s
   AND NOT EXISTS (SELECT FROM waiting w WHERE w.review_id = r.id)
+  AND NOT EXISTS (SELECT FROM awaiting_prediction a WHERE a.review_id = r.id AND a.sent_at IS NOT NULL)
   AND NOT EXISTS (SELECT FROM gold g WHERE g.review_id = r.id)
   AND NOT EXISTS (SELECT FROM audit_items i WHERE i.review_id = r.id)
   AND NOT EXISTS (SELECT FROM labels l WHERE l.review_id = r.id AND l.status = 'human')
@@ -46,11 +47,17 @@ def old(cursor: Cursor, before: datetime) -> Old:
 
 
 def prune(cursor: Cursor, before: datetime, limit: int) -> int:
-    """Delete up to `limit` reviews that came before a time; returns how many. Repeat it until there are none."""
+    """Delete up to `limit` reviews that came before a time; returns how many. Repeat it until there are none.
+
+    Whoever is about to use one of them holds it, and it stays until the next call.
+    """
     cursor.execute(
         f"SELECT id {_OLD} ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
         {"before": before, "limit": limit},
     )
+    locked = array(row[0] for row in cursor.fetchall())
+    # Once more: the first look saw nothing of those who let go of a review just before it was locked.
+    cursor.execute(f"SELECT id {_OLD} AND id = ANY(%(ids)s::bigint[])", {"before": before, "ids": locked})
     ids = array(row[0] for row in cursor.fetchall())
     for table in _TABLES:
         cursor.execute(f"DELETE FROM {table} WHERE review_id = ANY(%s::bigint[])", (ids,))  # noqa: S608

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import DatabaseUnavailable
 from shared.reviews import Review
-from shared.store.recordset import recordset
+from shared.store.recordset import array, recordset
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):
@@ -204,6 +204,14 @@ def _forget_labels(cursor: Cursor, review_ids: list[int], first_stage: str) -> N
         """,
         {"ids": review_ids, "stage": first_stage},
     )
+
+
+def hold(cursor: Cursor, review_ids: Iterable[int]) -> set[int]:
+    """Keep reviews from being deleted until the transaction ends; returns those of them that are there."""
+    cursor.execute(
+        "SELECT id FROM reviews WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE", (array(review_ids),)
+    )
+    return {row[0] for row in cursor.fetchall()}
 
 
 def some(cursor: Cursor, limit: int) -> list[tuple[int, str]]:

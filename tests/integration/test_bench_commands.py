@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ SMALL = {
     "latency": ("--seconds", "2", "--backlog", "10000", "--turns", "1"),
     "ingest": ("--reviews", "2000", "--naive-reviews", "100", "--turns", "1"),
     "store": ("--seconds", "3"),
-    "scale": ("--marks", "3000,50000"),
+    "scale": ("--marks", "3000,53000"),
 }
 
 
@@ -64,10 +65,28 @@ def test_a_benchmark_keeps_away_from_an_otzyv_at_work(
         refused = run("bench", "pipeline", EXAMPLES, settings=settings)
         assert consumers(settings) == 1
     assert refused.returncode == 2
-    assert "expected a virtual host without an Otzyv at work" in refused.stderr
+    assert "expected a virtual host without queues of Otzyv, found reviews.incoming" in refused.stderr
     assert scratch_databases(database) == []
 
 
 def consumers(settings: Settings) -> int:
     with Connection(settings.amqp_url) as connection:
         return counted(connection, topology.queue(topology.INCOMING))[1]
+
+
+def test_a_benchmark_that_is_told_to_end_cleans_up(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    log = tmp_path / "bench.log"
+    with started("bench", "pipeline", str(EXAMPLES), settings=settings, log=log) as bench:
+        wait_until(lambda: consumers(settings) == 1, 60, "its ingest")
+        bench.send_signal(signal.SIGTERM)
+        assert bench.wait(60) == 128 + signal.SIGTERM
+    assert scratch_databases(database) == []
+    assert all(state.messages is None for state in queue_states(settings))
+
+
+@pytest.mark.parametrize("marks", ["1000", "3000,20000", "0,60000", "3000,x", "60000,3000", ""])
+def test_marks_that_cannot_be_measured_are_refused(marks: str, settings: Settings) -> None:
+    refused = run("bench", "scale", EXAMPLES, "--marks", marks, settings=settings)
+    assert (refused.returncode, "--marks: expected whole numbers" in refused.stderr) == (2, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from shared.store import Database
 from tests.integration import ledger
 from tests.integration.processes import kill, module, run, started
 from tests.integration.test_queue_path import publish
-from tests.services import wait_until
+from tests.services import RabbitNode, wait_until
 from workers import topology
 from workers.publisher import Publisher
 from workers.topology import LANES, Lane
@@ -85,6 +86,50 @@ def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
         assert labelled(database, "bulk %") < backlog / 2
         wait_until(lambda: labelled(database, "bulk %") == backlog, 120, "the backlog")
     assert ledger.astray(database) == []
+
+
+def test_a_full_bulk_queue_does_not_stop_the_live_lane(
+    settings: Settings, rabbit: RabbitNode, database: Database, tmp_path: Path
+) -> None:
+    host = settings.amqp_url.rpartition("/")[2]
+    small = {"pattern": "^cpu.keywords.bulk$", "definition": {"max-length": 1}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    log = tmp_path / "ingest.log"
+    with started("ingest", settings=settings, log=log):
+        enqueue(settings, "bulk", (wire(f"bulk {number}", SURE) for number in range(5_000)))
+        wait_until(lambda: "ingest.waiting" in log.read_text(), 60, "the bulk lane to be full")
+        publish(settings, *(json.dumps(wire(f"live {number}", SURE)).encode() for number in range(10)))
+        wait_until(lambda: ready(settings, topology.CPU_KEYWORDS)["live"] > 0, 30, "the live ones")
+        assert len(names(database, "live %")) == 10
+        rabbit.api("DELETE", f"/api/policies/{host}/small")
+        wait_until(lambda: len(names(database, "bulk %")) == 5_000, 90, "the bulk lane to go on")
+
+
+def test_after_an_outage_what_is_held_is_stored_in_parts(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    log = tmp_path / "ingest.log"
+    with database.transaction() as cursor:
+        cursor.execute("LOCK TABLE reviews")  # PostgreSQL is busy for as long as messages come
+        with started("ingest", settings=settings, log=log, OTZYV_STATEMENT_TIMEOUT_S="1"):
+            wait_until(lambda: "ingest.consuming" in log.read_text(), 60, "ingest")
+            publish(
+                settings,
+                *(
+                    json.dumps({"reviews": [wire(f"{start + n}", SURE) for n in range(500)]}).encode()
+                    for start in range(0, 20_000, 500)
+                ),
+            )
+            wait_until(lambda: log.read_text().count("ingest.waiting") >= 2, 60, "ingest to wait")
+            cursor.connection.commit()
+            wait_until(lambda: len(names(database, "%")) == 20_000, 90, "all of them")
+    most = max(int(found) for found in re.findall(r"ingest\.stored .* reviews=(\d+)", log.read_text()))
+    assert 500 < most <= 5_000
+
+
+def names(database: Database, pattern: str) -> list[str]:
+    found = ledger.rows(database, "SELECT external_id FROM reviews WHERE external_id LIKE %s", pattern)
+    return [row[0] for row in found]
 
 
 def test_what_follows_from_a_message_goes_by_its_lane(

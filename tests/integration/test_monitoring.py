@@ -196,9 +196,11 @@ def test_a_busy_worker_finishes_its_batch_when_it_is_stopped_and_its_pages_close
     assert health(port) == (0, {})
 
 
-@pytest.mark.parametrize(("kind", "queue"), [("gpu", "gpu.label"), ("train", "gpu.train")])
+@pytest.mark.parametrize(
+    ("kind", "queues"), [("gpu", ["gpu.label", "gpu.label.bulk"]), ("train", ["gpu.train"])]
+)
 def test_workers_in_threads_have_the_same_pages_and_end_in_order(
-    settings: Settings, database: Database, tmp_path: Path, kind: str, queue: str
+    settings: Settings, database: Database, tmp_path: Path, kind: str, queues: list[str]
 ) -> None:
     if kind == "train":
         pytest.importorskip("torch")
@@ -208,8 +210,8 @@ def test_workers_in_threads_have_the_same_pages_and_end_in_order(
         "worker", kind, settings=settings, log=tmp_path / "worker.log", OTZYV_METRICS_PORT=str(port)
     ) as worker:
         wait_until(lambda: health(port)[0] == 200, 120, "the worker")
-        assert figures(port, "otzyv_worker_consuming") == {(queue,): 1}
-        assert figures(port, "otzyv_task_retries_total") == {(queue,): 0}
+        assert figures(port, "otzyv_worker_consuming") == {(queue,): 1 for queue in queues}
+        assert figures(port, "otzyv_task_retries_total") == {(queue,): 0 for queue in queues}
         assert figures(port, "otzyv_predictions_total") == {}
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.reviews import BatchPart, Message
 from shared.settings import Settings
-from shared.store import Database, labels, taxonomies
+from shared.store import Database, gold, labels, retention, taxonomies
+from shared.store.gold import GoldAnswer
+from shared.store.reviews import Incoming, upsert
 from tests.integration import ledger
 from tests.integration.processes import run
 from tests.integration.stored import QUEUE, ask, review
@@ -99,6 +103,62 @@ def test_a_review_that_was_pruned_is_new_when_it_comes_again(
     stored = take_in(database, [again], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
     assert (stored.new, stored.replaced) == (1, 0)
     assert ledger.astray(database) == []
+
+
+def test_a_review_that_somebody_is_about_to_judge_stays(
+    database: Database, names: dict[str, int], taxonomy: int
+) -> None:
+    before = datetime.now(UTC) - timedelta(days=365)
+    with database.transaction() as judging:
+        gold.record(judging, [GoldAnswer(names["plain"], 1, "shoes", "a")], taxonomy)
+        with database.transaction() as cursor:
+            assert retention.prune(cursor, before, 100) == 1
+    with database.transaction() as cursor:
+        assert retention.prune(cursor, before, 100) == 0
+    assert left(database) == {*names, "new"} - {"edited"}
+
+
+def test_what_comes_again_while_it_is_old_is_in_line_and_stays(
+    database: Database, names: dict[str, int]
+) -> None:
+    before = datetime.now(UTC) - timedelta(days=365)
+    with database.transaction() as cursor:
+        other = taxonomies.register(cursor, "test", "2", "{}")
+    with database.transaction() as coming:
+        incoming = [Incoming(review("plain", "туфли"))]
+        assert upsert(coming, incoming, other, "keywords").first_stage == [names["plain"]]
+        with database.transaction() as cursor:
+            assert retention.prune(cursor, before, 100) == 1
+    with database.transaction() as cursor:
+        assert retention.prune(cursor, before, 100) == 0
+    assert "plain" in left(database)
+
+
+def test_judgements_about_a_review_that_is_gone_are_left_out(
+    database: Database, names: dict[str, int], taxonomy: int
+) -> None:
+    gone = max(names.values()) + 1_000
+    with database.transaction() as cursor:
+        gold.record(cursor, [GoldAnswer(gone, 1, "shoes", "a")], taxonomy)
+        labels.settle_by_people(cursor, [(gone, 1, "shoes")], taxonomy)
+        labels.settle_from_outside(cursor, [(gone, 1, "shoes", 0.9)], taxonomy, "others")
+    for table in ("gold", "labels"):
+        assert ask(database, f"SELECT count(*) FROM {table} WHERE review_id = %s", gone) == [(0,)]
+
+
+def test_what_awaits_a_prediction_stays_unless_it_waits_for_a_champion(
+    database: Database, names: dict[str, int], taxonomy: int
+) -> None:
+    with database.transaction() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO awaiting_prediction (review_id, taxonomy_id, revision, sent_at)
+            VALUES (%s, %s, 1, now()), (%s, %s, 2, NULL)
+            """,
+            (names["plain"], taxonomy, names["edited"], taxonomy),
+        )
+        assert retention.prune(cursor, datetime.now(UTC) - timedelta(days=365), 100) == 1
+    assert left(database) == {*names, "new"} - {"edited"}
 
 
 def test_a_batch_of_which_messages_are_missing_is_not_forgotten(

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -334,6 +334,17 @@ def test_a_second_worker_on_a_machine_gets_a_name_of_its_own(
         refused = run("worker", "cpu", "--name", "cpu", settings=settings)
     assert refused.returncode == 2
     assert f"expected a name that no other worker has, found that cpu@{here} is at work" in refused.stderr
+
+
+def test_workers_that_start_together_get_names_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    logs = [tmp_path / f"{number}.log" for number in range(3)]
+    with ExitStack() as stack:
+        for log in logs:
+            stack.enter_context(started("worker", "cpu", settings=settings, log=log))
+        for log in logs:
+            wait_until(lambda: re.search(r"(cpu\S*) ready", log.read_text()), 90, "a worker")  # noqa: B023
+    names = {re.findall(r"(cpu\S*)@\S+ ready", log.read_text())[0] for log in logs}
+    assert names == {"cpu", "cpu-2", "cpu-3"}
 
 
 def test_health_tells_whether_broker_database_and_worker_answer(
