@@ -152,7 +152,11 @@ def enqueue(
         float, typer.Option(min=0, help="Seconds to wait for a full queue that takes nothing.")
     ] = 600.0,
     live: Annotated[
-        bool, typer.Option("--live", help="By the live lane, beside what comes by itself, not behind it.")
+        bool,
+        typer.Option(
+            "--live",
+            help="By the live lane, among what comes by itself; without it by the bulk lane, which gives way.",
+        ),
     ] = False,
     text_column: TextColumn = "text",
     id_column: IdColumn = None,

@@ -109,7 +109,9 @@ _shape_decoder = msgspec.json.Decoder(_Shape)
 _encoder = msgspec.json.Encoder()
 
 _TOO_DEEP = f"expected at most {MAX_DEPTH} objects and arrays in each other, found more"
-_HOW_TO_WRITE_TIMES = "; write times by RFC 3339 with a zone, such as 2026-01-02T03:04:05Z"
+_HOW_TO_WRITE_TIMES = (
+    "; write times by RFC 3339, such as 2026-01-02T03:04:05Z; without a zone they count as UTC"
+)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 

@@ -26,10 +26,14 @@ def queue_states(settings: Settings) -> list[QueueState]:
     """Every queue of the topology. Raises BrokerUnavailable."""
     with broker.translated(), broker.connection(settings) as connection:
         connection.ensure_connection(max_retries=1)
-        live = [_state(connection, line) for line in topology.LINES]
-        bulk = [_state(connection, line) for line in topology.BULK_LINES]
-    # Dead letters of both lanes are in one queue, and counted once.
-    return [*live, *(msgspec.structs.replace(state, dead=0) for state in bulk)]
+        states = []
+        for line in topology.LINES:
+            states.append(_state(connection, line))
+            twin = topology.in_lane(line, "bulk")
+            if twin in topology.BULK_LINES:
+                # Dead letters of both lanes are in one queue, and counted once.
+                states.append(msgspec.structs.replace(_state(connection, twin), dead=0))
+    return states
 
 
 def _state(connection: Connection, line: Line) -> QueueState:
