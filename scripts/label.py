@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 from rich.progress import Progress, TaskID
 
 from scripts import labelled_file, report
 from scripts.console import err, file_progress, out, remark
+from scripts.ending import ended_by_signals
 from scripts.input_file import Record
 from scripts.report.summary import RunSummary
 from scripts.review_rows import Rows, pack
@@ -73,7 +72,7 @@ def label(run: Run) -> RunSummary:
     labelled_file.check(run.out, run.report, run.rows.file.path)
     run.rows.check()
     started, begun = datetime.now(UTC), time.monotonic()
-    with _ended_by_signals(), _server(run.store) as url:
+    with ended_by_signals(), _server(run.store) as url:
         here = _prepare(run.settings, url)
         cascade = runtime.labeller(here, *run.stages, order=run.stages)
         cascade.warm_up(run.stages)
@@ -108,21 +107,6 @@ def _server(store: Path | None) -> Iterator[str]:
     with status, embedded_server(store) as url:
         status.stop()
         yield url
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let a polite kill and a closed terminal end the run like Ctrl-C does: nothing stays behind."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _prepare(settings: Settings, url: str) -> Runtime:

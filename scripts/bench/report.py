@@ -71,9 +71,9 @@ def _runs(run: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _show(ways: Mapping[str, str], runs: list[dict[str, Any]], ours: str, json_path: Path | None) -> None:
-    figures = {name: median(run[name] for run in runs) for name in ways}
-    out.print(_table(ways, figures, runs, ours))
+    out.print(rates(ways, runs, ours))
     if json_path is not None:
+        figures = {name: median(run[name] for run in runs) for name in ways}
         json_path.write_text(json.dumps({"median": figures, "runs": runs}, indent=2), encoding="utf-8")
 
 
@@ -115,9 +115,8 @@ def texts_of(file: InputFile, column: str) -> list[str]:
     return texts
 
 
-def _table(
-    ways: Mapping[str, str], figures: Mapping[str, float], runs: list[dict[str, Any]], ours: str
-) -> Table:
+def rates(ways: Mapping[str, str], runs: list[dict[str, Any]], ours: str) -> Table:
+    """Reviews per second of each way: the median, the extremes, and how much faster ours is."""
     table = Table("way", "reviews/s", "lowest to highest run", "ours is", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -126,5 +125,5 @@ def _table(
         # The median of the ratios within the runs: a busy machine slows both sides of each.
         ratio = median(run[ours] / run[name] for run in runs)
         told = "" if name == ours else f"{ratio:.2f} x as fast"
-        table.add_row(explanation, f"{figures[name]:,.0f}", f"{min(found):,.0f} to {max(found):,.0f}", told)
+        table.add_row(explanation, f"{median(found):,.0f}", f"{min(found):,.0f} to {max(found):,.0f}", told)
     return table

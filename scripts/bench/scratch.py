@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from urllib.parse import urlsplit, urlunsplit
 
 from kombu import Connection
 
+from scripts.ending import ended_by_signals
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 from shared.store import Database, schema
@@ -25,23 +23,8 @@ def scratch(settings: Settings) -> Iterator[Settings]:
 
     Raises ConfigurationError where the virtual host has queues of an Otzyv, whose messages would be lost.
     """
-    with _ending_in_order(), _queues(settings), own_database(settings) as own:
+    with ended_by_signals(), _queues(settings), own_database(settings) as own:
         yield own
-
-
-@contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Whoever is told to end cleans up first, as after Ctrl-C."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

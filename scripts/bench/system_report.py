@@ -13,7 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from scripts.bench import arrival, latency, pipeline, scale, store
-from scripts.bench.report import RUNS, texts_of
+from scripts.bench.report import RUNS, rates, texts_of
 from scripts.bench.scratch import own_database, scratch
 from scripts.console import err, out
 from scripts.input_file import InputFile
@@ -59,7 +59,7 @@ def run_pipeline(
     texts = texts_of(file, column)
     with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
         runs = _told(pipeline.run(own, texts, Path(folder), *sizes, turns), turns)
-    out.print(_rates(PIPELINE, runs, "otzyv"))
+    out.print(rates(PIPELINE, runs, "otzyv"))
     table = Table("CPU time of a review", "microseconds, median", box=None)
     table.columns[1].justify = "right"
     costs = {part: median(run["cpu_us"][part] for run in runs) for part in PARTS}
@@ -112,7 +112,7 @@ def run_ingest(
     texts = texts_of(file, column)
     with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
         runs = _told(arrival.run(own, texts, Path(folder), *sizes, turns), turns)
-    out.print(_rates(ARRIVAL, runs, "otzyv"))
+    out.print(rates(ARRIVAL, runs, "otzyv"))
     _tell_machine()
     _write(json_path, {"runs": runs})
 
@@ -124,7 +124,7 @@ def run_store(
     texts = texts_of(file, column)
     with own_database(settings) as own:
         runs = _told(store.run(own, texts, seconds / RUNS, RUNS), RUNS)
-    out.print(_rates(STORE, runs, "ours"))
+    out.print(rates(STORE, runs, "ours"))
     _tell_machine()
     _write(json_path, {"runs": runs})
 
@@ -160,19 +160,6 @@ def _told(turns: Iterable[Run], count: int) -> list[Run]:
             found.append(run)
             status.update(f"measuring, turn {min(len(found) + 1, count)} of {count}")
     return found
-
-
-def _rates(ways: Mapping[str, str], runs: list[Run], ours: str) -> Table:
-    table = Table("way", "reviews/s", "lowest to highest turn", "ours is", box=None)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, words in ways.items():
-        found = [run[name] for run in runs]
-        # The median of the ratios within the turns: a busy machine slows both sides of each.
-        ratio = median(run[ours] / run[name] for run in runs)
-        told = "" if name == ours else f"{ratio:.2f} x as fast"
-        table.add_row(words, f"{median(found):,.0f}", f"{min(found):,.0f} to {max(found):,.0f}", told)
-    return table
 
 
 def _tell_machine() -> None:

@@ -384,7 +384,9 @@ def test_a_time_that_is_none_is_rejected_with_its_field(created_at):
 
 
 def test_a_time_as_a_number_is_rejected_with_how_to_write_it():
-    assert refusal({**GOOD, "created_at": 1_700_000_000}).endswith("such as 2026-01-02T03:04:05Z; without a zone they count as UTC")
+    assert refusal({**GOOD, "created_at": 1_700_000_000}).endswith(
+        "such as 2026-01-02T03:04:05Z; without a zone they count as UTC"
+    )
 
 
 def test_a_fault_in_another_field_says_nothing_of_times():
