@@ -53,13 +53,16 @@ class Gathered:
         self.reviews += _count(message)
 
     def first(self) -> list[Held]:
-        """As many of them as go into one transaction, at least one: after an outage there may be very many."""
+        """As many of them as go into one transaction, at least one: after an outage there may be very many.
+
+        A list of its own: whoever publishes on the connection takes in what has come meanwhile, and that is not stored.
+        """
         reviews = size = 0
         for place, one in enumerate(self.held):
             reviews, size = reviews + _count(one.message), size + len(one.delivery.body or b"")
             if place and (reviews > MOST_REVIEWS or size > MOST_BYTES):
                 return self.held[:place]
-        return self.held
+        return self.held[:]
 
     def forget(self, part: Sequence[Held]) -> None:
         """The first of them are done."""
