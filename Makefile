@@ -5,6 +5,9 @@ BIN := .venv/bin
 BENCH_TOKENIZER ?= $(wildcard ../shared/data/rubert-tiny2)
 BENCH_REVIEWS ?= $(firstword $(wildcard ../shared/data/reviews.csv) examples/reviews.csv)
 
+# Tests of the table of faults that stand elsewhere; empty where `make test` has just run them.
+ELSEWHERE ?= $$($(BIN)/python -m tests.faults.elsewhere)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-faults soak models check sbom bench up down clean
 
@@ -30,8 +33,7 @@ test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where th
 	$(BIN)/pytest
 
 test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; a quarter of an hour
-	$(BIN)/python -m pytest -p tests.faults.observations -m "" tests/faults \
-		$$($(BIN)/python -m tests.faults.elsewhere)
+	$(BIN)/python -m pytest -p tests.faults.observations -m "" tests/faults $(ELSEWHERE)
 
 soak: .venv/dev  ## 200,000 reviews while processes, RabbitMQ and PostgreSQL are killed; SOAK='--seed 7 --faults 40'
 	$(BIN)/python -m tests.faults.soak $(SOAK)
