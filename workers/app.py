@@ -27,9 +27,7 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "accept_content": ["json"],
         "task_serializer": "json",
         "task_queues": [
-            topology.queue(line)
-            for line in (*topology.LINES, *topology.BULK_LINES)
-            if line.exchange is topology.TASKS
+            topology.queue(line) for line in topology.ALL_LINES if line.exchange is topology.TASKS
         ],
         "task_create_missing_queues": False,
         "task_default_queue": topology.CPU_UPKEEP.queue,

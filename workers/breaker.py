@@ -71,7 +71,7 @@ class Breaker:
             time.sleep(LOOK_EVERY_S / 4)
 
 
-breaker = Breaker(line.queue for line in (*topology.LINES, *topology.BULK_LINES))
+breaker = Breaker(line.queue for line in topology.ALL_LINES)
 
 
 class Watched(Request):  # type: ignore[misc]  # Celery has no types

@@ -8,6 +8,7 @@ which of them are done, is the source's: `workers.queue_source`, `workers.stream
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from shared.reviews import Message, Rejected
 from workers import broker, crash_points, envelope, labelling, metrics, prediction, topology
 from workers.batch_task import pause_s
 from workers.runtime import Runtime
-from workers.source import Held, Source, Stopped
+from workers.source import Held, Source, Stopped, most_held
 from workers.topology import LANES, Lane
 
 log = structlog.get_logger()
@@ -63,6 +64,10 @@ class Gathered:
             if place and (reviews > MOST_REVIEWS or size > MOST_BYTES):
                 return self.held[:place]
         return self.held[:]
+
+    def due_at(self, linger_s: float) -> float:
+        """When what is held has waited long enough, on the monotonic clock; never, where nothing is held."""
+        return max(self.since + linger_s, self.not_before) if self.held else math.inf
 
     def forget(self, part: Sequence[Held]) -> None:
         """The first of them are done."""
@@ -138,12 +143,9 @@ class Ingest:
                         pass
 
     def _drain(self, connection: Connection) -> None:
-        since = [gathered.since for gathered in self._gathered.values() if gathered.held]
+        due_at = min(gathered.due_at(self._settings.linger_ms / 1000) for gathered in self._gathered.values())
         # Never long: a signal only sets a flag, and the wait goes on after it (PEP 475).
-        timeout = LOOK_UP_S
-        if since:
-            age = time.monotonic() - min(since)
-            timeout = min(LOOK_UP_S, max(0.001, self._settings.linger_ms / 1000 - age))
+        timeout = min(LOOK_UP_S, max(0.001, due_at - time.monotonic()))
         try:
             connection.drain_events(timeout=timeout)
         except TimeoutError:
@@ -151,16 +153,13 @@ class Ingest:
             self._source.check()
 
     def _is_due(self, lane: Lane) -> bool:
-        gathered = self._gathered[lane]
-        most = (
-            self._settings.ingest_prefetch_messages if lane == "live" else self._settings.ingest_bulk_messages
-        )
-        if not gathered.held or time.monotonic() < gathered.not_before:
+        gathered, now = self._gathered[lane], time.monotonic()
+        if not gathered.held or now < gathered.not_before:
             return False
         return (
             gathered.reviews >= self._settings.batch_rows
-            or len(gathered.held) >= most
-            or time.monotonic() - gathered.since >= self._settings.linger_ms / 1000
+            or len(gathered.held) >= most_held(self._settings, lane)
+            or now >= gathered.due_at(self._settings.linger_ms / 1000)
         )
 
     def _receive(self, delivery: Delivery, lane: Lane) -> None:

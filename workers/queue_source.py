@@ -48,9 +48,7 @@ class QueueSource:
     @contextmanager
     def _consumer(self, connection: Connection, lane: Lane, receive: Receive) -> Iterator[Consumer]:
         queue = topology.queue(topology.in_lane(topology.INCOMING, lane))
-        most = (
-            self._settings.ingest_prefetch_messages if lane == "live" else self._settings.ingest_bulk_messages
-        )
+        most = source.most_held(self._settings, lane)
         consumer = source.consumer(connection, queue, most, lambda delivery: receive(delivery, lane))
         with consumer as opened, opened:
             yield opened

@@ -10,6 +10,7 @@ from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
 from shared.reviews import Message, Rejected
+from shared.settings import Settings
 from shared.store.streams import Step
 from workers.topology import Lane
 
@@ -56,6 +57,11 @@ class Source(Protocol):
 
     def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
         """Keep what was rejected where a person can send it again, besides its row in `failures`."""
+
+
+def most_held(settings: Settings, lane: Lane) -> int:
+    """Messages of a lane that ingest may hold unacknowledged."""
+    return settings.ingest_prefetch_messages if lane == "live" else settings.ingest_bulk_messages
 
 
 @contextmanager

@@ -98,7 +98,7 @@ class StreamSource:
             receive(delivery, "live")
 
         queue = Queue(self._stream, no_declare=True, consumer_arguments={OFFSET: self._position})
-        most = self._runtime.settings.ingest_prefetch_messages
+        most = source.most_held(self._runtime.settings, "live")
         with source.consumer(connection, queue, most, note) as consumer, ExitStack() as consuming:
             with stream_bounds.told(self._stream):
                 consuming.enter_context(consumer)

@@ -79,6 +79,8 @@ BULK_LINES = tuple(
     in_lane(line, "bulk") for line in (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, GPU_LABEL)
 )
 
+ALL_LINES = (*LINES, *BULK_LINES)
+
 # Which queue a stage's batches go to; similarity on word vectors needs no GPU. And what a kind of worker consumes.
 STAGE_LINES = {"keywords": CPU_KEYWORDS, "zero_shot": GPU_LABEL, "similarity": GPU_LABEL, "llm": GPU_LABEL}
 NAVEC_LINES = {**STAGE_LINES, "similarity": CPU_SIMILARITY}
@@ -150,7 +152,7 @@ def dead_letter_queue(line: Line) -> Queue:
     )
 
 
-def declare(connection: Connection, lines: Iterable[Line] = (*LINES, *BULK_LINES)) -> None:
+def declare(connection: Connection, lines: Iterable[Line] = ALL_LINES) -> None:
     """Create what is missing. Raises ConfigurationError where a queue exists with other arguments."""
     with connection.channel() as channel:
         for line in lines:

@@ -34,7 +34,7 @@ def run(
     settings: Settings, texts: Sequence[str], folder: Path, count: int, naive_count: int, turns: int
 ) -> Iterator[dict[str, float]]:
     """One dict a turn: reviews per second of `otzyv` and `naive`, from the first row stored to the last."""
-    source = pipeline.Turn(texts)
+    source = pipeline.Supply(texts)
     database = runtime.open_database(settings, "otzyv bench")
     with database.transaction() as cursor:
         cursor.execute(TABLE)

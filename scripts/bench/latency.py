@@ -120,7 +120,7 @@ def run(
 ) -> Iterator[dict[str, Any]]:
     """One dict a turn: milliseconds `p50` and `p95`, and how many `reviews`, for `alone` and `backlog`."""
     cores = len(os.sched_getaffinity(0))
-    source = pipeline.Turn(texts)
+    source = pipeline.Supply(texts)
     with ExitStack() as stack:
         ours = stack.enter_context(pipeline.otzyv(settings, folder, cores))
         connection = stack.enter_context(broker.connection(settings))

@@ -1,6 +1,7 @@
 """What a user would write first, measured beside Otzyv: one Celery task per review, one INSERT per review.
 
-The same keyword stage, Celery's default settings, and late acknowledgement, so that a killed worker loses nothing.
+The same keyword stage, Celery's default settings, and late acknowledgement, so that a killed worker loses nothing;
+results, for which there is no backend, are ignored.
 There is nothing else: no evidence, no batches, no dead letters, no back-pressure, and a review that comes twice is
 stored twice.
 """

@@ -37,7 +37,7 @@ SETTINGS = {"OTZYV_CASCADE_STAGES": "keywords", "OTZYV_PREDICTIONS": "false"}
 PARTS = ("producer", "broker", "ingest", "stage", "store")
 
 
-class Turn:
+class Supply:
     """Texts without end, each with a number that no other has."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -213,7 +213,7 @@ def run(
 ) -> Iterator[dict[str, Any]]:
     """One dict a turn: reviews per second of `otzyv`, `naive`, `loop` and `loops`, and Otzyv's `cpu_us` by part."""
     cores = len(os.sched_getaffinity(0))
-    source = Turn(texts)
+    source = Supply(texts)
     with ExitStack() as stack:
         ours = stack.enter_context(otzyv(settings, folder, cores))
         peer = stack.enter_context(naive_worker(settings, folder, cores))

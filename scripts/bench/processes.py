@@ -12,7 +12,6 @@ from pathlib import Path
 from shared.settings import Settings
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_NAME_END = ")"
 _COMMAND = "from scripts.cli import main; main()"
 
 
@@ -83,7 +82,7 @@ def _family(number: int) -> list[int]:
 
 def _own(number: int) -> float:
     """User and system time of a process and of those of its children that have ended."""
-    fields = _read(Path(f"/proc/{number}/stat")).rpartition(_NAME_END)[2].split()
+    fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
 
 

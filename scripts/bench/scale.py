@@ -42,7 +42,7 @@ def run(
     """One dict at each mark, in order: `stored` reviews before it, `reviews_per_second`, `cpu_us` per review by part,
     and `memory`, the resident bytes of ingest and of the largest process of the worker."""
     cores = len(os.sched_getaffinity(0))
-    source = pipeline.Turn(texts)
+    source = pipeline.Supply(texts)
     with pipeline.otzyv(settings, folder, cores) as ours:
         ours.run(source.take(pipeline.WARM_UP))
         stored = pipeline.WARM_UP
@@ -61,7 +61,7 @@ def run(
             stored += added
 
 
-def _add(ours: pipeline.Otzyv, source: pipeline.Turn, count: int) -> tuple[Counter[str], int]:
+def _add(ours: pipeline.Otzyv, source: pipeline.Supply, count: int) -> tuple[Counter[str], int]:
     """Send reviews, a step at a time, and wait for their labels; what it took in all, and how many they were."""
     spent: Counter[str] = Counter()
     for at in range(0, count, STEP):

@@ -61,13 +61,13 @@ def _queues(settings: Settings) -> Iterator[None]:
         yield
     finally:
         with broker.translated(), broker.connection(settings) as connection, connection.channel() as channel:
-            for line in (*topology.LINES, *topology.BULK_LINES):
+            for line in topology.ALL_LINES:
                 for queue in (topology.queue(line), topology.dead_letter_queue(line)):
                     queue(channel).delete()
 
 
 def _refuse_company(connection: Connection) -> None:
-    for line in (*topology.LINES, *topology.BULK_LINES):
+    for line in topology.ALL_LINES:
         for queue in (topology.queue(line), topology.dead_letter_queue(line)):
             if counted(connection, queue)[0] is not None:
                 raise ConfigurationError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -56,9 +56,13 @@ def run_pipeline(
     json_path: Path | None,
 ) -> None:
     """`otzyv bench pipeline`; `sizes` are the reviews of a turn for Otzyv and for the naive way."""
-    texts = texts_of(file, column)
-    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
-        runs = _told(pipeline.run(own, texts, Path(folder), *sizes, turns), turns)
+    runs = _measured(
+        settings,
+        file,
+        column,
+        turns,
+        lambda own, texts, folder: pipeline.run(own, texts, folder, *sizes, turns),
+    )
     out.print(rates(PIPELINE, runs, "otzyv"))
     table = Table("CPU time of a review", "microseconds, median", box=None)
     table.columns[1].justify = "right"
@@ -82,9 +86,11 @@ def run_latency(
     json_path: Path | None,
 ) -> None:
     """`otzyv bench latency`."""
-    texts = texts_of(file, column)
-    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
-        runs = _told(latency.run(own, texts, Path(folder), seconds, rate, backlog, turns), turns)
+
+    def way(own: Settings, texts: list[str], folder: Path) -> Iterable[Run]:
+        return latency.run(own, texts, folder, seconds, rate, backlog, turns)
+
+    runs = _measured(settings, file, column, turns, way)
     table = Table("from publish to label, milliseconds", "p50", "p95", "reviews", "p95 is", box=None)
     for column_ in table.columns[1:]:
         column_.justify = "right"
@@ -109,9 +115,13 @@ def run_ingest(
     json_path: Path | None,
 ) -> None:
     """`otzyv bench ingest`; `sizes` are the reviews of a turn for Otzyv and for the naive way."""
-    texts = texts_of(file, column)
-    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
-        runs = _told(arrival.run(own, texts, Path(folder), *sizes, turns), turns)
+    runs = _measured(
+        settings,
+        file,
+        column,
+        turns,
+        lambda own, texts, folder: arrival.run(own, texts, folder, *sizes, turns),
+    )
     out.print(rates(ARRIVAL, runs, "otzyv"))
     _tell_machine()
     _write(json_path, {"runs": runs})
@@ -133,9 +143,9 @@ def run_scale(
     settings: Settings, file: InputFile, column: str, marks: Sequence[int], json_path: Path | None
 ) -> None:
     """`otzyv bench scale`."""
-    texts = texts_of(file, column)
-    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
-        runs = _told(scale.run(own, texts, Path(folder), marks), len(marks))
+    runs = _measured(
+        settings, file, column, len(marks), lambda own, texts, folder: scale.run(own, texts, folder, marks)
+    )
     table = Table("stored before", *(f"{run['stored']:,}" for run in runs), box=None)
     for column_ in table.columns[1:]:
         column_.justify = "right"
@@ -150,6 +160,16 @@ def run_scale(
     out.print(table)
     _tell_machine()
     _write(json_path, {"runs": runs})
+
+
+Way = Callable[[Settings, list[str], Path], Iterable[Run]]
+
+
+def _measured(settings: Settings, file: InputFile, column: str, turns: int, way: Way) -> list[Run]:
+    """The turns of a benchmark on services of its own, with a folder for logs."""
+    texts = texts_of(file, column)
+    with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
+        return _told(way(own, texts, Path(folder)), turns)
 
 
 def _told(turns: Iterable[Run], count: int) -> list[Run]:

@@ -31,11 +31,15 @@ class Stored(msgspec.Struct, frozen=True):
 
     ids: dict[int, list[int]]
     first_stage: list[int]
-    new: int
     replaced: int
     unpredicted: list[int] = []
     fresh: list[int] = []
     known: list[int] = []
+
+    @property
+    def new(self) -> int:
+        """How many reviews nobody knew."""
+        return len(self.fresh)
 
 
 class _Row(msgspec.Struct, frozen=True, gc=False):
@@ -76,7 +80,6 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     return Stored(
         parts,
         [review_id for review_id in in_order if review_id in in_line],
-        len(fresh),
         len(replaced),
         fresh=fresh,
         known=known,

@@ -73,6 +73,14 @@ def wait_for(database: Database, offset: int) -> None:
     wait_until(lambda: position(database) == offset, 60, f"the stream to be read up to {offset}")
 
 
+def make_anew(settings: Settings, stream: str) -> None:
+    """Another stream of the same name, with more messages."""
+    with Connection(settings.amqp_url) as connection:
+        connection.channel().queue_delete(stream)
+    declare(settings.amqp_url, stream)
+    publish(settings.amqp_url, stream, reviews(11, 12, 13, 14, 15))
+
+
 def names(database: Database) -> list[int]:
     return [int(row[0]) for row in ledger.rows(database, "SELECT external_id FROM reviews ORDER BY id")]
 
@@ -427,10 +435,7 @@ def test_a_stream_that_was_made_anew_and_is_longer_by_now_is_told_instead_of_rea
     publish(settings.amqp_url, stream, reviews(1, 2, 3))
     with ingest():
         wait_for(database, 3)
-    with Connection(settings.amqp_url) as connection:
-        connection.channel().queue_delete(stream)
-    declare(settings.amqp_url, stream)
-    publish(settings.amqp_url, stream, reviews(11, 12, 13, 14, 15))
+    make_anew(settings, stream)
     failed = run("ingest", "--stream", stream, settings=settings)
     assert failed.returncode == 2
     assert "expected the message at offset 2 that was read last, found another" in failed.stderr
@@ -446,10 +451,7 @@ def test_a_stream_that_is_made_anew_while_it_is_read_is_told(
     publish(settings.amqp_url, stream, reviews(1, 2, 3))
     with ingest():
         wait_for(database, 3)
-        with Connection(settings.amqp_url) as connection:
-            connection.channel().queue_delete(stream)
-            declare(settings.amqp_url, stream)
-        publish(settings.amqp_url, stream, reviews(11, 12, 13, 14, 15))
+        make_anew(settings, stream)
         ingest.wait("expected the message at offset 2 that was read last, found another")
     assert names(database) == [1, 2, 3]
 

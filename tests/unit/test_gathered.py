@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from kombu.message import Message as Delivery
 
 from shared.reviews import Message, make
@@ -40,3 +42,11 @@ def test_what_is_left_of_a_lane_that_was_put_off_may_be_tried_at_once() -> None:
     held.tries, held.not_before = 3, 99.0
     held.forget(held.first()[:1])
     assert (held.tries, held.not_before, len(held.held)) == (0, 0.0, 2)
+
+
+def test_a_lane_that_was_put_off_is_due_when_its_pause_ends_and_not_looked_at_all_the_time() -> None:
+    held = gathered(1)
+    assert held.due_at(0.05) == 1.05
+    held.not_before = 9.0
+    assert held.due_at(0.05) == 9.0
+    assert Gathered().due_at(0.05) == math.inf

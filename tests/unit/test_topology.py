@@ -8,10 +8,10 @@ from shared.errors import SettingsError
 from shared.settings import STAGE_NAMES, load
 from workers import topology
 from workers.app import app, configuration
-from workers.topology import BULK_LINES, LINES, Line
+from workers.topology import ALL_LINES, BULK_LINES, LINES, Line
 
 
-@pytest.mark.parametrize("line", [*LINES, *BULK_LINES], ids=lambda line: line.queue)
+@pytest.mark.parametrize("line", ALL_LINES, ids=lambda line: line.queue)
 def test_a_queue_survives_restarts_and_never_drops_a_message(line: Line) -> None:
     arguments = topology.queue(line).queue_arguments
     assert arguments["x-queue-type"] == "quorum"
@@ -23,7 +23,7 @@ def test_a_queue_survives_restarts_and_never_drops_a_message(line: Line) -> None
     assert arguments["x-max-length-bytes"] > 0
 
 
-@pytest.mark.parametrize("line", [*LINES, *BULK_LINES], ids=lambda line: line.queue)
+@pytest.mark.parametrize("line", ALL_LINES, ids=lambda line: line.queue)
 def test_dead_letters_have_a_queue_of_their_own_that_is_bound_to_their_key(line: Line) -> None:
     queue = topology.dead_letter_queue(line)
     assert queue.routing_key == topology.queue(line).queue_arguments["x-dead-letter-routing-key"]
