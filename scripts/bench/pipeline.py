@@ -65,9 +65,10 @@ class Otzyv:
         """Publish reviews and wait for their labels. Seconds in all, and CPU seconds by part."""
         before, began = self._spent(), time.perf_counter()
         self.publish(reviews)
-        self.wait()
+        self._wait_cheaply()
         seconds = time.perf_counter() - began
         after = self._spent()
+        self._check()
         return {"seconds": seconds, **{part: _grown(before[part], after[part]) for part in PARTS}}
 
     def publish(self, reviews: list[dict[str, object]]) -> None:
@@ -77,11 +78,33 @@ class Otzyv:
 
     def wait(self) -> None:
         """Until all that was published last has its label. What was there before is not looked at."""
+        wait_for(self._database, self._labelled(), self._published)
+
+    def _wait_cheaply(self) -> None:
+        """The same while nobody else publishes: counting rows cost PostgreSQL a tenth of what labelling them did.
+
+        Only the ends of indexes are looked at: the last label, and the first that waits.
+        """
         question = f"""
+            SELECT coalesce(least((SELECT max(review_id) FROM labels WHERE review_id > {self._before}),
+                (SELECT min(review_id) - 1 FROM waiting WHERE review_id > {self._before})) - {self._before}, 0)
+        """  # noqa: S608  numbers of this module
+        wait_for(self._database, question, self._published)
+
+    def _check(self) -> None:
+        """Raises DatabaseUnavailable unless all that was published last has its label."""
+        found = _asked(self._database, self._labelled())
+        if found != self._published:
+            raise DatabaseUnavailable(
+                f"otzyv bench: expected {self._published:,} labels of what was published, found {found:,}: "
+                "the turn was measured before its end; run it again"
+            )
+
+    def _labelled(self) -> str:
+        return f"""
             SELECT count(*) FROM labels JOIN reviews ON id = review_id
             WHERE id > {self._before} AND review_id > {self._before} AND source = '{SOURCE}'
         """  # noqa: S608  numbers and a constant of this module
-        wait_for(self._database, question, self._published)
 
     def _spent(self) -> dict[str, dict[int, float]]:
         """CPU seconds of each process of each part, by its number."""
