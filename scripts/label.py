@@ -26,7 +26,7 @@ from shared.labelling import Labeller, Outcome
 from shared.masking import mask
 from shared.reviews import BatchPart, Message
 from shared.settings import Settings
-from shared.store import labels, schema
+from shared.store import places, schema
 from shared.store.embedded import embedded_server
 from workers import runtime
 from workers.runtime import Runtime
@@ -123,7 +123,7 @@ def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:
         pass
     for stage in cascade.order:
         with here.database.transaction() as cursor:
-            ids = labels.waiting_ids(cursor, here.taxonomy_id, stage)
+            ids = places.ids(cursor, here.taxonomy_id, stage)
         for start in range(0, len(ids), here.settings.batch_rows):
             outcome = cascade.run(stage, ids[start : start + here.settings.batch_rows])
             if isinstance(outcome.error, ConfigurationError):

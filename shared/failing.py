@@ -14,9 +14,9 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.labelling import for_people
-from shared.store import Database, failures, labels, second_tries
+from shared.store import Database, failures, labels, places, second_tries
 from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
-from shared.store.labels import Waiting
+from shared.store.places import Waiting
 from shared.store.second_tries import Again
 
 ROWS = 500
@@ -106,7 +106,8 @@ def drop(database: Database, choice: Choice, kind: Kind) -> Iterator[Part]:
         for row in again:
             by_taxonomy[row.taxonomy_id].append(Waiting(row.review_id, row.revision, ""))
         for taxonomy_id, rows in by_taxonomy.items():
-            labels.settle(cursor, for_people(cursor, rows, taxonomy_id), taxonomy_id)
+            held = places.hold(cursor, [row.review_id for row in rows], taxonomy_id)
+            labels.settle(cursor, for_people(cursor, rows, taxonomy_id), taxonomy_id, held)
         failures.delete(cursor, numbers)
         return Part(len(numbers), len(numbers), reviews=again)
 

@@ -17,8 +17,9 @@ from shared.errors import ConfigurationError, OtzyvError, RetryableError
 from shared.masking import without_words
 from shared.rules import Rules
 from shared.settings import STAGE_NAMES
-from shared.store import Database, labels
-from shared.store.labels import Label, Waiting
+from shared.store import Database, labels, places, verdicts
+from shared.store.labels import Label
+from shared.store.places import Waiting
 from shared.thresholds import StageRule
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ class Labeller:
     def look_at(self, stage_name: str, review_ids: Sequence[int]) -> None:
         """Note in `judged` which of the reviews wait for a stage, without asking it."""
         with self._database.transaction() as cursor:
-            waiting = labels.texts(cursor, review_ids, self._taxonomy_id, stage_name)
+            waiting = places.texts(cursor, review_ids, self._taxonomy_id, stage_name)
         self.judged = {row.review_id: row.revision for row in waiting}
 
     def run(self, stage_name: str, review_ids: Sequence[int]) -> Outcome:
@@ -118,7 +119,7 @@ class Labeller:
         stage = self._stages[stage_name]
         with self._database.transaction() as cursor:
             read_at = time.monotonic()
-            waiting = labels.texts(cursor, review_ids, self._taxonomy_id, stage_name)
+            waiting = places.texts(cursor, review_ids, self._taxonomy_id, stage_name)
             rule = self._rules.current(cursor, stage)
         self.judged = {row.review_id: row.revision for row in waiting}
         found = _outcomes(stage, [without_words(row.text) for row in waiting])
@@ -148,24 +149,25 @@ class Labeller:
     ) -> Outcome:
         """Write what a stage answered, and let the unsure wait for the next stage or for a person."""
         next_stage = following(self._order, stage.name)
-        waiting, verdicts = [row for row, _ in answered], [verdict for _, verdict in answered]
-        decision = decide(verdicts, rule)
+        waiting, found = [row for row, _ in answered], [verdict for _, verdict in answered]
+        decision = decide(found, rule)
         passed_on = [waiting[position] for position in decision.passed_on]
         forward: list[int] = []
         with self._database.transaction() as cursor:
-            labels.lock(cursor, review_ids, self._taxonomy_id)
-            self._write(cursor, stage, waiting, verdicts)
-            settled = _labels(waiting, verdicts, decision.kept, stage.name)
+            held = places.hold(cursor, review_ids, self._taxonomy_id)
+            self._write(cursor, stage, waiting, found)
+            settled = _labels(waiting, found, decision.kept, stage.name)
             if next_stage is None:
                 settled += for_people(cursor, passed_on, self._taxonomy_id)
-            labels.settle(cursor, settled, self._taxonomy_id)
+            labels.settle(cursor, settled, self._taxonomy_id, held)
             if next_stage is not None:
-                labels.pass_on(cursor, passed_on, self._taxonomy_id, next_stage)
-                forward = labels.waiting_for(cursor, review_ids, self._taxonomy_id, next_stage)
+                there = [review_id for review_id, place in held.items() if place.stage == next_stage]
+                moved = places.pass_on(cursor, passed_on, self._taxonomy_id, next_stage, held)
+                forward = sorted({*there, *moved})
         return Outcome(
             len(waiting),
             len(decision.kept),
-            verdicts.count(None),
+            found.count(None),
             next_stage,
             forward,
             passed_on=len(passed_on),
@@ -182,13 +184,14 @@ class Labeller:
         forward: dict[str, list[int]] = {}
         with self._database.transaction() as cursor:
             for stage in set(STAGE_NAMES) - set(self._order):
-                stranded = labels.stranded(cursor, self._taxonomy_id, stage, limit)
+                stranded = places.stranded(cursor, self._taxonomy_id, stage, limit)
+                held = places.hold(cursor, [row.review_id for row in stranded], self._taxonomy_id)
                 next_stage = self._after(stage)
                 if next_stage is None:
                     undecided = for_people(cursor, stranded, self._taxonomy_id)
-                    labels.settle(cursor, undecided, self._taxonomy_id)
+                    labels.settle(cursor, undecided, self._taxonomy_id, held)
                 elif stranded:
-                    labels.pass_on(cursor, stranded, self._taxonomy_id, next_stage)
+                    places.pass_on(cursor, stranded, self._taxonomy_id, next_stage, held)
                     forward.setdefault(next_stage, []).extend(row.review_id for row in stranded)
         return forward
 
@@ -204,10 +207,10 @@ class Labeller:
         return next((name for name in self._order if place(name) > place(absent)), None)
 
     def _write(
-        self, cursor: Cursor, stage: Stage, waiting: Sequence[Waiting], verdicts: Sequence[Verdict | None]
+        self, cursor: Cursor, stage: Stage, waiting: Sequence[Waiting], found: Sequence[Verdict | None]
     ) -> None:
-        rows = [(row, verdict) for row, verdict in zip(waiting, verdicts, strict=True) if verdict is not None]
-        labels.write_verdicts(cursor, rows, self._taxonomy_id, stage.name, stage.model)
+        rows = [(row, verdict) for row, verdict in zip(waiting, found, strict=True) if verdict is not None]
+        verdicts.write(cursor, rows, self._taxonomy_id, stage.name, stage.model)
 
 
 def _later(ages_s: Sequence[float], since: float) -> list[float]:
@@ -218,7 +221,7 @@ def _later(ages_s: Sequence[float], since: float) -> list[float]:
 
 def for_people(cursor: Cursor, unsure: Sequence[Waiting], taxonomy_id: int) -> list[Label]:
     """Labels of reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
-    guesses = labels.guesses(cursor, unsure, taxonomy_id)
+    guesses = verdicts.guesses(cursor, unsure, taxonomy_id)
     rows = []
     for row in unsure:
         guess = guesses.get(row.review_id)
@@ -241,11 +244,11 @@ def _tell_refused(stage: str, found: Sequence[object]) -> None:
 
 
 def _labels(
-    waiting: Sequence[Waiting], verdicts: Sequence[Verdict | None], kept: Sequence[int], stage: str
+    waiting: Sequence[Waiting], found: Sequence[Verdict | None], kept: Sequence[int], stage: str
 ) -> list[Label]:
     rows = []
     for position in kept:
-        row, verdict = waiting[position], verdicts[position]
+        row, verdict = waiting[position], found[position]
         if verdict is not None:
             rows.append(
                 Label(row.review_id, row.revision, verdict.category, verdict.confidence, stage, "accepted")

@@ -17,7 +17,7 @@ from shared.classifiers import Artefact, Classifier, Location, Predictions
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
 from shared.masking import without_words
 from shared.store import Database, aliases, models, predictions
-from shared.store.labels import Waiting
+from shared.store.places import Waiting
 from shared.store.predictions import Prediction
 
 log = structlog.get_logger()

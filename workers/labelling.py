@@ -12,7 +12,7 @@ from celery.signals import worker_process_init
 from shared.errors import BudgetSpent, OtzyvError
 from shared.labelling import NOTHING_DONE, Outcome
 from shared.settings import settings
-from shared.store import failures, labels
+from shared.store import failures, places
 from workers import broker, crash_points, metrics, topology
 from workers.app import app
 from workers.batch_task import BatchTask, PartOfBatch
@@ -111,7 +111,7 @@ class StageTask(BatchTask):
         """The reviews' message for this stage has just been sent."""
         taxonomy_id = int(str(rest[0]))
         with self.process.here().database.transaction() as cursor:
-            labels.keep_place(cursor, review_ids, taxonomy_id, self.stage)
+            places.keep(cursor, review_ids, taxonomy_id, self.stage)
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they stop waiting."""

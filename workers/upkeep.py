@@ -12,7 +12,7 @@ from shared.errors import OtzyvError
 from shared.labelling import Labeller
 from shared.serving import Predictor
 from shared.settings import load, settings
-from shared.store import aliases, backfills, labels, predictions, taxonomies
+from shared.store import aliases, backfills, places, predictions, taxonomies
 from workers import backfill, labelling, prediction, topology, training
 from workers.app import app
 from workers.batch_task import BatchTask
@@ -100,7 +100,7 @@ def _sweep(labeller: Labeller) -> None:
         if depth(topology.stage_lines(chosen)[stage]) > 0:
             continue
         with labeller.database.transaction() as cursor:
-            ids = labels.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)
+            ids = places.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)
         if ids:
             log.warning("sweep.sent_again", stage=stage, reviews=len(ids))
             labelling.send(stage, ids, labeller.taxonomy_id, "bulk")

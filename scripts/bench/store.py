@@ -1,4 +1,4 @@
-"""Storing reviews and their places in line: Otzyv's one statement beside the usual ways with psycopg2."""
+"""Storing reviews and their places in line: Otzyv's way beside the usual ones with psycopg2."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.store.labels import Waiting
+from shared.store.places import Waiting
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.reviews import BatchPart
+from shared.store.recordset import array
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ def record(cursor: Cursor, parts: Iterable[Part]) -> None:
     execute_values(
         cursor,
         "INSERT INTO batch_messages (batch_id, number, review_ids, rejected) VALUES %s ON CONFLICT DO NOTHING",
-        [(str(p.batch.id), p.batch.number, sorted(set(p.review_ids)), p.rejected) for p in parts],
+        [(str(p.batch.id), p.batch.number, array(sorted(set(p.review_ids))), p.rejected) for p in parts],
         template="(%s::uuid, %s, %s::bigint[], %s)",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.labels import Waiting
+from shared.store.places import Waiting
 from shared.store.recordset import array, recordset
 
 
@@ -112,34 +112,33 @@ def settle(cursor: Cursor, rows: Iterable[Waiting], taxonomy_id: int) -> list[Wa
     The others have been predicted by somebody else meanwhile, or their text was replaced. An older one: a text that is
     replaced while predictions are switched off, or for another version of the taxonomy, leaves the line as it is.
     """
+    # No join of the line with a list, see `shared.store.places`.
     by_id = {row.review_id: row for row in rows}
-    ids = array(by_id)
     cursor.execute(
         """
-        WITH mine AS (
-            SELECT a.review_id FROM awaiting_prediction a
-            JOIN unnest(%s::bigint[], %s::integer[]) AS read (review_id, revision) USING (review_id)
-            WHERE a.review_id = ANY(%s::bigint[]) AND a.taxonomy_id = %s AND a.revision <= read.revision
-            ORDER BY a.review_id FOR UPDATE OF a)
-        DELETE FROM awaiting_prediction a USING mine
-        WHERE a.review_id = mine.review_id AND a.taxonomy_id = %s RETURNING a.review_id
+        SELECT review_id, revision FROM awaiting_prediction
+        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[]) ORDER BY review_id FOR UPDATE
         """,
-        (ids, array(row.revision for row in by_id.values()), ids, taxonomy_id, taxonomy_id),
+        (taxonomy_id, array(by_id)),
     )
-    return [by_id[number] for number in sorted(row[0] for row in cursor.fetchall())]
+    mine = [number for number, revision in cursor.fetchall() if revision <= by_id[number].revision]
+    cursor.execute(
+        "DELETE FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
+        (taxonomy_id, array(mine)),
+    )
+    return [by_id[number] for number in mine]
 
 
 def park(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> int:
     """Let reviews wait for a champion; returns how many do."""
     cursor.execute(
         """
-        UPDATE awaiting_prediction SET sent_at = NULL WHERE (review_id, taxonomy_id) IN (
-            SELECT review_id, taxonomy_id FROM awaiting_prediction
-            WHERE taxonomy_id = %s AND review_id = ANY(%s) ORDER BY review_id FOR UPDATE)
+        SELECT review_id FROM awaiting_prediction
+        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[]) ORDER BY review_id FOR UPDATE
         """,
-        (taxonomy_id, list(review_ids)),
+        (taxonomy_id, array(review_ids)),
     )
-    return cursor.rowcount
+    return len(_send_at(cursor, "NULL", taxonomy_id))
 
 
 def in_line(cursor: Cursor) -> list[int]:
@@ -161,28 +160,36 @@ def overdue(cursor: Cursor, taxonomy_id: int, after_s: int, limit: int) -> list[
 def _due(cursor: Cursor, condition: str, values: tuple[int, ...]) -> list[int]:
     cursor.execute(
         f"""
-        UPDATE awaiting_prediction SET sent_at = now() WHERE (review_id, taxonomy_id) IN (
-            SELECT review_id, taxonomy_id FROM awaiting_prediction
-            WHERE taxonomy_id = %s AND {condition}
-            ORDER BY review_id LIMIT %s FOR UPDATE SKIP LOCKED)
-        RETURNING review_id
+        SELECT review_id FROM awaiting_prediction
+        WHERE taxonomy_id = %s AND {condition} ORDER BY review_id LIMIT %s FOR UPDATE SKIP LOCKED
         """,  # noqa: S608  conditions are constants of this module
         values,
     )
-    return sorted(row[0] for row in cursor.fetchall())
+    return _send_at(cursor, "now()", values[0])
 
 
 def keep_place(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """Their message counts as sent now, so that they are not overdue. Waits for no other transaction."""
     cursor.execute(
         """
-        UPDATE awaiting_prediction SET sent_at = now() WHERE (review_id, taxonomy_id) IN (
-            SELECT review_id, taxonomy_id FROM awaiting_prediction
-            WHERE taxonomy_id = %s AND review_id = ANY(%s) AND sent_at IS NOT NULL
-            ORDER BY review_id FOR UPDATE SKIP LOCKED)
+        SELECT review_id FROM awaiting_prediction
+        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[]) AND sent_at IS NOT NULL
+        ORDER BY review_id FOR UPDATE SKIP LOCKED
         """,
-        (taxonomy_id, list(review_ids)),
+        (taxonomy_id, array(review_ids)),
     )
+    _send_at(cursor, "now()", taxonomy_id)
+
+
+def _send_at(cursor: Cursor, moment: str, taxonomy_id: int) -> list[int]:
+    """Reviews that the cursor has just locked count as sent at a moment; who they are."""
+    found = [row[0] for row in cursor.fetchall()]
+    cursor.execute(
+        f"UPDATE awaiting_prediction SET sent_at = {moment} "  # noqa: S608  a constant of this module
+        "WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
+        (taxonomy_id, array(found)),
+    )
+    return found
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -33,6 +33,7 @@ RIGHTS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "batch_messages":       ("S I",             "",             "S",            "S"),
     "streams":              ("S I U",           "",             "S",            "S"),
     "reviews":              ("S I U",           "S",            "S U(batch_id)", "S"),
+    "reviews_id_seq":       ("USAGE",           "",             "",             ""),
     "review_history":       ("",                "S",            "S",            "S"),
     "waiting":              ("S I U D",         "",             "S I U D",      "S"),
     "verdicts":             ("S I U",           "",             "S",            "S"),
@@ -166,14 +167,18 @@ def _open_database(cursor: Cursor, statements: _Statements, present: Iterable[Da
 
 
 def _hand_over(cursor: Cursor, statements: _Statements) -> None:
-    """What a superuser has made goes to the migrator: functions that run as their owner are no superuser's then."""
+    """What a superuser has made goes to the migrator: functions that run as their owner are no superuser's then.
+
+    The sequence of an identity column goes with its table.
+    """
     cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
     if not cursor.fetchall()[0][0]:
         return
     cursor.execute(
         """
-        SELECT 'TABLE', oid::regclass::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+        SELECT 'TABLE', oid::regclass::text FROM pg_class c WHERE relnamespace = current_schema()::regnamespace
           AND relname = ANY(%s) AND relowner = current_user::regrole
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i')
         UNION ALL SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc
         WHERE pronamespace = current_schema()::regnamespace AND oid::regprocedure::text = ANY(%s)
           AND proowner = current_user::regrole

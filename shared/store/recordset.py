@@ -1,7 +1,8 @@
 """Many rows in one statement: they go to PostgreSQL as a JSON array, which `json_to_recordset` reads as a table.
 
-Measured against COPY into a temporary table, and against arrays: cheaper on both sides, and nothing to clean up. Ids
-alone go as the text of an array: the driver's own way makes a constant of each, which the server has to parse.
+For rows that may be there already; new ones are copied in, see `copying`. Measured against COPY into a temporary table,
+and against arrays: cheaper on both sides, and nothing to clean up. Ids alone go as the text of an array: the driver's
+own way makes a constant of each, which the server has to parse.
 """
 
 from __future__ import annotations

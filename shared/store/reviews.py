@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import DatabaseUnavailable
 from shared.reviews import Review
+from shared.store.copying import NULL, cell, copied, copy
 from shared.store.recordset import array, recordset
 
 
@@ -58,21 +59,46 @@ Name = tuple[str, str]
 """Source and external id."""
 
 
+class _Name(msgspec.Struct, frozen=True, gc=False):
+    """A name as the statement reads it."""
+
+    source: str
+    external_id: str
+
+
+class _Known(msgspec.Struct, frozen=True, gc=False):
+    """A review that is stored; `text_sha` is in hex."""
+
+    review_id: int
+    text_sha: str
+
+
 def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first_stage: str) -> Stored:
     """Store reviews and put those without a label in line for the first stage, in one transaction.
 
     A review that is known with the same text changes no row. The last of several with one name wins.
-    Rows are touched in the order of their names, so that two such transactions never deadlock.
+    New names come first, then known ones, each in their order: two such transactions do not wait for each other in a
+    circle, unless a third has just stored the same names.
     """
     newest = {(item.review.source, item.review.id): item for item in incoming}
-    written = _write(cursor, [newest[name] for name in sorted(newest)], taxonomy_id, first_stage)
-    ids = {(source, external_id): review_id for review_id, _, source, external_id in written}
+    names = sorted(newest)
+    known = _find(cursor, names)
+    ids = _add(cursor, [newest[name] for name in names if name not in known], taxonomy_id, first_stage)
+    fresh = list(ids.values())
+    ids.update(
+        (name, one.review_id) for name, one in known.items() if one.text_sha == newest[name].review.text_sha
+    )
+    written = _write(cursor, [newest[name] for name in names if name not in ids], taxonomy_id, first_stage)
+    ids.update({(source, external_id): review_id for review_id, _, source, external_id in written})
     replaced = [review_id for review_id, revision, _, _ in written if revision > 1]
-    fresh = [review_id for review_id, revision, _, _ in written if revision == 1]
-    unchanged = _find(cursor, [name for name in newest if name not in ids])
-    ids.update(unchanged)
-    known = sorted([*replaced, *unchanged.values()])
-    in_line = {*fresh, *_line_up(cursor, known, replaced, taxonomy_id, first_stage)}
+    fresh += [review_id for review_id, revision, _, _ in written if revision == 1]
+    # What is left has been stored by another process meanwhile, with the same text.
+    ids.update(
+        (name, one.review_id) for name, one in _find(cursor, [n for n in names if n not in ids]).items()
+    )
+    before = sorted({*ids.values()}.difference(fresh))
+    _hold_all(cursor, before, len(names) - len(fresh))
+    in_line = {*fresh, *_line_up(cursor, before, replaced, taxonomy_id, first_stage)}
     parts: dict[int, list[int]] = {}
     for item in incoming:
         parts.setdefault(item.part, []).append(ids[item.review.source, item.review.id])
@@ -82,8 +108,73 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
         [review_id for review_id in in_order if review_id in in_line],
         len(replaced),
         fresh=fresh,
-        known=known,
+        known=before,
     )
+
+
+def _find(cursor: Cursor, names: Sequence[Name]) -> dict[Name, _Known]:
+    """Those of the named reviews that are stored."""
+    if not names:
+        return {}
+    # Each by the index: a join may be planned as a walk through all that is stored.
+    cursor.execute(
+        """
+        SELECT r.source, r.external_id, r.id, encode(r.text_sha, 'hex')
+        FROM json_to_recordset(%s) AS name (source text, external_id text),
+            LATERAL (SELECT * FROM reviews WHERE (source, external_id) = (name.source, name.external_id) OFFSET 0) r
+        """,
+        (recordset([_Name(*name) for name in names]),),
+    )
+    return {
+        (source, external_id): _Known(review_id, sha)
+        for source, external_id, review_id, sha in cursor.fetchall()
+    }
+
+
+def _add(cursor: Cursor, items: Sequence[Incoming], taxonomy_id: int, first_stage: str) -> dict[Name, int]:
+    """Add reviews that nobody knows, with their places in line; nothing where one has been stored meanwhile."""
+    if not items:
+        return {}
+    cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(items),))
+    numbers = sorted(row[0] for row in cursor.fetchall())
+    added = copied(
+        cursor,
+        "reviews",
+        "id, source, external_id, text, text_sha, created_at, meta, batch_id",
+        [_line(number, item) for number, item in zip(numbers, items, strict=True)],
+    )
+    if not added:
+        return {}
+    end = f"\t{taxonomy_id}\t1\t{first_stage}\n"
+    copy(
+        cursor,
+        "waiting",
+        "review_id, taxonomy_id, revision, stage",
+        [f"{number}{end}".encode() for number in numbers],
+    )
+    return {(item.review.source, item.review.id): number for number, item in zip(numbers, items, strict=True)}
+
+
+def _line(number: int, item: Incoming) -> bytes:
+    review = item.review
+    created_at, meta = (
+        NULL if review.created_at is None else review.created_at.isoformat(),
+        NULL if review.meta is None else cell(review.meta),
+    )
+    return (
+        f"{number}\t{cell(review.source)}\t{cell(review.id)}\t{cell(review.text)}\t\\\\x{review.text_sha}\t"
+        f"{created_at}\t{meta}\t{item.batch_id or NULL}\n"
+    ).encode()
+
+
+def _hold_all(cursor: Cursor, review_ids: list[int], count: int) -> None:
+    """Keep so many reviews from being deleted. Raises DatabaseUnavailable where some are gone since they were seen."""
+    found = len(hold(cursor, review_ids)) if review_ids else 0
+    if found < count:
+        raise DatabaseUnavailable(
+            f"reviews: expected {count} that were there a moment ago, found {found}: others have been deleted "
+            "meanwhile; trying again stores them"
+        )
 
 
 def _write(
@@ -93,6 +184,8 @@ def _write(
 
     Returns id, revision, source and external id of what was written.
     """
+    if not items:
+        return []
     cursor.execute(
         """
         WITH written AS (
@@ -122,26 +215,6 @@ def _row(item: Incoming) -> _Row:
     return _Row(
         review.source, review.id, review.text, review.text_sha, review.created_at, meta, item.batch_id
     )
-
-
-def _find(cursor: Cursor, names: Sequence[Name]) -> dict[Name, int]:
-    """The ids of stored reviews. Raises DatabaseUnavailable where one has been deleted since it was seen."""
-    if not names:
-        return {}
-    cursor.execute(
-        """
-        SELECT source, external_id, id FROM reviews
-        JOIN unnest(%s::text[], %s::text[]) AS name (source, external_id) USING (source, external_id)
-        """,
-        ([source for source, _ in names], [external_id for _, external_id in names]),
-    )
-    found = {(source, external_id): review_id for source, external_id, review_id in cursor.fetchall()}
-    if len(found) < len(names):
-        raise DatabaseUnavailable(
-            f"reviews: expected {len(names)} that were there a moment ago, found {len(found)}: others have been "
-            "deleted meanwhile; trying again stores them"
-        )
-    return found
 
 
 def _line_up(

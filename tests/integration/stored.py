@@ -28,7 +28,7 @@ class ByFirstLetter:
         return [self._verdict(text) for text in texts]
 
     def _verdict(self, text: str) -> Verdict | None:
-        match = Match(text[0], 0, 1, text[0], "shoes")
+        match = Match(text, 0, len(text), text[0], "shoes")
         return {"т": Verdict("shoes", 0.9, (match,)), "о": Verdict("toys", 0.4, (match,))}.get(text[0])
 
 

@@ -17,7 +17,7 @@ from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Agreement, Export, Manifest, Reference
 from shared.settings import Settings
 from shared.store import Database, aliases, models, predictions
-from shared.store.labels import Waiting
+from shared.store.places import Waiting
 from shared.store.predictions import Prediction
 from tests.integration.stored import ask
 from workers import runtime

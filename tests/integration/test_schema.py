@@ -19,8 +19,8 @@ from shared.store import Database, schema, taxonomies
 from tests.integration.stored import weak_user
 from tests.services import database_of, free_port, wait_until
 
-HEAD = "0010"
-KNOWN = "0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008, 0009, 0010"
+HEAD = "0011"
+KNOWN = "0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008, 0009, 0010, 0011"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from shared.registry import Registry
 from shared.reviews import Message
 from shared.serving import Predictor, answered
 from shared.store import Database, aliases, predictions, taxonomies
-from shared.store.labels import Waiting
+from shared.store.places import Waiting
 from shared.store.predictions import Prediction
 from tests.integration.stored import ask, review
 from tests.integration.tiny_registry import Models

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from shared.cascade import Verdict
-from shared.errors import PoisonError
+from shared.errors import DatabaseUnavailable, PoisonError
 from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.nesting import MAX_DEPTH
 from shared.reviews import BatchPart, Message, decode, encode
 from shared.rules import Rules
-from shared.store import export, labels, overview, taxonomies
+from shared.store import export, labels, overview, places, taxonomies
+from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
-from shared.store.reviews import Stored
+from shared.store.reviews import Incoming, Stored
 from tests.integration.stored import QUEUE, ByFirstLetter, ask, dump, review, waiting
 from tests.services import wait_until
 
@@ -123,9 +124,9 @@ def test_a_review_sent_again_while_it_is_being_labelled_is_not_labelled_twice(da
     stored = take(review("1", "тапочки"))
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
-            labels.lock(cursor, stored.ids[0], taxonomy)
+            held = places.hold(cursor, stored.ids[0], taxonomy)
             rows = [Label(stored.ids[0][0], 1, "shoes", 0.9, "keywords", "accepted")]
-            labels.settle(cursor, rows, taxonomy)
+            labels.settle(cursor, rows, taxonomy, held)
             again = pool.submit(take, review("1", "тапочки"))
             wait_until(lambda: _blocked(database), 30, "the second transaction to wait for the first")
         assert again.result().first_stage == []
@@ -151,7 +152,9 @@ def test_a_stage_that_is_not_in_use_leaves_its_reviews_to_the_sweep(database, ta
 def test_in_a_cascade_with_an_order_of_its_own_they_begin_anew(database, take, taxonomy):
     ids = take(review("1", "тапочки")).first_stage
     with database.transaction() as cursor:
-        labels.pass_on(cursor, labels.texts(cursor, ids, taxonomy, "keywords"), taxonomy, "similarity")
+        held = places.hold(cursor, ids, taxonomy)
+        texts = places.texts(cursor, ids, taxonomy, "keywords")
+        assert places.pass_on(cursor, texts, taxonomy, "similarity", held) == ids
     other = Labeller(database, taxonomy, ("llm", "keywords"), {}, Rules(taxonomy, {}))
     assert other.resettle(10) == {"llm": ids}
     assert other.resettle(10) == {}
@@ -172,6 +175,41 @@ def test_the_last_of_two_messages_with_one_name_wins(database, taxonomy):
     stored = take_in(database, messages, queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
     assert ask(database, "SELECT text FROM reviews") == [("очки",)]
     assert stored.ids[0] == stored.ids[1] == stored.first_stage
+
+
+def test_new_reviews_that_another_process_is_storing_as_well_are_stored_once(database, taxonomy, take):
+    other = Message([review("1", "тапочки"), review("2", "очки")], [])
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as cursor:
+            first = stored_reviews.upsert(
+                cursor, [Incoming(one) for one in other.reviews], taxonomy, "keywords"
+            )
+            late = pool.submit(take, review("2", "туфли"), review("1", "тапочки"), review("3", "чайник"))
+            wait_until(lambda: _blocked(database), 30, "the second transaction to wait for the first")
+        second = late.result()
+    assert (first.new, second.new, second.replaced) == (2, 1, 1)
+    assert second.ids[0][:2] == list(reversed(first.ids[0]))
+    assert ask(database, "SELECT external_id, text, revision FROM reviews ORDER BY 1") == [
+        ("1", "тапочки", 1),
+        ("2", "туфли", 2),
+        ("3", "чайник", 1),
+    ]
+    assert waiting(database) == [("1", 1, "keywords"), ("2", 2, "keywords"), ("3", 1, "keywords")]
+    assert sorted(second.first_stage) == sorted(second.ids[0])
+
+
+def test_a_known_review_that_is_deleted_while_it_comes_again_is_tried_again(database, take):
+    number = take(review("1", "тапочки")).ids[0][0]
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as cursor:
+            cursor.execute("DELETE FROM waiting; DELETE FROM reviews")
+            again = pool.submit(take, review("1", "тапочки"), review("2", "очки"))
+            wait_until(lambda: _blocked(database), 30, "the second transaction to wait for the first")
+        with pytest.raises(DatabaseUnavailable, match="expected 1 that were there a moment ago, found 0"):
+            again.result()
+    assert ask(database, "SELECT * FROM reviews") == []
+    assert take(review("1", "тапочки"), review("2", "очки")).new == 2
+    assert ask(database, "SELECT count(*) FROM reviews WHERE id = %s", number) == [(0,)]
 
 
 # Labels
@@ -231,6 +269,26 @@ def test_a_label_made_by_a_person_is_not_overwritten(database, taxonomy, take, c
     assert ask(database, "SELECT category, status FROM labels") == [("toys", "human")]
 
 
+def test_reviews_that_a_stage_has_judged_before_get_its_new_verdicts_beside_new_ones(database, take, cascade):
+    known = take(review("1", "тапочки"), review("2", "очки"))
+    cascade.run("keywords", known.first_stage)
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE verdicts SET category = 'toys', confidence = 0.1, model = 'older'")
+        cursor.execute("INSERT INTO waiting SELECT review_id, taxonomy_id, revision, 'keywords' FROM labels")
+    cascade.run("keywords", [*known.ids[0], *take(review("3", "туфли"), review("4", "чайник")).first_stage])
+    query = """
+        SELECT external_id, v.category, round(v.confidence::numeric, 1)::float8, v.model, l.status
+        FROM reviews r JOIN labels l ON l.review_id = r.id LEFT JOIN verdicts v ON v.review_id = r.id ORDER BY 1
+    """
+    assert ask(database, query) == [
+        ("1", "shoes", 0.9, "first letters", "accepted"),
+        ("2", "toys", 0.4, "first letters", "needs_review"),
+        ("3", "shoes", 0.9, "first letters", "accepted"),
+        ("4", None, None, None, "needs_review"),
+    ]
+    assert waiting(database) == []
+
+
 def test_the_same_batch_at_two_workers_is_labelled_once(database, take, cascade):
     stored = take(*(review(str(number), "тапочки") for number in range(200)))
     start = Barrier(2)
@@ -268,9 +326,17 @@ def test_an_overdue_review_is_sent_again_once(database, taxonomy, take):
         stored.ids[0][0],
     )
     with database.transaction() as cursor:
-        assert labels.overdue(cursor, taxonomy, "keywords", 60, 10) == [stored.ids[0][0]]
+        assert places.overdue(cursor, taxonomy, "keywords", 60, 10) == [stored.ids[0][0]]
     with database.transaction() as cursor:
-        assert labels.overdue(cursor, taxonomy, "keywords", 60, 10) == []
+        assert places.overdue(cursor, taxonomy, "keywords", 60, 10) == []
+
+
+def test_names_and_evidence_of_any_characters_come_back_as_they_were(database, take, cascade):
+    name, text = "а\\N\\tб\"'", "т\\\t\n\r\"'"
+    cascade.run("keywords", take(review(name, text, source="\\.")).first_stage)
+    assert ask(database, "SELECT source, external_id FROM reviews") == [("\\.", name)]
+    ((evidence,),) = ask(database, "SELECT evidence FROM verdicts")
+    assert evidence[0]["word"] == text
 
 
 # What can be stored at all

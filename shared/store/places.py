@@ -1,0 +1,147 @@
+"""Places in line: a review has one in `waiting` from the moment it is stored until it has a label or a failure.
+
+Statements find places by ids as one array and never join the line with a list. What the server knows of a line's
+length is old: with the statistics of an empty one it takes a join for cheap that compares each with each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from shared.store.recordset import array
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A review that waits for a stage. `age_s` is how long ago its text arrived, where somebody asked for that."""
+
+    review_id: int
+    revision: int
+    text: str
+    age_s: float = 0.0
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """What a review waits with, and for."""
+
+    revision: int
+    stage: str
+
+
+Held = Mapping[int, Place]
+"""Places that a transaction holds, by review id: nobody moves them until it ends."""
+
+
+def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[Waiting]:
+    """The reviews among `review_ids` that wait for `stage`; those already past it are left out."""
+    cursor.execute(
+        """
+        SELECT r.id, r.revision, r.text, extract(epoch FROM now() - r.received_at)::float8
+        FROM waiting w JOIN reviews r ON r.id = w.review_id
+        WHERE w.taxonomy_id = %s AND w.stage = %s AND w.review_id = ANY(%s::bigint[]) ORDER BY r.id
+        """,
+        (taxonomy_id, stage, array(review_ids)),
+    )
+    return [Waiting(*row) for row in cursor.fetchall()]
+
+
+def hold(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> Held:
+    """Hold the places of a batch, in one order everywhere, until the transaction ends."""
+    cursor.execute(
+        """
+        SELECT review_id, revision, stage FROM waiting
+        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[]) ORDER BY review_id FOR UPDATE
+        """,
+        (taxonomy_id, array(review_ids)),
+    )
+    return {review_id: Place(revision, stage) for review_id, revision, stage in cursor.fetchall()}
+
+
+def with_revision(held: Held, review_id: int, revision: int) -> bool:
+    """Whether a review still waits, and with that text."""
+    place = held.get(review_id)
+    return place is not None and place.revision == revision
+
+
+def leave(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """Take reviews, whose places are held, out of the line."""
+    cursor.execute(
+        "DELETE FROM waiting WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
+        (taxonomy_id, array(review_ids)),
+    )
+
+
+def pass_on(
+    cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int, next_stage: str, held: Held
+) -> list[int]:
+    """Let reviews wait for the next stage, unless their text has been replaced in the meantime; returns those ids."""
+    ids = [row.review_id for row in rows if with_revision(held, row.review_id, row.revision)]
+    cursor.execute(
+        """
+        UPDATE waiting SET stage = %s, since = now(), sent_at = now()
+        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])
+        """,
+        (next_stage, taxonomy_id, array(ids)),
+    )
+    return ids
+
+
+def ids(cursor: Cursor, taxonomy_id: int, stage: str) -> list[int]:
+    """All reviews that wait for `stage`."""
+    cursor.execute(
+        "SELECT review_id FROM waiting WHERE taxonomy_id = %s AND stage = %s ORDER BY 1", (taxonomy_id, stage)
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[Waiting]:
+    """Reviews that wait for a stage, up to `limit`, locked; two callers at once get different ones."""
+    cursor.execute(
+        """
+        SELECT r.id, r.revision, r.text FROM waiting w JOIN reviews r ON r.id = w.review_id
+        WHERE w.taxonomy_id = %s AND w.stage = %s ORDER BY r.id LIMIT %s FOR UPDATE OF w SKIP LOCKED
+        """,
+        (taxonomy_id, stage, limit),
+    )
+    return [Waiting(*row) for row in cursor.fetchall()]
+
+
+def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: int) -> list[int]:
+    """Reviews whose message for `stage` was sent more than `after_s` seconds ago; they count as sent now.
+
+    Two callers at once get different reviews.
+    """
+    cursor.execute(
+        """
+        SELECT review_id FROM waiting
+        WHERE taxonomy_id = %s AND stage = %s AND sent_at < now() - make_interval(secs => %s)
+        ORDER BY review_id LIMIT %s FOR UPDATE SKIP LOCKED
+        """,
+        (taxonomy_id, stage, after_s, limit),
+    )
+    return _sent_now(cursor, taxonomy_id)
+
+
+def keep(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> None:
+    """Their message for `stage` counts as sent now, so that they are not overdue. Waits for no other transaction."""
+    cursor.execute(
+        """
+        SELECT review_id FROM waiting
+        WHERE taxonomy_id = %s AND stage = %s AND review_id = ANY(%s::bigint[])
+        ORDER BY review_id FOR UPDATE SKIP LOCKED
+        """,
+        (taxonomy_id, stage, array(review_ids)),
+    )
+    _sent_now(cursor, taxonomy_id)
+
+
+def _sent_now(cursor: Cursor, taxonomy_id: int) -> list[int]:
+    """Places that the cursor has just locked count as sent now; whose they are."""
+    found = [row[0] for row in cursor.fetchall()]
+    cursor.execute(
+        "UPDATE waiting SET sent_at = now() WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
+        (taxonomy_id, array(found)),
+    )
+    return found

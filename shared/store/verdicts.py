@@ -1,0 +1,113 @@
+"""Verdicts: what each stage said about each review, kept or not, and the surest of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from shared.cascade import Verdict
+from shared.store.copying import NULL, cell, copied, json_cell
+from shared.store.places import Waiting
+from shared.store.recordset import array, recordset
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """The surest verdict that earlier stages left for a review."""
+
+    category: str
+    confidence: float
+    stage: str
+
+
+def guesses(cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int) -> dict[int, Guess]:
+    """The surest stored verdict on the text that was judged, for each review that has one."""
+    judged = {row.review_id: row.revision for row in rows}
+    cursor.execute(
+        """
+        SELECT review_id, revision, category, confidence, stage FROM verdicts
+        WHERE review_id = ANY(%s::bigint[]) AND taxonomy_id = %s ORDER BY confidence DESC, stage
+        """,
+        (array(judged), taxonomy_id),
+    )
+    found: dict[int, Guess] = {}
+    for review_id, revision, *rest in cursor.fetchall():
+        if judged[review_id] == revision:
+            found.setdefault(review_id, Guess(*rest))
+    return found
+
+
+def write(
+    cursor: Cursor, rows: Sequence[tuple[Waiting, Verdict]], taxonomy_id: int, stage: str, model: str
+) -> None:
+    """Record a stage's verdicts in the order of their reviews. The same verdict again changes no row."""
+    first = [(row, verdict) for row, verdict in rows if row.revision == 1]
+    others = [(row, verdict) for row, verdict in rows if row.revision != 1]
+    if not _add(cursor, first, taxonomy_id, stage, model):
+        others = list(rows)
+    if others:
+        _replace(cursor, others, taxonomy_id, stage, model)
+
+
+def _add(
+    cursor: Cursor, rows: Sequence[tuple[Waiting, Verdict]], taxonomy_id: int, stage: str, model: str
+) -> bool:
+    """Add verdicts; False where there is one already."""
+    end = f"\t{cell(model)}\n".encode()
+    return copied(
+        cursor,
+        "verdicts",
+        "review_id, taxonomy_id, stage, revision, category, confidence, score, evidence, model",
+        [
+            f"{row.review_id}\t{taxonomy_id}\t{stage}\t{row.revision}\t{verdict.category}\t{verdict.confidence}\t"
+            f"{NULL if verdict.score is None else verdict.score}\t".encode()
+            + json_cell(verdict.evidence)
+            + end
+            for row, verdict in rows
+        ],
+    )
+
+
+class _Verdict(msgspec.Struct, frozen=True, gc=False):
+    """A verdict as the statement reads it."""
+
+    review_id: int
+    revision: int
+    category: str
+    confidence: float
+    score: float | None
+    evidence: object
+
+
+def _replace(
+    cursor: Cursor, rows: Sequence[tuple[Waiting, Verdict]], taxonomy_id: int, stage: str, model: str
+) -> None:
+    """Add verdicts, or put them in the place of those on an older text or with another outcome."""
+    found = [
+        _Verdict(
+            row.review_id,
+            row.revision,
+            verdict.category,
+            verdict.confidence,
+            verdict.score,
+            verdict.evidence,
+        )
+        for row, verdict in rows
+    ]
+    cursor.execute(
+        """
+        INSERT INTO verdicts AS v (review_id, taxonomy_id, stage, revision, category, confidence, score,
+            evidence, model)
+        SELECT review_id, %s, %s, revision, category, confidence, score, evidence, %s
+        FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
+            score real, evidence json)
+        ON CONFLICT (review_id, taxonomy_id, stage) DO UPDATE
+        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+            score = excluded.score, evidence = excluded.evidence, model = excluded.model, at = now()
+        WHERE v.revision < excluded.revision OR (v.revision = excluded.revision AND
+            (v.category, v.confidence, v.score, v.model) IS DISTINCT FROM
+            (excluded.category, excluded.confidence, excluded.score, excluded.model))
+        """,
+        (taxonomy_id, stage, model, recordset(found)),
+    )
