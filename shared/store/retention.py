@@ -9,10 +9,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.store.recordset import array
 
+# With OFFSET 0 each is looked up by the index. As a join it may be each with each, see `shared.store.places`.
 _OLD = """
 FROM reviews r WHERE received_at < %(before)s
-  AND NOT EXISTS (SELECT FROM waiting w WHERE w.review_id = r.id)
-  AND NOT EXISTS (SELECT FROM awaiting_prediction a WHERE a.review_id = r.id AND a.sent_at IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM waiting w WHERE w.review_id = r.id OFFSET 0)
+  AND NOT EXISTS (SELECT FROM awaiting_prediction a WHERE a.review_id = r.id AND a.sent_at IS NOT NULL OFFSET 0)
   AND NOT EXISTS (SELECT FROM gold g WHERE g.review_id = r.id)
   AND NOT EXISTS (SELECT FROM audit_items i WHERE i.review_id = r.id)
   AND NOT EXISTS (SELECT FROM labels l WHERE l.review_id = r.id AND l.status = 'human')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.reviews import Message
 from shared.rules import Rules
-from shared.store import Database, labels, places, predictions, reviews, taxonomies, verdicts
+from shared.store import Database, batches, labels, places, predictions, reviews, taxonomies, verdicts
 from shared.store.labels import Label
 from shared.store.places import Waiting
 from shared.store.predictions import Prediction
@@ -181,3 +182,38 @@ def predict(cursor: PlainCursor, review_ids: list[int], taxonomy: int) -> int:
         cursor, [Prediction(row.review_id, row.revision, "shoes", 0.9, False, [0.9]) for row in mine], 1
     )
     return len(mine)
+
+
+def test_how_far_a_batch_has_come_is_counted_in_one_pass_when_the_line_is_believed_to_be_empty(
+    database: Database, database_url: str, full: int
+) -> None:
+    with database.transaction() as cursor:
+        cursor.execute("DELETE FROM waiting; DELETE FROM failures")
+    with database.transaction() as cursor:
+        cursor.execute("ANALYZE waiting, failures")
+    batch, messages, waits = str(uuid.uuid4()), 40, 2_000
+    with explaining(database_url, "") as cursor:
+        cursor.execute("INSERT INTO batches (id, messages) VALUES (%s, %s)", (batch, messages))
+        cursor.execute(
+            """
+            INSERT INTO batch_messages
+            SELECT %s, m, array(SELECT generate_series(m * 250 + 1, m * 250 + 250)), 0 FROM generate_series(0, %s) m
+            """,
+            (batch, messages - 1),
+        )
+        cursor.execute(
+            "INSERT INTO waiting SELECT id, %s, 1, 'keywords' FROM reviews WHERE id <= %s", (full, waits)
+        )
+        cursor.execute(
+            """
+            INSERT INTO failures (digest, queue, reason, review_id, taxonomy_id, revision)
+            SELECT sha256(id::text::bytea), 'gpu.label', 'test', id, %s, 1 FROM reviews WHERE id <= %s
+            """,
+            (full, waits),
+        )
+        cursor.execute("ANALYZE batch_messages")
+        cursor.handled.clear()
+        found = batches.progress(cursor, batch, full)
+        assert found is not None
+        assert (found.waiting, found.failed, found.received) == ({"keywords": waits}, waits, 250 * messages)
+        assert [(query, rows) for query, rows in cursor.handled if rows > 4 * 250 * messages] == []
