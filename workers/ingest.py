@@ -8,7 +8,6 @@ which of them are done, is the source's: `workers.queue_source`, `workers.stream
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections.abc import Sequence
@@ -24,64 +23,14 @@ from shared.intake import take_in
 from shared.reviews import Message, Rejected
 from workers import broker, crash_points, envelope, labelling, metrics, prediction, topology
 from workers.batch_task import pause_s
+from workers.gathered import Gathered, count, due, is_full, nothing
 from workers.runtime import Runtime
-from workers.source import Held, Source, Stopped, most_held
+from workers.source import Held, Source, Stopped
 from workers.topology import LANES, Lane
 
 log = structlog.get_logger()
 
 LOOK_UP_S = 0.5
-MOST_REVIEWS = 5_000
-MOST_BYTES = 32 * 2**20
-"""Of messages in one transaction, whose statement PostgreSQL has to take in as a whole."""
-
-
-class Gathered:
-    """The messages of a lane that are held at the moment, since when, and when they may be tried again."""
-
-    def __init__(self) -> None:
-        self.held: list[Held] = []
-        self.reviews = 0
-        self.since = 0.0
-        self.tries = 0
-        self.not_before = 0.0
-
-    def add(self, delivery: Delivery, message: Message, now: float) -> None:
-        """Hold one more message."""
-        if not self.held:
-            self.since = now
-        self.held.append(Held(delivery, message))
-        self.reviews += _count(message)
-
-    def first(self) -> list[Held]:
-        """As many of them as go into one transaction, at least one: after an outage there may be very many.
-
-        A list of its own: whoever publishes on the connection takes in what has come meanwhile, and that is not stored.
-        """
-        reviews = size = 0
-        for place, one in enumerate(self.held):
-            reviews, size = reviews + _count(one.message), size + len(one.delivery.body or b"")
-            if place and (reviews > MOST_REVIEWS or size > MOST_BYTES):
-                return self.held[:place]
-        return self.held[:]
-
-    def due_at(self, linger_s: float) -> float:
-        """When what is held has waited long enough, on the monotonic clock; never, where nothing is held."""
-        return max(self.since + linger_s, self.not_before) if self.held else math.inf
-
-    def forget(self, part: Sequence[Held]) -> None:
-        """The first of them are done."""
-        self.held = self.held[len(part) :]
-        self.reviews = sum(_count(one.message) for one in self.held)
-        self.tries, self.not_before = 0, 0.0
-
-
-def _count(message: Message) -> int:
-    return len(message.reviews) + len(message.rejected)
-
-
-def _nothing() -> dict[Lane, Gathered]:
-    return {lane: Gathered() for lane in LANES}
 
 
 class Ingest:
@@ -91,7 +40,7 @@ class Ingest:
         self._runtime = runtime
         self._source = source
         self._settings = runtime.settings
-        self._gathered = _nothing()
+        self._gathered = nothing()
         self._stopping = False
         self._failures = 0  # since messages were last stored and acknowledged
 
@@ -104,7 +53,7 @@ class Ingest:
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
         while not self._stopping:
-            self._gathered = _nothing()
+            self._gathered = nothing()
             try:
                 self._consume()
             except RetryableError as error:
@@ -133,9 +82,8 @@ class Ingest:
                 log.info("ingest.consuming", **self._source.place)
                 while not self._stopping:
                     self._drain(connection)
-                    for lane in LANES:
-                        if self._is_due(lane):
-                            self._flush(connection, lane)
+                    for lane in due(self._gathered, self._settings, time.monotonic()):
+                        self._flush(connection, lane)
                 for consumer in consumers:
                     consumer.cancel()
                 for lane in LANES:
@@ -143,24 +91,22 @@ class Ingest:
                         pass
 
     def _drain(self, connection: Connection) -> None:
+        """Wait until something comes, not longer than something may be due; then take in all that has come.
+
+        What lies unread cannot be told apart: a live message would wait for the bulk batch that is complete before it.
+        """
         due_at = min(gathered.due_at(self._settings.linger_ms / 1000) for gathered in self._gathered.values())
         # Never long: a signal only sets a flag, and the wait goes on after it (PEP 475).
         timeout = min(LOOK_UP_S, max(0.001, due_at - time.monotonic()))
-        try:
-            connection.drain_events(timeout=timeout)
-        except TimeoutError:
+        if _took(connection, timeout):
+            while not self._is_full("live") and _took(connection, 0):
+                pass
+        else:
             connection.heartbeat_check()
             self._source.check()
 
-    def _is_due(self, lane: Lane) -> bool:
-        gathered, now = self._gathered[lane], time.monotonic()
-        if not gathered.held or now < gathered.not_before:
-            return False
-        return (
-            gathered.reviews >= self._settings.batch_rows
-            or len(gathered.held) >= most_held(self._settings, lane)
-            or now >= gathered.due_at(self._settings.linger_ms / 1000)
-        )
+    def _is_full(self, lane: Lane) -> bool:
+        return is_full(self._gathered[lane], lane, self._settings)
 
     def _receive(self, delivery: Delivery, lane: Lane) -> None:
         self._gathered[lane].add(delivery, envelope.opened(delivery, self._settings), time.monotonic())
@@ -199,7 +145,7 @@ class Ingest:
 
     def _tell(self, lane: Lane, part: Sequence[Held], sent: int, rejected: int) -> None:
         source = self._source.name
-        stored = sum(_count(one.message) for one in part) - rejected
+        stored = sum(count(one.message) for one in part) - rejected
         metrics.INGEST_MESSAGES.add(len(part), source=source)
         metrics.INGEST_REVIEWS.add(stored, source=source)
         metrics.INGEST_REJECTED.add(rejected, source=source)
@@ -251,3 +197,12 @@ class Ingest:
         message = one.message
         rejected = [*message.rejected, Rejected(str(error), reviews.encode_reviews(message.reviews))]
         return Held(one.delivery, Message([], rejected, message.batch))
+
+
+def _took(connection: Connection, timeout: float) -> bool:
+    """Take in what comes next, or nothing where that takes too long."""
+    try:
+        connection.drain_events(timeout=timeout)
+    except TimeoutError:
+        return False
+    return True

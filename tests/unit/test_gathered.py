@@ -1,4 +1,4 @@
-"""What ingest holds of a lane, and the part of it that goes into one transaction."""
+"""What ingest holds of each lane, when it is stored, and the part of it that goes into one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import math
 from kombu.message import Message as Delivery
 
 from shared.reviews import Message, make
-from workers.ingest import MOST_BYTES, MOST_REVIEWS, Gathered
+from shared.settings import Settings
+from workers.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, nothing
+from workers.topology import Lane
 
 REVIEW = make("shop", "1", "Платье", max_text_chars=100)
 
@@ -50,3 +52,32 @@ def test_a_lane_that_was_put_off_is_due_when_its_pause_ends_and_not_looked_at_al
     held.not_before = 9.0
     assert held.due_at(0.05) == 9.0
     assert Gathered().due_at(0.05) == math.inf
+
+
+SETTINGS = Settings(batch_rows=500, linger_ms=50, ingest_bulk_messages=4)
+SINCE = 1.0
+
+
+def lanes(live: Gathered | None = None, bulk: Gathered | None = None, now: float = SINCE) -> list[Lane]:
+    held = nothing()
+    held["live"], held["bulk"] = live or held["live"], bulk or held["bulk"]
+    return due(held, SETTINGS, now)
+
+
+def test_messages_are_stored_when_there_are_enough_or_the_first_has_waited_long_enough() -> None:
+    assert lanes() == []
+    assert lanes(live=gathered(1)) == []
+    assert lanes(live=gathered(1), now=SINCE + 0.06) == ["live"]
+    assert lanes(live=gathered(500, messages=1)) == ["live"]
+    assert lanes(bulk=gathered(1, messages=4)) == ["bulk"], "no more of them are held"
+
+
+def test_what_came_live_does_not_wait_for_a_bulk_batch_that_is_complete_before_it() -> None:
+    assert lanes(live=gathered(1), bulk=gathered(250, messages=2)) == ["live", "bulk"]
+    assert lanes(live=gathered(1), bulk=gathered(250, messages=1)) == []
+
+
+def test_a_live_lane_that_was_put_off_does_not_hold_up_the_bulk_lane_and_is_not_tried_early() -> None:
+    live = gathered(1)
+    live.not_before = SINCE + 5
+    assert lanes(live=live, bulk=gathered(250, messages=2)) == ["bulk"]
