@@ -155,7 +155,7 @@ def ingest(settings: Settings, stream: str | None = None, start: str | None = No
         )
     begin = None if start is None else stream_start.parse(start)
     _ready(settings)
-    here = runtime.build(settings)
+    here = runtime.for_batches(settings)
     source = StreamSource(here, stream, begin) if stream else QueueSource(settings)
     with observed.ingest(settings, source.name):
         Ingest(here, source).run()

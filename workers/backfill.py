@@ -54,7 +54,7 @@ class Process:
     def here(self) -> Runtime:
         """This process's runtime."""
         if self._here is None or self._pid != os.getpid():
-            self._here, self._pid, self._model = runtime.build(settings()), os.getpid(), None
+            self._here, self._pid, self._model = runtime.for_batches(settings()), os.getpid(), None
         return self._here
 
     def classifier(self, number: int) -> Classifier:

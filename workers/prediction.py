@@ -36,7 +36,7 @@ class Predictors:
     def here(self) -> Runtime:
         """This process's runtime."""
         if self._here is None or self._pid != os.getpid():
-            self._here, self._kept, self._pid = runtime.build(settings()), {}, os.getpid()
+            self._here, self._kept, self._pid = runtime.for_batches(settings()), {}, os.getpid()
         return self._here
 
     def get(self, taxonomy_id: int) -> Predictor:

@@ -28,7 +28,7 @@ class Runtime(msgspec.Struct, frozen=True):
     taxonomy_id: int
 
 
-def open_database(chosen: Settings, application: str = "otzyv") -> Database:
+def open_database(chosen: Settings, application: str = "otzyv", *, by_keys: bool = False) -> Database:
     """The database that the settings name."""
     return Database(
         chosen.database_url,
@@ -36,6 +36,7 @@ def open_database(chosen: Settings, application: str = "otzyv") -> Database:
         connect_timeout_s=chosen.connect_timeout_s,
         statement_timeout_s=chosen.statement_timeout_s,
         application=application,
+        by_keys=by_keys,
     )
 
 
@@ -60,6 +61,11 @@ def build(chosen: Settings, database: Database | None = None) -> Runtime:
     with database.transaction() as cursor:
         taxonomy_id = taxonomies.register(cursor, taxonomy.name, taxonomy.version, taxonomy.model_dump_json())
     return Runtime(chosen, database, taxonomy, taxonomy_id)
+
+
+def for_batches(chosen: Settings) -> Runtime:
+    """The same for a process that works on batches."""
+    return build(chosen, open_database(chosen, by_keys=True))
 
 
 def labeller(runtime: Runtime, *stage_names: str, order: tuple[str, ...] | None = None) -> Labeller:
@@ -108,7 +114,7 @@ class PerProcess:
     def here(self) -> Runtime:
         """This process's runtime."""
         if self._here is None or self._pid != os.getpid():
-            self._here, self._labellers, self._pid = build(settings()), {}, os.getpid()
+            self._here, self._labellers, self._pid = for_batches(settings()), {}, os.getpid()
         return self._here
 
     def get(self, taxonomy_id: int | None = None) -> Labeller:

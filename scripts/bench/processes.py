@@ -57,12 +57,12 @@ def cpu_seconds(number: int) -> float:
 
 
 def cpu_seconds_named(name: str) -> dict[int, float]:
-    """The same for every process of that name on this machine, such as `postgres`, by its number."""
-    return {
-        int(entry.name): _own(int(entry.name))
-        for entry in Path("/proc").glob("[0-9]*")
-        if _name(entry) == name
-    }
+    """The same for all processes of that name on this machine, such as `postgres`, by the number of their first parent.
+
+    By families, since a process that ends is counted once more, with its parent.
+    """
+    named = {int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _name(entry) == name}
+    return {number: cpu_seconds(number) for number in named if _parent(number) not in named}
 
 
 def resident_bytes(number: int) -> dict[int, int]:
@@ -84,6 +84,11 @@ def _own(number: int) -> float:
     """User and system time of a process and of those of its children that have ended."""
     fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
+
+
+def _parent(number: int) -> int:
+    fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
+    return int(fields[1]) if fields else 0
 
 
 def _name(entry: Path) -> str:

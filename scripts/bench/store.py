@@ -36,7 +36,7 @@ def run(settings: Settings, texts: Sequence[str], seconds: float, turns: int) ->
 
     All but `copy` keep the names apart, store a digest and put every review in line; `copy` is the ceiling.
     """
-    here = runtime.build(settings)
+    here = runtime.for_batches(settings)
     numbers = count()
 
     def named(chunk: Sequence[str]) -> list[tuple[str, str]]:

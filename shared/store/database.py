@@ -48,8 +48,10 @@ _NO_WAY_IN = {
 class Database:
     """A pool of PostgreSQL connections, opened on first use and anew in every forked child.
 
-    Times are in seconds. Raises DatabaseUnavailable, SchemaError, ConfigurationError or PoisonError in
-    place of psycopg2's errors.
+    Times are in seconds. With `by_keys`, for processes whose statements find rows by their keys, the server reads no
+    table from end to end where an index serves: what it believes of the size of a line is old, and a line that had been
+    seen empty was read whole for every batch. Raises DatabaseUnavailable, SchemaError, ConfigurationError or
+    PoisonError in place of psycopg2's errors.
     """
 
     generation: ClassVar[int] = 0
@@ -62,8 +64,9 @@ class Database:
         connect_timeout_s: int = 5,
         statement_timeout_s: int = 60,
         application: str = "otzyv",
+        by_keys: bool = False,
     ) -> None:
-        self._dsn = _dsn(url, connect_timeout_s, statement_timeout_s, application)
+        self._dsn = _dsn(url, connect_timeout_s, statement_timeout_s, application, by_keys)
         self._limit_s = statement_timeout_s + connect_timeout_s
         self._connections = connections
         self._pool: ThreadedConnectionPool | None = None
@@ -166,7 +169,7 @@ def _has_news(connection: PlainConnection) -> bool:
     return bool(watch.poll(0))
 
 
-def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application: str) -> str:
+def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application: str, by_keys: bool) -> str:
     try:
         given = parse_dsn(url)
     except psycopg2.ProgrammingError as error:
@@ -179,6 +182,8 @@ def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application
     )
     # Statements are many and short: what starting workers or a compiler costs never comes back.
     quiet = " -c client_min_messages=warning -c max_parallel_workers_per_gather=0 -c jit=off"
+    if by_keys:
+        quiet += " -c enable_seqscan=off"
     defaults = {
         "connect_timeout": str(connect_timeout_s),
         "application_name": application,

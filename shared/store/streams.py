@@ -16,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import PositionLost
 from shared.store.database import Database
+from shared.store.recordset import array
 
 # The server notices within a minute that a reader's machine has vanished, not after the two hours of its default.
 _KEEPALIVES = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
@@ -136,10 +137,9 @@ def unlabelled(cursor: Cursor, name: str, stage: str) -> dict[int, list[int]]:
     cursor.execute(
         """
         SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM waiting
-        WHERE stage = %s AND review_id IN (SELECT unnest(unsent) FROM streams WHERE name = %s)
-        GROUP BY taxonomy_id ORDER BY taxonomy_id
+        WHERE stage = %s AND review_id = ANY(%s::bigint[]) GROUP BY taxonomy_id ORDER BY taxonomy_id
         """,
-        (stage, name),
+        (stage, _unsent(cursor, name)),
     )
     return dict(cursor.fetchall())
 
@@ -149,12 +149,17 @@ def unpredicted(cursor: Cursor, name: str) -> dict[int, list[int]]:
     cursor.execute(
         """
         SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM awaiting_prediction
-        WHERE sent_at IS NOT NULL AND review_id IN (SELECT unnest(unsent) FROM streams WHERE name = %s)
-        GROUP BY taxonomy_id ORDER BY taxonomy_id
+        WHERE sent_at IS NOT NULL AND review_id = ANY(%s::bigint[]) GROUP BY taxonomy_id ORDER BY taxonomy_id
         """,
-        (name,),
+        (_unsent(cursor, name),),
     )
     return dict(cursor.fetchall())
+
+
+def _unsent(cursor: Cursor, name: str) -> str:
+    """The reviews of a stream's last transaction as a parameter: the line is joined with no list, see `places`."""
+    cursor.execute("SELECT unsent FROM streams WHERE name = %s", (name,))
+    return array((cursor.fetchone() or ((),))[0])
 
 
 def listed(cursor: Cursor) -> list[Stream]:
