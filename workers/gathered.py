@@ -34,15 +34,15 @@ class Gathered:
         self.held.append(Held(delivery, message))
         self.reviews += count(message)
 
-    def first(self) -> list[Held]:
-        """As many of them as go into one transaction, at least one: after an outage there may be very many.
+    def first(self, most: int) -> list[Held]:
+        """As many of them as go into one transaction of so many reviews, at least one: after an outage all may be more.
 
         A list of its own: whoever publishes on the connection takes in what has come meanwhile, and that is not stored.
         """
         reviews = size = 0
         for place, one in enumerate(self.held):
             reviews, size = reviews + count(one.message), size + len(one.delivery.body or b"")
-            if place and (reviews > MOST_REVIEWS or size > MOST_BYTES):
+            if place and (reviews > most or size > MOST_BYTES):
                 return self.held[:place]
         return self.held[:]
 
@@ -83,6 +83,11 @@ def _is_due(gathered: Gathered, lane: Lane, settings: Settings, now: float) -> b
     if not gathered.held or now < gathered.not_before:
         return False
     return is_full(gathered, lane, settings) or now >= gathered.due_at(settings.linger_ms / 1000)
+
+
+def most_reviews(lane: Lane, settings: Settings) -> int:
+    """Reviews of a lane in one transaction: bulk ones in small parts, since live ones wait meanwhile."""
+    return MOST_REVIEWS if lane == "live" else min(settings.batch_rows, MOST_REVIEWS)
 
 
 def is_full(gathered: Gathered, lane: Lane, settings: Settings) -> bool:

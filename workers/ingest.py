@@ -23,7 +23,7 @@ from shared.intake import take_in
 from shared.reviews import Message, Rejected
 from workers import broker, crash_points, envelope, labelling, metrics, prediction, topology
 from workers.batch_task import pause_s
-from workers.gathered import Gathered, count, due, is_full, nothing
+from workers.gathered import Gathered, count, due, is_full, most_reviews, nothing
 from workers.runtime import Runtime
 from workers.source import Held, Source, Stopped
 from workers.topology import LANES, Lane
@@ -31,6 +31,8 @@ from workers.topology import LANES, Lane
 log = structlog.get_logger()
 
 LOOK_UP_S = 0.5
+AT_ONCE_S = 0.001
+"""For what has come already. Not 0: without blocking, py-amqp spins until the rest of a message has come."""
 
 
 class Ingest:
@@ -97,9 +99,9 @@ class Ingest:
         """
         due_at = min(gathered.due_at(self._settings.linger_ms / 1000) for gathered in self._gathered.values())
         # Never long: a signal only sets a flag, and the wait goes on after it (PEP 475).
-        timeout = min(LOOK_UP_S, max(0.001, due_at - time.monotonic()))
+        timeout = min(LOOK_UP_S, max(AT_ONCE_S, due_at - time.monotonic()))
         if _took(connection, timeout):
-            while not self._is_full("live") and _took(connection, 0):
+            while not self._is_full("live") and _took(connection, AT_ONCE_S):
                 pass
         else:
             connection.heartbeat_check()
@@ -118,7 +120,7 @@ class Ingest:
         meanwhile is gathered, and the prefetch bounds it. The other lane goes on.
         """
         gathered = self._gathered[lane]
-        part = gathered.first()
+        part = gathered.first(most_reviews(lane, self._settings))
         if not part:
             return False
         try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -92,44 +91,31 @@ def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> Progress | None
     if row is None:
         return None
     name, created_at, messages, stored, received, rejected = row
-    with _joined_by_hashing(cursor):
-        cursor.execute(
-            """
-            WITH members AS (SELECT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s)
-            SELECT w.stage, count(*) FROM waiting w
-            WHERE w.taxonomy_id = %s AND w.review_id IN (SELECT id FROM members) GROUP BY w.stage
-            """,
-            (batch_id, taxonomy_id),
-        )
-        waiting = dict(cursor.fetchall())
-        cursor.execute(
-            """
-            WITH members AS (SELECT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s),
-            failed AS MATERIALIZED (
-                SELECT review_id, revision FROM failures
-                WHERE taxonomy_id = %s AND review_id IN (SELECT id FROM members))
-            SELECT count(DISTINCT f.review_id) FROM failed f,
-                LATERAL (SELECT revision FROM reviews WHERE id = f.review_id OFFSET 0) r
-            WHERE f.revision = r.revision
-            """,
-            (batch_id, taxonomy_id),
-        )
-        failed = int((cursor.fetchone() or (0,))[0])
+    # Each is looked up by the index. As a join it may be each member with each that waits, see `shared.store.places`.
+    cursor.execute(
+        """
+        WITH members AS (SELECT DISTINCT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s)
+        SELECT w.stage, count(*) FROM members m,
+            LATERAL (SELECT stage FROM waiting WHERE review_id = m.id AND taxonomy_id = %s OFFSET 0) w
+        GROUP BY w.stage
+        """,
+        (batch_id, taxonomy_id),
+    )
+    waiting = dict(cursor.fetchall())
+    cursor.execute(
+        """
+        WITH members AS (SELECT DISTINCT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s)
+        SELECT count(DISTINCT m.id) FROM members m,
+            LATERAL (SELECT revision FROM failures WHERE review_id = m.id AND taxonomy_id = %s OFFSET 0) f,
+            LATERAL (SELECT revision FROM reviews WHERE id = m.id OFFSET 0) r
+        WHERE f.revision = r.revision
+        """,
+        (batch_id, taxonomy_id),
+    )
+    failed = int((cursor.fetchone() or (0,))[0])
     return Progress(
         batch_id, name, created_at, messages, stored, int(received), int(rejected), waiting, failed
     )
-
-
-@contextmanager
-def _joined_by_hashing(cursor: Cursor) -> Iterator[None]:
-    """Statements whose joins the server makes in one pass over each side.
-
-    It may believe that hardly anybody waits, from a look at an empty line, and compare each who does with each of a
-    million members.
-    """
-    cursor.execute("SET LOCAL enable_nestloop = off")
-    yield
-    cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
 
 def recent(cursor: Cursor, limit: int) -> list[tuple[str, str, datetime]]:

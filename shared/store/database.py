@@ -192,7 +192,8 @@ def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application
         "keepalives_count": "3",
         "tcp_user_timeout": str(1000 * statement_timeout_s),
     }
-    return str(make_dsn(**{**defaults, **given, "options": options + quiet}))
+    # Rows that are copied in are UTF-8, whatever the environment says.
+    return str(make_dsn(**{**defaults, **given, "options": options + quiet, "client_encoding": "UTF8"}))
 
 
 def translate(error: psycopg2.Error) -> Exception:

@@ -9,7 +9,6 @@ from itertools import chain
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.errors import DatabaseUnavailable
 from shared.reviews import Review
 from shared.store.copying import NULL, cell, copied, copy
 from shared.store.recordset import array, recordset
@@ -77,12 +76,12 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     """Store reviews and put those without a label in line for the first stage, in one transaction.
 
     A review that is known with the same text changes no row. The last of several with one name wins.
-    New names come first, then known ones, each in their order: two such transactions do not wait for each other in a
-    circle, unless a third has just stored the same names.
+    Known names are locked first, then new ones are added, each in their order: two such transactions do not wait for
+    each other in a circle, unless a third has just stored the same new names.
     """
     newest = {(item.review.source, item.review.id): item for item in incoming}
     names = sorted(newest)
-    known = _find(cursor, names)
+    known = _hold_known(cursor, names)
     ids = _add(cursor, [newest[name] for name in names if name not in known], taxonomy_id, first_stage)
     fresh = list(ids.values())
     ids.update(
@@ -92,12 +91,10 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     ids.update({(source, external_id): review_id for review_id, _, source, external_id in written})
     replaced = [review_id for review_id, revision, _, _ in written if revision > 1]
     fresh += [review_id for review_id, revision, _, _ in written if revision == 1]
-    # What is left has been stored by another process meanwhile, with the same text.
-    ids.update(
-        (name, one.review_id) for name, one in _find(cursor, [n for n in names if n not in ids]).items()
-    )
+    # What is left has been stored by another process meanwhile, with the same text; writing has locked it.
+    late = _hold_known(cursor, [name for name in names if name not in ids])
+    ids.update((name, one.review_id) for name, one in late.items())
     before = sorted({*ids.values()}.difference(fresh))
-    _hold_all(cursor, before, len(names) - len(fresh))
     in_line = {*fresh, *_line_up(cursor, before, replaced, taxonomy_id, first_stage)}
     parts: dict[int, list[int]] = {}
     for item in incoming:
@@ -112,16 +109,18 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     )
 
 
-def _find(cursor: Cursor, names: Sequence[Name]) -> dict[Name, _Known]:
-    """Those of the named reviews that are stored."""
+def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, _Known]:
+    """Those of the named reviews that are stored: nobody replaces or deletes them until the transaction ends."""
     if not names:
         return {}
-    # Each by the index: a join may be planned as a walk through all that is stored.
+    # Each by the index, and locked in the order of the names: a join may be planned as a walk through all reviews.
     cursor.execute(
         """
         SELECT r.source, r.external_id, r.id, encode(r.text_sha, 'hex')
         FROM json_to_recordset(%s) AS name (source text, external_id text),
-            LATERAL (SELECT * FROM reviews WHERE (source, external_id) = (name.source, name.external_id) OFFSET 0) r
+            LATERAL (
+                SELECT * FROM reviews WHERE (source, external_id) = (name.source, name.external_id)
+                FOR NO KEY UPDATE) r
         """,
         (recordset([_Name(*name) for name in names]),),
     )
@@ -165,16 +164,6 @@ def _line(number: int, item: Incoming) -> bytes:
         f"{number}\t{cell(review.source)}\t{cell(review.id)}\t{cell(review.text)}\t\\\\x{review.text_sha}\t"
         f"{created_at}\t{meta}\t{item.batch_id or NULL}\n"
     ).encode()
-
-
-def _hold_all(cursor: Cursor, review_ids: list[int], count: int) -> None:
-    """Keep so many reviews from being deleted. Raises DatabaseUnavailable where some are gone since they were seen."""
-    found = len(hold(cursor, review_ids)) if review_ids else 0
-    if found < count:
-        raise DatabaseUnavailable(
-            f"reviews: expected {count} that were there a moment ago, found {found}: others have been deleted "
-            "meanwhile; trying again stores them"
-        )
 
 
 def _write(

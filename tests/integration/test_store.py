@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.cascade import Verdict
-from shared.errors import DatabaseUnavailable, PoisonError
+from shared.errors import PoisonError
 from shared.intake import take_in
 from shared.labelling import Labeller
 from shared.nesting import MAX_DEPTH
@@ -198,18 +198,33 @@ def test_new_reviews_that_another_process_is_storing_as_well_are_stored_once(dat
     assert sorted(second.first_stage) == sorted(second.ids[0])
 
 
-def test_a_known_review_that_is_deleted_while_it_comes_again_is_tried_again(database, take):
+def test_a_known_review_that_is_deleted_while_it_comes_again_is_a_new_one(database, take):
     number = take(review("1", "тапочки")).ids[0][0]
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
             cursor.execute("DELETE FROM waiting; DELETE FROM reviews")
             again = pool.submit(take, review("1", "тапочки"), review("2", "очки"))
             wait_until(lambda: _blocked(database), 30, "the second transaction to wait for the first")
-        with pytest.raises(DatabaseUnavailable, match="expected 1 that were there a moment ago, found 0"):
-            again.result()
-    assert ask(database, "SELECT * FROM reviews") == []
-    assert take(review("1", "тапочки"), review("2", "очки")).new == 2
-    assert ask(database, "SELECT count(*) FROM reviews WHERE id = %s", number) == [(0,)]
+        stored = again.result()
+    assert (stored.new, stored.replaced) == (2, 0)
+    assert number not in stored.first_stage
+    assert waiting(database) == [("1", 1, "keywords"), ("2", 1, "keywords")]
+
+
+def test_a_text_that_is_replaced_while_another_taxonomy_takes_the_review_in_is_the_one_that_waits(
+    database, taxonomy, take
+):
+    take(review("1", "тапочки"))
+    with database.transaction() as cursor:
+        other = taxonomies.register(cursor, "test", "2", "{}")
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as cursor:
+            stored_reviews.upsert(cursor, [Incoming(review("1", "тапочки"))], other, "keywords")
+            edit = pool.submit(take, review("1", "очки"))
+            wait_until(lambda: _blocked(database), 30, "the edit to wait for the first transaction")
+        assert edit.result().replaced == 1
+    query = "SELECT taxonomy_id, revision FROM waiting ORDER BY 1"
+    assert ask(database, query) == [(taxonomy, 2), (other, 2)]
 
 
 # Labels

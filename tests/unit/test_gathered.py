@@ -8,7 +8,7 @@ from kombu.message import Message as Delivery
 
 from shared.reviews import Message, make
 from shared.settings import Settings
-from workers.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, nothing
+from workers.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, most_reviews, nothing
 from workers.topology import Lane
 
 REVIEW = make("shop", "1", "Платье", max_text_chars=100)
@@ -23,7 +23,7 @@ def gathered(reviews: int, body: bytes = b"{}", messages: int = 3) -> Gathered:
 
 def test_what_comes_while_a_part_is_stored_does_not_become_one_of_it() -> None:
     held = gathered(1)
-    part = held.first()
+    part = held.first(MOST_REVIEWS)
     held.add(Delivery(body=b"{}"), Message([REVIEW], []), now=2.0)
     assert len(part) == 3
     held.forget(part)
@@ -31,18 +31,18 @@ def test_what_comes_while_a_part_is_stored_does_not_become_one_of_it() -> None:
 
 
 def test_a_part_holds_no_more_reviews_than_a_transaction_may_but_one_message_at_least() -> None:
-    assert len(gathered(MOST_REVIEWS // 2).first()) == 2
-    assert len(gathered(MOST_REVIEWS + 1).first()) == 1
+    assert len(gathered(MOST_REVIEWS // 2).first(MOST_REVIEWS)) == 2
+    assert len(gathered(MOST_REVIEWS + 1).first(MOST_REVIEWS)) == 1
 
 
 def test_a_part_holds_no_more_bytes_than_a_statement_may() -> None:
-    assert len(gathered(1, b" " * (MOST_BYTES // 2)).first()) == 2
+    assert len(gathered(1, b" " * (MOST_BYTES // 2)).first(MOST_REVIEWS)) == 2
 
 
 def test_what_is_left_of_a_lane_that_was_put_off_may_be_tried_at_once() -> None:
     held = gathered(1)
     held.tries, held.not_before = 3, 99.0
-    held.forget(held.first()[:1])
+    held.forget(held.first(MOST_REVIEWS)[:1])
     assert (held.tries, held.not_before, len(held.held)) == (0, 0.0, 2)
 
 
@@ -81,3 +81,8 @@ def test_a_live_lane_that_was_put_off_does_not_hold_up_the_bulk_lane_and_is_not_
     live = gathered(1)
     live.not_before = SINCE + 5
     assert lanes(live=live, bulk=gathered(250, messages=2)) == ["bulk"]
+
+
+def test_bulk_reviews_are_stored_in_parts_no_larger_than_a_batch() -> None:
+    assert most_reviews("live", SETTINGS) == MOST_REVIEWS
+    assert len(gathered(250, messages=9).first(most_reviews("bulk", SETTINGS))) == 2
