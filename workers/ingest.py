@@ -33,6 +33,8 @@ log = structlog.get_logger()
 LOOK_UP_S = 0.5
 AT_ONCE_S = 0.001
 """For what has come already. Not 0: without blocking, py-amqp spins until the rest of a message has come."""
+READ_S = 0.01
+"""What comes is read for so long at a stretch: where it never ends, what is held must not wait for that."""
 
 
 class Ingest:
@@ -101,7 +103,8 @@ class Ingest:
         # Never long: a signal only sets a flag, and the wait goes on after it (PEP 475).
         timeout = min(LOOK_UP_S, max(AT_ONCE_S, due_at - time.monotonic()))
         if _took(connection, timeout):
-            while not self._is_full("live") and _took(connection, AT_ONCE_S):
+            until = time.monotonic() + READ_S
+            while not self._is_full("live") and time.monotonic() < until and _took(connection, AT_ONCE_S):
                 pass
         else:
             connection.heartbeat_check()

@@ -272,7 +272,7 @@ def test_a_full_queue_behind_ingest_rejects_nothing(
     host = settings.amqp_url.rsplit("/", 1)[1]
     small = {"pattern": "^cpu.keywords$", "definition": {"max-length": 1}, "apply-to": "queues"}
     rabbit.api("PUT", f"/api/policies/{host}/small", small)
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_LINGER_MS="0"):
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_BATCH_ROWS="20"):
         wait_until(
             lambda: (tmp_path / "ingest.log").read_text().count("a queue is at its limit") >= 3,
             60,
