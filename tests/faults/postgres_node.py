@@ -59,6 +59,9 @@ class PostgresNode:
         """Stop the server; its data stays. `kill` is SIGKILL to the postmaster and to every process of it."""
         if self._process is None:
             return
+        if how == "kill":
+            # A process that it starts after they have been counted would outlive it, and keep its successor away.
+            self._process.send_signal(signal.SIGSTOP)
         processes = children(self._process.pid)
         with suppress(ProcessLookupError):
             self._process.send_signal(SIGNALS[how])
