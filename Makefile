@@ -32,7 +32,7 @@ demo: .venv/base  ## Label examples/reviews.csv here: no broker, no server; writ
 test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started
 	$(BIN)/pytest
 
-test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; a quarter of an hour
+test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; about 20 minutes
 	$(BIN)/python -m pytest -p tests.faults.observations -m "" tests/faults $(ELSEWHERE)
 
 soak: .venv/dev  ## 200,000 reviews while processes, RabbitMQ and PostgreSQL are killed; SOAK='--seed 7 --faults 40'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,25 @@ import typer
 from scripts.file_options import FileArgument, TextColumn
 from scripts.input_file import InputFile
 from scripts.process_settings import settings
+from shared.errors import ConfigurationError
 
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
 
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")]
+def _can_be_written(path: Path | None) -> Path | None:
+    """Said before the measurement, not after it."""
+    if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
+        raise ConfigurationError(
+            f"--json {path}: expected a file in a folder that can be written to, found none; make the folder, or "
+            "choose another"
+        )
+    return path
+
+
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", help="Write the figures there as well.", callback=_can_be_written),
+]
 Turns = Annotated[int, typer.Option(min=1, help="How often to measure each way, by turns.")]
 ReviewsATurn = Annotated[int, typer.Option(min=1_000, help="Reviews that Otzyv gets in a turn.")]
 NaiveReviews = Annotated[int, typer.Option(min=100, help="Reviews that the naive way gets in a turn.")]
@@ -60,7 +75,7 @@ def bench_latency(
 @bench.command("ingest")
 def bench_ingest(
     file: FileArgument,
-    reviews: ReviewsATurn = 60_000,
+    reviews: Annotated[int, typer.Option(min=5_000, help="Reviews that Otzyv gets in a turn.")] = 60_000,
     naive_reviews: NaiveReviews = 3_000,
     turns: Turns = 3,
     text_column: TextColumn = "text",
@@ -89,7 +104,10 @@ def bench_store(
 def bench_scale(
     file: FileArgument,
     marks: Annotated[
-        str, typer.Option(help="Numbers of stored reviews at which to measure; each adds 50,000, or a fifth.")
+        str,
+        typer.Option(
+            help="Numbers of stored reviews at which to measure, which adds 50,000 or a fifth of them."
+        ),
     ] = "10000,100000,1000000",
     text_column: TextColumn = "text",
     json: JsonFile = None,
@@ -106,7 +124,7 @@ def bench_keywords(
     file: FileArgument,
     seconds: Annotated[float, typer.Option(help="How long to measure in all.")] = 27.0,
     text_column: TextColumn = "text",
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Reviews per second of the keyword stage on one core, evidence included."""
     from scripts.bench.report import keywords
@@ -123,7 +141,7 @@ def bench_classifier(
         typer.Option(help="Folder with rubert-tiny2's tokenizer. Without it one is trained on the texts."),
     ] = None,
     text_column: TextColumn = "text",
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Predictions per second on one core, beside transformers, torch and bare ONNX Runtime."""
     from scripts.bench.report import classifier
@@ -137,7 +155,7 @@ def bench_zero_shot(
     seconds: Annotated[float, typer.Option(help="How long to measure.")] = 60.0,
     device: Annotated[str, typer.Option(help="auto, cuda, cuda:1, mps or cpu.")] = "auto",
     text_column: TextColumn = "text",
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures there as well.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Reviews per second of the zero-shot stage, and its share of what the device can do."""
     from scripts.bench.report import zero_shot

@@ -157,7 +157,9 @@ def run_scale(
     table.add_row("of the first", *(f"{total / totals[0]:.2f}" for total in totals))
     # What a worker does has nothing to do with what is stored: where it changes, the machine's speed did.
     by_worker = [total / run["cpu_us"]["stage"] for total, run in zip(totals, runs, strict=True)]
-    table.add_row("the same, where a worker's is 1", *(f"{total / by_worker[0]:.2f}" for total in by_worker))
+    table.add_row(
+        "of the first, beside the worker's", *(f"{total / by_worker[0]:.2f}" for total in by_worker)
+    )
     for process, words in (("ingest", "ingest, MiB"), ("worker", "a process of the worker, MiB")):
         table.add_row(words, *(f"{run['memory'][process] / 2**20:.0f}" for run in runs))
     out.print(table)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.services
 SMALL = {
     "pipeline": ("--reviews", "1000", "--naive-reviews", "100", "--turns", "1"),
     "latency": ("--seconds", "2", "--backlog", "10000", "--turns", "1"),
-    "ingest": ("--reviews", "2000", "--naive-reviews", "100", "--turns", "1"),
+    "ingest": ("--reviews", "5000", "--naive-reviews", "100", "--turns", "1"),
     "store": ("--seconds", "3"),
     "scale": ("--marks", "3000,53000"),
 }
@@ -90,3 +90,12 @@ def test_a_benchmark_that_is_told_to_end_cleans_up(
 def test_marks_that_cannot_be_measured_are_refused(marks: str, settings: Settings) -> None:
     refused = run("bench", "scale", EXAMPLES, "--marks", marks, settings=settings)
     assert (refused.returncode, "--marks: expected whole numbers" in refused.stderr) == (2, True)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_measured(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for place in (tmp_path / "missing" / "figures.json", tmp_path):
+        refused = run("bench", "store", EXAMPLES, "--json", place, settings=settings)
+        assert refused.returncode == 2
+        assert f"--json {place}: expected a file in a folder" in refused.stderr.replace("\n", "")
