@@ -123,3 +123,14 @@ def test_a_statement_is_given_up_although_another_connection_was_closed_meanwhil
         # The server's own limit is lifted, as if it could not keep it any more.
         with pytest.raises(DatabaseUnavailable, match="no answer within 2 s"), opened.connection() as slow:
             slow.cursor().execute("SET statement_timeout = 0; SELECT pg_sleep(60)")
+
+
+def test_texts_go_as_utf8_whatever_the_environment_says(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "WIN1251")
+    database = Database(database_url)
+    with database.transaction() as cursor:
+        cursor.execute("SHOW client_encoding")
+        assert cursor.fetchone() == ("UTF8",)
+    database.close()
