@@ -104,14 +104,13 @@ class Ingest:
         timeout = min(LOOK_UP_S, max(AT_ONCE_S, due_at - time.monotonic()))
         if _took(connection, timeout):
             until = time.monotonic() + READ_S
-            while not self._is_full("live") and time.monotonic() < until and _took(connection, AT_ONCE_S):
-                pass
+            live = self._gathered["live"]
+            while time.monotonic() < until and not is_full(live, "live", self._settings):
+                if not _took(connection, AT_ONCE_S):
+                    break
         else:
             connection.heartbeat_check()
             self._source.check()
-
-    def _is_full(self, lane: Lane) -> bool:
-        return is_full(self._gathered[lane], lane, self._settings)
 
     def _receive(self, delivery: Delivery, lane: Lane) -> None:
         self._gathered[lane].add(delivery, envelope.opened(delivery, self._settings), time.monotonic())

@@ -13,6 +13,9 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.reviews import Rejected
+from shared.store import places
+from shared.store.places import Place
+from shared.store.recordset import array
 
 # PostgreSQL takes up to half a gigabyte of bytes, ours come as text of twice their size. A message is smaller.
 MAX_PAYLOAD_BYTES = 134_217_728
@@ -150,25 +153,21 @@ def record_failed(
 
     `judged` maps review ids to the revision that was tried: a text replaced since then is left in line.
     """
+    held = places.hold(cursor, list(judged), taxonomy_id)
+    given_up = [number for number, place in held.items() if place == Place(judged[number], stage)]
+    places.leave(cursor, given_up, taxonomy_id)
     cursor.execute(
         """
-        WITH given_up AS (
-            DELETE FROM waiting w
-            USING unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS judged (review_id, revision)
-            WHERE w.taxonomy_id = %(taxonomy)s AND w.stage = %(stage)s
-              AND w.review_id = judged.review_id AND w.revision = judged.revision
-            RETURNING w.review_id, w.taxonomy_id, w.revision
-        )
         INSERT INTO failures (digest, queue, reason, review_id, taxonomy_id, revision, traceback_hash)
-        SELECT sha256(convert_to(concat_ws('/', %(queue)s, review_id, taxonomy_id, revision), 'UTF8')),
-               %(queue)s, %(reason)s, review_id, taxonomy_id, revision, %(hash)s
-        FROM given_up ON CONFLICT (digest) DO NOTHING
+        SELECT sha256(convert_to(concat_ws('/', %(queue)s, review_id, %(taxonomy)s::integer, revision), 'UTF8')),
+               %(queue)s, %(reason)s, review_id, %(taxonomy)s, revision, %(hash)s
+        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS given_up (review_id, revision)
+        ON CONFLICT (digest) DO NOTHING
         """,
         {
             "taxonomy": taxonomy_id,
-            "ids": list(judged),
-            "revisions": list(judged.values()),
-            "stage": stage,
+            "ids": array(given_up),
+            "revisions": array(judged[number] for number in given_up),
             "queue": queue,
             "reason": reason.replace("\x00", ""),
             "hash": traceback_hash,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -80,6 +80,26 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     each other in a circle, unless a third has just stored the same new names.
     """
     newest = {(item.review.source, item.review.id): item for item in incoming}
+    ids, fresh, replaced = _store(cursor, newest, taxonomy_id, first_stage)
+    before = sorted({*ids.values()}.difference(fresh))
+    in_line = {*fresh, *_line_up(cursor, before, replaced, taxonomy_id, first_stage)}
+    parts: dict[int, list[int]] = {}
+    for item in incoming:
+        parts.setdefault(item.part, []).append(ids[item.review.source, item.review.id])
+    in_order = dict.fromkeys(chain.from_iterable(parts.values()))
+    return Stored(
+        parts,
+        [review_id for review_id in in_order if review_id in in_line],
+        len(replaced),
+        fresh=fresh,
+        known=before,
+    )
+
+
+def _store(
+    cursor: Cursor, newest: Mapping[Name, Incoming], taxonomy_id: int, first_stage: str
+) -> tuple[dict[Name, int], list[int], list[int]]:
+    """Add, replace or leave reviews as they are: all their ids by name, those of new ones, and of replaced ones."""
     names = sorted(newest)
     known = _hold_known(cursor, names)
     ids = _add(cursor, [newest[name] for name in names if name not in known], taxonomy_id, first_stage)
@@ -94,19 +114,7 @@ def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first
     # What is left has been stored by another process meanwhile, with the same text; writing has locked it.
     late = _hold_known(cursor, [name for name in names if name not in ids])
     ids.update((name, one.review_id) for name, one in late.items())
-    before = sorted({*ids.values()}.difference(fresh))
-    in_line = {*fresh, *_line_up(cursor, before, replaced, taxonomy_id, first_stage)}
-    parts: dict[int, list[int]] = {}
-    for item in incoming:
-        parts.setdefault(item.part, []).append(ids[item.review.source, item.review.id])
-    in_order = dict.fromkeys(chain.from_iterable(parts.values()))
-    return Stored(
-        parts,
-        [review_id for review_id in in_order if review_id in in_line],
-        len(replaced),
-        fresh=fresh,
-        known=before,
-    )
+    return ids, fresh, replaced
 
 
 def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, _Known]:

@@ -50,6 +50,12 @@ def dump(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     }
 
 
+def blocked(database: Database) -> bool:
+    """Whether a transaction waits for another one."""
+    query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return bool(ask(database, query))
+
+
 def waiting(database: Database) -> list[tuple[str, int, str]]:
     query = (
         "SELECT external_id, w.revision, stage FROM waiting w JOIN reviews r ON r.id = review_id ORDER BY 1"

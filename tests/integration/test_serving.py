@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,8 +21,9 @@ from shared.serving import Predictor, answered
 from shared.store import Database, aliases, predictions, taxonomies
 from shared.store.places import Waiting
 from shared.store.predictions import Prediction
-from tests.integration.stored import ask, review
+from tests.integration.stored import ask, blocked, review
 from tests.integration.tiny_registry import Models
+from tests.services import wait_until
 from workers.prediction import predictor
 from workers.topology import CPU_CLASSIFY
 
@@ -234,18 +234,11 @@ def test_a_message_that_comes_again_while_its_reviews_are_predicted_puts_none_in
             waiting = predictions.texts(cursor, ids, world.here.taxonomy_id)
             predictions.settle(cursor, waiting, world.here.taxonomy_id)
             again = pool.submit(world.take)
-            wait_until_somebody_waits_for_a_lock(world.database)
+            wait_until(lambda: blocked(world.database), 20, "the second transaction to wait for the first")
             rows = [Prediction(row.review_id, row.revision, "shoes", 0.9, False, [0.9]) for row in waiting]
             predictions.write(cursor, rows, world.numbers["first"])
         assert again.result() == []
     assert world.awaiting() == []
-
-
-def wait_until_somebody_waits_for_a_lock(database: Database) -> None:
-    deadline = time.monotonic() + 20
-    while not ask(database, "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_text_that_is_replaced_while_predictions_are_off_is_predicted_once(world: World) -> None:
