@@ -78,8 +78,7 @@ class Place:
     def forget_steps(self) -> int:
         """Forget what was logged; the step of the newest whole checkpoint, behind which a run that goes on begins."""
         ask(self.database, "DELETE FROM training_metrics RETURNING 1")
-        whole = [path for path in self.checkpoints() if checkpoints.is_whole(path)]
-        return max(int(path.name.split("-")[1]) for path in whole)
+        return max(int(path.name.split("-")[1]) for path in self.whole_checkpoints())
 
     def first_step(self) -> int:
         return int(ask(self.database, "SELECT min(step) FROM training_metrics")[0][0])
@@ -89,6 +88,9 @@ class Place:
 
     def checkpoints(self, number: int = 1) -> list[Path]:
         return sorted((self.folder / "training").glob(f"run-{number}-*/attempt-*/checkpoint-*"))
+
+    def whole_checkpoints(self) -> list[Path]:
+        return [path for path in self.checkpoints() if checkpoints.is_whole(path)]
 
 
 @pytest.fixture
@@ -393,9 +395,9 @@ def test_runs_of_two_databases_with_one_number_do_not_go_on_from_each_others_che
 ) -> None:
     place.full(*LONG)
     with place.worker("first") as worker:
-        wait_until(lambda: place.step() >= 20, 60, "some steps")
+        wait_until(place.whole_checkpoints, 60, "a checkpoint")
         kill(worker)
-    assert place.checkpoints()
+    assert place.whole_checkpoints()
     with place.database.transaction() as cursor:
         cursor.execute("DELETE FROM training_runs")
         cursor.execute("ALTER TABLE training_runs ALTER COLUMN id RESTART WITH 1")

@@ -70,15 +70,18 @@ def fault(path: Path, columns: Columns | None = None, **options: Any) -> str:
         ("tabs.tsv", "id\ttext\n1\tПлатье\n2\tЧайник\n"),
         ("quoted.csv", '"id","text"\n"1","Платье"\n"2","Чайник"'),
         ("mark.csv", codecs.BOM_UTF8 + "id,text\n1,Платье\n2,Чайник\n".encode()),
-        ("packed.csv.gz", gzip.compress("id,text\n1,Платье\n2,Чайник\n".encode())),
-        ("packed_in_secret.csv", gzip.compress("id,text\n1,Платье\n2,Чайник\n".encode())),
+        ("packed.csv.gz", gzip.compress("id,text\n1,Платье\n2,Чайник\n".encode(), mtime=0)),
+        ("packed_in_secret.csv", gzip.compress("id,text\n1,Платье\n2,Чайник\n".encode(), mtime=0)),
         ("not_packed.csv.gz", "id,text\n1,Платье\n2,Чайник\n"),
         ("a.jsonl", '{"id": 1, "text": "Платье"}\n\n{"id": "2", "text": "Чайник"}'),
         (
             "a.ndjson",
             codecs.BOM_UTF8 + '{"id": 1, "text": "Платье"}\r\n{"id": 2, "text": "Чайник"}\r\n'.encode(),
         ),
-        ("a.jsonl.gz", gzip.compress('{"id": 1, "text": "Платье"}\n{"id": 2, "text": "Чайник"}\n'.encode())),
+        (
+            "a.jsonl.gz",
+            gzip.compress('{"id": 1, "text": "Платье"}\n{"id": 2, "text": "Чайник"}\n'.encode(), mtime=0),
+        ),
         ("a.parquet", pa.table({"id": [1, 2], "text": ["Платье", "Чайник"]})),
     ],
 )
