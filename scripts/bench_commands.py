@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scripts.file_options import FileArgument, TextColumn
-from scripts.input_file import InputFile
 from scripts.process_settings import settings
 from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from scripts.input_file import InputFile
 
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
 
@@ -24,6 +26,12 @@ def _can_be_written(path: Path | None) -> Path | None:
             "choose another"
         )
     return path
+
+
+def _opened(file: Path) -> InputFile:
+    from scripts.input_file import InputFile  # pandas and pyarrow, which the other commands need not wait for
+
+    return InputFile(file)
 
 
 JsonFile = Annotated[
@@ -51,7 +59,7 @@ def bench_pipeline(
     """
     from scripts.bench.system_report import run_pipeline
 
-    run_pipeline(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
+    run_pipeline(settings(), _opened(file), text_column, (reviews, naive_reviews), turns, json)
 
 
 @bench.command("latency")
@@ -69,7 +77,7 @@ def bench_latency(
     """From publish to label, alone and while a bulk backlog waits. Needs what `bench pipeline` needs."""
     from scripts.bench.system_report import run_latency
 
-    run_latency(settings(), InputFile(file), text_column, seconds, rate, backlog, turns, json)
+    run_latency(settings(), _opened(file), text_column, seconds, rate, backlog, turns, json)
 
 
 @bench.command("ingest")
@@ -84,7 +92,7 @@ def bench_ingest(
     """From RabbitMQ to stored reviews, beside a consumer of single reviews. Needs what `bench pipeline` needs."""
     from scripts.bench.system_report import run_ingest
 
-    run_ingest(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
+    run_ingest(settings(), _opened(file), text_column, (reviews, naive_reviews), turns, json)
 
 
 @bench.command("store")
@@ -97,7 +105,7 @@ def bench_store(
     """Storing reviews and their places in line, in one process, beside the usual ways with psycopg2. No RabbitMQ."""
     from scripts.bench.system_report import run_store
 
-    run_store(settings(), InputFile(file), text_column, seconds, json)
+    run_store(settings(), _opened(file), text_column, seconds, json)
 
 
 @bench.command("scale")
@@ -116,7 +124,7 @@ def bench_scale(
     from scripts.bench.scale import marks_of
     from scripts.bench.system_report import run_scale
 
-    run_scale(settings(), InputFile(file), text_column, marks_of(marks), json)
+    run_scale(settings(), _opened(file), text_column, marks_of(marks), json)
 
 
 @bench.command("keywords")
@@ -129,7 +137,7 @@ def bench_keywords(
     """Reviews per second of the keyword stage on one core, evidence included."""
     from scripts.bench.report import keywords
 
-    keywords(InputFile(file), text_column, seconds, json)
+    keywords(_opened(file), text_column, seconds, json)
 
 
 @bench.command("classifier")
@@ -146,7 +154,7 @@ def bench_classifier(
     """Predictions per second on one core, beside transformers, torch and bare ONNX Runtime."""
     from scripts.bench.report import classifier
 
-    classifier(InputFile(file), text_column, seconds, tokenizer, json)
+    classifier(_opened(file), text_column, seconds, tokenizer, json)
 
 
 @bench.command("zero-shot")
@@ -160,4 +168,4 @@ def bench_zero_shot(
     """Reviews per second of the zero-shot stage, and its share of what the device can do."""
     from scripts.bench.report import zero_shot
 
-    zero_shot(InputFile(file), text_column, seconds, device, json)
+    zero_shot(_opened(file), text_column, seconds, device, json)

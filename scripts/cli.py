@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
@@ -19,11 +19,12 @@ from scripts import (
     training_commands,
 )
 from scripts.file_options import FileArgument, TextColumn
-from scripts.input_file import InputFile
 from scripts.process_settings import TaxonomyFile, settings
-from scripts.review_rows import Columns, Rows
 from scripts.store_option import Store
 from shared.errors import ConfigurationError, OtzyvError
+
+if TYPE_CHECKING:
+    from scripts.review_rows import Rows
 
 app = typer.Typer(
     help="Product categories for Russian reviews: cheap methods first, costly ones only where they are unsure.",
@@ -65,6 +66,10 @@ def _rows(
     file: Path, text: str, id_: str | None, source: str | None, created: str | None, name: str | None,
     encoding: str, delimiter: str | None,
 ) -> Rows:  # fmt: skip
+    # pandas and pyarrow, which commands without a file need not wait for.
+    from scripts.input_file import InputFile
+    from scripts.review_rows import Columns, Rows
+
     columns = Columns(text=text, id=id_, created_at=created, source=source)
     return Rows(InputFile(file, encoding=encoding, delimiter=delimiter), columns, name or _source(file))
 

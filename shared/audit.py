@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from scipy.stats import beta
+
+from shared import binomial
 
 CERTAINTY = 0.95
 
@@ -95,6 +96,4 @@ def estimate(checked: Sequence[Checked], certainty: float = CERTAINTY) -> Estima
 def interval(share: float, size: float, certainty: float = CERTAINTY) -> tuple[float, float]:
     """Clopper and Pearson's interval for a share of a sample of `size`, which need not be whole."""
     right, tail = share * size, (1 - certainty) / 2
-    low = 0.0 if right <= 0 else float(beta.ppf(tail, right, size - right + 1))
-    high = 1.0 if right >= size else float(beta.ppf(1 - tail, right + 1, size - right))
-    return low, high
+    return binomial.at_least(right, size, tail), binomial.at_most(right, size, tail)

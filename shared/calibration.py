@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
 from sklearn.isotonic import IsotonicRegression
 
+from shared import binomial
 from shared.thresholds import Curve
 
 Floats = NDArray[np.float64]
@@ -59,13 +59,6 @@ def out_of_fold(raw: Scores, right: Answers, *, folds: int = FOLDS, seed: int = 
         rest = np.setdiff1d(np.arange(len(scores)), part)
         confidences[part] = fit(scores[rest], truth[rest])(scores[part])
     return confidences
-
-
-def lower_bound(right: int, total: int, risk: float) -> float:
-    """The precision that is exceeded with probability 1 - risk, given `right` of `total` (Clopper-Pearson)."""
-    if total == 0 or right == 0:
-        return 0.0
-    return float(beta.ppf(risk, right, total - right + 1))
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -124,7 +117,7 @@ def certify(
 
 def _point(threshold: float, truth: NDArray[np.bool_], risk: float) -> Point:
     right = int(truth.sum())
-    return Point(float(threshold), len(truth), right, lower_bound(right, len(truth), risk))
+    return Point(float(threshold), len(truth), right, binomial.at_least(right, len(truth), risk))
 
 
 def _more_checks(points: Sequence[Point], target: float, risk: float, answers: int) -> int | None:
@@ -141,7 +134,7 @@ def _growth(point: Point, target: float, risk: float) -> float | None:
     """By how much the gold set has to grow for this threshold, at most a millionfold."""
     factor = 1.0
     while factor < MOST_GROWTH:
-        if lower_bound(int(point.right * factor), int(point.kept * factor), risk) >= target:
+        if binomial.at_least(int(point.right * factor), int(point.kept * factor), risk) >= target:
             return factor
         factor = max(factor + 0.1, factor * 1.02)
     return None

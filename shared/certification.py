@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from shared.calibration import CERTAINTY, GRID, Certificate, certify, fit, lower_bound, out_of_fold
+from shared import binomial
+from shared.calibration import CERTAINTY, GRID, Certificate, certify, fit, out_of_fold
 from shared.cascade import Verdict
 from shared.thresholds import Curve, StageRule
 
@@ -112,4 +113,4 @@ def _groups(slugs: Iterable[str], target: float, certainty: float, stages: int) 
     counts = sorted(Counter(slugs).items())
     most = len(counts) + 1
     risk = (1.0 - certainty) / (len(GRID) * stages * most)
-    return [*(slug for slug, n in counts if lower_bound(n, n, risk) >= target), REST]
+    return [*(slug for slug, n in counts if binomial.at_least(n, n, risk) >= target), REST]

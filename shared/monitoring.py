@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
-from scipy.stats import beta
 
+from shared import binomial
 from shared.classifiers.manifest import Reference
 
 CERTAINTY: Final = 0.95
@@ -132,7 +132,7 @@ def alarms(day: Sequence[Quality], reference: Reference | None, limits: Limits) 
     """
     found = []
     for one in day:
-        share = _at_least(one.disagreements, one.labelled)
+        share = binomial.at_least(one.disagreements, one.labelled, 1 - CERTAINTY)
         if one.labelled >= FEWEST_COMPARED and share > limits.disagreement:
             value = one.disagreements / one.labelled
             found.append(_alarm(one, "disagreement", value, limits.disagreement, one.labelled))
@@ -156,7 +156,3 @@ def alarms(day: Sequence[Quality], reference: Reference | None, limits: Limits) 
 
 def _alarm(one: Quality, kind: Kind, value: float, limit: float, n: int) -> Alarm:
     return Alarm(one.model_id, one.day, one.category, kind, value, limit, n)
-
-
-def _at_least(count: int, total: int) -> float:
-    return float(beta.ppf(1 - CERTAINTY, count, total - count + 1)) if count else 0.0

@@ -6,7 +6,8 @@ import random
 from typing import Generic, TypeVar
 
 import msgspec
-from scipy.stats import beta
+
+from shared import binomial
 
 Item = TypeVar("Item")
 
@@ -48,9 +49,7 @@ class Share(msgspec.Struct, frozen=True):
     @property
     def interval(self) -> tuple[float, float]:
         """Lowest and highest share of the whole that agree with the sample; 0..1 where nothing was seen."""
-        low, high = 0.0, 1.0
-        if self.count:
-            low = float(beta.ppf(RISK / 2, self.count, self.total - self.count + 1))
-        if self.count < self.total:
-            high = float(beta.ppf(1 - RISK / 2, self.count + 1, self.total - self.count))
-        return low, high
+        return (
+            binomial.at_least(self.count, self.total, RISK / 2),
+            binomial.at_most(self.count, self.total, RISK / 2),
+        )

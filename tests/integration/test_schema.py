@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
-from shared.store import Database, schema, taxonomies
+from shared.store import Database, migration, schema, taxonomies
 from tests.integration.stored import weak_user
 from tests.services import database_of, free_port, wait_until
 
@@ -133,7 +133,7 @@ def test_a_database_of_a_newer_otzyv_is_left_alone(database, act):
 def test_an_upgrade_says_whom_it_waits_for(database):
     told: list[str] = []
     with database.transaction() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s), pg_backend_pid(), current_user", (schema._LOCK,))
+        cursor.execute("SELECT pg_advisory_xact_lock(%s), pg_backend_pid(), current_user", (migration._LOCK,))
         _, process, user = cursor.fetchone()
         with ThreadPoolExecutor() as pool:
             upgrade = pool.submit(schema.upgrade, database, None, told.append)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.calibration import GRID, certify, fit, lower_bound, out_of_fold
+from shared.calibration import GRID, certify, fit, out_of_fold
 
 
 def answers(count: int, seed: int) -> tuple[list[float], list[bool]]:
@@ -13,23 +13,6 @@ def answers(count: int, seed: int) -> tuple[list[float], list[bool]]:
     random = np.random.default_rng(seed)
     raw = random.uniform(0, 1, count)
     return raw.tolist(), (random.uniform(0, 1, count) < np.sqrt(raw)).tolist()
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "checks"),
-    [(0.90, (29, 46, 61, 76)), (0.95, (59, 93, 124, 153)), (0.99, (299, 473, 628, 773))],
-)
-def test_the_bound_agrees_with_the_published_sizes_of_audits(
-    accuracy: float, checks: tuple[int, ...]
-) -> None:
-    for errors, size in enumerate(checks):
-        assert lower_bound(size - errors, size, 0.05) >= accuracy
-        assert lower_bound(size - 1 - errors, size - 1, 0.05) < accuracy
-
-
-def test_nothing_kept_or_nothing_right_has_a_bound_of_zero() -> None:
-    assert lower_bound(0, 0, 0.05) == 0.0
-    assert lower_bound(0, 10, 0.05) == 0.0
 
 
 def test_a_curve_never_falls_and_stays_between_zero_and_one() -> None:

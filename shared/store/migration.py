@@ -1,0 +1,109 @@
+"""Migrations by Alembic, and after them the roles' rights. What a process checks at its start is in `schema`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+
+import psycopg2
+import psycopg2.extensions
+import sqlalchemy.exc
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+from shared.errors import ConfigurationError
+from shared.settings import DatabaseRole
+from shared.store import privileges, schema
+from shared.store.database import Database, translate
+
+# Two processes that migrate at once take turns on this advisory lock.
+_LOCK = 7_305_061
+LOOK_S = 0.5
+
+
+def upgrade(
+    database: Database,
+    logins: Mapping[DatabaseRole, str],
+    tell: Callable[[str], object],
+) -> str:
+    """As `schema.upgrade` says."""
+    with _connection(database) as connection:
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        _take_turn(connection, tell)
+        config = _config()
+        schema.refuse_unknown(_current(connection))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        version = _current(connection) or ""
+        connection.commit()
+        if refused := _privileges(connection, logins):
+            if logins:
+                raise ConfigurationError(refused)
+            tell(refused)
+        return version
+
+
+def _take_turn(connection: Connection, tell: Callable[[str], object]) -> None:
+    """Wait for the lock, and say for what: anybody who may connect could hold it."""
+    told = False
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK})").scalar():
+        connection.commit()
+        if not told:
+            tell(f"expected no other upgrade, found one {_holder(connection)}; waiting for its end")
+            told = True
+        time.sleep(LOOK_S)
+    connection.commit()
+
+
+def _holder(connection: Connection) -> str:
+    found = connection.exec_driver_sql(
+        """
+        SELECT format('by %%s, process %%s of the server', a.usename, a.pid)
+        FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE l.locktype = 'advisory' AND l.granted AND l.database = (
+            SELECT oid FROM pg_database WHERE datname = current_database())
+          AND l.classid = 0 AND l.objid = %s AND l.objsubid = 1
+        """,
+        (_LOCK,),
+    ).scalar()
+    connection.commit()
+    return str(found or "that has just ended")
+
+
+def _privileges(connection: Connection, logins: Mapping[DatabaseRole, str]) -> str:
+    """Bring privileges into force; the sentence about those that this user could not, or nothing."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg2.extensions.connection):
+        raise TypeError(f"expected a connection of psycopg2, found {type(driver).__name__}")
+    refused = privileges.apply(driver, logins)
+    return privileges.sentence(refused, driver.info.user) if refused else ""
+
+
+@contextmanager
+def _connection(database: Database) -> Iterator[Connection]:
+    """A connection for Alembic, with the driver's errors as ours."""
+    with database.connection(patient=True) as raw:
+        engine = create_engine("postgresql+psycopg2://", creator=lambda: raw, poolclass=NullPool)
+        try:
+            with engine.connect() as connection:
+                yield connection
+        except sqlalchemy.exc.DBAPIError as error:
+            if isinstance(error.orig, psycopg2.Error):
+                raise translate(error.orig) from error
+            raise
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("shared.store") / "migrations"))
+    return config
