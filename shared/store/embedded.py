@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from psycopg2.extensions import parse_dsn
+
 from shared.errors import ConfigurationError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -28,17 +30,19 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
     The data lives in `directory`, kept for the next time, or in a temporary one that is removed.
     Raises ConfigurationError when the server cannot be started there.
     """
-    server = None
+    server, url = None, ""
     place = _place(directory)
     was_there = (place / "postgres" / "postmaster.pid").exists()
     try:
         with _undisturbed():
             server = _start(place, "stop" if directory else "delete")
-        yield server.get_uri()
+        url = server.get_uri()
+        yield url
     finally:
         with _undisturbed():
             if server is not None:
                 server.cleanup()
+                _leave_no_socket(url, place)
             elif not was_there:
                 _end_leftover(place)
             if directory is None:
@@ -71,6 +75,14 @@ def _start(place: Path, cleanup_mode: str) -> Any:
             f"embedded PostgreSQL: could not start in {place}: {error}; see {place / 'postgres' / 'log'}, "
             "free some disk space or choose another --store"
         ) from error
+
+
+def _leave_no_socket(url: str, place: Path) -> None:
+    """Remove the folder of a server's socket, which lies elsewhere where the path of the data is too long for one."""
+    socket = Path(parse_dsn(url).get("host", place))
+    if place not in (socket, *socket.parents):
+        with suppress(OSError):
+            socket.rmdir()
 
 
 def _forget_the_dead(place: Path) -> None:

@@ -58,12 +58,13 @@ def server_pid(data: Path) -> int | None:
 def labels(data: Path) -> int:
     """How many labels its database holds by now."""
     try:
-        connection = psycopg2.connect(host=str(data), user="postgres", dbname="postgres")
+        socket = (data / "postmaster.pid").read_text().splitlines()[4]
+        connection = psycopg2.connect(host=socket, user="postgres", dbname="postgres")
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM labels")
             count = int(cursor.fetchone()[0])
         connection.close()
-    except psycopg2.Error:
+    except (psycopg2.Error, OSError, IndexError):
         return 0
     return count
 
