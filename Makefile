@@ -8,6 +8,9 @@ BENCH_REVIEWS ?= $(firstword $(wildcard ../shared/data/reviews.csv) examples/rev
 # Tests of the table of faults that stand elsewhere; empty where `make test` has just run them.
 ELSEWHERE ?= $$($(BIN)/python -m tests.faults.elsewhere)
 
+# One process of tests a core, each with a PostgreSQL and a RabbitMQ of its own; nothing for one after the other.
+SIDE_BY_SIDE ?= --numprocesses logical --maxprocesses 4 --dist worksteal
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-faults soak models check sbom bench up down clean
 
@@ -29,11 +32,11 @@ demo: .venv/base  ## Label examples/reviews.csv here: no broker, no server; writ
 	@mkdir -p out
 	$(BIN)/otzyv label examples/reviews.csv --out out/labels.csv
 
-test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started
-	$(BIN)/pytest
+test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started; TESTS=file for some
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTS)
 
 test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; about 20 minutes
-	$(BIN)/python -m pytest -p tests.faults.observations -m "" tests/faults $(ELSEWHERE)
+	$(BIN)/python -m pytest -p tests.faults.observations -m "" $(SIDE_BY_SIDE) tests/faults $(ELSEWHERE)
 
 soak: .venv/dev  ## 200,000 reviews while processes, RabbitMQ and PostgreSQL are killed; SOAK='--seed 7 --faults 40'
 	$(BIN)/python -m tests.faults.soak $(SOAK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from shared.settings import Settings, load
 from shared.store import Database, schema
 from shared.store.embedded import embedded_server
 from tests.services import RabbitNode, database_of, rabbit_node
+
+# Before anything imports torch, and for every process that a test starts: models of the tests are so small that
+# threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
