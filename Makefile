@@ -35,7 +35,7 @@ demo: .venv/base  ## Label examples/reviews.csv here: no broker, no server; writ
 test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started; TESTS=file for some
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTS)
 
-test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; about 20 minutes
+test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; about ten minutes
 	$(BIN)/python -m pytest -p tests.faults.observations -m "" $(SIDE_BY_SIDE) tests/faults $(ELSEWHERE)
 
 soak: .venv/dev  ## 200,000 reviews while processes, RabbitMQ and PostgreSQL are killed; SOAK='--seed 7 --faults 40'

@@ -415,7 +415,12 @@ def test_the_model_is_told_by_folder_and_content(
     assert ZeroShotStage(taxonomy, other).model != first.model
 
 
-def test_a_hub_model_that_cannot_be_fetched_is_explained(taxonomy: Taxonomy):
+def test_a_hub_model_that_cannot_be_fetched_is_explained(
+    taxonomy: Taxonomy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Neither asked for, which with a network would fetch it, nor found where this machine keeps such models.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     sentence = (
         rf"{DEFAULT_MODEL}: expected an NLI model for sequence classification with safetensors weights, found: "
         r".*Check the name or folder and the revision; without a network, name a folder or fill the hub's cache"
