@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -103,7 +103,7 @@ def _at_work(kind: Kind, settings: Settings, name: str) -> Iterator[None]:
             _load_models()
             yield
     elif kind == "train":
-        _require_training()
+        require_training()
         from workers import training
 
         with training.started(name):
@@ -112,13 +112,16 @@ def _at_work(kind: Kind, settings: Settings, name: str) -> Iterator[None]:
         yield
 
 
-def _require_training() -> None:
-    # Looked for and not imported: a run's own process does that, and this one waits 400 MiB smaller.
-    missing = [name for name in ("torch", "transformers", "imblearn") if find_spec(name) is None]
-    if missing:
+def require_training() -> None:
+    """Raises ConfigurationError where no run could be trained: it would end as failed, and nobody else would try it."""
+    # In a process that ends again: runs have one of their own, and this one waits 400 MiB smaller.
+    probe = [sys.executable, "-c", "import imblearn, torch, transformers"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise ConfigurationError(
-            "otzyv worker train: expected torch, transformers and imbalanced-learn, found no "
-            f"{' and no '.join(missing)}; in the project's folder: `make models`"
+            "otzyv worker train: expected torch, transformers and imbalanced-learn, found: "
+            f"{said[-1]}; in the project's folder: `make models`"
         )
 
 

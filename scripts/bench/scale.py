@@ -39,26 +39,37 @@ def _window(mark: int) -> int:
 def run(
     settings: Settings, texts: Sequence[str], folder: Path, marks: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
-    """One dict at each mark, in order: `stored` reviews before it, `reviews_per_second`, `cpu_us` per review by part,
-    and `memory`, the resident bytes of ingest and of the largest process of the worker."""
+    """One dict at each mark, in order.
+
+    `stored` reviews before it, `reviews_per_second`, `cpu_us` per review by part, the same for all reviews since the
+    measurement before as `cpu_us_since`, and `memory`, the resident bytes of ingest and of the worker's largest
+    process. A measurement may be charged for upkeep of all that came before it, which the longer stretch evens out.
+    """
     cores = len(os.sched_getaffinity(0))
     source = pipeline.Supply(texts)
     with pipeline.otzyv(settings, folder, cores) as ours:
         ours.run(source.take(pipeline.WARM_UP))
         stored = pipeline.WARM_UP
         for mark in marks:
-            stored += _add(ours, source, mark - stored)[1]
+            between, filled = _add(ours, source, mark - stored)
+            stored += filled
             found, added = _add(ours, source, _window(mark))
             yield {
                 "stored": stored,
                 "reviews_per_second": added / found["seconds"],
-                "cpu_us": {part: 1e6 * found[part] / added for part in pipeline.PARTS},
+                "cpu_us": _cpu_us(found, added),
+                "cpu_us_since": _cpu_us(between + found, filled + added),
                 "memory": {
                     "ingest": max(processes.resident_bytes(ours.ingest).values()),
                     "worker": max(processes.resident_bytes(ours.worker).values()),
                 },
             }
             stored += added
+
+
+def _cpu_us(spent: Counter[str], reviews: int) -> dict[str, float]:
+    """Microseconds of CPU a review, by part."""
+    return {part: 1e6 * spent[part] / reviews for part in pipeline.PARTS}
 
 
 def _add(ours: pipeline.Otzyv, source: pipeline.Supply, count: int) -> tuple[Counter[str], int]:

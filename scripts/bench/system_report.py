@@ -149,22 +149,26 @@ def run_scale(
     table = Table("stored before", *(f"{run['stored']:,}" for run in runs), box=None)
     for column_ in table.columns[1:]:
         column_.justify = "right"
-    totals = [sum(run["cpu_us"].values()) for run in runs]
     table.add_row("reviews/s", *(f"{run['reviews_per_second']:,.0f}" for run in runs))
     for part, words in PARTS.items():
         table.add_row(f"{words}, µs", *(f"{run['cpu_us'][part]:.1f}" for run in runs))
-    table.add_row("all, µs of CPU a review", *(f"{total:.1f}" for total in totals))
-    table.add_row("of the first", *(f"{total / totals[0]:.2f}" for total in totals))
-    # What a worker does has nothing to do with what is stored: where it changes, the machine's speed did.
-    by_worker = [total / run["cpu_us"]["stage"] for total, run in zip(totals, runs, strict=True)]
-    table.add_row(
-        "of the first, beside the worker's", *(f"{total / by_worker[0]:.2f}" for total in by_worker)
-    )
+    _add_totals(table, "all, µs of CPU a review", [run["cpu_us"] for run in runs])
+    _add_totals(table, "all since the measurement before", [run["cpu_us_since"] for run in runs])
     for process, words in (("ingest", "ingest, MiB"), ("worker", "a process of the worker, MiB")):
         table.add_row(words, *(f"{run['memory'][process] / 2**20:.0f}" for run in runs))
     out.print(table)
     _tell_machine()
     _write(json_path, {"runs": runs})
+
+
+def _add_totals(table: Table, words: str, costs: Sequence[Mapping[str, float]]) -> None:
+    """What a review cost in all at each mark, and how much that is of what it cost at the first."""
+    totals = [sum(cost.values()) for cost in costs]
+    table.add_row(words, *(f"{total:.1f}" for total in totals))
+    table.add_row("  of the first", *(f"{total / totals[0]:.2f}" for total in totals))
+    # What a worker does has nothing to do with what is stored: where it changes, the machine's speed did.
+    by_worker = [total / cost["stage"] for total, cost in zip(totals, costs, strict=True)]
+    table.add_row("  the same beside the worker's", *(f"{total / by_worker[0]:.2f}" for total in by_worker))
 
 
 Way = Callable[[Settings, list[str], Path], Iterable[Run]]

@@ -16,8 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from psycopg2.extensions import parse_dsn
-
 from shared.errors import ConfigurationError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,19 +28,20 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
     The data lives in `directory`, kept for the next time, or in a temporary one that is removed.
     Raises ConfigurationError when the server cannot be started there.
     """
-    server, url = None, ""
+    server = None
     place = _place(directory)
     was_there = (place / "postgres" / "postmaster.pid").exists()
     try:
         with _undisturbed():
             server = _start(place, "stop" if directory else "delete")
-        url = server.get_uri()
-        yield url
+        yield server.get_uri()
     finally:
         with _undisturbed():
             if server is not None:
+                socket = server.get_postmaster_info().socket_dir
                 server.cleanup()
-                _leave_no_socket(url, place)
+                if directory is None:
+                    _leave_no_socket(socket, place)
             elif not was_there:
                 _end_leftover(place)
             if directory is None:
@@ -77,10 +76,9 @@ def _start(place: Path, cleanup_mode: str) -> Any:
         ) from error
 
 
-def _leave_no_socket(url: str, place: Path) -> None:
+def _leave_no_socket(socket: Path | None, place: Path) -> None:
     """Remove the folder of a server's socket, which lies elsewhere where the path of the data is too long for one."""
-    socket = Path(parse_dsn(url).get("host", place))
-    if place not in (socket, *socket.parents):
+    if socket is not None and place not in socket.parents:
         with suppress(OSError):
             socket.rmdir()
 

@@ -55,10 +55,16 @@ def versions() -> tuple[str, ...]:
 
 
 def _current(database: Database) -> str | None:
-    with database.transaction() as cursor:
-        cursor.execute("SELECT to_regclass('alembic_version')")
-        if cursor.fetchone() == (None,):
+    # A connection of its own: what a pool starts would be there when a worker forks.
+    with database.connection(patient=True) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT FROM pg_class
+            WHERE relname = 'alembic_version' AND relkind IN ('r', 'p') AND pg_table_is_visible(oid)
+            """
+        )
+        if not cursor.rowcount:
             return None
-        cursor.execute("SELECT version_num FROM alembic_version")
-        found = cursor.fetchone()
-    return str(found[0]) if found else None
+        cursor.execute("SELECT version_num FROM alembic_version ORDER BY 1")
+        found = [str(number) for (number,) in cursor.fetchall()]
+    return " and ".join(found) or None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
@@ -116,6 +117,21 @@ def test_a_query_on_missing_tables_is_told_with_the_command_that_makes_them(bare
     with pytest.raises(SchemaError) as refused, bare.transaction() as cursor:
         taxonomies.register(cursor, "test", "1", "{}")
     assert str(refused.value) == 'database: relation "taxonomies" does not exist; run `otzyv db upgrade`'
+
+
+def test_a_database_with_two_versions_is_refused(database):
+    with database.transaction() as cursor:
+        cursor.execute("INSERT INTO alembic_version VALUES ('0010')")
+    with pytest.raises(SchemaError, match="found 0010 and 0011"):
+        schema.check(database)
+
+
+def test_the_names_of_the_migrations_are_the_versions_that_alembic_knows():
+    config = Config()
+    config.set_main_option("script_location", str(files("shared.store") / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    assert schema.versions() == tuple(sorted(script.revision for script in scripts.walk_revisions()))
+    assert schema.versions()[-1] == scripts.get_current_head()
 
 
 @pytest.mark.parametrize("act", [schema.check, schema.upgrade])

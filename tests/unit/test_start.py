@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from scripts.worker import require_training
+from shared.errors import ConfigurationError
 
 HEAVY = ("alembic", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "torch", "transformers")
 
@@ -17,3 +21,12 @@ def test_a_process_imports_no_library_that_only_some_commands_need(module: str) 
     code = f"import sys, {module}; print(sorted({{*{HEAVY}}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_worker_that_could_train_nothing_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text('raise OSError("libtorch_cpu.so: cannot open shared object file")')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"imbalanced-learn, found: .*make models"):
+        require_training()

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations of this package over the connection that `shared.store.schema` opened."""
+"""What Alembic runs: the migrations of this package over the connection that `shared.store.migration` opened."""
 
 from alembic import context
 
