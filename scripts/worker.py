@@ -114,7 +114,7 @@ def _at_work(kind: Kind, settings: Settings, name: str) -> Iterator[None]:
 
 def require_training() -> None:
     """Raises ConfigurationError where no run could be trained: it would end as failed, and nobody else would try it."""
-    # In a process that ends again: runs have one of their own, and this one waits 400 MiB smaller.
+    # In a process that ends again: runs have one of their own, and this one waits 350 MiB smaller.
     probe = [sys.executable, "-c", "import imblearn, torch, transformers"]
     done = subprocess.run(probe, capture_output=True, text=True, check=False)
     if done.returncode:

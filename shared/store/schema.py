@@ -22,7 +22,7 @@ def upgrade(
     `logins` are passwords of roles that may log in. What an administrator has to do is told, in one sentence, and
     whom it waits for; raises ConfigurationError where logins were asked for that this user may not give.
     """
-    # Alembic and SQLAlchemy: a quarter of a second and 30 MiB that no worker needs.
+    # Alembic and SQLAlchemy: 0.3 s and 22 MiB that no worker needs.
     from shared.store import migration
 
     return migration.upgrade(database, logins or {}, tell)

@@ -57,9 +57,14 @@ def shape(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def downgrade(database: Database) -> None:
+def alembic() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("shared.store") / "migrations"))
+    return config
+
+
+def downgrade(database: Database) -> None:
+    config = alembic()
     with database.connection() as raw:
         engine = create_engine("postgresql+psycopg2://", creator=lambda: raw, poolclass=NullPool)
         with engine.connect() as connection:
@@ -127,9 +132,7 @@ def test_a_database_with_two_versions_is_refused(database):
 
 
 def test_the_names_of_the_migrations_are_the_versions_that_alembic_knows():
-    config = Config()
-    config.set_main_option("script_location", str(files("shared.store") / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
+    scripts = ScriptDirectory.from_config(alembic())
     assert schema.versions() == tuple(sorted(script.revision for script in scripts.walk_revisions()))
     assert schema.versions()[-1] == scripts.get_current_head()
 
