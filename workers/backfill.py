@@ -73,7 +73,7 @@ class Process:
 _process = Process()
 
 
-@app.task(base=BackfillTask)  # type: ignore[untyped-decorator]
+@app.task(name=TASK, base=BackfillTask)  # type: ignore[untyped-decorator]
 def part(_review_ids: Sequence[int], backfill: int, number: int) -> None:
     """One batch of a part, and a message for its next one. While live reviews wait, the part does."""
     database = _process.here().database

@@ -158,19 +158,19 @@ def merged(one: Outcome, other: Outcome) -> Outcome:
     )
 
 
-@app.task(base=StageTask, bind=True, process=_cpu, stage="keywords")  # type: ignore[untyped-decorator]
+@app.task(name="workers.labelling.keywords", base=StageTask, bind=True, process=_cpu, stage="keywords")  # type: ignore[untyped-decorator]
 def keywords(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """The keyword stage over one batch of review ids, by the taxonomy that ingest stored them for."""
     self.label(review_ids, taxonomy_id)
 
 
-@app.task(base=StageTask, bind=True, process=_gpu, stage="zero_shot")  # type: ignore[untyped-decorator]
+@app.task(name="workers.labelling.zero_shot", base=StageTask, bind=True, process=_gpu, stage="zero_shot")  # type: ignore[untyped-decorator]
 def zero_shot(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """The zero-shot stage over one batch of review ids."""
     self.label_in_slices(review_ids, taxonomy_id)
 
 
-@app.task(base=StageTask, bind=True, process=_cpu, stage="similarity")  # type: ignore[untyped-decorator]
+@app.task(name="workers.labelling.similarity", base=StageTask, bind=True, process=_cpu, stage="similarity")  # type: ignore[untyped-decorator]
 def similarity(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """The similarity stage over one batch of review ids: on word vectors in a CPU worker, else in a GPU worker."""
     if stage_lines(settings())["similarity"] in WORKER_LINES["cpu"]:
@@ -180,7 +180,7 @@ def similarity(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> 
         self.label_in_slices(review_ids, taxonomy_id)
 
 
-@app.task(base=StageTask, bind=True, process=_gpu, stage="llm")  # type: ignore[untyped-decorator]
+@app.task(name="workers.labelling.llm", base=StageTask, bind=True, process=_gpu, stage="llm")  # type: ignore[untyped-decorator]
 def llm(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """The LLM stage over one batch of review ids."""
     self.label_in_slices(review_ids, taxonomy_id)

@@ -89,7 +89,7 @@ class ClassifyTask(BatchTask):
             )
 
 
-@app.task(base=ClassifyTask, bind=True)  # type: ignore[untyped-decorator]
+@app.task(name=TASK, base=ClassifyTask, bind=True)  # type: ignore[untyped-decorator]
 def classify(self: ClassifyTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
     """Predictions for one batch of review ids, by the champion for the taxonomy that ingest stored them for."""
     predictor, began = self.process.get(taxonomy_id), time.monotonic()

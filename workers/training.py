@@ -181,7 +181,7 @@ class WakeTask(BatchTask):
         """Nothing to note: the worker looks for runs by itself as well."""
 
 
-@app.task(base=WakeTask)  # type: ignore[untyped-decorator]
+@app.task(name=TASK, base=WakeTask)  # type: ignore[untyped-decorator]
 def wake(_review_ids: Sequence[int] = (), run: int = 0) -> None:
     """Look for runs now."""
     log.info("training.woken", run=run)

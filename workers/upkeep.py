@@ -41,7 +41,7 @@ class UpkeepTask(BatchTask):
         """Nothing to note: the log has the reason, and the next round tries again."""
 
 
-@app.task(base=UpkeepTask)  # type: ignore[untyped-decorator]
+@app.task(name="workers.upkeep.sweep", base=UpkeepTask)  # type: ignore[untyped-decorator]
 def sweep(_review_ids: Sequence[int] = ()) -> None:
     """Send reviews again that wait for a stage although its queue is empty: their message was lost.
 
@@ -63,7 +63,7 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
         _sweep_predictions(_predictors.get(taxonomy_id))
 
 
-@app.task(base=UpkeepTask)  # type: ignore[untyped-decorator]
+@app.task(name="workers.upkeep.watch_quality", base=UpkeepTask)  # type: ignore[untyped-decorator]
 def watch_quality(_review_ids: Sequence[int] = ()) -> None:
     """Count yesterday's and today's predictions of every taxonomy that has a champion, and raise alarms."""
     # Imported here: SciPy takes memory that the other tasks of a worker do without.
@@ -77,7 +77,7 @@ def watch_quality(_review_ids: Sequence[int] = ()) -> None:
         watching.watch(here, taxonomy, since, watching.limits(settings()))
 
 
-@app.task(base=UpkeepTask)  # type: ignore[untyped-decorator]
+@app.task(name="workers.upkeep.retrain", base=UpkeepTask)  # type: ignore[untyped-decorator]
 def retrain(_review_ids: Sequence[int] = (), clock: str = "", plan: dict[str, Any] | None = None) -> None:
     """Ask for training runs where there is a reason to: new labels, an alarm, or the clock.
 
