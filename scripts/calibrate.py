@@ -17,13 +17,13 @@ from scripts.judging import Judged, judge
 from scripts.labelled_file import write_text
 from scripts.opened import opened
 from shared.calibration import GRID
+from shared.cascade.rule import StageRule
 from shared.certification import StageFinding, certify_chain
 from shared.errors import ConfigurationError, InputFileError
 from shared.rules import resolve
 from shared.settings import Settings
 from shared.store import gold, thresholds
 from shared.store.thresholds import StoredRule, Threshold
-from shared.thresholds import StageRule
 from workers import runtime
 from workers.runtime import Runtime
 

@@ -13,7 +13,7 @@ from scripts.console import err, file_progress, out, remark, review_progress
 from scripts.input_file import Record
 from scripts.review_rows import Rows, pack
 from shared.errors import InputFileError, OtzyvError
-from shared.reviews import MAX_REVIEWS_PER_MESSAGE
+from shared.reviews.review import MAX_REVIEWS_PER_MESSAGE
 from shared.settings import Settings
 from shared.store import Database, batches, failures
 from shared.store.batches import Progress as BatchProgress

@@ -16,6 +16,7 @@ from scripts.judging import Judged, judge
 from scripts.label_file import Labels, read_labels
 from scripts.labelled_file import write_text
 from shared import chains
+from shared.cascade.rule import StageRule
 from shared.chains import ChainResult
 from shared.errors import ConfigurationError
 from shared.evaluation import Score, confusion, score
@@ -23,7 +24,6 @@ from shared.rules import resolve
 from shared.settings import STAGE_NAMES, Settings
 from shared.store import thresholds
 from shared.taxonomy import Taxonomy
-from shared.thresholds import StageRule
 from workers import runtime
 
 ALL = "all"

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from scripts.formulas import are_ours, unescaped
 from shared.errors import InputFileError
-from shared.nesting import is_too_deep
-from shared.reviews import json_fault
+from shared.reviews.review import json_fault
+from shared.text.nesting import is_too_deep
 
 CHUNK_ROWS = 10_000
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")

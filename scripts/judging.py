@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from scripts.console import remark, review_progress
-from shared.cascade import Stage, Verdict
+from shared.cascade.stage import Stage, Verdict
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
 from shared.settings import Settings
 from shared.stages.llm import LlmStage

@@ -19,15 +19,15 @@ from scripts.input_file import Record
 from scripts.report.summary import RunSummary
 from scripts.review_rows import Rows, pack
 from scripts.run_summary import StageTally, summarise
-from shared import reviews
 from shared.errors import ConfigurationError
 from shared.intake import take_in
 from shared.labelling import Labeller, Outcome
-from shared.masking import mask
-from shared.reviews import BatchPart, Message
+from shared.reviews import review
+from shared.reviews.review import BatchPart, Message
 from shared.settings import Settings
 from shared.store import places, schema
 from shared.store.embedded import embedded_server
+from shared.text.masking import mask
 from workers import runtime
 from workers.runtime import Runtime
 
@@ -150,11 +150,11 @@ def _through_the_cascade(
         for _, wire in run.rows.chunks():
             for group in pack(wire, here.settings.batch_rows):
                 part = BatchPart(batch, number, name=run.rows.file.name)
-                message = reviews.decode(
-                    reviews.encode(group, part), max_text_chars=here.settings.max_text_chars
+                message = review.decode(
+                    review.encode(group, part), max_text_chars=here.settings.max_text_chars
                 )
                 if here.settings.mask_personal_data:
-                    message = reviews.masked(message)
+                    message = review.masked(message)
                 _label_message(cascade, here, message, tallies)
                 number += 1
                 rows_read += len(group)

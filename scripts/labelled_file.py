@@ -14,11 +14,11 @@ import msgspec
 from scripts import row_writer
 from scripts.input_file import Record
 from scripts.review_rows import Rows
-from shared import reviews
 from shared.errors import InputFileError
-from shared.masking import mask
+from shared.reviews import review
 from shared.store import export
 from shared.store.export import Labelled
+from shared.text.masking import mask
 from workers.runtime import Runtime
 
 COLUMNS = ("category", "category_slug", "confidence", "stage", "status", "evidence", "reason")
@@ -136,8 +136,8 @@ def _can_be_stored(*names: object) -> bool:
 
 
 def _stored_sha(text: str, here: Runtime) -> str:
-    clean = reviews.clean(text)
-    return reviews.text_sha(mask(clean) if here.settings.mask_personal_data else clean)
+    clean = review.clean(text)
+    return review.text_sha(mask(clean) if here.settings.mask_personal_data else clean)
 
 
 def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
@@ -148,7 +148,7 @@ def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
         category = here.taxonomy.category(slug).title if slug else None
         evidence = msgspec.json.encode(found.evidence).decode() if found.evidence else None
     else:
-        message = reviews.decode(reviews.encode([row]), max_text_chars=here.settings.max_text_chars)
+        message = review.decode(review.encode([row]), max_text_chars=here.settings.max_text_chars)
         status = REJECTED if message.rejected else REPLACED
         reason = message.rejected[0].reason if message.rejected else "a later row has the same id"
     rounded = None if confidence is None else round(confidence, 4)

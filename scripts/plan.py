@@ -14,6 +14,7 @@ from rich.table import Table
 from scripts.console import file_progress, out, remark
 from scripts.report import figures
 from scripts.review_rows import Rows
+from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
 from shared.planning import Reservoir, Share
 from shared.rules import resolve
@@ -21,7 +22,6 @@ from shared.settings import Settings
 from shared.stages.llm import LlmStage, Prompt, PromptWriter
 from shared.stages.llm.prompt import DEFAULT_TEMPLATE
 from shared.taxonomy import Taxonomy
-from shared.thresholds import StageRule
 from workers import runtime, stages, topology
 
 TOKENS_PER_CHAR = 0.35

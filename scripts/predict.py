@@ -21,10 +21,10 @@ from scripts.input_file import Record
 from scripts.models import registry
 from scripts.opened import opened
 from scripts.review_rows import Rows
-from shared import reviews
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
 from shared.errors import ModelError, ModelUnavailable
+from shared.reviews import review as reviews
 from shared.settings import Settings
 from shared.store import aliases
 from shared.taxonomy import Taxonomy

@@ -22,7 +22,7 @@ from scripts.report.summary import (
     StageRow,
     StatusCounts,
 )
-from shared.cascade import Match
+from shared.cascade.stage import Match
 from shared.labelling import Outcome
 from shared.store import batches, export, overview
 from shared.store.export import Example

@@ -128,7 +128,7 @@ def require_training() -> None:
 @contextmanager
 def _gpu_claimed(settings: Settings) -> Iterator[None]:
     """No training on this worker's GPU while it runs, unless the settings let them share it."""
-    from shared.stages.device import gpu_id
+    from shared.compute.device import gpu_id
 
     gpu = gpu_id(settings.device)
     if gpu is None or settings.gpu_shared:

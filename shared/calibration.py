@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from shared import binomial
-from shared.thresholds import Curve
+from shared.cascade.rule import Curve
 
 Floats = NDArray[np.float64]
 Scores = Sequence[float] | Floats

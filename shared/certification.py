@@ -14,8 +14,8 @@ import numpy as np
 
 from shared import binomial
 from shared.calibration import CERTAINTY, GRID, Certificate, certify, fit, out_of_fold
-from shared.cascade import Verdict
-from shared.thresholds import Curve, StageRule
+from shared.cascade.rule import Curve, StageRule
+from shared.cascade.stage import Verdict
 
 REST = None
 """The group of all categories that have no certificate of their own."""

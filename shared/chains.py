@@ -10,7 +10,7 @@ from itertools import combinations
 
 import msgspec
 
-from shared.cascade import Rule, Verdict
+from shared.cascade.stage import Rule, Verdict
 from shared.evaluation import Score, score
 
 Answers = Sequence[Verdict | None]

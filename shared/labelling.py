@@ -12,15 +12,15 @@ import msgspec
 import structlog
 from psycopg2.extensions import cursor as Cursor
 
-from shared.cascade import RemoteStage, Stage, Verdict, decide, following
+from shared.cascade.rule import StageRule
+from shared.cascade.stage import RemoteStage, Stage, Verdict, decide, following
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
-from shared.masking import without_words
 from shared.rules import Rules
 from shared.settings import STAGE_NAMES
 from shared.store import Database, labels, places, verdicts
 from shared.store.labels import Label
 from shared.store.places import Waiting
-from shared.thresholds import StageRule
+from shared.text.masking import without_words
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
-from shared.masking import mask_all
 from shared.settings import Settings
+from shared.text.masking import mask_all
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

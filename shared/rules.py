@@ -8,10 +8,10 @@ import msgspec
 import structlog
 from psycopg2.extensions import cursor as Cursor
 
-from shared.cascade import Stage
+from shared.cascade.rule import StageRule
+from shared.cascade.stage import Stage
 from shared.store import thresholds
 from shared.store.thresholds import StoredRule
-from shared.thresholds import StageRule
 
 log = structlog.get_logger()
 

@@ -15,10 +15,10 @@ import structlog
 
 from shared.classifiers import Artefact, Classifier, Location, Predictions
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
-from shared.masking import without_words
 from shared.store import Database, aliases, models, predictions
 from shared.store.places import Waiting
 from shared.store.predictions import Prediction
+from shared.text.masking import without_words
 
 log = structlog.get_logger()
 

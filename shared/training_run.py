@@ -25,19 +25,19 @@ from shared.classifiers.data import Data, facts, prepared
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.packaging import Package, package
 from shared.classifiers.watch import Interrupted
+from shared.compute.device import gpu_id
 from shared.errors import ModelError
 from shared.evaluation import score
 from shared.lease import Lease
-from shared.masking import without_words
 from shared.promotion import Decision, decide
 from shared.registry import Registry
 from shared.settings import Settings
-from shared.stages.device import gpu_id
 from shared.store import Database, aliases, gpu_claims, reviews, runs, snapshots, taxonomies
 from shared.store.aliases import Move
 from shared.store.runs import Run
 from shared.store.snapshots import GoldText
 from shared.taxonomy import Taxonomy
+from shared.text.masking import without_words
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kombu.message import Message as Delivery
 
-from shared.reviews import Message
+from shared.reviews.review import Message
 from shared.settings import Settings
 from workers.source import Held, most_held
 from workers.topology import LANES, Lane

@@ -17,10 +17,10 @@ import structlog
 from kombu import Connection
 from kombu.message import Message as Delivery
 
-from shared import reviews
 from shared.errors import ConfigurationError, OtzyvError, PoisonError, PositionLost, RetryableError
 from shared.intake import take_in
-from shared.reviews import Message, Rejected
+from shared.reviews import review
+from shared.reviews.review import Message, Rejected
 from workers import broker, crash_points, envelope, labelling, metrics, prediction, topology
 from workers.batch_task import pause_s
 from workers.gathered import Gathered, count, due, is_full, most_reviews, nothing
@@ -199,7 +199,7 @@ class Ingest:
 
     def _refused(self, one: Held, error: PoisonError) -> Held:
         message = one.message
-        rejected = [*message.rejected, Rejected(str(error), reviews.encode_reviews(message.reviews))]
+        rejected = [*message.rejected, Rejected(str(error), review.encode_reviews(message.reviews))]
         return Held(one.delivery, Message([], rejected, message.batch))
 
 

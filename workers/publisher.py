@@ -11,9 +11,9 @@ from typing import Self
 
 import msgspec
 
-from shared import reviews
 from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
-from shared.reviews import BatchPart
+from shared.reviews import review
+from shared.reviews.review import BatchPart
 from shared.settings import Settings
 from workers import broker, topology
 from workers.batch_task import pause_s
@@ -31,7 +31,7 @@ class Sent(msgspec.Struct, frozen=True):
     """One confirmed message."""
 
     number: int
-    reviews: int
+    review: int
 
 
 class Publisher:
@@ -82,7 +82,7 @@ class Publisher:
             yield self._send(held, BatchPart(batch, number, last=True, name=name))
 
     def _send(self, group: list[dict[str, object]], part: BatchPart) -> Sent:
-        body = reviews.encode(group, part)
+        body = review.encode(group, part)
         refused_since: float | None = None
         failures = refusals = 0
         while True:

@@ -6,7 +6,7 @@ import os
 
 import msgspec
 
-from shared.cascade import Stage
+from shared.cascade.stage import Stage
 from shared.errors import ConfigurationError, SettingsError
 from shared.labelling import Labeller
 from shared.rules import Rules

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from shared.cascade import Stage
+from shared.cascade.stage import Stage
+from shared.encoders.encoder import Encoder
 from shared.settings import NAVEC, Settings
-from shared.stages.encoder import Encoder
 from shared.stages.keywords import KeywordStage
 from shared.stages.llm import (
     AnswerCache,
@@ -74,10 +74,10 @@ def encoder(settings: Settings) -> Encoder:
 @lru_cache(maxsize=1)
 def _encoder(name: str, revision: str, device: str) -> Encoder:
     if name == NAVEC:
-        from shared.stages.navec_encoder import NavecEncoder
+        from shared.encoders.navec import NavecEncoder
 
         return NavecEncoder()
-    from shared.stages.sentence_encoder import SentenceEncoder
+    from shared.encoders.sentence import SentenceEncoder
 
     return SentenceEncoder(name, device=None if device == "auto" else device, revision=revision or None)
 

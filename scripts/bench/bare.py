@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 from shared.stages.keywords import KeywordStage
 from shared.taxonomy import default_taxonomy
 

@@ -25,7 +25,7 @@ from scripts.bench.turns import rates
 from shared.classifiers import OnnxClassifier
 from shared.classifiers.export import Logits, quantised, to_onnx
 from shared.classifiers.onnx_classifier import LOGITS, padded, session
-from shared.stages.packing import scored
+from shared.compute.packing import scored
 
 CHUNK: Final = 500
 """Texts per call: as many as a worker gets at once."""

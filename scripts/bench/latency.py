@@ -14,7 +14,7 @@ from typing import Any
 from kombu import Connection
 
 from scripts.bench import pipeline
-from shared import reviews
+from shared.reviews import review as reviews
 from shared.settings import Settings
 from shared.store import Database
 from workers import broker, runtime, topology

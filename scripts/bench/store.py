@@ -13,7 +13,7 @@ from psycopg2.extras import execute_batch, execute_values
 
 from scripts.bench.turns import rates
 from shared.intake import take_in
-from shared.reviews import Message, make
+from shared.reviews.review import Message, make
 from shared.settings import Settings
 from shared.store import Database
 from workers import runtime

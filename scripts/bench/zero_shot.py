@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.stages.device import AUTO, device_for, dtype_for
+from shared.compute.device import AUTO, device_for, dtype_for
 from shared.stages.zero_shot import TOKENS_PER_BATCH, ZeroShotStage
 from shared.taxonomy import default_taxonomy
 

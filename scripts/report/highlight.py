@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from shared.cascade import Match
+from shared.cascade.stage import Match
 
 SHOWN = 480
 LEAD = 80

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.cascade import Match
+from shared.cascade.stage import Match
 
 BINS = 20
 SAMPLES_PER_CATEGORY = 6

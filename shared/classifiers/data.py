@@ -18,8 +18,8 @@ import numpy as np
 from shared.classifiers.arguments import Arguments
 from shared.classifiers.taxonomy_rows import own_texts
 from shared.errors import TrainingError
-from shared.stages.reading import CODEC, Page
 from shared.taxonomy import Taxonomy
+from shared.text.reading import CODEC, Page
 
 UNKNOWN: Final = "category that the taxonomy lacks"
 EMPTY: Final = "text without letter, digit or symbol"

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from shared.classifiers.classifier import Floats, Predictions, softmax
 from shared.classifiers.vocabulary import MOST, Counts, Vocabulary
+from shared.encoders.navec import NavecEncoder
 from shared.errors import ConfigurationError, InvalidAnswer, ModelError
-from shared.stages.navec_encoder import NavecEncoder
 
 VOCABULARY: Final = "vocabulary.json"
 LINEAR: Final = "linear.safetensors"

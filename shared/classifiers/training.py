@@ -32,8 +32,8 @@ from shared.classifiers.packaging import Package
 from shared.classifiers.temperature import fit_temperature
 from shared.classifiers.trainer import STEPS_PER_LOG, Keeper, NetworkTrainer, OneDevice, with_labels
 from shared.classifiers.watch import Interrupted, Watch
+from shared.compute.device import device_for, dtype_for, out_of_memory, release
 from shared.errors import TrainingError
-from shared.stages.device import device_for, dtype_for, out_of_memory, release
 
 log = structlog.get_logger()
 

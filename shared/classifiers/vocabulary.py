@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.stages.reading import CODEC, Page
+from shared.text.reading import CODEC, Page
 
 SIZES: Final = range(2, 6)
 """Characters of a piece."""

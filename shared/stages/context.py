@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from shared.stages.reading import CODEC
-from shared.stages.russian import ABSENCES, COMPANIONS, COMPARISONS, LINKS, NEGATIONS
+from shared.text.reading import CODEC
+from shared.text.russian import ABSENCES, COMPANIONS, COMPARISONS, LINKS, NEGATIONS
 
 NEGATED: Final = 0.5
 """What a negated name keeps of its weight: без пояса, ремня нет."""

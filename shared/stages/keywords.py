@@ -12,13 +12,13 @@ from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Final
 
-from shared.cascade import Match, Verdict
+from shared.cascade.stage import Match, Verdict
 from shared.stages.lexicon import Automaton, Hit, Lexicon
-from shared.stages.reading import CODEC, Page
-from shared.stages.russian import LITTLE
 from shared.stages.typos import Typos
 from shared.stages.weighing import strength, weigh
 from shared.taxonomy import Taxonomy
+from shared.text.reading import CODEC, Page
+from shared.text.russian import LITTLE
 
 DEFAULT_THRESHOLD: Final = 0.8
 """Verdicts at or above this are kept unless the settings say otherwise."""
@@ -35,7 +35,7 @@ _SPACE: Final = ord(" ")
 
 
 class KeywordStage:
-    """Implements `shared.cascade.Stage`. Compiling takes a second or two; share one per process.
+    """Implements `shared.cascade.stage.Stage`. Compiling takes a second or two; share one per process.
 
     Raises:
         TaxonomyError: a phrase has too many inflected forms.

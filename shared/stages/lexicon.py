@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 import ahocorasick_rs
 
 from shared.errors import TaxonomyError
-from shared.stages.morphology import forms
-from shared.stages.reading import CODEC, folded
 from shared.taxonomy import HINT_WEIGHT, KEYWORD_WEIGHT, Category, Keyword, Phrase, Taxonomy
 from shared.taxonomy.model import RANGE
+from shared.text.morphology import forms
+from shared.text.reading import CODEC, folded
 
 NAME: Final = 0
 """A word that names a product of the category."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from shared.compute.device import device_for, dtype_for
 from shared.errors import ConfigurationError
-from shared.stages.device import device_for, dtype_for
 
 ENTAILMENT: Final = "entail"
 """How the label of entailment begins, in any case: what transformers' ZeroShotClassificationPipeline looks for."""

@@ -22,8 +22,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cascade import Verdict
-from shared.stages.encoder import Encoder, Vectors, known
+from shared.cascade.stage import Verdict
+from shared.encoders.encoder import Encoder, Vectors, known
 from shared.taxonomy import Category, Taxonomy
 
 DEFAULT_THRESHOLD: Final = 0.9
@@ -83,7 +83,7 @@ class _Entries:
 
 
 class SimilarityStage:
-    """Implements `shared.cascade.Stage`. Embeds the taxonomy when it is made; share one per process.
+    """Implements `shared.cascade.stage.Stage`. Embeds the taxonomy when it is made; share one per process.
 
     Abstains where the encoder knows no word of the text. `evidence` holds the entry of the taxonomy that was
     nearest (`nearest`), its `cosine`, and the category that came second (`runner_up`, None where there is one).

@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from shared.stages.lexicon import NAME, Automaton
-from shared.stages.morphology import known
-from shared.stages.reading import CODEC
+from shared.text.morphology import known
+from shared.text.reading import CODEC
 
 SHORTEST: Final = 7
 """Words with fewer letters have too many neighbours at distance one."""

@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
+from shared.compute.device import AUTO, out_of_memory, release
+from shared.compute.packing import scored
 from shared.errors import ConfigurationError
-from shared.stages.device import AUTO, out_of_memory, release
 from shared.stages.nli import NliModel, load
-from shared.stages.packing import scored
 from shared.stages.pairs import Ints, Pairs
 from shared.taxonomy import Taxonomy
 
@@ -36,7 +36,7 @@ Matrix = NDArray[np.float64]
 
 
 class ZeroShotStage:
-    """Implements `shared.cascade.Stage` with any two-way or three-way NLI model. One thread at a time.
+    """Implements `shared.cascade.stage.Stage` with any two-way or three-way NLI model. One thread at a time.
 
     `nli` is the loaded model, `slugs` are the categories in the order of the probabilities. Everything not
     float32 rounds, so there a text's probabilities differ a little with the texts beside it.

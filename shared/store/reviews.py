@@ -9,7 +9,7 @@ from itertools import chain
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.reviews import Review
+from shared.reviews.review import Review
 from shared.store.copying import NULL, cell, copied, copy
 from shared.store.recordset import array, recordset
 

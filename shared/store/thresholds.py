@@ -9,7 +9,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.thresholds import Curve, StageRule
+from shared.cascade.rule import Curve, StageRule
 
 
 class Threshold(msgspec.Struct, frozen=True):

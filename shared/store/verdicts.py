@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 from shared.store.copying import NULL, cell, copied, json_cell
 from shared.store.places import Waiting
 from shared.store.recordset import array, recordset

@@ -68,7 +68,7 @@ _RUSSIAN = re.compile(r"[а-яё-]+", re.IGNORECASE)
 
 
 def _unknown_words(taxonomy: Taxonomy) -> Iterator[Fault]:
-    from shared.stages.morphology import known  # here, because loading the dictionary takes 0.1 s
+    from shared.text.morphology import known  # here, because loading the dictionary takes 0.1 s
 
     for place, _, word, _ in _words(taxonomy):
         if _RUSSIAN.fullmatch(word) and not known(word):

@@ -29,7 +29,7 @@ from shared.classifiers.hugging_face import read_folder
 from shared.classifiers.packaging import package
 from shared.intake import take_in
 from shared.registry import Registry
-from shared.reviews import Message, make
+from shared.reviews.review import Message, make
 from shared.settings import Settings, load
 from shared.store import Database, schema
 from shared.store.embedded import embedded_server

@@ -24,7 +24,7 @@ from shared.classifiers.arguments import arguments
 from shared.classifiers.data import Data, Row
 from shared.classifiers.training import train
 from shared.classifiers.watch import Interrupted
-from shared.stages.device import device_for
+from shared.compute.device import device_for
 from tests.benchmarks.small_encoder import encoder, texts_of
 
 CASES = {"full": "rubert-tiny2", "lora": "rubert-base"}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.worker import work
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 from shared.settings import settings
 from shared.taxonomy import Taxonomy
 from workers import stages

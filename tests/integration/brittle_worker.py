@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.worker import work
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.settings import settings
 from shared.taxonomy import Taxonomy

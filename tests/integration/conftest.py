@@ -8,7 +8,7 @@ import pytest
 
 from shared.intake import take_in
 from shared.labelling import Labeller
-from shared.reviews import BatchPart, Message, Rejected, Review
+from shared.reviews.review import BatchPart, Message, Rejected, Review
 from shared.rules import Rules
 from shared.store import Database, taxonomies
 from shared.store.reviews import Stored

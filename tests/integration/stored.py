@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg2
 
-from shared.cascade import Match, Verdict
-from shared.reviews import Review, make
+from shared.cascade.stage import Match, Verdict
+from shared.reviews.review import Review, make
 from shared.store import Database
 
 QUEUE = "reviews.incoming"

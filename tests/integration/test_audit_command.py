@@ -13,7 +13,7 @@ from scripts.cli import app
 from shared.errors import OtzyvError
 from shared.intake import take_in
 from shared.labelling import Labeller
-from shared.reviews import Message
+from shared.reviews.review import Message
 from shared.rules import Rules
 from shared.settings import Settings
 from shared.store import Database, gold

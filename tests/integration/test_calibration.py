@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.cascade import Verdict
+from shared.cascade.rule import Curve
+from shared.cascade.stage import Verdict
 from shared.labelling import Labeller
 from shared.rules import Rules
 from shared.settings import load
@@ -15,7 +16,6 @@ from shared.store import Database, gold, thresholds
 from shared.store.gold import GoldAnswer
 from shared.store.thresholds import Threshold
 from shared.taxonomy import default_taxonomy
-from shared.thresholds import Curve
 from tests.integration.processes import run
 from tests.integration.stored import ByFirstLetter, ask, review
 from workers import runtime, stages

@@ -11,7 +11,7 @@ import pytest
 from kombu import Connection
 
 from shared.intake import take_in
-from shared.reviews import Message, Review
+from shared.reviews.review import Message, Review
 from shared.settings import Settings
 from shared.store import Database
 from tests.integration import ledger

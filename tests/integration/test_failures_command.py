@@ -14,7 +14,7 @@ import pytest
 from kombu import Connection
 
 from shared.intake import take_in
-from shared.reviews import Message, Rejected, Review
+from shared.reviews.review import Message, Rejected, Review
 from shared.settings import Settings
 from shared.store import Database, failures
 from tests.integration import ledger

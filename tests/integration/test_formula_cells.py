@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from scripts.cli import app
 from scripts.gold_file import read_gold
 from shared.intake import take_in
-from shared.reviews import Message, make
+from shared.reviews.review import Message, make
 from shared.settings import Settings
 from shared.store import Database, gold
 from shared.taxonomy import default_taxonomy

@@ -18,7 +18,7 @@ from shared.classifiers.packaging import package
 from shared.errors import ModelError
 from shared.intake import take_in
 from shared.registry import Registry
-from shared.reviews import Message
+from shared.reviews.review import Message
 from shared.store import Database
 from tests.integration.processes import run
 from tests.integration.stored import ask, review

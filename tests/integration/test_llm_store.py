@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import BudgetSpent, ModelError
 from shared.intake import take_in
-from shared.reviews import Message
+from shared.reviews.review import Message
 from shared.settings import load
 from shared.stages.llm import ChatServer, Choice, LlmStage
 from shared.stages.llm.stage import FIRST_TOKENS_PER_CHAR

@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as PlainCursor
 
 from shared.intake import take_in
 from shared.labelling import Labeller
-from shared.reviews import Message
+from shared.reviews.review import Message
 from shared.rules import Rules
 from shared.store import Database, batches, labels, places, predictions, reviews, taxonomies, verdicts
 from shared.store.labels import Label

@@ -17,7 +17,7 @@ from shared.classifiers import Location
 from shared.classifiers.packaging import package
 from shared.intake import take_in
 from shared.registry import Registry
-from shared.reviews import Message
+from shared.reviews.review import Message
 from shared.settings import Settings
 from shared.stages.llm import Choice
 from shared.store import Database, llm_budget, privileges, schema

@@ -9,7 +9,7 @@ import pytest
 
 from shared import failing
 from shared.errors import BrokerUnavailable
-from shared.reviews import Rejected
+from shared.reviews.review import Rejected
 from shared.store import Database, failures, predictions, taxonomies
 from shared.store.failures import Choice
 from shared.store.second_tries import Again

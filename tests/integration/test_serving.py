@@ -16,7 +16,7 @@ from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
 from shared.intake import take_in
 from shared.registry import Registry
-from shared.reviews import Message
+from shared.reviews.review import Message
 from shared.serving import Predictor, answered
 from shared.store import Database, aliases, predictions, taxonomies
 from shared.store.places import Waiting

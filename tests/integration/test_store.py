@@ -13,13 +13,13 @@ import pytest
 from shared.errors import PoisonError
 from shared.intake import take_in
 from shared.labelling import Labeller
-from shared.nesting import MAX_DEPTH
-from shared.reviews import BatchPart, Message, decode, encode
+from shared.reviews.review import BatchPart, Message, decode, encode
 from shared.rules import Rules
 from shared.store import labels, places, taxonomies
 from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
 from shared.store.reviews import Incoming, Stored
+from shared.text.nesting import MAX_DEPTH
 from tests.integration.stored import QUEUE, ByFirstLetter, ask, blocked, dump, review, waiting
 from tests.services import wait_until
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 from shared.labelling import Labeller
-from shared.reviews import BatchPart
+from shared.reviews.review import BatchPart
 from shared.rules import Rules
 from shared.store import export, overview, places
 from tests.integration.stored import ByFirstLetter, ask, review, waiting

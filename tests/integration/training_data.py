@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.intake import take_in
-from shared.reviews import Message, make
+from shared.reviews.review import Message, make
 from shared.store import Database, gold, labels
 from shared.store.gold import GoldAnswer
 from tests.integration.stored import ask

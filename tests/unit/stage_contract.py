@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from shared.cascade import Stage, Verdict
+from shared.cascade.stage import Stage, Verdict
 from shared.taxonomy import Taxonomy
 
 AWKWARD = (

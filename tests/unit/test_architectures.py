@@ -24,8 +24,8 @@ from shared.classifiers.export import export, torch_logits
 from shared.classifiers.onnx_classifier import Tokens
 from shared.classifiers.packaging import Package
 from shared.classifiers.training import train
+from shared.encoders.navec import NavecEncoder, word_vectors
 from shared.errors import ModelError, TrainingError
-from shared.stages.navec_encoder import NavecEncoder, word_vectors
 from tests.unit import tiny_training
 from tests.unit.tiny_training import LABELS, Eyes, chosen, data
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.cascade import Decision, Match, Verdict, decide, following
-from shared.thresholds import Curve, StageRule
+from shared.cascade.rule import Curve, StageRule
+from shared.cascade.stage import Decision, Match, Verdict, decide, following
 
 
 def sure(confidence: float) -> Verdict:

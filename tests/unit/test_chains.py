@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared import chains
-from shared.cascade import Verdict
-from shared.thresholds import Curve, StageRule
+from shared.cascade.rule import Curve, StageRule
+from shared.cascade.stage import Verdict
 
 GOLD = ["shoes", "shoes", "toys", "toys"]
 VERDICTS = {

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.encoders.encoder import Encoder, known, unit
+from shared.encoders.navec import MOST_WORDS, SMOOTHING, NavecEncoder
 from shared.errors import ConfigurationError
-from shared.stages.encoder import Encoder, known, unit
-from shared.stages.navec_encoder import MOST_WORDS, SMOOTHING, NavecEncoder
 from shared.taxonomy import default_taxonomy
 from tests.unit.stage_contract import AWKWARD
 from tests.unit.tiny_sentence_model import save_tiny_model
@@ -46,7 +46,7 @@ def encoder(request: pytest.FixtureRequest) -> Encoder:
 
 
 def sentence_encoder(model, **options):
-    from shared.stages.sentence_encoder import SentenceEncoder
+    from shared.encoders.sentence import SentenceEncoder
 
     return SentenceEncoder(str(model), device="cpu", **options)
 
@@ -197,7 +197,7 @@ def write_navec(path: Path, change: dict) -> Path:
 
 
 def _wheel_file() -> str:
-    from shared.stages.navec_encoder import _installed
+    from shared.encoders.navec import _installed
 
     return str(_installed())
 
@@ -213,7 +213,7 @@ def test_a_prefix_stands_before_every_text(tiny_model: Path) -> None:
 
 
 def test_known_families_of_models_get_their_prefixes() -> None:
-    from shared.stages.sentence_encoder import DEFAULT_MODEL, prefixes_of
+    from shared.encoders.sentence import DEFAULT_MODEL, prefixes_of
 
     assert prefixes_of(DEFAULT_MODEL) == ("classification: ", "classification: ")
     assert prefixes_of("intfloat/multilingual-e5-small") == ("query: ", "passage: ")

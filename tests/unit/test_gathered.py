@@ -6,7 +6,7 @@ import math
 
 from kombu.message import Message as Delivery
 
-from shared.reviews import Message, make
+from shared.reviews.review import Message, make
 from shared.settings import Settings
 from workers.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, most_reviews, nothing
 from workers.topology import Lane

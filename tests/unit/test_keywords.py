@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 from shared.errors import TaxonomyError
 from shared.stages.keywords import DEFAULT_THRESHOLD, KeywordStage
-from shared.stages.reading import Page
 from shared.taxonomy import Taxonomy, default_taxonomy
+from shared.text.reading import Page
 from tests.unit.stage_contract import AWKWARD, check_stage
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.cascade import Verdict, decide
+from shared.cascade.rule import StageRule
+from shared.cascade.stage import Verdict, decide
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
 from shared.stages.llm import Answer, ChatServer, Choice, LlmStage, MemoryCache, confidence
-from shared.thresholds import StageRule
 from tests.unit.chat_endpoint import (
     OUTSIDE,
     SMALL,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words
-from shared.reviews import Message, Rejected, masked
+from shared.reviews.review import Message, Rejected, masked
 from shared.stages.keywords import KeywordStage
 from shared.taxonomy import default_taxonomy
+from shared.text.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words
 
 PHONES = [
     "+7 916 123-45-67",

@@ -22,7 +22,7 @@ from scripts.report import (
     tables,
 )
 from scripts.report.highlight import SHOWN, pieces
-from shared.cascade import Match
+from shared.cascade.stage import Match
 
 THIN = figures.THIN
 HOSTILE = """</p><script src="//x.y/z.js">alert(1)</script><img src=x onerror=alert(1)> "' {{ 7*7 }} &lt;"""

@@ -14,8 +14,7 @@ import msgspec
 import pytest
 
 from shared.errors import InvalidReview
-from shared.nesting import MAX_DEPTH, is_too_deep
-from shared.reviews import (
+from shared.reviews.review import (
     MAX_META_BYTES,
     MAX_REVIEWS_PER_MESSAGE,
     BatchPart,
@@ -26,6 +25,7 @@ from shared.reviews import (
     encode_reviews,
     make,
 )
+from shared.text.nesting import MAX_DEPTH, is_too_deep
 
 MAX_TEXT_CHARS = 20_000
 GOOD = {"source": "shop", "id": "42", "text": "Платье село отлично"}

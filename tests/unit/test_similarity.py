@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.cascade import Verdict
-from shared.stages.encoder import Encoder
+from shared.cascade.stage import Verdict
+from shared.encoders.encoder import Encoder
+from shared.encoders.navec import NavecEncoder
 from shared.stages.keywords import KeywordStage
-from shared.stages.navec_encoder import NavecEncoder
 from shared.stages.similarity import NEAREST, TEMPERATURE, SimilarityStage, sentences, words
 from shared.taxonomy import Taxonomy, default_taxonomy
 from tests.unit.stage_contract import check_stage
@@ -80,7 +80,7 @@ def test_the_stage_keeps_the_contract_with_a_sentence_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="needs torch: pip install 'otzyv[gpu]'")
-    from shared.stages.sentence_encoder import SentenceEncoder
+    from shared.encoders.sentence import SentenceEncoder
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     model = save_tiny_model(tmp_path, list(chain(TEXTS, *map(sentences, SMALL.categories))))

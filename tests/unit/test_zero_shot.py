@@ -22,9 +22,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 torch = pytest.importorskip("torch", reason="the zero-shot stage needs torch: pip install '.[gpu]'")
 transformers = pytest.importorskip("transformers", reason="the zero-shot stage needs transformers")
 
+from shared.compute.device import device_for, dtype_for, out_of_memory  # noqa: E402
+from shared.compute.packing import scored  # noqa: E402
 from shared.errors import ConfigurationError  # noqa: E402
-from shared.stages.device import device_for, dtype_for, out_of_memory  # noqa: E402
-from shared.stages.packing import scored  # noqa: E402
 from shared.stages.zero_shot import DEFAULT_MODEL, ZeroShotStage, hypotheses, softmax  # noqa: E402
 from shared.taxonomy import Taxonomy, default_taxonomy  # noqa: E402
 from tests.unit import tiny_models  # noqa: E402

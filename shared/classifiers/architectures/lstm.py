@@ -15,7 +15,7 @@ from shared.classifiers.architectures.bilstm import BiLstm
 from shared.classifiers.architectures.classification import answer, head, numbered
 from shared.classifiers.architectures.words import QuantisedEmbedding, Words
 from shared.classifiers.arguments import Arguments
-from shared.stages.navec_encoder import word_vectors
+from shared.encoders.navec import word_vectors
 
 
 class LstmConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is Any to mypy

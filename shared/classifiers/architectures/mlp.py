@@ -21,8 +21,8 @@ from shared.classifiers.architectures.classification import answer, head, number
 from shared.classifiers.arguments import Arguments
 from shared.classifiers.batching import FEATURES
 from shared.classifiers.onnx_classifier import ATTENTION_MASK, INPUT_IDS, padded
-from shared.stages.device import out_of_memory, release
-from shared.stages.packing import Rows, scored
+from shared.compute.device import out_of_memory, release
+from shared.compute.packing import Rows, scored
 
 TOKENS_PER_BATCH: Final = 4_096
 """Padding included, where features are computed."""

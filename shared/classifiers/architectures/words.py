@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
-from shared.stages.navec_encoder import WordVectors, word_numbers
-from shared.stages.reading import CODEC
+from shared.encoders.navec import WordVectors, word_numbers
+from shared.text.reading import CODEC
 
 PAD: Final = "[PAD]"
 UNKNOWN: Final = "[UNK]"
@@ -44,7 +44,7 @@ class Words:
         self.rows: NDArray[np.int64] = np.array([*special, *numbers.values()])
 
     def tokenizer(self) -> bytes:
-        """The content of a tokenizer.json. It reads texts as `shared.stages.reading` does."""
+        """The content of a tokenizer.json. It reads texts as `shared.text.reading` does."""
         made = Tokenizer(models.WordLevel(self._vocabulary, unk_token=UNKNOWN))
         made.normalizer = normalizers.Sequence(
             [

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.stages.encoder import Encoder, Vectors, known
+from shared.encoders.encoder import Encoder, Vectors, known
 
 REFRESH_S: Final = 600.0
 """Seconds after which gold is asked for again: people go on checking while workers run."""

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 from shared.errors import (
     BudgetSpent,
     ConfigurationError,
@@ -83,7 +83,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class LlmStage:
-    """Implements `shared.cascade.Stage`.
+    """Implements `shared.cascade.stage.Stage`.
 
     Args:
         taxonomy: the categories.

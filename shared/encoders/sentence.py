@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from shared.encoders.encoder import Role, Vectors, unit
 from shared.errors import ConfigurationError
-from shared.stages.encoder import Role, Vectors, unit
 
 DEFAULT_MODEL: Final = "deepvk/USER2-small"
 """34 million parameters, 384 dimensions, Russian, Apache-2.0."""
@@ -37,7 +37,7 @@ _EXTRA: Final = "pip install 'otzyv[gpu]'"
 
 
 class SentenceEncoder:
-    """Implements `shared.stages.encoder.Encoder`.
+    """Implements `shared.encoders.encoder.Encoder`.
 
     Args:
         name: a model of the Hugging Face hub, or a folder with one. Its weights have to be safetensors; code that

@@ -76,7 +76,7 @@ class RemoteStage(Protocol):
 
 
 class Rule(Protocol):
-    """What a stage's verdicts are worth, and which of them are kept. See `shared.thresholds`."""
+    """What a stage's verdicts are worth, and which of them are kept. See `shared.cascade.rule`."""
 
     def weigh(self, verdict: Verdict) -> Verdict:
         """The verdict with the confidence that holds."""

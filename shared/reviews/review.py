@@ -25,8 +25,8 @@ from typing import Annotated, Any
 import msgspec
 
 from shared.errors import InvalidReview
-from shared.masking import mask, mask_json
-from shared.nesting import MAX_DEPTH, is_too_deep
+from shared.text.masking import mask, mask_json
+from shared.text.nesting import MAX_DEPTH, is_too_deep
 
 WIRE_VERSION = 1
 MAX_REVIEWS_PER_MESSAGE = 500

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cascade import Verdict
+from shared.cascade.stage import Verdict
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Curve(msgspec.Struct, frozen=True):
 
 
 class StageRule(msgspec.Struct, frozen=True):
-    """Implements `shared.cascade.Rule` for one stage.
+    """Implements `shared.cascade.stage.Rule` for one stage.
 
     `value` is the confidence from which verdicts are kept, 0..1; None keeps nothing, which is what a stage gets
     that a gold set could not certify. `categories` overrides it by slug. `curve` turns the stage's score into a

@@ -18,9 +18,9 @@ from typing import IO, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.encoders.encoder import Role, Vectors, unit
 from shared.errors import ConfigurationError
-from shared.stages.encoder import Role, Vectors, unit
-from shared.stages.reading import Page
+from shared.text.reading import Page
 
 SMOOTHING: Final = 3e-5
 """a in the weight a / (a + p). Smaller values silence frequent words more. On reviews that the keyword stage left
@@ -52,7 +52,7 @@ class WordVectors(NamedTuple):
 
 
 class NavecEncoder:
-    """Implements `shared.stages.encoder.Encoder`. Takes about a second and 80 MB to load.
+    """Implements `shared.encoders.encoder.Encoder`. Takes about a second and 80 MB to load.
 
     A text's vector is the sum of its words' vectors, each times a / (a + p) where p is the word's share of navec's
     own corpus, scaled to length 1: smooth inverse frequency (Arora, Liang, Ma: A Simple but Tough-to-Beat Baseline

@@ -14,7 +14,7 @@ import json
 import re
 from typing import Any, Final
 
-from shared.nesting import MAX_DEPTH
+from shared.text.nesting import MAX_DEPTH
 
 PHONE: Final = "[телефон]"
 MAIL: Final = "[почта]"
