@@ -17,9 +17,9 @@ from scripts.answer_file import Given, read_answers
 from scripts.console import out, remark
 from scripts.formulas import escaped
 from scripts.labelled_file import write_text
-from shared import audit
-from shared.audit import Checked, Estimate
 from shared.errors import ConfigurationError, InputFileError
+from shared.quality import audit
+from shared.quality.audit import Checked, Estimate
 from shared.settings import Settings
 from shared.store import aliases, audits, gold, labels
 from shared.store.audits import Item

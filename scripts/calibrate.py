@@ -16,10 +16,10 @@ from scripts.gold_file import GoldRow, read_gold
 from scripts.judging import Judged, judge
 from scripts.labelled_file import write_text
 from scripts.opened import opened
-from shared.calibration import GRID
 from shared.cascade.rule import StageRule
-from shared.certification import StageFinding, certify_chain
 from shared.errors import ConfigurationError, InputFileError
+from shared.quality.calibration import GRID
+from shared.quality.certification import StageFinding, certify_chain
 from shared.rules import resolve
 from shared.settings import Settings
 from shared.store import gold, thresholds

@@ -15,11 +15,11 @@ from scripts.gold_file import GoldRow, read_gold
 from scripts.judging import Judged, judge
 from scripts.label_file import Labels, read_labels
 from scripts.labelled_file import write_text
-from shared import chains
 from shared.cascade.rule import StageRule
-from shared.chains import ChainResult
 from shared.errors import ConfigurationError
-from shared.evaluation import Score, confusion, score
+from shared.quality import chains
+from shared.quality.chains import ChainResult
+from shared.quality.evaluation import Score, confusion, score
 from shared.rules import resolve
 from shared.settings import STAGE_NAMES, Settings
 from shared.store import thresholds

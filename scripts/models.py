@@ -203,9 +203,9 @@ def _exported(
     known: Registry,
 ) -> Artefact:
     try:
-        from shared.classifiers.hugging_face import read_folder, trainers_files
-        from shared.classifiers.measuring import measured
-        from shared.classifiers.packaging import package
+        from shared.classifiers.packaging.hugging_face import read_folder, trainers_files
+        from shared.classifiers.packaging.measuring import measured
+        from shared.classifiers.packaging.package import package
     except ImportError as error:
         raise ConfigurationError(
             f"otzyv models import: expected torch and onnx, found: {error}; in the project's folder: `make models`"

@@ -16,7 +16,7 @@ from scripts.report import figures
 from scripts.review_rows import Rows
 from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
-from shared.planning import Reservoir, Share
+from shared.quality.planning import Reservoir, Share
 from shared.rules import resolve
 from shared.settings import Settings
 from shared.stages.llm import LlmStage, Prompt, PromptWriter

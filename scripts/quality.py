@@ -11,7 +11,7 @@ from rich.table import Table
 
 from scripts.console import out
 from shared import watching
-from shared.monitoring import Alarm, Quality
+from shared.quality.drift import Alarm, Quality
 from shared.settings import Settings
 from shared.store import quality
 from workers import runtime

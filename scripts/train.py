@@ -16,13 +16,13 @@ from scripts.console import out, remark
 from scripts.models import user
 from scripts.opened import opened
 from scripts.runs import follow_all, unfinished
-from shared.classifiers.arguments import Arguments, arguments
 from shared.errors import ConfigurationError, RetryableError, TrainingError
 from shared.retraining import asked
 from shared.settings import ARCHITECTURE_NAMES, Settings
 from shared.store import runs, snapshots
 from shared.store.runs import Asked
 from shared.store.snapshots import Snapshot
+from shared.training.arguments import Arguments, arguments
 from workers.runtime import Runtime
 
 ALL = "all"

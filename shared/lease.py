@@ -36,7 +36,7 @@ Why = Literal["cancelled", "released"]
 
 
 class Lease:
-    """Implements `shared.classifiers.watch.Watch` for a run that this process holds. Use it as a context."""
+    """Implements `shared.training.watch.Watch` for a run that this process holds. Use it as a context."""
 
     def __init__(
         self, database: Database, run: Run, lease_s: int, *, leave: Callable[[int], None] = os._exit

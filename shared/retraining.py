@@ -7,11 +7,11 @@ from typing import Final
 
 import structlog
 
-from shared.classifiers.arguments import Arguments, arguments
 from shared.settings import Settings
 from shared.store import Database, runs, snapshots
 from shared.store.runs import Asked, News
 from shared.taxonomy import Taxonomy
+from shared.training.arguments import Arguments, arguments
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from shared.classifiers import checkpoints
 from shared.store.runs import Run
+from shared.training import checkpoints
 
 
 def of_run(place: str, run: Run) -> Path:

@@ -1,7 +1,7 @@
 """One training run from labels to a model with a verdict: prepare, train, register, measure on gold, promote or not.
 
 It knows no broker. Everything is kept under the run's lease; what was done before an interruption is not done again.
-What trains is `shared.classifiers.training` and `linear_training`, what decides `shared.promotion`.
+What trains is `shared.training.network` and `linear_training`, what decides `shared.quality.promotion`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared import run_folder
 from shared.classifiers import Artefact, Classifier, Location
-from shared.classifiers.arguments import Arguments, arguments
-from shared.classifiers.data import Data, facts, prepared
 from shared.classifiers.linear import LinearClassifier
-from shared.classifiers.packaging import Package, package
-from shared.classifiers.watch import Interrupted
+from shared.classifiers.packaging.package import Package, package
 from shared.compute.device import gpu_id
 from shared.errors import ModelError
-from shared.evaluation import score
 from shared.lease import Lease
-from shared.promotion import Decision, decide
+from shared.quality.evaluation import score
+from shared.quality.promotion import Decision, decide
 from shared.registry import Registry
 from shared.settings import Settings
 from shared.store import Database, aliases, gpu_claims, reviews, runs, snapshots, taxonomies
@@ -38,6 +35,9 @@ from shared.store.runs import Run
 from shared.store.snapshots import GoldText
 from shared.taxonomy import Taxonomy
 from shared.text.masking import without_words
+from shared.training.arguments import Arguments, arguments
+from shared.training.data import Data, facts, prepared
+from shared.training.watch import Interrupted
 
 log = structlog.get_logger()
 
@@ -155,7 +155,7 @@ def _data(here: Place, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[Dat
     data = prepared(rows, (row.text for row in gold), here.taxonomy, chosen)
     if not chosen.clean_labels:
         return data, 0
-    from shared.classifiers.label_errors import without_suspects
+    from shared.training.label_errors import without_suspects
 
     here.lease.say("looks for label errors")
     data, suspects = without_suspects(data, chosen.seed)
@@ -183,10 +183,10 @@ def _gpu(here: Place, chosen: Arguments) -> Iterator[None]:
 
 def _trained(here: Place, chosen: Arguments, data: Data) -> Package | LinearClassifier:
     if chosen.architecture == LINEAR:
-        from shared.classifiers.linear_training import train_linear
+        from shared.training.linear import train_linear
 
         return train_linear(chosen, data)
-    from shared.classifiers.training import train
+    from shared.training.network import train
 
     folder = run_folder.of_attempt(here.settings.training, here.run)
     made: Package = train(chosen, data, folder, here.lease)

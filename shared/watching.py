@@ -9,7 +9,7 @@ import structlog
 
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Reference
-from shared.monitoring import Alarm, Counts, Limits, Quality, alarms, of_day
+from shared.quality.drift import Alarm, Counts, Limits, Quality, alarms, of_day
 from shared.settings import Settings
 from shared.store import Database, models, quality
 

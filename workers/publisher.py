@@ -31,7 +31,7 @@ class Sent(msgspec.Struct, frozen=True):
     """One confirmed message."""
 
     number: int
-    review: int
+    reviews: int
 
 
 class Publisher:

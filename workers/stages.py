@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.cascade.stage import Stage
 from shared.encoders.encoder import Encoder
 from shared.settings import NAVEC, Settings
-from shared.stages.keywords import KeywordStage
+from shared.stages.keywords.stage import KeywordStage
 from shared.stages.llm import (
     AnswerCache,
     Backend,
@@ -27,7 +27,7 @@ from shared.store.llm_budget import DailyTokens
 from shared.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    from shared.stages.nli import NliModel
+    from shared.stages.zero_shot.nli import NliModel
 
 DEADLINE_S = 100
 """Seconds for one round of questions to a server; a message may be worked on for half an hour."""
@@ -52,7 +52,7 @@ def build(
 
 
 def _zero_shot(taxonomy: Taxonomy, settings: Settings) -> Stage:
-    from shared.stages.zero_shot import ZeroShotStage
+    from shared.stages.zero_shot.stage import ZeroShotStage
 
     model = _nli(settings.zero_shot_model, settings.zero_shot_revision, settings.device, settings.dtype)
     return ZeroShotStage(taxonomy, model, tokens_per_batch=settings.zero_shot_tokens_per_batch)
@@ -61,7 +61,7 @@ def _zero_shot(taxonomy: Taxonomy, settings: Settings) -> Stage:
 # A process keeps each model once, however many taxonomies its batches are of.
 @lru_cache(maxsize=1)
 def _nli(model: str, revision: str, device: str, dtype: str) -> NliModel:
-    from shared.stages.nli import load
+    from shared.stages.zero_shot.nli import load
 
     return load(model, revision or None, device, dtype)
 

@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from shared.errors import OtzyvError
-from shared.monitoring import Kind
+from shared.quality.drift import Kind
 from shared.settings import Settings
 from shared.store import state
 from shared.store.runs import Status

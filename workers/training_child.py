@@ -63,7 +63,7 @@ def _leave_with_the_worker() -> None:
 
 def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
     # Imported here: what is slow to import begins only once the lease is kept alive.
-    from shared.classifiers.watch import Interrupted
+    from shared.training.watch import Interrupted
     from shared.training_run import RunLost, execute
 
     try:

@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.stage import Verdict
-from shared.stages.keywords import KeywordStage
+from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 
 TABLE = "CREATE TABLE IF NOT EXISTS bare (external_id text, text text, category text, confidence real, evidence json)"

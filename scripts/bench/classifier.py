@@ -23,8 +23,8 @@ from transformers import (
 
 from scripts.bench.turns import rates
 from shared.classifiers import OnnxClassifier
-from shared.classifiers.export import Logits, quantised, to_onnx
 from shared.classifiers.onnx_classifier import LOGITS, padded, session
+from shared.classifiers.packaging.export import Logits, quantised, to_onnx
 from shared.compute.packing import scored
 
 CHUNK: Final = 500

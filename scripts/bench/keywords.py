@@ -15,7 +15,7 @@ from typing import Any
 import pymorphy3
 
 from scripts.bench.turns import rates
-from shared.stages.keywords import KeywordStage
+from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import Taxonomy, default_taxonomy
 
 CHUNK = 500

@@ -15,7 +15,7 @@ import psycopg2
 from celery import Celery
 from psycopg2.extensions import connection as Connection
 
-from shared.stages.keywords import KeywordStage
+from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 
 QUEUE = "otzyv.bench.naive"

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.compute.device import AUTO, device_for, dtype_for
-from shared.stages.zero_shot import TOKENS_PER_BATCH, ZeroShotStage
+from shared.stages.zero_shot.stage import TOKENS_PER_BATCH, ZeroShotStage
 from shared.taxonomy import default_taxonomy
 
 CHUNK = 500

@@ -8,8 +8,8 @@ import msgspec
 from markupsafe import Markup
 
 from scripts.templates import environment
-from shared.calibration import Point
-from shared.certification import StageFinding
+from shared.quality.calibration import Point
+from shared.quality.certification import StageFinding
 
 WIDTH = 720
 HEIGHT = 340

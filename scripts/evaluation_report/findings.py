@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from shared.evaluation import Confusion, Score
+from shared.quality.evaluation import Confusion, Score
 from shared.taxonomy import Taxonomy
 
 

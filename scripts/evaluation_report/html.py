@@ -10,7 +10,7 @@ from markupsafe import Markup
 from scripts.evaluation_report.findings import Evaluation
 from scripts.report import figures
 from scripts.templates import environment
-from shared.evaluation import Confusion
+from shared.quality.evaluation import Confusion
 
 CELL = 56
 LEFT = 240

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from scripts.runs_report.findings import Entry, Leaderboard
-from shared.bootstrap import Interval
+from shared.quality.bootstrap import Interval
 
 BAR_WIDTH: Final = 240
 BAR_MARGIN: Final = 14

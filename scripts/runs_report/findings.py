@@ -12,11 +12,11 @@ from statistics import fmean, stdev
 
 import msgspec
 
-from shared.bootstrap import Interval, differences, intervals
 from shared.errors import TaxonomyError
-from shared.evaluation import Confusion, Score, confusion, score
+from shared.quality.bootstrap import Interval, differences, intervals
+from shared.quality.comparison import CERTAINTY, Word, shared_certainty, too_little, word
+from shared.quality.evaluation import Confusion, Score, confusion, score
 from shared.taxonomy import Taxonomy
-from shared.verdict import CERTAINTY, Word, shared_certainty, too_little, word
 
 Answers = tuple[str | None, ...]
 Curves = dict[str, list[tuple[float, float]]]

@@ -14,8 +14,8 @@ from scripts.runs_report import charts
 from scripts.runs_report.findings import Entry, Leaderboard
 from scripts.runs_report.terminal import legend
 from scripts.templates import environment
-from shared.bootstrap import Interval
-from shared.verdict import signed
+from shared.quality.bootstrap import Interval
+from shared.quality.comparison import signed
 
 
 def render(board: Leaderboard) -> str:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from scripts.report import figures
 from scripts.runs_report.findings import Entry, Leaderboard
-from shared.bootstrap import Interval
-from shared.verdict import signed
+from shared.quality.bootstrap import Interval
+from shared.quality.comparison import signed
 
 STYLES = {"better": "green", "worse": "red", "unclear": "yellow"}
 

@@ -1,6 +1,6 @@
 """Which verdicts of a stage are kept: from which confidence, for which category, after which calibration.
 
-How a rule is found on a gold set is `shared.calibration`; where it is stored, `shared.store.thresholds`. No
+How a rule is found on a gold set is `shared.quality.calibration`; where it is stored, `shared.store.thresholds`. No
 scikit-learn here: every CPU worker imports this module.
 """
 

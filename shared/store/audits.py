@@ -9,7 +9,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.audit import ANY, Stratum
+from shared.quality.audit import ANY, Stratum
 from shared.store.reviews import hold
 
 

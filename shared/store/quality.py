@@ -10,7 +10,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.monitoring import Alarm, Counts, Quality
+from shared.quality.drift import Alarm, Counts, Quality
 
 
 def counts(cursor: Cursor, taxonomy: str, since: date) -> list[Counts]:

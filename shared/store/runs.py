@@ -18,7 +18,7 @@ Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A run that somebody wants. `arguments` are those of `shared.classifiers.arguments`."""
+    """A run that somebody wants. `arguments` are those of `shared.training.arguments`."""
 
     architecture: str
     seed: int

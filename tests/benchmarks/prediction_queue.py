@@ -25,8 +25,8 @@ import typer
 from scripts.input_file import InputFile
 from scripts.predict import Place, _answers, _load
 from shared.classifiers import Artefact, Location
-from shared.classifiers.hugging_face import read_folder
-from shared.classifiers.packaging import package
+from shared.classifiers.packaging.hugging_face import read_folder
+from shared.classifiers.packaging.package import package
 from shared.intake import take_in
 from shared.registry import Registry
 from shared.reviews.review import Message, make

@@ -19,12 +19,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shared.classifiers.architectures import with_defaults
-from shared.classifiers.arguments import arguments
-from shared.classifiers.data import Data, Row
-from shared.classifiers.training import train
-from shared.classifiers.watch import Interrupted
 from shared.compute.device import device_for
+from shared.training.architectures import with_defaults
+from shared.training.arguments import arguments
+from shared.training.data import Data, Row
+from shared.training.network import train
+from shared.training.watch import Interrupted
 from tests.benchmarks.small_encoder import encoder, texts_of
 
 CASES = {"full": "rubert-tiny2", "lora": "rubert-base"}

@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.classifiers import Location
-from shared.classifiers.packaging import package
+from shared.classifiers.packaging.package import package
 from shared.errors import OtzyvError, RetryableError
 from shared.registry import Registry
 from shared.settings import Settings, load

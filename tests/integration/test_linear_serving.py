@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 
 from shared.classifiers import Artefact, Location, linear
-from shared.classifiers.packaging import package
+from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.intake import take_in
 from shared.registry import Registry

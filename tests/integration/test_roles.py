@@ -14,7 +14,7 @@ import pytest
 
 from shared import retraining, watching
 from shared.classifiers import Location
-from shared.classifiers.packaging import package
+from shared.classifiers.packaging.package import package
 from shared.intake import take_in
 from shared.registry import Registry
 from shared.reviews.review import Message

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from shared import retraining
-from shared.classifiers.arguments import arguments
 from shared.errors import DatabaseUnavailable, TrainingError
 from shared.lease import ENDED, LOST, Lease
 from shared.retraining import asked
 from shared.settings import Settings, load
 from shared.store import Database, gpu_claims, runs, snapshots
 from shared.store.runs import Run
+from shared.training.arguments import arguments
 from tests.integration import training_data
 from tests.integration.stored import ask, review
 from tests.integration.training_data import GOLD, status

@@ -17,9 +17,9 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from kombu import Connection
 
-from shared.classifiers import checkpoints
 from shared.settings import Settings, load
 from shared.store import Database
+from shared.training import checkpoints
 from tests.integration import ledger, training_data
 from tests.integration.processes import kill, run, started
 from tests.integration.stored import ask

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from shared.classifiers import Artefact, Location
-from shared.classifiers.hugging_face import read_folder
-from shared.classifiers.packaging import package
+from shared.classifiers.packaging.hugging_face import read_folder
+from shared.classifiers.packaging.package import package
 from shared.registry import Registry
 from shared.store import Database
 from shared.taxonomy import default_taxonomy

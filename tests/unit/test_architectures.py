@@ -17,15 +17,15 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from shared.classifiers import OnnxClassifier, softmax
-from shared.classifiers.architectures import NETWORKS, Built, network, with_defaults
-from shared.classifiers.arguments import arguments
 from shared.classifiers.artefact import WEIGHTS
-from shared.classifiers.export import export, torch_logits
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging import Package
-from shared.classifiers.training import train
+from shared.classifiers.packaging.export import export, torch_logits
+from shared.classifiers.packaging.package import Package
 from shared.encoders.navec import NavecEncoder, word_vectors
 from shared.errors import ModelError, TrainingError
+from shared.training.architectures import NETWORKS, Built, network, with_defaults
+from shared.training.arguments import arguments
+from shared.training.network import train
 from tests.unit import tiny_training
 from tests.unit.tiny_training import LABELS, Eyes, chosen, data
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from shared.audit import ANY, Checked, allocate, estimate, interval, strata
+from shared.quality.audit import ANY, Checked, allocate, estimate, interval, strata
 
 SIZES = {
     ("keywords", "shoes", "accepted"): 900,

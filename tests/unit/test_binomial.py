@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binomtest
 
-from shared.binomial import at_least, at_most
+from shared.quality.binomial import at_least, at_most
 
 
 @pytest.mark.parametrize(

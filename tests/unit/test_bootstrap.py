@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from shared import bootstrap
-from shared.bootstrap import Figures, differences, draws, intervals, resample
-from shared.evaluation import score
+from shared.quality import bootstrap
+from shared.quality.bootstrap import Figures, differences, draws, intervals, resample
+from shared.quality.evaluation import score
 
 NAMES = ("appliances", "clothes", "shoes", "none")
 LAST = "\uffff"

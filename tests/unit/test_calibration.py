@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.calibration import GRID, certify, fit, out_of_fold
+from shared.quality.calibration import GRID, certify, fit, out_of_fold
 
 
 def answers(count: int, seed: int) -> tuple[list[float], list[bool]]:

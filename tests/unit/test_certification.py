@@ -11,10 +11,10 @@ import pytest
 
 from scripts.calibrate import reasons
 from scripts.gold_file import read_gold
-from shared import chains
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import Verdict
-from shared.certification import REST, certify_chain
+from shared.quality import chains
+from shared.quality.certification import REST, certify_chain
 from shared.settings import load
 from shared.taxonomy import default_taxonomy
 from workers import stages

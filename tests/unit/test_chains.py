@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared import chains
 from shared.cascade.rule import Curve, StageRule
 from shared.cascade.stage import Verdict
+from shared.quality import chains
 
 GOLD = ["shoes", "shoes", "toys", "toys"]
 VERDICTS = {

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.errors import OtzyvError
-from shared.evaluation import confusion, score
+from shared.quality.evaluation import confusion, score
 
 GOLD = (
     "id,text,category,ambiguous\n1,Красивое платье,одежда,0\n2,Удобные кроссовки,обувь,0\n"

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from shared.evaluation import CategoryScore, score
+from shared.quality.evaluation import CategoryScore, score
 
 GOLD = ["shoes"] * 5 + ["clothes"] * 3 + ["none"] * 2
 ANSWERS = ["shoes", "shoes", "shoes", "clothes", None, "clothes", "clothes", None, "shoes", None]

@@ -19,11 +19,11 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2ForSequenceClassification
 
 from shared.classifiers import Location, softmax
-from shared.classifiers.export import torch_logits
-from shared.classifiers.hugging_face import read_folder, trainers_files
-from shared.classifiers.measuring import measured
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging import package
+from shared.classifiers.packaging.export import torch_logits
+from shared.classifiers.packaging.hugging_face import read_folder, trainers_files
+from shared.classifiers.packaging.measuring import measured
+from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.taxonomy import Taxonomy
 from tests.unit import tiny_classifier

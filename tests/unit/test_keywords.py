@@ -10,7 +10,7 @@ import pytest
 
 from shared.cascade.stage import Verdict
 from shared.errors import TaxonomyError
-from shared.stages.keywords import DEFAULT_THRESHOLD, KeywordStage
+from shared.stages.keywords.stage import DEFAULT_THRESHOLD, KeywordStage
 from shared.taxonomy import Taxonomy, default_taxonomy
 from shared.text.reading import Page
 from tests.unit.stage_contract import AWKWARD, check_stage

@@ -16,14 +16,14 @@ import pytest
 import safetensors.numpy
 
 from shared.classifiers import Artefact, LinearClassifier, Location, linear
-from shared.classifiers.arguments import arguments
-from shared.classifiers.data import Data, Row, facts, prepared
-from shared.classifiers.linear_training import train_linear
-from shared.classifiers.packaging import package
+from shared.classifiers.packaging.package import package
 from shared.classifiers.vocabulary import LONGEST, Vocabulary, learnt
 from shared.errors import ModelError
-from shared.evaluation import score
+from shared.quality.evaluation import score
 from shared.taxonomy import default_taxonomy
+from shared.training.arguments import arguments
+from shared.training.data import Data, Row, facts, prepared
+from shared.training.linear import train_linear
 from tests.unit import tiny_linear
 from tests.unit.tiny_linear import TEXTS
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.classifiers.distribution import reference
 from shared.classifiers.manifest import Reference
-from shared.monitoring import Counts, Limits, alarms, of_day, stability_index
+from shared.quality.drift import Counts, Limits, alarms, of_day, stability_index
 
 DAY = date(2026, 11, 24)
 LIMITS = Limits(psi=0.25, accuracy_drop=0.05, disagreement=0.2)

@@ -13,9 +13,10 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 import torch
 
-from shared.classifiers import OnnxClassifier, export, softmax
-from shared.classifiers.export import Logits
-from shared.classifiers.first_token import first_token_only
+from shared.classifiers import OnnxClassifier, softmax
+from shared.classifiers.packaging import export
+from shared.classifiers.packaging.export import Logits
+from shared.classifiers.packaging.first_token import first_token_only
 from shared.errors import InvalidAnswer, ModelError
 from tests.unit import tiny_classifier
 from tests.unit.tiny_classifier import LABELS, TEXTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.planning import Reservoir, Share
+from shared.quality.planning import Reservoir, Share
 
 
 def sample(size: int, total: int, seed: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.promotion import Decision, decide
+from shared.quality.promotion import Decision, decide
 
 TRUTH = ["shoes", "clothes"] * 100
 RIGHT = list(TRUTH)

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from scripts.runs_report import Gold, Leaderboard, RunResult, as_json, build, render, tables
 from scripts.runs_report.charts import MOST_POINTS, Axis, heat, interval_axis, panels
-from shared.bootstrap import differences, intervals
-from shared.evaluation import confusion, score
+from shared.quality.bootstrap import differences, intervals
+from shared.quality.evaluation import confusion, score
 from shared.taxonomy import Category, Taxonomy, default_taxonomy
 
 HOSTILE = """</p><script>alert(1)</script><img src=x onerror=alert(1)> "' {{ 7*7 }} &lt;"""

@@ -12,7 +12,7 @@ import pytest
 from shared.cascade.stage import Verdict
 from shared.encoders.encoder import Encoder
 from shared.encoders.navec import NavecEncoder
-from shared.stages.keywords import KeywordStage
+from shared.stages.keywords.stage import KeywordStage
 from shared.stages.similarity import NEAREST, TEMPERATURE, SimilarityStage, sentences, words
 from shared.taxonomy import Taxonomy, default_taxonomy
 from tests.unit.stage_contract import check_stage

@@ -18,18 +18,18 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 import torch
 
-from shared.classifiers import checkpoints
-from shared.classifiers.arguments import arguments
-from shared.classifiers.batching import ByLength
-from shared.classifiers.data import Data
-from shared.classifiers.export import torch_logits
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging import Package
+from shared.classifiers.packaging.export import torch_logits
+from shared.classifiers.packaging.package import Package
 from shared.classifiers.temperature import fit_temperature
-from shared.classifiers.trainer import Loss
-from shared.classifiers.training import train
-from shared.classifiers.watch import Interrupted
 from shared.errors import ConfigurationError, TrainingError
+from shared.training import checkpoints
+from shared.training.arguments import arguments
+from shared.training.batching import ByLength
+from shared.training.data import Data
+from shared.training.network import train
+from shared.training.trainer import Loss
+from shared.training.watch import Interrupted
 from tests.unit import tiny_training
 from tests.unit.tiny_training import LABELS, STEPS_PER_EPOCH, Eyes, chosen, data
 

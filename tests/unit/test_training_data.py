@@ -9,8 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from shared.classifiers.arguments import Arguments, arguments
-from shared.classifiers.data import (
+from shared.errors import TrainingError
+from shared.taxonomy import Taxonomy
+from shared.training.arguments import Arguments, arguments
+from shared.training.data import (
     Data,
     Row,
     class_weights,
@@ -22,10 +24,8 @@ from shared.classifiers.data import (
     oversampled,
     prepared,
 )
-from shared.classifiers.label_errors import without_suspects
-from shared.classifiers.taxonomy_rows import own_texts
-from shared.errors import TrainingError
-from shared.taxonomy import Taxonomy
+from shared.training.label_errors import without_suspects
+from shared.training.taxonomy_rows import own_texts
 
 TAXONOMY = Taxonomy.parse(
     """

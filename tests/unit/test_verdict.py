@@ -6,9 +6,17 @@ import random
 
 import pytest
 
-from shared.bootstrap import Interval
-from shared.evaluation import score
-from shared.verdict import FEWEST_APART, FEWEST_GOLD, judge, shared_certainty, signed, too_little, word
+from shared.quality.bootstrap import Interval
+from shared.quality.comparison import (
+    FEWEST_APART,
+    FEWEST_GOLD,
+    judge,
+    shared_certainty,
+    signed,
+    too_little,
+    word,
+)
+from shared.quality.evaluation import score
 
 NAMES = ("appliances", "clothes", "shoes", "none")
 GOLD = [NAMES[at % 4] for at in range(400)]

@@ -25,7 +25,7 @@ transformers = pytest.importorskip("transformers", reason="the zero-shot stage n
 from shared.compute.device import device_for, dtype_for, out_of_memory  # noqa: E402
 from shared.compute.packing import scored  # noqa: E402
 from shared.errors import ConfigurationError  # noqa: E402
-from shared.stages.zero_shot import DEFAULT_MODEL, ZeroShotStage, hypotheses, softmax  # noqa: E402
+from shared.stages.zero_shot.stage import DEFAULT_MODEL, ZeroShotStage, hypotheses, softmax  # noqa: E402
 from shared.taxonomy import Taxonomy, default_taxonomy  # noqa: E402
 from tests.unit import tiny_models  # noqa: E402
 from tests.unit.stage_contract import check_stage  # noqa: E402

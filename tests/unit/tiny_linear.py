@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from shared.classifiers import LinearClassifier
-from shared.classifiers.arguments import arguments
-from shared.classifiers.data import Data, prepared
-from shared.classifiers.linear_training import train_linear
 from shared.taxonomy import default_taxonomy
+from shared.training.arguments import arguments
+from shared.training.data import Data, prepared
+from shared.training.linear import train_linear
 
 TEXTS = [
     "Платье село отлично, ткань приятная",

@@ -14,8 +14,8 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from shared.classifiers.arguments import Arguments, arguments
-from shared.classifiers.data import Data, Row
+from shared.training.arguments import Arguments, arguments
+from shared.training.data import Data, Row
 from tests.unit import tiny_models
 
 LABELS = ("clothes", "electronics")

@@ -1,0 +1,1 @@
+"""The keyword stage: inflected words in their context. The words themselves are in the taxonomy."""

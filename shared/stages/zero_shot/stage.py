@@ -1,0 +1,189 @@
+"""The zero-shot stage: an NLI model says how strongly a review entails a sentence about each category.
+
+How the model is loaded is `nli`, how pairs become token ids is `pairs`, how they are batched is `packing`.
+torch and transformers are imported when a stage is built, never with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.cascade.stage import Verdict
+from shared.compute.device import AUTO, out_of_memory, release
+from shared.compute.packing import scored
+from shared.errors import ConfigurationError
+from shared.stages.zero_shot.nli import NliModel, load
+from shared.stages.zero_shot.pairs import Ints, Pairs
+from shared.taxonomy import Taxonomy
+
+DEFAULT_MODEL: Final = "MoritzLaurer/bge-m3-zeroshot-v2.0"
+DEFAULT_THRESHOLD: Final = 0.9
+"""Verdicts at or above this are kept unless the settings say otherwise. Not calibrated: models differ."""
+TOKENS_PER_BATCH: Final = 16_384
+"""Tokens of one forward pass, padding included. Enough to fill a large GPU; about 1 GB for a large encoder."""
+MAX_TOKENS: Final = 512
+"""Longest pair in tokens, special tokens included, where the model could read more. What a review is about
+stands near its start, and one endless text costs no more than ten ordinary ones."""
+MOST_EVIDENCE: Final = 3
+"""Categories that a verdict shows with their probabilities, the most probable ones."""
+
+Matrix = NDArray[np.float64]
+
+
+class ZeroShotStage:
+    """Implements `shared.cascade.stage.Stage` with any two-way or three-way NLI model. One thread at a time.
+
+    `nli` is the loaded model, `slugs` are the categories in the order of the probabilities. Everything not
+    float32 rounds, so there a text's probabilities differ a little with the texts beside it.
+
+    Args:
+        taxonomy: gives the sentences; the none category takes part if it has a `zero_shot_label`.
+        model: hub name or folder of an NLI model with safetensors weights, or one that `nli.load` has loaded:
+            stages of several taxonomies may share it. Then revision, device and dtype do not count.
+        revision: branch, tag or commit of a hub model; pin a commit for verdicts that stay the same.
+        device: `auto` (cuda, mps, cpu, in this order) or a device of torch.
+        dtype: `auto` (float32; bfloat16 on CUDA, float16 where that is not in hardware), or one of the three.
+        tokens_per_batch: most tokens in a forward pass, padding included; a longer pair goes alone.
+        max_tokens: longest pair; the review is cut to fit, never beyond the model's own limit.
+
+    Raises:
+        ConfigurationError: the model cannot be loaded or is no NLI model, the device is not there, or the
+            taxonomy has fewer than two categories or too long sentences.
+    """
+
+    name = "zero_shot"
+    default_threshold = DEFAULT_THRESHOLD
+
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        model: str | Path | NliModel = DEFAULT_MODEL,
+        *,
+        revision: str | None = None,
+        device: str = AUTO,
+        dtype: str = AUTO,
+        tokens_per_batch: int = TOKENS_PER_BATCH,
+        max_tokens: int = MAX_TOKENS,
+    ) -> None:
+        sentences = hypotheses(taxonomy)
+        if len(sentences) < 2:
+            raise ConfigurationError(
+                f"Taxonomy {taxonomy.name!r}: expected at least two categories to choose from, "
+                f"found {len(sentences)}. Add categories or leave the stage zero_shot out"
+            )
+        if tokens_per_batch < 1 or max_tokens < 1:
+            raise ConfigurationError(
+                "expected tokens_per_batch and max_tokens of at least 1, "
+                f"found {tokens_per_batch} and {max_tokens}"
+            )
+        self.slugs = tuple(sentences)
+        self.nli = model if isinstance(model, NliModel) else load(model, revision, device, dtype)
+        self.model = f"{self.nli.version}/1"
+        self._tokens_per_batch = tokens_per_batch
+        self._pairs = Pairs(self.nli.tokenizer, list(sentences.values()), min(max_tokens, self.nli.limit))
+
+    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
+        """One verdict per text, in order; None where there is nothing to read or the numbers overflowed."""
+        if not texts:
+            return []
+        return [self._verdict(row) for row in self.probabilities(texts)]
+
+    def _verdict(self, probabilities: NDArray[np.float64]) -> Verdict | None:
+        if np.isnan(probabilities).any():
+            return None
+        best = np.argsort(-probabilities, kind="stable")[:MOST_EVIDENCE].tolist()
+        shown = {self.slugs[index]: round(float(probabilities[index]), 4) for index in best}
+        return Verdict(self.slugs[best[0]], float(probabilities[best[0]]), {"probabilities": shown})
+
+    def probabilities(self, texts: Sequence[str]) -> Matrix:
+        """One probability per category, shape [texts, categories]; a row of NaN where there is nothing to read.
+
+        With e[i, j] the entailment logit of text i and the sentence of category j:
+
+            p[i, j] = exp(e[i, j]) / sum over c of exp(e[i, c])
+
+        This is the single-label mode of transformers' ZeroShotClassificationPipeline (`postprocess`), after
+        Yin, Hay and Roth, "Benchmarking Zero-shot Text Classification" (EMNLP 2019). Logits of neutral and
+        contradiction take no part. Identical texts are scored once.
+        """
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        logits = self._logits(self._pairs.premises(list(numbers)))
+        return softmax(logits)[[numbers[text] for text in texts]]
+
+    def tokens(self, texts: Sequence[str]) -> Ints:
+        """Tokens of each pair as the network gets them, without padding; shape [texts, categories], 0 if not read."""
+        premises = self._pairs.premises(texts)
+        lengths = self._pairs.lengths(premises).reshape(len(texts), len(self.slugs))
+        lengths[[index for index, premise in enumerate(premises) if not len(premise)]] = 0
+        return lengths
+
+    def _logits(self, premises: Sequence[Ints]) -> Matrix:
+        """Entailment logits, shape [texts, categories]; NaN for texts without a token."""
+        import torch
+
+        logits = np.full((len(premises), len(self.slugs)), np.nan)
+        read = [number for number, premise in enumerate(premises) if len(premise)]
+        if not read:
+            return logits
+        some = [premises[number] for number in read]
+        lengths = self._pairs.lengths(some)
+
+        def score(pairs: Ints) -> Any:
+            answer = self._forward(self._pairs.planes(some, pairs, lengths))
+            if answer is None:
+                release(self.nli.device)
+            return answer
+
+        # Answers stay on the device until all are there: copying each would make it wait for the next.
+        batches = list(scored(lengths, self._tokens_per_batch, score))
+        flat = np.empty(len(lengths))
+        flat[np.concatenate([pairs for pairs, _ in batches])] = (
+            torch.cat([a for _, a in batches]).cpu().numpy()
+        )
+        logits[read] = flat.reshape(len(read), len(self.slugs))
+        return logits
+
+    def _forward(self, planes: Ints) -> Any:
+        """Entailment logits of one batch, a float32 tensor of shape [pairs], or None if memory ran out."""
+        import torch
+
+        try:
+            tensors = torch.from_numpy(planes)
+            # A copy out of pinned memory does not wait for the batches before it.
+            pinned = self.nli.device.type == "cuda"
+            tensors = tensors.pin_memory() if pinned else tensors
+            ids, mask, types = tensors.to(self.nli.device, non_blocking=pinned)
+            inputs = {"input_ids": ids}
+            # Without padding no mask is needed, and attention without one is faster.
+            if not planes[1].all():
+                inputs["attention_mask"] = mask
+            if self._pairs.with_types:
+                inputs["token_type_ids"] = types
+            with torch.inference_mode():
+                return self.nli.network(**inputs).logits[:, self.nli.entailment].float()
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            return None
+
+
+def hypotheses(taxonomy: Taxonomy) -> dict[str, str]:
+    """The sentence about each category by slug: the taxonomy's template with its label, or else its title."""
+    return {
+        category.slug: taxonomy.hypothesis.replace("{}", category.zero_shot_label or category.title)
+        for category in taxonomy.categories
+        if category.zero_shot_label or category.slug != taxonomy.none_category
+    }
+
+
+def softmax(logits: Matrix) -> Matrix:
+    """Softmax over the last axis; a row with NaN or infinity becomes NaN."""
+    with np.errstate(invalid="ignore"):
+        raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        shares: Matrix = raised / raised.sum(axis=-1, keepdims=True)
+    return shares

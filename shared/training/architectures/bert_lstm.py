@@ -1,0 +1,72 @@
+"""`bert_lstm`: the states of an encoder go into an LSTM, and both are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from shared.training.architectures import encoder as encoders
+from shared.training.architectures.architecture import Architecture, Built, Defaults
+from shared.training.architectures.bilstm import BiLstm
+from shared.training.architectures.classification import answer, head, numbered
+from shared.training.arguments import Arguments
+
+
+class BertLstmConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is Any to mypy
+    """The encoder's config, the width of each direction of the LSTM, and its dropout."""
+
+    model_type = "otzyv-bert-lstm"
+    sub_configs = {"encoder": AutoConfig}  # noqa: RUF012  as transformers declares it
+
+    def __init__(self, encoder: Any = None, hidden: int = 256, dropout: float = 0.2, **fields: Any) -> None:
+        self.encoder = encoders.config_of(encoder)
+        self.hidden = hidden
+        self.dropout = dropout
+        super().__init__(**fields)
+
+
+class BertLstmClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is Any to mypy
+    """The encoder is trained as well: an LSTM on frozen states would be another `mlp`, at the price of this one."""
+
+    config_class = BertLstmConfig
+
+    def __init__(self, config: BertLstmConfig, encoder: Any = None) -> None:
+        super().__init__(config)
+        self.encoder = encoders.from_config(config.encoder) if encoder is None else encoder
+        config.encoder = self.encoder.config
+        self.head = BiLstm(config.encoder.hidden_size, config.hidden, config.num_labels, config.dropout)
+        self.post_init()
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None
+    ) -> SequenceClassifierOutput:
+        """Ids and mask [n, tokens]; labels [n], for the loss."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return answer(self.head(states, attention_mask), labels)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """As torch began them; the encoder has begun already."""
+
+
+class BertLstm(Architecture):
+    """A small encoder by default: with a large one, a step on a CPU takes seconds."""
+
+    defaults = Defaults(
+        base="cointegrated/rubert-tiny2",
+        epochs=10,
+        batch_rows=32,
+        learning_rate=1e-4,
+        dropout=0.2,
+        hidden=256,
+    )
+
+    def build(self, arguments: Arguments, labels: Sequence[str]) -> Built:
+        def around(encoder: Any) -> BertLstmClassifier:
+            config = BertLstmConfig(encoder.config, **head(arguments), **numbered(labels))
+            return BertLstmClassifier(config, encoder)
+
+        return encoders.encoded(arguments, around)

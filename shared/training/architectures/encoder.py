@@ -1,0 +1,163 @@
+"""Pretrained encoders: from the hub or a folder, weights from safetensors only, and no code that a model brings.
+
+What they are put into is in the other files of this package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+
+from shared.classifiers.packaging.hugging_face import longest_text, vocabulary
+from shared.errors import TrainingError
+from shared.training.architectures.architecture import Built
+from shared.training.architectures.classification import numbered
+from shared.training.arguments import Arguments
+
+_OF_THE_HEAD: Final = re.compile(r"(^|\.)(classifier|pre_classifier|score|pooler)\.")
+"""Weights that a pretrained encoder may lack: they are trained here."""
+
+
+def classifier(arguments: Arguments, labels: Sequence[str]) -> Built:
+    """The encoder with its family's own classification layer, as transformers knows it.
+
+    Raises:
+        TrainingError: it cannot be had: no such name or folder, no hub, no safetensors, weights missing.
+        ModelError: its tokenizer does not fit.
+    """
+    config = _config(arguments, **numbered(labels))
+    for name in ("classifier_dropout", "seq_classif_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, arguments.dropout)
+    return _built(arguments, config, AutoModelForSequenceClassification, lambda model: model)
+
+
+def encoded(arguments: Arguments, around: Callable[[Any], Any]) -> Built:
+    """The encoder alone, inside the model that `around` makes of it. Raises as `classifier`."""
+
+    def inside(encoder: Any) -> Any:
+        return around(without_pooler(encoder))
+
+    return _built(arguments, _config(arguments), AutoModel, inside)
+
+
+def from_config(config: Any) -> Any:
+    """An encoder with random weights, for weights that are loaded afterwards."""
+    return without_pooler(AutoModel.from_config(config, trust_remote_code=False))
+
+
+def without_pooler(encoder: Any) -> Any:
+    """The encoder without the layer behind its first token, which nothing here reads."""
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder
+
+
+def config_of(told: Any) -> Any:
+    """The config of an encoder inside of another config: an object, or the dict that a file holds.
+
+    A config that takes another in also changes how its model computes attention, and to one that reads padding. So the
+    object is copied.
+    """
+    if not isinstance(told, dict):
+        return deepcopy(told)
+    fields = dict(told)
+    return AutoConfig.for_model(fields.pop("model_type"), **fields)
+
+
+def _built(arguments: Arguments, config: Any, kind: Any, made: Callable[[Any], Any]) -> Built:
+    encoder = _random(kind, config) if arguments.random_weights else _pretrained(kind, config, arguments)
+    tokenizer = _tokenizer(arguments)
+    base = _base(arguments)
+    content = vocabulary(Path(base), encoder, tokenizer)
+    longest = min(longest_text(config, tokenizer), arguments.max_tokens)
+    return Built(made(encoder), content, longest, _origin(arguments))
+
+
+def _base(arguments: Arguments) -> str:
+    return str(arguments.base)
+
+
+def _origin(arguments: Arguments) -> str:
+    base = _base(arguments)
+    name = Path(base).resolve().name if Path(base).is_dir() else base
+    revision = f"@{arguments.base_revision}" if arguments.base_revision else ""
+    return f"{name}{revision}{' with random weights' if arguments.random_weights else ''}"
+
+
+def _source(arguments: Arguments) -> dict[str, Any]:
+    """Where transformers looks: never at the hub for a folder, and never for code."""
+    base = _base(arguments)
+    return {
+        "pretrained_model_name_or_path": base,
+        "revision": arguments.base_revision or "main",
+        "local_files_only": Path(base).is_dir(),
+        "trust_remote_code": False,
+    }
+
+
+def _config(arguments: Arguments, **fields: Any) -> Any:
+    try:
+        config = AutoConfig.from_pretrained(**_source(arguments), **fields)
+    except Exception as error:
+        raise _missing(arguments, "a config.json that transformers can read", error) from error
+    config.name_or_path = _origin(arguments)
+    config.dtype = torch.float32
+    return config
+
+
+def _random(kind: Any, config: Any) -> Any:
+    return kind.from_config(config, dtype=torch.float32, trust_remote_code=False)
+
+
+def _pretrained(kind: Any, config: Any, arguments: Arguments) -> Any:
+    try:
+        model, told = kind.from_pretrained(
+            **_source(arguments),
+            config=config,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise _missing(arguments, "weights as .safetensors that transformers can load", error) from error
+    unread = [*told["missing_keys"], *(told.get("mismatched_keys") or ())]
+    names = sorted(one if isinstance(one, str) else str(one[0]) for one in unread)
+    absent = [name for name in names if not _OF_THE_HEAD.search(name)]
+    if absent:
+        raise TrainingError(
+            f"base {_base(arguments)}: expected all weights of an encoder, found {len(absent)} missing or of another "
+            f"shape (first: {absent[0]}); name another base, or set random_weights to begin without any"
+        )
+    model.name_or_path = model.config.name_or_path = _origin(arguments)
+    return model
+
+
+def _tokenizer(arguments: Arguments) -> Any:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(**_source(arguments))
+    except Exception as error:
+        raise _missing(arguments, "a tokenizer that transformers can load", error) from error
+    if not tokenizer.is_fast:
+        raise TrainingError(
+            f"base {_base(arguments)}: expected a fast tokenizer (tokenizer.json), found a slow one; name another base"
+        )
+    return tokenizer
+
+
+def _missing(arguments: Arguments, expected: str, error: Exception) -> TrainingError:
+    base, first = _base(arguments), f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+    advice = (
+        "put the missing files there, or name an encoder on the hub"
+        if Path(base).is_dir()
+        else "check the name and base_revision; where the hub cannot be reached, download the encoder elsewhere and "
+        "give its folder as base"
+    )
+    return TrainingError(f"base {base}: expected {expected}, found: {first}. To go on, {advice}")
