@@ -20,12 +20,12 @@ from scripts.labelled_file import write_text
 from shared.errors import ConfigurationError, InputFileError
 from shared.quality import audit
 from shared.quality.audit import Checked, Estimate
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases, audits, gold, labels
 from shared.store.audits import Item
 from shared.store.gold import GoldAnswer
-from workers import runtime
-from workers.runtime import Runtime
 
 COLUMNS = ("audit", "source", "id", "text", "answer")
 SHOWN = ("label", "stage", "confidence")

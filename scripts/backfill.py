@@ -6,9 +6,9 @@ import time
 
 from scripts.console import out, review_progress
 from scripts.models import registry
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, backfills
-from workers import runtime
 
 PARTS = 8
 """Parts that can be worked on at a time."""

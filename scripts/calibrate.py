@@ -18,14 +18,14 @@ from scripts.labelled_file import write_text
 from scripts.opened import opened
 from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError, InputFileError
+from shared.labelling.rules import resolve
 from shared.quality.calibration import GRID
 from shared.quality.certification import StageFinding, certify_chain
-from shared.rules import resolve
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import gold, thresholds
 from shared.store.thresholds import StoredRule, Threshold
-from workers import runtime
-from workers.runtime import Runtime
 
 NOTHING_CERTIFIED = 3
 """Exit code when no stage could be certified, so that nothing was stored."""

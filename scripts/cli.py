@@ -413,8 +413,8 @@ def worker_train(
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Create or update the tables, and the roles that may use them. Safe to repeat."""
-    from shared.store import schema
-    from workers.runtime import open_database
+    from shared.runtime.runtime import open_database
+    from shared.store.postgres import schema
 
     chosen = settings()
     logins = {role: password.get_secret_value() for role, password in chosen.database_logins.items()}

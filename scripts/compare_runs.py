@@ -15,11 +15,11 @@ from scripts.models import registry
 from scripts.opened import opened
 from scripts.runs_report import Gold, RunResult
 from shared.errors import OtzyvError, TrainingError
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases, runs, snapshots
 from shared.store.runs import Point, Run
 from shared.store.snapshots import GoldText
-from workers.runtime import Runtime
 
 
 def compare(

@@ -14,10 +14,11 @@ from scripts.input_file import Record
 from scripts.review_rows import Rows, pack
 from shared.errors import InputFileError, OtzyvError
 from shared.reviews.review import MAX_REVIEWS_PER_MESSAGE
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, batches, failures
 from shared.store.batches import Progress as BatchProgress
-from workers import runtime, topology
+from workers import topology
 from workers.publisher import Publisher
 from workers.queue_states import queue_states
 from workers.topology import Lane

@@ -17,14 +17,14 @@ from scripts.label_file import Labels, read_labels
 from scripts.labelled_file import write_text
 from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError
+from shared.labelling.rules import resolve
 from shared.quality import chains
 from shared.quality.chains import ChainResult
 from shared.quality.evaluation import Score, confusion, score
-from shared.rules import resolve
+from shared.runtime import runtime
 from shared.settings import STAGE_NAMES, Settings
 from shared.store import thresholds
 from shared.taxonomy import Taxonomy
-from workers import runtime
 
 ALL = "all"
 

@@ -12,10 +12,10 @@ from scripts.failure_document import as_json, document_of
 from scripts.failure_kinds import ONE
 from scripts.failure_list import APPLICATION
 from shared.errors import ConfigurationError
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import failures
 from shared.store.failures import MAX_PAYLOAD_BYTES, Failure
-from workers import runtime
 
 MOST = 2_000
 """Characters of a text, or bytes of a payload, that are shown without --full."""

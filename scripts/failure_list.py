@@ -16,10 +16,11 @@ from scripts.console import out, remark
 from scripts.escaping import escaped
 from scripts.failure_document import as_json
 from shared.errors import OtzyvError
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import failures
 from shared.store.failures import Choice, Group
-from workers import runtime, topology
+from workers import topology
 from workers.confirmed import Confirmed
 from workers.dead_letters import DeadLetters, DeadQueue
 

@@ -11,13 +11,14 @@ from scripts.console import err, out, remark, review_progress
 from scripts.failure_details import unknown
 from scripts.failure_kinds import loss, question
 from scripts.failure_list import APPLICATION
-from shared import failing
 from shared.errors import OtzyvError
-from shared.failing import Part
+from shared.labelling import second_try
+from shared.labelling.second_try import Part
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, failures
 from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
-from workers import runtime, topology
+from workers import topology
 from workers.confirmed import Confirmed
 from workers.dead_letters import DeadLetters, line_of
 
@@ -60,7 +61,7 @@ def drop(choice: Choice, settings: Settings, *, ask: bool) -> None:
         for kind, count in counts.items():
             err.print(loss(kind, count), soft_wrap=True)
         typer.confirm(question(counts), abort=True, err=True)
-    parts = (part for kind in counts for part in failing.drop(database, choice, kind))
+    parts = (part for kind in counts for part in second_try.drop(database, choice, kind))
     _, done, to_people = _through("dropped", parts, sum(counts.values()))
     people = f"; {to_people:,} of these reviews need a person now" if to_people else ""
     out.print(f"dropped: {done:,}{people}", soft_wrap=True)

@@ -14,10 +14,10 @@ from scripts.gold_file import cell, read_records, require_column
 from scripts.input_file import Record
 from scripts.opened import opened
 from shared.errors import ConfigurationError, InputFileError, TaxonomyError
+from shared.runtime.runtime import Runtime
 from shared.settings import STAGE_NAMES, Settings
 from shared.store import audits, labels
 from shared.taxonomy import Taxonomy
-from workers.runtime import Runtime
 
 CHUNK: Final = 10_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")

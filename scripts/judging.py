@@ -10,11 +10,11 @@ import msgspec
 from scripts.console import remark, review_progress
 from shared.cascade.stage import Stage, Verdict
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.runtime import stages
 from shared.settings import Settings
 from shared.stages.llm import LlmStage
 from shared.store import Database
 from shared.taxonomy import Taxonomy
-from workers import stages
 
 ROWS = 256
 """Texts given to a stage at a time, so that progress can be shown."""

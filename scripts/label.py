@@ -20,16 +20,17 @@ from scripts.report.summary import RunSummary
 from scripts.review_rows import Rows, pack
 from scripts.run_summary import StageTally, summarise
 from shared.errors import ConfigurationError
-from shared.intake import take_in
-from shared.labelling import Labeller, Outcome
+from shared.labelling.intake import take_in
+from shared.labelling.labeller import Labeller, Outcome
 from shared.reviews import review
 from shared.reviews.review import BatchPart, Message
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
-from shared.store import places, schema
-from shared.store.embedded import embedded_server
+from shared.store import places
+from shared.store.postgres import schema
+from shared.store.postgres.embedded import embedded_server
 from shared.text.masking import mask
-from workers import runtime
-from workers.runtime import Runtime
 
 SYNC_OFF = "options=-c%20synchronous_commit%3Doff"
 

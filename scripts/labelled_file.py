@@ -16,10 +16,10 @@ from scripts.input_file import Record
 from scripts.review_rows import Rows
 from shared.errors import InputFileError
 from shared.reviews import review
-from shared.store import export
-from shared.store.export import Labelled
+from shared.runtime.runtime import Runtime
+from shared.store.reports import export
+from shared.store.reports.export import Labelled
 from shared.text.masking import mask
-from workers.runtime import Runtime
 
 COLUMNS = ("category", "category_slug", "confidence", "stage", "status", "evidence", "reason")
 

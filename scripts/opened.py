@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.errors import ConfigurationError
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
-from shared.store import schema
-from shared.store.embedded import embedded_server
-from workers import runtime
-from workers.runtime import Runtime
+from shared.store.postgres import schema
+from shared.store.postgres.embedded import embedded_server
 
 
 @contextmanager

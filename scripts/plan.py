@@ -16,13 +16,14 @@ from scripts.report import figures
 from scripts.review_rows import Rows
 from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.labelling.rules import resolve
 from shared.quality.planning import Reservoir, Share
-from shared.rules import resolve
+from shared.runtime import runtime, stages
 from shared.settings import Settings
 from shared.stages.llm import LlmStage, Prompt, PromptWriter
 from shared.stages.llm.prompt import DEFAULT_TEMPLATE
 from shared.taxonomy import Taxonomy
-from workers import runtime, stages, topology
+from workers import topology
 
 TOKENS_PER_CHAR = 0.35
 """Tokens reckoned for a character of a Russian prompt where the model was not asked: vocabularies give 0.25 to 0.5."""

@@ -25,11 +25,11 @@ from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
 from shared.errors import ModelError, ModelUnavailable
 from shared.reviews import review as reviews
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases
 from shared.taxonomy import Taxonomy
-from workers import runtime
-from workers.runtime import Runtime
 
 COLUMNS = ("category", "category_slug", "confidence", "truncated", "probabilities", "status", "reason")
 CHUNK = 500

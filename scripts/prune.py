@@ -9,9 +9,10 @@ from rich.progress import Progress
 
 from scripts.console import out, review_progress
 from shared.errors import ConfigurationError
+from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import Database, retention, runs, schema
-from workers import runtime
+from shared.store import Database, retention, runs
+from shared.store.postgres import schema
 
 AT_ONCE = 5_000
 """Reviews in a transaction: nobody else waits for long."""

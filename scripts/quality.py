@@ -10,12 +10,12 @@ import msgspec
 from rich.table import Table
 
 from scripts.console import out
-from shared import watching
 from shared.quality.drift import Alarm, Quality
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
+from shared.serving import watching
 from shared.settings import Settings
 from shared.store import quality
-from workers import runtime
-from workers.runtime import Runtime
 
 COUNTS = ("predictions", "expected\naccuracy", "differ from\nlabels")
 _KINDS = {

@@ -23,11 +23,12 @@ from scripts.report.summary import (
     StatusCounts,
 )
 from shared.cascade.stage import Match
-from shared.labelling import Outcome
-from shared.store import batches, export, overview
-from shared.store.export import Example
-from shared.store.overview import CategoryCount
-from workers.runtime import Runtime
+from shared.labelling.labeller import Outcome
+from shared.runtime.runtime import Runtime
+from shared.store import batches
+from shared.store.reports import export, overview
+from shared.store.reports.export import Example
+from shared.store.reports.overview import CategoryCount
 
 
 class StageTally(msgspec.Struct):

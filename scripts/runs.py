@@ -17,10 +17,10 @@ from rich.text import Text
 from scripts.console import err, out, remark
 from scripts.opened import opened
 from shared.errors import RetryableError, TrainingError
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import runs
 from shared.store.runs import Point, Run
-from workers.runtime import Runtime
 
 LOOK_S: Final = 0.5
 BARS: Final = "▁▂▃▄▅▆▇█"

@@ -11,9 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from shared.errors import BrokerUnavailable, ConfigurationError
+from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import aliases, batches, llm_budget, overview, predictions, streams, taxonomies, thresholds
-from workers import broker, runtime, stream_bounds
+from shared.store import aliases, batches, llm_budget, predictions, streams, taxonomies, thresholds
+from shared.store.reports import overview
+from workers import broker, stream_bounds
 from workers.queue_states import queue_states
 
 RECENT_BATCHES = 5

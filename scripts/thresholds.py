@@ -6,9 +6,9 @@ from rich.table import Table
 
 from scripts.console import out
 from shared.errors import ConfigurationError
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import thresholds
-from workers import runtime
 
 VERSIONS_SHOWN = 20
 

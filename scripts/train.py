@@ -17,13 +17,13 @@ from scripts.models import user
 from scripts.opened import opened
 from scripts.runs import follow_all, unfinished
 from shared.errors import ConfigurationError, RetryableError, TrainingError
-from shared.retraining import asked
+from shared.runs.schedule import asked
+from shared.runtime.runtime import Runtime
 from shared.settings import ARCHITECTURE_NAMES, Settings
 from shared.store import runs, snapshots
 from shared.store.runs import Asked
 from shared.store.snapshots import Snapshot
 from shared.training.arguments import Arguments, arguments
-from workers.runtime import Runtime
 
 ALL = "all"
 UNFINISHED = 3

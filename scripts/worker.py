@@ -19,9 +19,11 @@ from celery.signals import worker_ready, worker_shutdown
 from celery.worker import WorkController
 
 from shared.errors import ConfigurationError, SettingsError
+from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import gpu_claims, schema
-from workers import broker, observed, runtime, stream_start, topology, worker_name
+from shared.store import gpu_claims
+from shared.store.postgres import schema
+from workers import broker, observed, stream_start, topology, worker_name
 from workers.ingest import Ingest
 from workers.queue_source import QueueSource
 from workers.stream_source import StreamSource
@@ -165,7 +167,7 @@ def ingest(settings: Settings, stream: str | None = None, start: str | None = No
 
 def beat(settings: Settings) -> None:
     """Send the periodic tasks. Running two does no harm."""
-    from shared.retraining import wanted_arguments
+    from shared.runs.schedule import wanted_arguments
     from workers.app import app
 
     wanted_arguments(settings)

@@ -10,8 +10,9 @@ import pytest
 import structlog
 
 from shared.settings import Settings, load
-from shared.store import Database, schema
-from shared.store.embedded import embedded_server
+from shared.store import Database
+from shared.store.postgres import schema
+from shared.store.postgres.embedded import embedded_server
 from tests.services import RabbitNode, database_of, rabbit_node
 
 # Before anything imports torch, and for every process that a test starts: models of the tests are so small that

@@ -10,14 +10,15 @@ import structlog
 
 from shared.classifiers import Artefact, Classifier, Location
 from shared.errors import ModelError
-from shared.serving import answered
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
+from shared.serving.predictor import answered
 from shared.settings import settings
 from shared.store import backfills, models, predictions, reviews
-from workers import broker, runtime, topology
+from workers import broker, topology
 from workers.app import app
 from workers.batch_task import BatchTask
 from workers.queue_depth import depth
-from workers.runtime import Runtime
 
 log = structlog.get_logger()
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from shared.errors import OtzyvError
+from shared.runtime import runtime
 from shared.settings import Settings
-from workers import broker, runtime
+from workers import broker
 from workers.recent import Late, Recent
 
 KEPT_S: Final = 1.0

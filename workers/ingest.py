@@ -18,13 +18,13 @@ from kombu import Connection
 from kombu.message import Message as Delivery
 
 from shared.errors import ConfigurationError, OtzyvError, PoisonError, PositionLost, RetryableError
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews import review
 from shared.reviews.review import Message, Rejected
+from shared.runtime.runtime import Runtime
 from workers import broker, crash_points, envelope, labelling, metrics, prediction, topology
 from workers.batch_task import pause_s
 from workers.gathered import Gathered, count, due, is_full, most_reviews, nothing
-from workers.runtime import Runtime
 from workers.source import Held, Source, Stopped
 from workers.topology import LANES, Lane
 

@@ -10,13 +10,13 @@ import structlog
 from celery.signals import worker_process_init
 
 from shared.errors import BudgetSpent, OtzyvError
-from shared.labelling import NOTHING_DONE, Outcome
+from shared.labelling.labeller import NOTHING_DONE, Outcome
+from shared.runtime.runtime import PerProcess
 from shared.settings import settings
 from shared.store import failures, places
 from workers import broker, crash_points, metrics, topology
 from workers.app import app
 from workers.batch_task import BatchTask, PartOfBatch
-from workers.runtime import PerProcess
 from workers.topology import WORKER_LINES, Lane, stage_lines
 
 log = structlog.get_logger()

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 import structlog
 
 from shared.classifiers import Location
-from shared.serving import Outcome, Predictor
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
+from shared.serving.predictor import Outcome, Predictor
 from shared.settings import settings
 from shared.store import predictions
-from workers import broker, crash_points, metrics, runtime, topology
+from workers import broker, crash_points, metrics, topology
 from workers.app import app
 from workers.batch_task import BatchTask
-from workers.runtime import Runtime
 from workers.topology import CPU_CLASSIFY, Lane
 
 log = structlog.get_logger()

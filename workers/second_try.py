@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared import failing
-from shared.failing import Part
+from shared.labelling import second_try
+from shared.labelling.second_try import Part
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store.failures import Choice
 from workers import labelling, prediction, topology
 from workers.confirmed import Confirmed
 from workers.publisher import PROPERTIES
-from workers.runtime import Runtime
 
 
 def stages_of_queues(settings: Settings) -> list[tuple[str, str]]:
@@ -20,7 +20,7 @@ def stages_of_queues(settings: Settings) -> list[tuple[str, str]]:
         {stage: line.queue for stage, line in lines.items()}
         for lines in (topology.stage_lines(settings), topology.STAGE_LINES, topology.NAVEC_LINES)
     )
-    return failing.stages_of_queues(settings.stages, now, ever)
+    return second_try.stages_of_queues(settings.stages, now, ever)
 
 
 class SecondTry:
@@ -42,13 +42,13 @@ class SecondTry:
     def _in_stages(self, choice: Choice) -> Iterator[Part]:
         settings = self._here.settings
         stages = stages_of_queues(settings)
-        for part in failing.wait_again(self._here.database, choice, stages, settings.stages[0]):
+        for part in second_try.wait_again(self._here.database, choice, stages, settings.stages[0]):
             for (stage, taxonomy_id), ids in part.by_stage().items():
                 labelling.send(stage, ids, taxonomy_id)
             yield part
 
     def _predictions(self, choice: Choice) -> Iterator[Part]:
-        for part in failing.await_again(self._here.database, choice, self._here.taxonomy_id):
+        for part in second_try.await_again(self._here.database, choice, self._here.taxonomy_id):
             prediction.send(part.unpredicted, self._here.taxonomy_id)
             yield part
 
@@ -57,4 +57,4 @@ class SecondTry:
             # What a rejected message claimed to be may have been why it was rejected.
             self._confirmed.publish(payload, topology.REVIEWS, topology.INCOMING_KEY, PROPERTIES)
 
-        return failing.send_again(self._here.database, choice, send)
+        return second_try.send_again(self._here.database, choice, send)

@@ -12,10 +12,11 @@ from prometheus_client.registry import Collector
 
 from shared.errors import OtzyvError
 from shared.quality.drift import Kind
+from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import state
+from shared.store.reports import state
 from shared.store.runs import Status
-from workers import metrics, runtime, topology
+from workers import metrics, topology
 from workers.metrics import Metric
 from workers.queue_states import QueueState, queue_states
 from workers.recent import Late, Recent

@@ -20,10 +20,10 @@ from kombu.message import Message as Delivery
 
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.reviews.review import Rejected
+from shared.runtime.runtime import Runtime
 from shared.store import streams
 from shared.store.streams import Claim, Position, Step
 from workers import labelling, prediction, source, stream_bounds
-from workers.runtime import Runtime
 from workers.source import Held, Receive, Stopped
 from workers.stream_bounds import OFFSET, Bounds
 from workers.stream_start import Start

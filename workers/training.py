@@ -17,12 +17,13 @@ from typing import Final
 import structlog
 from celery.signals import worker_shutting_down
 
-from shared import run_folder
 from shared.errors import OtzyvError
+from shared.runs import folder
+from shared.runtime import runtime
 from shared.settings import Settings, settings
 from shared.store import Database, runs
 from shared.store.runs import Run
-from workers import broker, runtime, worker_name
+from workers import broker, worker_name
 from workers.app import app
 from workers.batch_task import BatchTask
 
@@ -138,7 +139,7 @@ class Trainer:
         except OtzyvError:
             return
         if now is not None and now.status in ("failed", "cancelled", "succeeded"):
-            run_folder.clear(self._settings.training, run)
+            folder.clear(self._settings.training, run)
 
     def _note_crash(self, run: Run, status: int) -> None:
         """Put a run whose process vanished back in the queue; one that was ended in order is not this attempt's."""

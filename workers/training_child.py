@@ -18,11 +18,11 @@ import structlog
 
 from shared import logs
 from shared.errors import ConfigurationError, DatabaseUnavailable, OtzyvError, PoisonError, RetryableError
-from shared.lease import Lease
+from shared.runs.lease import Lease
+from shared.runtime import runtime
 from shared.settings import Settings, settings
 from shared.store import Database, runs
 from shared.store.runs import Run, Status
-from workers import runtime
 
 log = structlog.get_logger()
 
@@ -63,8 +63,8 @@ def _leave_with_the_worker() -> None:
 
 def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
     # Imported here: what is slow to import begins only once the lease is kept alive.
+    from shared.runs.run import RunLost, execute
     from shared.training.watch import Interrupted
-    from shared.training_run import RunLost, execute
 
     try:
         here = runtime.stored_taxonomy(runtime.build(chosen, database), run.taxonomy_id)

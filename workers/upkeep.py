@@ -9,15 +9,15 @@ from typing import Any
 import structlog
 
 from shared.errors import OtzyvError
-from shared.labelling import Labeller
-from shared.serving import Predictor
+from shared.labelling.labeller import Labeller
+from shared.runtime.runtime import PerProcess
+from shared.serving.predictor import Predictor
 from shared.settings import load, settings
 from shared.store import aliases, backfills, places, predictions, taxonomies
 from workers import backfill, labelling, prediction, topology, training
 from workers.app import app
 from workers.batch_task import BatchTask
 from workers.queue_depth import depth
-from workers.runtime import PerProcess
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
 def watch_quality(_review_ids: Sequence[int] = ()) -> None:
     """Count yesterday's and today's predictions of every taxonomy that has a champion, and raise alarms."""
     # Imported here: SciPy takes memory that the other tasks of a worker do without.
-    from shared import watching
+    from shared.serving import watching
 
     here = _store_only.get().database
     with here.transaction() as cursor:
@@ -83,10 +83,10 @@ def retrain(_review_ids: Sequence[int] = (), clock: str = "", plan: dict[str, An
 
     `plan` are beat's settings about it: those of this process need not be the same.
     """
-    from shared import retraining
+    from shared.runs import schedule
 
     here, chosen = _store_only.here(), load(**(plan or {}))
-    asked = retraining.ask(here.database, here.taxonomy, here.taxonomy_id, chosen, by_clock=bool(clock))
+    asked = schedule.ask(here.database, here.taxonomy, here.taxonomy_id, chosen, by_clock=bool(clock))
     for number in asked:
         training.send(number)
 

@@ -18,9 +18,10 @@ from kombu import Connection, Consumer, Producer, Queue
 from kombu.message import Message as Delivery
 
 from scripts.bench import pipeline, processes
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers import broker, runtime
+from workers import broker
 
 QUEUE = Queue("otzyv.bench.arrival", durable=True, queue_arguments={"x-queue-type": "quorum"})
 TABLE = "CREATE TABLE arrivals (LIKE reviews INCLUDING ALL)"

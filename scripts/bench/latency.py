@@ -15,9 +15,10 @@ from kombu import Connection
 
 from scripts.bench import pipeline
 from shared.reviews import review as reviews
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers import broker, runtime, topology
+from workers import broker, topology
 from workers.confirmed import Confirmed
 from workers.publisher import PROPERTIES
 

@@ -23,9 +23,9 @@ from celery import Celery
 
 from scripts.bench import bare, naive, processes
 from shared.errors import DatabaseUnavailable
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers import runtime
 from workers.publisher import Publisher
 
 IN_MESSAGE = 250

@@ -11,9 +11,11 @@ from kombu import Connection
 
 from scripts.ending import ended_by_signals
 from shared.errors import ConfigurationError
+from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import Database, schema
-from workers import broker, runtime, topology
+from shared.store import Database
+from shared.store.postgres import schema
+from workers import broker, topology
 from workers.queue_states import counted
 
 

@@ -12,11 +12,11 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_batch, execute_values
 
 from scripts.bench.turns import rates
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message, make
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers import runtime
 
 CHUNK = 500
 INSERT = """

@@ -3,6 +3,6 @@
 Transactions belong to the caller: `with database.transaction() as cursor: reviews.upsert(cursor, ...)`.
 """
 
-from shared.store.database import Database
+from shared.store.postgres.database import Database
 
 __all__ = ["Database"]

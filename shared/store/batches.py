@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.reviews.review import BatchPart
-from shared.store.recordset import array
+from shared.store.postgres.recordset import array
 
 
 class Part(msgspec.Struct, frozen=True):

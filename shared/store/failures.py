@@ -15,7 +15,7 @@ from psycopg2.extras import execute_values
 from shared.reviews.review import Rejected
 from shared.store import places
 from shared.store.places import Place
-from shared.store.recordset import array
+from shared.store.postgres.recordset import array
 
 # PostgreSQL takes up to half a gigabyte of bytes, ours come as text of twice their size. A message is smaller.
 MAX_PAYLOAD_BYTES = 134_217_728

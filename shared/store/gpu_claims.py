@@ -10,7 +10,7 @@ from typing import Final, Literal
 import structlog
 
 from shared.errors import OtzyvError
-from shared.store.database import Database
+from shared.store.postgres.database import Database
 
 log = structlog.get_logger()
 

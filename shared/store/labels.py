@@ -9,9 +9,9 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.store import places
-from shared.store.copying import NULL, copied
 from shared.store.places import Held, with_revision
-from shared.store.recordset import recordset
+from shared.store.postgres.copying import NULL, copied
+from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
 
 

@@ -8,7 +8,7 @@ import msgspec
 from psycopg2.extras import execute_values
 
 from shared.stages.llm import Choice
-from shared.store.database import Database
+from shared.store.postgres.database import Database
 
 
 class StoredAnswers:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.database import Database
+from shared.store.postgres.database import Database
 
 
 class DailyTokens:

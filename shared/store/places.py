@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.recordset import array
+from shared.store.postgres.recordset import array
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.store.places import Waiting
-from shared.store.recordset import array, recordset
+from shared.store.postgres.recordset import array, recordset
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.recordset import array
+from shared.store.postgres.recordset import array
 
 # With OFFSET 0 each is looked up by the index. As a join it may be each with each, see `shared.store.places`.
 _OLD = """

@@ -10,8 +10,8 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.reviews.review import Review
-from shared.store.copying import NULL, cell, copied, copy
-from shared.store.recordset import array, recordset
+from shared.store.postgres.copying import NULL, cell, copied, copy
+from shared.store.postgres.recordset import array, recordset
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):

@@ -15,8 +15,8 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import PositionLost
-from shared.store.database import Database
-from shared.store.recordset import array
+from shared.store.postgres.database import Database
+from shared.store.postgres.recordset import array
 
 # The server notices within a minute that a reader's machine has vanished, not after the two hours of its default.
 _KEEPALIVES = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"

@@ -8,9 +8,9 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.stage import Verdict
-from shared.store.copying import NULL, cell, copied, json_cell
 from shared.store.places import Waiting
-from shared.store.recordset import array, recordset
+from shared.store.postgres.copying import NULL, cell, copied, json_cell
+from shared.store.postgres.recordset import array, recordset
 
 
 class Guess(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from shared.taxonomy.inspection import check, check_text
 from shared.taxonomy.model import HINT_WEIGHT, KEYWORD_WEIGHT, Category, Keyword, Phrase, Taxonomy
 from shared.taxonomy.source import Problem
 
-DEFAULT_PATH = Path(__file__).resolve().parent.parent / "taxonomies" / "marketplace.yaml"
+DEFAULT_PATH = Path(__file__).resolve().parent / "shipped" / "marketplace.yaml"
 
 __all__ = [
     "DEFAULT_PATH",

@@ -27,16 +27,17 @@ from scripts.predict import Place, _answers, _load
 from shared.classifiers import Artefact, Location
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import package
-from shared.intake import take_in
-from shared.registry import Registry
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message, make
+from shared.runtime import runtime
+from shared.serving.registry import Registry
 from shared.settings import Settings, load
-from shared.store import Database, schema
-from shared.store.embedded import embedded_server
+from shared.store import Database
+from shared.store.postgres import schema
+from shared.store.postgres.embedded import embedded_server
 from shared.taxonomy import default_taxonomy
 from tests.integration.processes import started
 from tests.services import RabbitNode, database_of, rabbit_node, wait_until
-from workers import runtime
 from workers.topology import CPU_CLASSIFY
 
 CHUNK = 500

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.settings import Settings, load
-from shared.store import Database, schema
+from shared.store import Database
+from shared.store.postgres import schema
 from tests.faults.observations import LEDGER
 from tests.faults.postgres_node import PostgresNode, postgres_node
 from tests.faults.world import World

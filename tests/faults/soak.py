@@ -34,9 +34,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from shared.classifiers import Location
 from shared.classifiers.packaging.package import package
 from shared.errors import OtzyvError, RetryableError
-from shared.registry import Registry
+from shared.runtime import runtime
+from shared.serving.registry import Registry
 from shared.settings import Settings, load
-from shared.store import Database, schema
+from shared.store import Database
+from shared.store.postgres import schema
 from tests.faults.ledger import SOURCE, Ledger
 from tests.faults.postgres_node import PostgresNode, postgres_node
 from tests.faults.processes import children
@@ -44,7 +46,7 @@ from tests.integration.ledger import astray
 from tests.integration.processes import OTZYV, environment
 from tests.services import RabbitNode, database_of, rabbit_node
 from tests.unit import tiny_linear
-from workers import runtime, topology
+from workers import topology
 from workers.publisher import Publisher
 
 out = Console(highlight=False)

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from psycopg2.errors import InsufficientPrivilege
 
-from shared.store import privileges, schema
+from shared.store.postgres import privileges, schema
 from shared.taxonomy import default_taxonomy
 from tests.faults.processes import resident_mib
 from tests.faults.world import World, review

@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 from shared.classifiers import Artefact
 from shared.classifiers import manifest as manifests
-from shared.registry import Registry
+from shared.serving.registry import Registry
 from tests.faults.world import World
 from tests.integration import ledger as tables
 from tests.integration.tiny_registry import Models

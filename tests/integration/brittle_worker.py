@@ -16,9 +16,9 @@ from pathlib import Path
 from scripts.worker import work
 from shared.cascade.stage import Verdict
 from shared.errors import ConfigurationError, DatabaseUnavailable
+from shared.runtime import stages
 from shared.settings import settings
 from shared.taxonomy import Taxonomy
-from workers import stages
 
 
 class BrittleStage:

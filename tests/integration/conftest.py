@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.intake import take_in
-from shared.labelling import Labeller
+from shared.labelling.intake import take_in
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
 from shared.reviews.review import BatchPart, Message, Rejected, Review
-from shared.rules import Rules
 from shared.store import Database, taxonomies
 from shared.store.reviews import Stored
 from tests.integration.stored import QUEUE, ByFirstLetter

@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.errors import OtzyvError
-from shared.intake import take_in
-from shared.labelling import Labeller
+from shared.labelling.intake import take_in
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
 from shared.reviews.review import Message
-from shared.rules import Rules
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, gold
 from shared.store import labels as stored_labels
 from tests.integration.stored import QUEUE, ByFirstLetter, ask, review
-from workers import runtime
 
 TEXTS = {"1": "туфли", "2": "туфли тесные", "3": "обруч", "=4": "туфли"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import BatchPart, Message, Rejected
 from shared.store import Database, batches, failures
 from tests.integration.stored import QUEUE, ask, review

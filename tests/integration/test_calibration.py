@@ -9,8 +9,9 @@ import pytest
 
 from shared.cascade.rule import Curve
 from shared.cascade.stage import Verdict
-from shared.labelling import Labeller
-from shared.rules import Rules
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
+from shared.runtime import runtime, stages
 from shared.settings import load
 from shared.store import Database, gold, thresholds
 from shared.store.gold import GoldAnswer
@@ -18,7 +19,6 @@ from shared.store.thresholds import Threshold
 from shared.taxonomy import default_taxonomy
 from tests.integration.processes import run
 from tests.integration.stored import ByFirstLetter, ask, review
-from workers import runtime, stages
 
 STAGE = ByFirstLetter()
 

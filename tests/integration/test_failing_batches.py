@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message, Review
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
 from tests.integration import ledger
 from tests.integration.processes import kill, module, started
 from tests.services import wait_until
-from workers import runtime, topology
+from workers import topology
 from workers.app import app
 
 pytestmark = pytest.mark.services

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message, Rejected, Review
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, failures
 from tests.integration import ledger
@@ -22,7 +23,7 @@ from tests.integration.processes import OTZYV, environment, kill, run, started
 from tests.integration.test_failing_batches import brittle_worker, send
 from tests.integration.test_queue_path import publish
 from tests.services import wait_until
-from workers import runtime, topology
+from workers import topology
 from workers.confirmed import Confirmed
 from workers.dead_letters import DeadLetters, DeadQueue
 

@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from scripts.gold_file import read_gold
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message, make
+from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, gold
 from shared.taxonomy import default_taxonomy
 from tests.integration.processes import run
 from tests.integration.stored import QUEUE, ask
-from workers import runtime
 
 pytestmark = pytest.mark.services
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared.store import Database
-from shared.store.embedded import embedded_server
+from shared.store.postgres.embedded import embedded_server
 from tests.integration.processes import run
 from tests.integration.stored import ask, dump
 from tests.unit.chat_endpoint import ChatEndpoint, chat_endpoint, chosen, encoded, options_in

@@ -16,15 +16,15 @@ import safetensors.numpy
 from shared.classifiers import Artefact, Location, linear
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
-from shared.intake import take_in
-from shared.registry import Registry
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message
+from shared.runtime import runtime
+from shared.serving.registry import Registry
 from shared.store import Database
 from tests.integration.processes import run
 from tests.integration.stored import ask, review
 from tests.unit import tiny_linear
 from tests.unit.tiny_linear import TEXTS
-from workers import runtime
 from workers.prediction import predictor
 from workers.topology import CPU_CLASSIFY
 

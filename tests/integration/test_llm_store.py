@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from shared.errors import BudgetSpent, ModelError
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message
+from shared.runtime import stages
 from shared.settings import load
 from shared.stages.llm import ChatServer, Choice, LlmStage
 from shared.stages.llm.stage import FIRST_TOKENS_PER_CHAR
@@ -31,7 +32,6 @@ from tests.unit.chat_endpoint import (
     encoded,
     review_in,
 )
-from workers import stages
 
 KEY = "ab" * 32
 

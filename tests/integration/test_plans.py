@@ -11,10 +11,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import cursor as PlainCursor
 
-from shared.intake import take_in
-from shared.labelling import Labeller
+from shared.labelling.intake import take_in
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
 from shared.reviews.review import Message
-from shared.rules import Rules
 from shared.store import Database, batches, labels, places, predictions, reviews, taxonomies, verdicts
 from shared.store.labels import Label
 from shared.store.places import Waiting

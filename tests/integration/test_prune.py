@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.intake import take_in
-from shared.labelling import Labeller
+from shared.labelling.intake import take_in
+from shared.labelling.labeller import Labeller
 from shared.reviews.review import BatchPart, Message
 from shared.settings import Settings
 from shared.store import Database, gold, labels, retention, taxonomies

@@ -12,16 +12,16 @@ import structlog
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from shared import watching
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Agreement, Export, Manifest, Reference
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
+from shared.serving import watching
 from shared.settings import Settings
 from shared.store import Database, aliases, models, predictions
 from shared.store.places import Waiting
 from shared.store.predictions import Prediction
 from tests.integration.stored import ask
-from workers import runtime
-from workers.runtime import Runtime
 
 REVIEWS = 600
 

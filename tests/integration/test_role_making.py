@@ -15,8 +15,9 @@ import psycopg2
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.store import Database, privileges, schema
-from shared.store.embedded import embedded_server
+from shared.store import Database
+from shared.store.postgres import privileges, schema
+from shared.store.postgres.embedded import embedded_server
 from tests.integration.processes import run
 from tests.integration.stored import ask
 from tests.services import database_of

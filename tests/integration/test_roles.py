@@ -12,24 +12,26 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from shared import retraining, watching
 from shared.classifiers import Location
 from shared.classifiers.packaging.package import package
-from shared.intake import take_in
-from shared.registry import Registry
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message
+from shared.runs import schedule
+from shared.runtime import runtime
+from shared.serving import watching
+from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.stages.llm import Choice
-from shared.store import Database, llm_budget, privileges, schema
+from shared.store import Database, llm_budget
 from shared.store import reviews as stored_reviews
 from shared.store.llm_answers import StoredAnswers
+from shared.store.postgres import privileges, schema
 from tests.integration import ledger, training_data
 from tests.integration.processes import run, started
 from tests.integration.stored import QUEUE, ask, review
 from tests.integration.test_queue_path import EXAMPLES, publish
 from tests.services import wait_until
 from tests.unit import tiny_linear
-from workers import runtime
 
 pytestmark = pytest.mark.services
 
@@ -145,7 +147,7 @@ def test_upkeep_and_the_language_models_tables_need_no_more_than_the_workers_rig
     assert ledger.count(database, "quality") > 0
     assert ledger.count(database, "alarms") > 0
     chosen = settings.model_copy(update={"retrain": "linear", "retrain_new_labels": 1})
-    assert retraining.ask(worker, here.taxonomy, here.taxonomy_id, chosen) == [1]
+    assert schedule.ask(worker, here.taxonomy, here.taxonomy_id, chosen) == [1]
     assert llm_budget.DailyTokens(worker, 100).take(10)
     answers = StoredAnswers(worker)
     answers.put({"00": Choice("1")})

@@ -16,7 +16,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
-from shared.store import Database, migration, schema, taxonomies
+from shared.store import Database, taxonomies
+from shared.store.postgres import migration, schema
 from tests.integration.stored import weak_user
 from tests.services import database_of, free_port, wait_until
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared import failing
 from shared.errors import BrokerUnavailable
+from shared.labelling import second_try
 from shared.reviews.review import Rejected
 from shared.store import Database, failures, predictions, taxonomies
 from shared.store.failures import Choice
@@ -31,7 +31,7 @@ def fail(database: Database, taxonomy: int, numbers: Sequence[int], queue: str =
 
 def retry(database: Database) -> tuple[list[Again], int]:
     """The reviews that wait again, and how many failures were left."""
-    parts = list(failing.wait_again(database, ALL, STAGES, "keywords"))
+    parts = list(second_try.wait_again(database, ALL, STAGES, "keywords"))
     return [row for part in parts for row in part.reviews], sum(part.seen - part.done for part in parts)
 
 
@@ -82,7 +82,7 @@ def test_a_failure_about_a_text_that_was_replaced_is_left(database, taxonomy, ta
     take(review("1", "тапочки"))
     assert retry(database) == ([], 1)
     assert ask(database, "SELECT revision FROM waiting") == [(2,)]
-    assert [part.done for part in failing.drop(database, ALL, "stage")] == [1]
+    assert [part.done for part in second_try.drop(database, ALL, "stage")] == [1]
     assert ledger.count(database, "labels") == 0, "the new text is not the one that was given up"
     assert ledger.astray(database) == []
 
@@ -97,7 +97,7 @@ def test_a_review_that_a_person_has_labelled_meanwhile_is_left(database, taxonom
             (number, taxonomy),
         )
     assert retry(database) == ([], 1)
-    list(failing.drop(database, ALL, "stage"))
+    list(second_try.drop(database, ALL, "stage"))
     assert ask(database, "SELECT category, status FROM labels") == [("toys", "human")]
     assert ledger.count(database, "waiting") == 0
 
@@ -120,7 +120,7 @@ def test_a_review_that_is_given_up_goes_to_a_person_with_the_best_guess_of_its_o
             )
     fail(database, taxonomy, [guessed, silent])
     fail(database, other, [guessed])
-    parts = list(failing.drop(database, ALL, "stage"))
+    parts = list(second_try.drop(database, ALL, "stage"))
     assert [(part.done, len(part.reviews)) for part in parts] == [(3, 3)]
     assert ask(
         database, "SELECT review_id, taxonomy_id, category, stage, status FROM labels ORDER BY 1, 2"
@@ -141,7 +141,7 @@ def test_a_review_that_could_not_be_predicted_is_back_in_line(database, taxonomy
         )
         predictions.record_failed(cursor, "cpu.classify", {number: 1}, taxonomy, "ModelError: no", "abc")
     assert ledger.count(database, "awaiting_prediction") == 0
-    assert [part.unpredicted for part in failing.await_again(database, ALL, taxonomy)] == [[number]]
+    assert [part.unpredicted for part in second_try.await_again(database, ALL, taxonomy)] == [[number]]
     assert ask(database, "SELECT review_id, revision FROM awaiting_prediction") == [(number, 1)]
     assert ledger.count(database, "failures") == 0
 
@@ -150,7 +150,7 @@ def test_what_was_rejected_is_sent_byte_by_byte_and_then_forgotten(database):
     payloads = [bytes(range(256)), b'{"id": "1"}']
     reject(database, *payloads)
     sent: list[bytes] = []
-    assert [part.done for part in failing.send_again(database, ALL, sent.append)] == [2]
+    assert [part.done for part in second_try.send_again(database, ALL, sent.append)] == [2]
     assert sent == payloads
     assert ledger.count(database, "failures") == 0
 
@@ -165,7 +165,7 @@ def test_where_sending_breaks_off_the_rows_are_still_there(database):
         sent.append(payload)
 
     with pytest.raises(BrokerUnavailable):
-        list(failing.send_again(database, ALL, send))
+        list(second_try.send_again(database, ALL, send))
     kept = {bytes(row[0]) for row in ask(database, "SELECT payload FROM failures")}
     assert kept == {b"%d" % number for number in range(100, 150)}, "a hundred were in a part that was through"
 
@@ -182,7 +182,7 @@ def test_what_is_rejected_once_more_before_it_is_forgotten_gets_a_row_of_its_own
             lambda: ask(database, stuck) or not ingest.is_alive(), 30, "the rejection to come this far"
         )
 
-    list(failing.send_again(database, Choice(upto=before), send))
+    list(second_try.send_again(database, Choice(upto=before), send))
     ingest.join(60)
     rows = ask(database, "SELECT id, payload FROM failures")
     assert [bytes(payload) for _, payload in rows] == [b"bad"]
@@ -191,18 +191,18 @@ def test_what_is_rejected_once_more_before_it_is_forgotten_gets_a_row_of_its_own
 
 def test_a_payload_that_was_cut_is_left(database, monkeypatch):
     monkeypatch.setattr(failures, "MAX_PAYLOAD_BYTES", 10)
-    monkeypatch.setattr(failing, "MAX_PAYLOAD_BYTES", 10)
+    monkeypatch.setattr(second_try, "MAX_PAYLOAD_BYTES", 10)
     reject(database, b"0123456789 and more", b"short")
     sent: list[bytes] = []
-    assert [(part.seen, part.done) for part in failing.send_again(database, ALL, sent.append)] == [(2, 1)]
+    assert [(part.seen, part.done) for part in second_try.send_again(database, ALL, sent.append)] == [(2, 1)]
     assert sent == [b"short"]
     assert ledger.count(database, "failures") == 1
 
 
 def test_large_payloads_are_sent_in_several_transactions(database, monkeypatch):
-    monkeypatch.setattr(failing, "BYTES", 100)
+    monkeypatch.setattr(second_try, "BYTES", 100)
     reject(database, b"a" * 90, b"b" * 90, b"c" * 300, b"d")
-    assert [part.seen for part in failing.send_again(database, ALL, lambda _payload: None)] == [1, 1, 1, 1]
+    assert [part.seen for part in second_try.send_again(database, ALL, lambda _payload: None)] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_two_commands_at_once_send_everything_once(database):
     reject(database, *(b"%d" % number for number in range(400)))
     sent: list[bytes] = []
     commands = [
-        threading.Thread(target=lambda: list(failing.send_again(database, ALL, sent.append)))
+        threading.Thread(target=lambda: list(second_try.send_again(database, ALL, sent.append)))
         for _ in range(2)
     ]
     for one in commands:

@@ -14,10 +14,10 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
-from shared.intake import take_in
-from shared.registry import Registry
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message
-from shared.serving import Predictor, answered
+from shared.serving.predictor import Predictor, answered
+from shared.serving.registry import Registry
 from shared.store import Database, aliases, predictions, taxonomies
 from shared.store.places import Waiting
 from shared.store.predictions import Prediction

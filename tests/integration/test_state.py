@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.labelling import Labeller
+from shared.labelling.labeller import Labeller
 from shared.settings import load
-from shared.store import Database, schema, state
-from shared.store.state import State
+from shared.store import Database
+from shared.store.postgres import schema
+from shared.store.reports import state
+from shared.store.reports.state import State
 from tests.integration.stored import ask, review
 from tests.integration.test_serving import Models, World
 from workers.state import SystemState

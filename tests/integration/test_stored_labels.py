@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from shared.cascade.stage import Verdict
-from shared.labelling import Labeller
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
 from shared.reviews.review import BatchPart
-from shared.rules import Rules
-from shared.store import export, overview, places
+from shared.store import places
+from shared.store.reports import export, overview
 from tests.integration.stored import ByFirstLetter, ask, review, waiting
 
 

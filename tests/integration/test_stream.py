@@ -13,7 +13,7 @@ import pytest
 from kombu import Connection
 
 from shared.errors import ConfigurationError, PositionLost
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message, Rejected
 from shared.settings import Settings
 from shared.store import Database, streams

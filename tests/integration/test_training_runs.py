@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from shared import retraining
 from shared.errors import DatabaseUnavailable, TrainingError
-from shared.lease import ENDED, LOST, Lease
-from shared.retraining import asked
+from shared.runs import schedule
+from shared.runs.lease import ENDED, LOST, Lease
+from shared.runs.schedule import asked
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings, load
 from shared.store import Database, gpu_claims, runs, snapshots
 from shared.store.runs import Run
@@ -19,8 +21,6 @@ from tests.integration import training_data
 from tests.integration.stored import ask, review
 from tests.integration.training_data import GOLD, status
 from tests.services import wait_until
-from workers import runtime
-from workers.runtime import Runtime
 
 pytestmark = pytest.mark.services
 
@@ -297,7 +297,7 @@ def test_a_gpu_claim_is_taken_again_after_its_session_was_ended(database: Databa
 
 def scheduled(here: Runtime, *, by_clock: bool = False, **fields: Any) -> list[int]:
     chosen: Settings = here.settings.model_copy(update={"retrain": "linear", **fields})
-    return retraining.ask(here.database, here.taxonomy, here.taxonomy_id, chosen, by_clock=by_clock)
+    return schedule.ask(here.database, here.taxonomy, here.taxonomy_id, chosen, by_clock=by_clock)
 
 
 def test_new_labels_retrain_once_there_are_enough_and_not_while_a_run_is_at_work(here: Runtime) -> None:
@@ -408,4 +408,4 @@ def test_a_lease_outlives_what_cannot_be_stored_and_waiting_does_not_count_again
 def test_a_schedule_with_arguments_out_of_range_is_refused_before_it_begins(here: Runtime) -> None:
     wrong = here.settings.model_copy(update={"retrain": "linear", "retrain_arguments": {"epochs": 0}})
     with pytest.raises(TrainingError, match="epochs"):
-        retraining.wanted_arguments(wrong)
+        schedule.wanted_arguments(wrong)

@@ -17,6 +17,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from kombu import Connection
 
+from shared.runtime import runtime
 from shared.settings import Settings, load
 from shared.store import Database
 from shared.training import checkpoints
@@ -27,7 +28,6 @@ from tests.integration.test_queue_path import publish, review
 from tests.integration.training_data import status
 from tests.services import RabbitNode, rabbit_node, wait_until
 from tests.unit import tiny_training
-from workers import runtime
 
 pytestmark = pytest.mark.services
 

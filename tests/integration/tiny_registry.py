@@ -8,13 +8,13 @@ from pathlib import Path
 from shared.classifiers import Artefact, Location
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import package
-from shared.registry import Registry
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
+from shared.serving.registry import Registry
 from shared.store import Database
 from shared.taxonomy import default_taxonomy
 from tests.unit import tiny_classifier
 from tests.unit.tiny_classifier import TEXTS
-from workers import runtime
-from workers.runtime import Runtime
 
 SEEDS = {"first": 11, "second": 12, "third": 13}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.intake import take_in
+from shared.labelling.intake import take_in
 from shared.reviews.review import Message, make
 from shared.store import Database, gold, labels
 from shared.store.gold import GoldAnswer

@@ -15,9 +15,9 @@ from shared.cascade.rule import StageRule
 from shared.cascade.stage import Verdict
 from shared.quality import chains
 from shared.quality.certification import REST, certify_chain
+from shared.runtime import stages
 from shared.settings import load
 from shared.taxonomy import default_taxonomy
-from workers import stages
 
 TARGET = 0.95
 

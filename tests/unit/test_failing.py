@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.failing import Part, stages_of_queues
+from shared.labelling.second_try import Part, stages_of_queues
 from shared.settings import load
 from shared.store.second_tries import Again
 from workers.second_try import stages_of_queues as by_settings

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ConfigurationError
+from shared.runtime import stages
+from shared.runtime.stages import LazyStages
 from shared.settings import load
 from shared.stages.llm import LlmStage
 from shared.taxonomy import default_taxonomy
 from tests.unit.chat_endpoint import SMALL, chat_endpoint, encoded
-from workers import stages
-from workers.stages import LazyStages
 
 NINE = default_taxonomy()
 

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations of this package over the connection that `shared.store.migration` opened."""
+"""What Alembic runs: the migrations of this package over the connection of `shared.store.postgres.migration`."""
 
 from alembic import context
 

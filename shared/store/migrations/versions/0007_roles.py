@@ -1,7 +1,8 @@
 """Roles with no more rights than they need, and histories that only their triggers write.
 
-Which role may do what on which table is not here but in `shared.store.privileges`, which every upgrade brings into
-force. Roles belong to the whole server: a user who may not create them goes on without, and going down leaves them.
+Which role may do what on which table is not here but in `shared.store.postgres.privileges`, which every upgrade brings
+into force. Roles belong to the whole server: a user who may not create them goes on without, and going down leaves
+them.
 
 Revision ID: 0007
 Revises: 0006

@@ -8,13 +8,13 @@ import msgspec
 
 from shared.cascade.stage import Stage
 from shared.errors import ConfigurationError, SettingsError
-from shared.labelling import Labeller
-from shared.rules import Rules
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
+from shared.runtime import stages
+from shared.runtime.stages import LazyStages
 from shared.settings import Settings, settings
 from shared.store import Database, taxonomies
 from shared.taxonomy import Taxonomy, default_taxonomy
-from workers import stages
-from workers.stages import LazyStages
 
 LABELLERS_KEPT = 2
 

@@ -18,16 +18,16 @@ import msgspec
 import structlog
 from psycopg2.extensions import cursor as Cursor
 
-from shared import run_folder
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.packaging.package import Package, package
 from shared.compute.device import gpu_id
 from shared.errors import ModelError
-from shared.lease import Lease
 from shared.quality.evaluation import score
 from shared.quality.promotion import Decision, decide
-from shared.registry import Registry
+from shared.runs import folder as run_folder
+from shared.runs.lease import Lease
+from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.store import Database, aliases, gpu_claims, reviews, runs, snapshots, taxonomies
 from shared.store.aliases import Move

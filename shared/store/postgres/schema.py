@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from shared.errors import SchemaError
 from shared.settings import DatabaseRole
-from shared.store.database import Database
+from shared.store.postgres.database import Database
 
 
 def upgrade(
@@ -23,7 +23,7 @@ def upgrade(
     whom it waits for; raises ConfigurationError where logins were asked for that this user may not give.
     """
     # Alembic and SQLAlchemy: 0.3 s and 22 MiB that no worker needs.
-    from shared.store import migration
+    from shared.store.postgres import migration
 
     return migration.upgrade(database, logins or {}, tell)
 

@@ -16,7 +16,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from psycopg2.pool import PoolError, ThreadedConnectionPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, PoisonError, SchemaError
-from shared.store.deadlines import Connection, Cursor, Deadlines
+from shared.store.postgres.deadlines import Connection, Cursor, Deadlines
 
 _MIGRATE = "run `otzyv db upgrade`"
 

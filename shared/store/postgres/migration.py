@@ -18,8 +18,8 @@ from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError
 from shared.settings import DatabaseRole
-from shared.store import privileges, schema
-from shared.store.database import Database, translate
+from shared.store.postgres import privileges, schema
+from shared.store.postgres.database import Database, translate
 
 # Two processes that migrate at once take turns on this advisory lock.
 _LOCK = 7_305_061

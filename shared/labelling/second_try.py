@@ -13,7 +13,7 @@ from itertools import accumulate
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.labelling import for_people
+from shared.labelling.labeller import for_people
 from shared.store import Database, failures, labels, places, second_tries
 from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
 from shared.store.places import Waiting

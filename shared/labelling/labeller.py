@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import RemoteStage, Stage, Verdict, decide, following
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
-from shared.rules import Rules
+from shared.labelling.rules import Rules
 from shared.settings import STAGE_NAMES
 from shared.store import Database, labels, places, verdicts
 from shared.store.labels import Label

@@ -1,0 +1,1 @@
+"""The champion found, loaded and asked, and how it holds up. Needs no torch."""

@@ -1,0 +1,1 @@
+"""Views over several tables, for people and files. Writes nothing."""
