@@ -17,7 +17,7 @@ LOOK_UP_S = 0.5
 
 def backfill(model: int, settings: Settings, *, follow: bool) -> None:
     """Start a backfill, and watch it if asked to."""
-    from workers.backfill import send
+    from workers.tasks.backfill import send
 
     here = runtime.build(settings)
     registry(here).get(model)

@@ -18,10 +18,10 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, batches, failures
 from shared.store.batches import Progress as BatchProgress
-from workers import topology
-from workers.publisher import Publisher
-from workers.queue_states import queue_states
-from workers.topology import Lane
+from workers.rabbitmq import topology
+from workers.rabbitmq.publisher import Publisher
+from workers.rabbitmq.queue_states import queue_states
+from workers.rabbitmq.topology import Lane
 
 POLL_S = 0.5
 STUCK_AFTER_S = 30.0  # ingest and worker may just be starting, on a busy machine

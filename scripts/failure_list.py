@@ -20,9 +20,9 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import failures
 from shared.store.failures import Choice, Group
-from workers import topology
-from workers.confirmed import Confirmed
-from workers.dead_letters import DeadLetters, DeadQueue
+from workers.rabbitmq import topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.dead_letters import DeadLetters, DeadQueue
 
 APPLICATION = "otzyv failures"
 REASON_CHARS = 240

@@ -18,14 +18,14 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, failures
 from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
-from workers import topology
-from workers.confirmed import Confirmed
-from workers.dead_letters import DeadLetters, line_of
+from workers.rabbitmq import topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.dead_letters import DeadLetters, line_of
 
 
 def retry(choice: Choice, settings: Settings) -> int:
     """`otzyv failures retry`; returns how many failures were left as they are."""
-    from workers.second_try import SecondTry
+    from workers.tasks.second_try import SecondTry
 
     here = runtime.build(settings)
     choice, counts = _meant(here.database, choice)

@@ -154,12 +154,12 @@ def _wake(here: Runtime) -> None:
         parked = predictions.line(cursor, here.taxonomy_id).parked
     if not parked:
         return
-    from workers import broker
     from workers.app import app
+    from workers.rabbitmq import connection
 
     out.print(f"{parked:,} reviews waited for a champion and are predicted now")
     try:
-        with broker.translated():
+        with connection.translated():
             app.send_task("workers.upkeep.sweep")
     except OtzyvError as error:
         remark("note", f"they are sent by the next sweep, because: {error}")

@@ -23,7 +23,7 @@ from shared.settings import Settings
 from shared.stages.llm import LlmStage, Prompt, PromptWriter
 from shared.stages.llm.prompt import DEFAULT_TEMPLATE
 from shared.taxonomy import Taxonomy
-from workers import topology
+from workers.rabbitmq import topology
 
 TOKENS_PER_CHAR = 0.35
 """Tokens reckoned for a character of a Russian prompt where the model was not asked: vocabularies give 0.25 to 0.5."""

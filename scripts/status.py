@@ -15,8 +15,9 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import aliases, batches, llm_budget, predictions, streams, taxonomies, thresholds
 from shared.store.reports import overview
-from workers import broker, stream_bounds
-from workers.queue_states import queue_states
+from workers.ingest import stream_bounds
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq.queue_states import queue_states
 
 RECENT_BATCHES = 5
 

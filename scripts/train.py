@@ -159,7 +159,7 @@ def _check(snapshot: Snapshot, here: Runtime) -> None:
 
 
 def _send(numbers: list[int]) -> None:
-    from workers.training import send
+    from workers.training.supervisor import send
 
     try:
         for number in numbers:
@@ -173,8 +173,8 @@ def _work(here: Runtime, numbers: list[int]) -> int:
 
     `numbers` are the runs that were asked for, whose end the exit status tells.
     """
-    from workers.training import Trainer
-    from workers.worker_name import node
+    from workers.process.worker_name import node
+    from workers.training.supervisor import Trainer
 
     trainer = Trainer(here.settings, here.database, node("here"), idle=False)
     numbers = numbers or unfinished(here)

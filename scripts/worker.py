@@ -23,10 +23,14 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import gpu_claims
 from shared.store.postgres import schema
-from workers import broker, observed, stream_start, topology, worker_name
-from workers.ingest import Ingest
-from workers.queue_source import QueueSource
-from workers.stream_source import StreamSource
+from workers.ingest import stream_start
+from workers.ingest.ingest import Ingest
+from workers.ingest.queue_source import QueueSource
+from workers.ingest.stream_source import StreamSource
+from workers.monitoring import processes as observed
+from workers.process import worker_name
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq import topology
 
 log = structlog.get_logger()
 
@@ -106,9 +110,9 @@ def _at_work(kind: Kind, settings: Settings, name: str) -> Iterator[None]:
             yield
     elif kind == "train":
         require_training()
-        from workers import training
+        from workers.training import supervisor
 
-        with training.started(name):
+        with supervisor.started(name):
             yield
     else:
         yield
@@ -144,7 +148,7 @@ def _gpu_claimed(settings: Settings) -> Iterator[None]:
 
 
 def _load_models() -> None:
-    from workers import labelling
+    from workers.tasks import labelling
 
     began = time.monotonic()
     labelling.load_gpu_stages()

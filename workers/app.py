@@ -10,9 +10,9 @@ from celery.schedules import crontab
 
 from shared.errors import SettingsError
 from shared.settings import RETRAINING, Settings, settings
-from workers import broker, topology
-from workers.breaker import StopConsuming
-from workers.consuming import TellConsuming
+from workers.process.breaker import StopConsuming
+from workers.process.consuming import TellConsuming
+from workers.rabbitmq import connection, topology
 
 
 def configuration(chosen: Settings) -> dict[str, Any]:
@@ -22,8 +22,8 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "broker_connection_timeout": chosen.connect_timeout_s,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_heartbeat": broker.HEARTBEAT_S,
-        "broker_transport_options": broker.options(chosen),
+        "broker_heartbeat": connection.HEARTBEAT_S,
+        "broker_transport_options": connection.options(chosen),
         "accept_content": ["json"],
         "task_serializer": "json",
         "task_queues": [
@@ -46,7 +46,7 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5},
         # A child builds its stages before it reports for work.
         "worker_proc_alive_timeout": 60,
-        "worker_consumer": "workers.task_consumer:TaskConsumer",
+        "worker_consumer": "workers.process.task_consumer:TaskConsumer",
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         "worker_send_task_events": True,
@@ -86,7 +86,7 @@ def _retraining(chosen: Settings) -> dict[str, Any]:
     return found
 
 
-TASKS = ("backfill", "labelling", "prediction", "training", "upkeep")
+TASKS = ("tasks.backfill", "tasks.labelling", "tasks.prediction", "training.supervisor", "tasks.upkeep")
 app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
 app.steps["consumer"].add(TellConsuming)

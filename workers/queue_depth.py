@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from workers import broker, topology
 from workers.app import app
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq import topology
 
 
 def depth(line: topology.Line) -> int:

@@ -21,7 +21,7 @@ from scripts.bench import pipeline, processes
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers import broker
+from workers.rabbitmq import connection as broker
 
 QUEUE = Queue("otzyv.bench.arrival", durable=True, queue_arguments={"x-queue-type": "quorum"})
 TABLE = "CREATE TABLE arrivals (LIKE reviews INCLUDING ALL)"

@@ -18,9 +18,10 @@ from shared.reviews import review as reviews
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers import broker, topology
-from workers.confirmed import Confirmed
-from workers.publisher import PROPERTIES
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq import topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.publisher import PROPERTIES
 
 LOOK_S = 0.01
 """Between two looks for labels: so much the figures may be too large."""

@@ -26,7 +26,7 @@ from shared.errors import DatabaseUnavailable
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers.publisher import Publisher
+from workers.rabbitmq.publisher import Publisher
 
 IN_MESSAGE = 250
 WARM_UP = 2_000

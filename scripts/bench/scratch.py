@@ -15,8 +15,9 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
 from shared.store.postgres import schema
-from workers import broker, topology
-from workers.queue_states import counted
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq import topology
+from workers.rabbitmq.queue_states import counted
 
 
 @contextmanager

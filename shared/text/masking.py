@@ -32,7 +32,7 @@ _NO_MAIL: Final = re.compile(
     r"local|localdomain|localhost|internal|intranet|lan|home|corp|invalid|arpa|pidbox|png|jpe?g|gif|webp|svg|pdf",
     re.IGNORECASE,
 )
-# What a worker calls itself (workers/worker_name.py), or Celery calls one that was given no name.
+# What a worker calls itself (workers/process/worker_name.py), or Celery calls one that was given no name.
 _WORKER: Final = re.compile(r"(?:cpu|gpu|train|celery)(?:-[0-9]+)?")
 
 _DASHES: Final = "\\-\u2010\u2011\u2012\u2013\u2014\u2212"

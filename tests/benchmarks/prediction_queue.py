@@ -38,7 +38,7 @@ from shared.store.postgres.embedded import embedded_server
 from shared.taxonomy import default_taxonomy
 from tests.integration.processes import started
 from tests.services import RabbitNode, database_of, rabbit_node, wait_until
-from workers.topology import CPU_CLASSIFY
+from workers.rabbitmq.topology import CPU_CLASSIFY
 
 CHUNK = 500
 REVIEWS = 40_000
@@ -136,7 +136,7 @@ def _fill(database: Database, settings: Settings, artefact: Artefact, texts: lis
     """Store the reviews, promote the model, and let the messages wait in the queue."""
     from kombu import Connection, Producer
 
-    from workers import topology
+    from workers.rabbitmq import topology
 
     here = runtime.build(settings, database)
     registry = Registry(database, Location(settings.models), here.taxonomy, here.taxonomy_id)
@@ -161,7 +161,8 @@ def _send(producer: object, ids: list[int], taxonomy_id: int) -> None:
     """A task's message as Celery writes it (protocol 2), without the application, which knows another broker."""
     import uuid
 
-    from workers import prediction, topology
+    from workers.rabbitmq import topology
+    from workers.tasks import prediction
 
     number = str(uuid.uuid4())
     producer.publish(  # type: ignore[attr-defined]

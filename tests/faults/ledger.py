@@ -15,7 +15,7 @@ from kombu import Connection
 from shared.store import Database
 from tests.integration import ledger as tables
 from tests.services import RabbitNode
-from workers import topology
+from workers.rabbitmq import topology
 
 SOURCE = "shop"
 DEAD = {line.dead_letters for line in topology.LINES}

@@ -46,8 +46,8 @@ from tests.integration.ledger import astray
 from tests.integration.processes import OTZYV, environment
 from tests.services import RabbitNode, database_of, rabbit_node
 from tests.unit import tiny_linear
-from workers import topology
-from workers.publisher import Publisher
+from workers.rabbitmq import topology
+from workers.rabbitmq.publisher import Publisher
 
 out = Console(highlight=False)
 

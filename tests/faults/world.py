@@ -19,7 +19,7 @@ from tests.faults.postgres_node import PostgresNode
 from tests.integration import ledger as tables
 from tests.integration import processes
 from tests.services import RabbitNode, wait_until
-from workers import topology
+from workers.rabbitmq import topology
 
 IN_MESSAGE = 50
 PATIENCE_S = 150.0

@@ -15,8 +15,8 @@ from tests.integration import ledger
 from tests.integration.processes import run, started
 from tests.integration.test_queue_path import EXAMPLES
 from tests.services import wait_until
-from workers import topology
-from workers.queue_states import counted, queue_states
+from workers.rabbitmq import topology
+from workers.rabbitmq.queue_states import counted, queue_states
 
 pytestmark = pytest.mark.services
 

@@ -18,8 +18,8 @@ from shared.store import Database
 from tests.integration import ledger
 from tests.integration.processes import kill, module, started
 from tests.services import wait_until
-from workers import topology
 from workers.app import app
+from workers.rabbitmq import topology
 
 pytestmark = pytest.mark.services
 

@@ -23,9 +23,9 @@ from tests.integration.processes import OTZYV, environment, kill, run, started
 from tests.integration.test_failing_batches import brittle_worker, send
 from tests.integration.test_queue_path import publish
 from tests.services import wait_until
-from workers import topology
-from workers.confirmed import Confirmed
-from workers.dead_letters import DeadLetters, DeadQueue
+from workers.rabbitmq import topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.dead_letters import DeadLetters, DeadQueue
 
 pytestmark = pytest.mark.services
 

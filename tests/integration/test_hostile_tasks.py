@@ -22,7 +22,7 @@ from tests.integration import ledger
 from tests.integration.processes import started
 from tests.integration.test_queue_path import publish, review
 from tests.services import wait_until
-from workers import topology
+from workers.rabbitmq import topology
 
 pytestmark = pytest.mark.services
 
@@ -114,7 +114,14 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
 
 
 @pytest.mark.parametrize(
-    "module", ["workers.app", "workers.broker", "scripts.enqueue", "scripts.worker", "workers.dead_letters"]
+    "module",
+    [
+        "workers.app",
+        "workers.rabbitmq.connection",
+        "scripts.enqueue",
+        "scripts.worker",
+        "workers.rabbitmq.dead_letters",
+    ],
 )
 def test_no_process_unpacks_what_is_compressed(module: str) -> None:
     # Flower and beat are started through workers.app as well.

@@ -18,9 +18,9 @@ from tests.integration import ledger
 from tests.integration.processes import kill, module, run, started
 from tests.integration.test_queue_path import publish
 from tests.services import RabbitNode, wait_until
-from workers import topology
-from workers.publisher import Publisher
-from workers.topology import LANES, Lane
+from workers.rabbitmq import topology
+from workers.rabbitmq.publisher import Publisher
+from workers.rabbitmq.topology import LANES, Lane
 
 pytestmark = pytest.mark.services
 

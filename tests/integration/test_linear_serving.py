@@ -25,8 +25,8 @@ from tests.integration.processes import run
 from tests.integration.stored import ask, review
 from tests.unit import tiny_linear
 from tests.unit.tiny_linear import TEXTS
-from workers.prediction import predictor
-from workers.topology import CPU_CLASSIFY
+from workers.rabbitmq.topology import CPU_CLASSIFY
+from workers.tasks.prediction import predictor
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.integration.processes import run, started
 from tests.integration.stored import ask
 from tests.integration.test_queue_path import publish
 from tests.services import wait_until
-from workers import topology
+from workers.rabbitmq import topology
 
 pytestmark = pytest.mark.services
 

@@ -19,7 +19,7 @@ from tests.integration.pages import figures, health
 from tests.integration.processes import environment, kill, run, started
 from tests.integration.test_failing_batches import brittle_worker, send
 from tests.services import free_port, rabbit_node, wait_until
-from workers.metrics import METRICS
+from workers.monitoring.metrics import METRICS
 
 pytestmark = pytest.mark.services
 

@@ -21,7 +21,7 @@ from shared.store import Database
 from tests.integration import ledger
 from tests.integration.processes import environment, kill, run, started
 from tests.services import RabbitNode, wait_until
-from workers import topology
+from workers.rabbitmq import topology
 
 pytestmark = pytest.mark.services
 

@@ -24,8 +24,8 @@ from shared.store.predictions import Prediction
 from tests.integration.stored import ask, blocked, review
 from tests.integration.tiny_registry import Models
 from tests.services import wait_until
-from workers.prediction import predictor
-from workers.topology import CPU_CLASSIFY
+from workers.rabbitmq.topology import CPU_CLASSIFY
+from workers.tasks.prediction import predictor
 
 TEXTS = {"1": "Платье село отлично", "2": "Ботинки жмут", "3": "Телефон приехал разбитым"}
 

@@ -16,7 +16,7 @@ from shared.store.reports import state
 from shared.store.reports.state import State
 from tests.integration.stored import ask, review
 from tests.integration.test_serving import Models, World
-from workers.state import SystemState
+from workers.monitoring.system_state import SystemState
 
 pytestmark = pytest.mark.services
 

@@ -23,7 +23,8 @@ from tests.integration.processes import kill, run, started
 from tests.integration.stored import QUEUE, TABLES, review
 from tests.integration.streams import declare, publish, read, reviews
 from tests.services import RabbitNode, rabbit_node, wait_until
-from workers import stream_bounds, topology
+from workers.ingest import stream_bounds
+from workers.rabbitmq import topology
 
 pytestmark = pytest.mark.services
 

@@ -177,7 +177,7 @@ def training_process(worker: int) -> psutil.Process:
     (child,) = [
         one
         for one in psutil.Process(worker).children()
-        if "workers.training_child" in " ".join(one.cmdline())
+        if "workers.training.child" in " ".join(one.cmdline())
     ]
     return child
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.batch_task import LONGEST_PAUSE_S, pause_s, traceback_hash
+from workers.tasks.batch_task import LONGEST_PAUSE_S, pause_s, traceback_hash
 
 
 def test_pauses_double_up_to_a_minute() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import ConfigurationError
-from workers import topology
-from workers.dead_letters import cause, line_of, revived
+from workers.rabbitmq import topology
+from workers.rabbitmq.dead_letters import cause, line_of, revived
 
 DEATH = {"reason": "delivery_limit", "queue": "cpu.keywords", "count": 3, "exchange": "tasks"}
 

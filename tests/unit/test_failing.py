@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.labelling.second_try import Part, stages_of_queues
 from shared.settings import load
 from shared.store.second_tries import Again
-from workers.second_try import stages_of_queues as by_settings
+from workers.tasks.second_try import stages_of_queues as by_settings
 
 
 def test_a_queue_means_the_stages_in_use_that_go_to_it_in_their_order() -> None:

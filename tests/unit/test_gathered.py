@@ -8,8 +8,8 @@ from kombu.message import Message as Delivery
 
 from shared.reviews.review import Message, make
 from shared.settings import Settings
-from workers.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, most_reviews, nothing
-from workers.topology import Lane
+from workers.ingest.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, most_reviews, nothing
+from workers.rabbitmq.topology import Lane
 
 REVIEW = make("shop", "1", "Платье", max_text_chars=100)
 

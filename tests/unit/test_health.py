@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 from shared.errors import ConfigurationError
 from shared.settings import Settings, load
 from tests.services import free_port, wait_until
-from workers.endpoint import AT_A_TIME, served
-from workers.health import Health
-from workers.recent import Late, Recent
+from workers.monitoring.endpoint import AT_A_TIME, served
+from workers.monitoring.health import Health
+from workers.monitoring.recent import Late, Recent
 
 
 class Silence:

@@ -10,7 +10,7 @@ import structlog
 
 from shared import logs
 from shared.settings import load
-from workers import logging_setup
+from workers.process import log_lines
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_lines_of_libraries_are_masked_as_well(capsys, form):
     try:
         chosen = load(log_format=form)
         logs.configure(chosen)
-        logging_setup.install(chosen)
+        log_lines.install(chosen)
         try:
             int("4111 1111 1111 1111")
         except ValueError:

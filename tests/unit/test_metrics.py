@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from workers.metrics import METRICS, Metric
+from workers.monitoring.metrics import METRICS, Metric
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")

@@ -16,7 +16,8 @@ HEAVY = ("alembic", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "torc
 
 
 @pytest.mark.parametrize(
-    "module", ["scripts.cli", "scripts.status", "scripts.worker", "workers.app", "workers.training"]
+    "module",
+    ["scripts.cli", "scripts.status", "scripts.worker", "workers.app", "workers.training.supervisor"],
 )
 def test_a_process_imports_no_library_that_only_some_commands_need(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{*{HEAVY}}} & sys.modules.keys()))"

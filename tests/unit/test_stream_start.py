@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.errors import ConfigurationError
-from workers.stream_start import parse
+from workers.ingest.stream_start import parse
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 
 from shared.errors import SettingsError
 from shared.settings import STAGE_NAMES, load
-from workers import topology
 from workers.app import app, configuration
-from workers.topology import ALL_LINES, BULK_LINES, LINES, Line
+from workers.rabbitmq import topology
+from workers.rabbitmq.topology import ALL_LINES, BULK_LINES, LINES, Line
 
 
 @pytest.mark.parametrize("line", ALL_LINES, ids=lambda line: line.queue)

@@ -10,8 +10,8 @@ import pytest
 from celery import Celery
 
 from shared.settings import load
-from workers import topology
 from workers.app import app
+from workers.rabbitmq import topology
 
 TASKS = {
     "workers.backfill.part": "cpu.backfill",

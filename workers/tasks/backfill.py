@@ -15,10 +15,10 @@ from shared.runtime.runtime import Runtime
 from shared.serving.predictor import answered
 from shared.settings import settings
 from shared.store import backfills, models, predictions, reviews
-from workers import broker, topology
 from workers.app import app
-from workers.batch_task import BatchTask
 from workers.queue_depth import depth
+from workers.rabbitmq import connection, topology
+from workers.tasks.batch_task import BatchTask
 
 log = structlog.get_logger()
 
@@ -104,5 +104,5 @@ def part(_review_ids: Sequence[int], backfill: int, number: int) -> None:
 
 def send(backfill: int, number: int, countdown: int | None = None) -> None:
     """Send a part; returns once RabbitMQ has confirmed it."""
-    with broker.translated():
+    with connection.translated():
         app.send_task(TASK, args=([], backfill, number), countdown=countdown)

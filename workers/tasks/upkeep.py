@@ -14,10 +14,12 @@ from shared.runtime.runtime import PerProcess
 from shared.serving.predictor import Predictor
 from shared.settings import load, settings
 from shared.store import aliases, backfills, places, predictions, taxonomies
-from workers import backfill, labelling, prediction, topology, training
 from workers.app import app
-from workers.batch_task import BatchTask
 from workers.queue_depth import depth
+from workers.rabbitmq import topology
+from workers.tasks import backfill, labelling, prediction
+from workers.tasks.batch_task import BatchTask
+from workers.training import supervisor
 
 log = structlog.get_logger()
 
@@ -88,7 +90,7 @@ def retrain(_review_ids: Sequence[int] = (), clock: str = "", plan: dict[str, An
     here, chosen = _store_only.here(), load(**(plan or {}))
     asked = schedule.ask(here.database, here.taxonomy, here.taxonomy_id, chosen, by_clock=bool(clock))
     for number in asked:
-        training.send(number)
+        supervisor.send(number)
 
 
 def _sweep(labeller: Labeller) -> None:

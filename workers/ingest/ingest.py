@@ -3,7 +3,7 @@
 Messages are gathered until there are enough reviews, or the first has waited long enough, or as many messages
 are held as may be. Then: one transaction, the first tasks published and confirmed, and only then the messages
 acknowledged. A crash in between repeats work and changes nothing. Where the messages come from, and what remembers
-which of them are done, is the source's: `workers.queue_source`, `workers.stream_source`.
+which of them are done, is the source's: `workers.ingest.queue_source`, `workers.ingest.stream_source`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ from shared.labelling.intake import take_in
 from shared.reviews import review
 from shared.reviews.review import Message, Rejected
 from shared.runtime.runtime import Runtime
-from workers import broker, crash_points, envelope, labelling, metrics, prediction, topology
-from workers.batch_task import pause_s
-from workers.gathered import Gathered, count, due, is_full, most_reviews, nothing
-from workers.source import Held, Source, Stopped
-from workers.topology import LANES, Lane
+from workers.ingest import envelope
+from workers.ingest.gathered import Gathered, count, due, is_full, most_reviews, nothing
+from workers.ingest.source import Held, Source, Stopped
+from workers.monitoring import metrics
+from workers.process import crash_points
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq import topology
+from workers.rabbitmq.topology import LANES, Lane
+from workers.tasks import labelling, prediction
+from workers.tasks.batch_task import pause_s
 
 log = structlog.get_logger()
 

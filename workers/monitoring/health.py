@@ -8,8 +8,8 @@ from typing import Final
 from shared.errors import OtzyvError
 from shared.runtime import runtime
 from shared.settings import Settings
-from workers import broker
-from workers.recent import Late, Recent
+from workers.monitoring.recent import Late, Recent
+from workers.rabbitmq import connection as broker
 
 KEPT_S: Final = 1.0
 """Seconds for which an answer about a service counts: probes in a row open no connection each."""

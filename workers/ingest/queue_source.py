@@ -10,9 +10,10 @@ from kombu import Connection, Consumer, Producer
 from shared.reviews.review import Rejected
 from shared.settings import Settings
 from shared.store.streams import Step
-from workers import source, topology
-from workers.source import Held, Receive
-from workers.topology import LANES, Lane
+from workers.ingest import source
+from workers.ingest.source import Held, Receive
+from workers.rabbitmq import topology
+from workers.rabbitmq.topology import LANES, Lane
 
 
 class QueueSource:

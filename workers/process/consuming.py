@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from workers.breaker import breaker
+from workers.process.breaker import breaker
 
 
 class Consuming:

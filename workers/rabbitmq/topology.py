@@ -161,8 +161,8 @@ def declare(connection: Connection, lines: Iterable[Line] = ALL_LINES) -> None:
                     declared(channel).declare()
                 except amqp.exceptions.PreconditionFailed as error:
                     raise ConfigurationError(
-                        f"queue {declared.name}: expected the arguments of workers/topology.py, found it declared "
-                        f"otherwise ({error}); drain and delete that queue, or use another virtual host"
+                        f"queue {declared.name}: expected the arguments of workers/rabbitmq/topology.py, found it "
+                        f"declared otherwise ({error}); drain and delete that queue, or use another virtual host"
                     ) from error
 
 

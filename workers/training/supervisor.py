@@ -23,9 +23,10 @@ from shared.runtime import runtime
 from shared.settings import Settings, settings
 from shared.store import Database, runs
 from shared.store.runs import Run
-from workers import broker, worker_name
 from workers.app import app
-from workers.batch_task import BatchTask
+from workers.process import worker_name
+from workers.rabbitmq import connection
+from workers.tasks.batch_task import BatchTask
 
 log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ class Trainer:
         log.info("training.begins", run=run.id, architecture=run.architecture, attempt=run.attempt)
         # The child ends when this pipe does: should this process be killed, nobody trains on unseen.
         child = subprocess.Popen(
-            [sys.executable, "-m", "workers.training_child", str(run.id), str(run.attempt)],
+            [sys.executable, "-m", "workers.training.child", str(run.id), str(run.attempt)],
             stdin=subprocess.PIPE,
             env={
                 **os.environ,
@@ -163,7 +164,7 @@ class Trainer:
 def _tell_workers() -> None:
     """A new champion may have come: let the sweep send reviews that waited for one. It comes by itself, but later."""
     try:
-        with broker.translated():
+        with connection.translated():
             app.send_task("workers.upkeep.sweep")
     except OtzyvError as error:
         log.info("training.sweep_not_sent", error=str(error))
@@ -192,7 +193,7 @@ def wake(_review_ids: Sequence[int] = (), run: int = 0) -> None:
 
 def send(run: int) -> None:
     """Wake a training worker; returns once RabbitMQ has confirmed it."""
-    with broker.translated():
+    with connection.translated():
         app.send_task(TASK, args=([], run))
 
 

@@ -1,4 +1,4 @@
-"""The process of one training run: `python -m workers.training_child RUN ATTEMPT`, started by the training worker.
+"""The process of one training run: `python -m workers.training.child RUN ATTEMPT`, started by the training worker.
 
 A fresh process, because CUDA cannot be used after a fork, because memory comes back whole, and because what kills a run
 does not kill the worker. It reads nothing from standard input but its end, which means that the worker is gone.

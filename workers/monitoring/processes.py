@@ -11,18 +11,20 @@ from typing import Any, Literal
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from shared.settings import Settings
-from workers import logging_setup, metrics, topology
-from workers.breaker import breaker
-from workers.consuming import consuming, worker_state
-from workers.endpoint import served
-from workers.health import Health
-from workers.state import SystemState, WorkerState
+from workers.monitoring import metrics
+from workers.monitoring.endpoint import served
+from workers.monitoring.health import Health
+from workers.monitoring.system_state import SystemState, WorkerState
+from workers.process import log_lines
+from workers.process.breaker import breaker
+from workers.process.consuming import consuming, worker_state
+from workers.rabbitmq import topology
 
 
 @contextmanager
 def ingest(settings: Settings, source: str) -> Iterator[None]:
     """`otzyv ingest`, which takes messages from `source`."""
-    logging_setup.install(settings)
+    log_lines.install(settings)
     metrics.begin(_of("ingest"), {"source": [source]})
     with served(settings, REGISTRY, Health(settings)):
         yield
@@ -31,7 +33,7 @@ def ingest(settings: Settings, source: str) -> Iterator[None]:
 @contextmanager
 def worker(settings: Settings, kind: Literal["cpu", "gpu", "train"]) -> Iterator[None]:
     """`otzyv worker`: one page for the main process and its children."""
-    logging_setup.install(settings)
+    log_lines.install(settings)
     queues = [line.queue for line in topology.WORKER_LINES[kind]]
     with _registry(settings, forks=kind == "cpu") as registry:
         registry.register(WorkerState(queues, lambda: consuming.queues, breaker.open_queues))
@@ -47,7 +49,7 @@ def worker(settings: Settings, kind: Literal["cpu", "gpu", "train"]) -> Iterator
 @contextmanager
 def beat(settings: Settings) -> Iterator[None]:
     """`otzyv beat`, which tells about the broker and the store for all."""
-    logging_setup.install(settings)
+    log_lines.install(settings)
     if settings.metrics_port:
         REGISTRY.register(SystemState(settings))
     with served(settings, REGISTRY, Health(settings)):

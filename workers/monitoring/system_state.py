@@ -16,10 +16,11 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store.reports import state
 from shared.store.runs import Status
-from workers import metrics, topology
-from workers.metrics import Metric
-from workers.queue_states import QueueState, queue_states
-from workers.recent import Late, Recent
+from workers.monitoring import metrics
+from workers.monitoring.metrics import Metric
+from workers.monitoring.recent import Late, Recent
+from workers.rabbitmq import topology
+from workers.rabbitmq.queue_states import QueueState, queue_states
 
 KEPT_S: Final = 5.0
 """Seconds for which figures count, however often somebody asks."""

@@ -12,9 +12,9 @@ import msgspec
 from amqp import spec
 
 from shared.errors import ConfigurationError
-from workers import broker, topology
-from workers.confirmed import Confirmed
-from workers.topology import Line
+from workers.rabbitmq import connection, topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.topology import Line
 
 LOOKED_AT: Final = 100
 BYTES: Final = 16 * 2**20
@@ -87,7 +87,7 @@ class DeadLetters:
 
     def count(self, line: Line) -> int | None:
         """Messages in the dead-letter queue of a line; None where there is no such queue."""
-        with broker.translated():
+        with connection.translated():
             try:
                 declared = self._channel.queue_declare(line.dead_letters, passive=True)
             except amqp.exceptions.NotFound:
@@ -102,7 +102,7 @@ class DeadLetters:
             return DeadQueue(line.dead_letters, messages)
         causes: Counter[str] = Counter()
         last, size = None, 0
-        with broker.translated():
+        with connection.translated():
             for _ in range(min(messages, LOOKED_AT)):
                 message = self._channel.basic_get(line.dead_letters)
                 if message is None:
@@ -149,14 +149,14 @@ class DeadLetters:
 
     def _each(self, line: Line, messages: int) -> Iterator[amqp.Message]:
         for _ in range(messages):
-            with broker.translated():
+            with connection.translated():
                 message = self._channel.basic_get(line.dead_letters)
             if message is None:
                 return
             yield message
 
     def _acknowledge(self, message: amqp.Message) -> None:
-        with broker.translated():
+        with connection.translated():
             self._channel.basic_ack(message.delivery_tag)
 
     @property

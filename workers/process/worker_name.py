@@ -17,7 +17,7 @@ from kombu import Connection
 
 from shared.errors import ConfigurationError
 from shared.settings import Settings
-from workers import broker
+from workers.rabbitmq import connection as broker
 
 
 @contextmanager

@@ -27,8 +27,9 @@ from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 from shared.errors import ConfigurationError, OtzyvError, QueueFull, RetryableError
 from shared.settings import settings
 from shared.store import Database
-from workers import broker, metrics, topology
-from workers.breaker import Watched, breaker
+from workers.monitoring import metrics
+from workers.process.breaker import Watched, breaker
+from workers.rabbitmq import connection, topology
 
 log = structlog.get_logger()
 
@@ -160,7 +161,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
         metrics.TASK_SPLITS.add(queue=self.queue_name)
         line = topology.in_lane(topology.task_lines(settings())[self.name], self.lane)
         try:
-            with broker.translated():
+            with connection.translated():
                 for half in (review_ids[:middle], review_ids[middle:]):
                     self.apply_async(args=(half, *rest), headers={PART: True}, **topology.route(line))
         except RetryableError as unsent:

@@ -16,7 +16,7 @@ from celery import bootsteps
 from celery.worker.request import Request
 
 from shared.settings import settings
-from workers import topology
+from workers.rabbitmq import topology
 
 log = structlog.get_logger()
 

@@ -23,10 +23,11 @@ from shared.reviews.review import Rejected
 from shared.runtime.runtime import Runtime
 from shared.store import streams
 from shared.store.streams import Claim, Position, Step
-from workers import labelling, prediction, source, stream_bounds
-from workers.source import Held, Receive, Stopped
-from workers.stream_bounds import OFFSET, Bounds
-from workers.stream_start import Start
+from workers.ingest import source, stream_bounds
+from workers.ingest.source import Held, Receive, Stopped
+from workers.ingest.stream_bounds import OFFSET, Bounds
+from workers.ingest.stream_start import Start
+from workers.tasks import labelling, prediction
 
 log = structlog.get_logger()
 

@@ -14,10 +14,12 @@ from shared.labelling.labeller import NOTHING_DONE, Outcome
 from shared.runtime.runtime import PerProcess
 from shared.settings import settings
 from shared.store import failures, places
-from workers import broker, crash_points, metrics, topology
 from workers.app import app
-from workers.batch_task import BatchTask, PartOfBatch
-from workers.topology import WORKER_LINES, Lane, stage_lines
+from workers.monitoring import metrics
+from workers.process import crash_points
+from workers.rabbitmq import connection, topology
+from workers.rabbitmq.topology import WORKER_LINES, Lane, stage_lines
+from workers.tasks.batch_task import BatchTask, PartOfBatch
 
 log = structlog.get_logger()
 
@@ -190,7 +192,7 @@ def send(stage: str, review_ids: Sequence[int], taxonomy_id: int, lane: Lane = "
     """Send reviews to a stage, a batch per message; returns once RabbitMQ has confirmed all of them."""
     size = settings().batch_rows
     route = topology.route(topology.in_lane(stage_lines(settings())[stage], lane))
-    with broker.translated():
+    with connection.translated():
         for start in range(0, len(review_ids), size):
             part = list(review_ids[start : start + size])
             app.send_task(f"workers.labelling.{stage}", args=(part, taxonomy_id), **route)

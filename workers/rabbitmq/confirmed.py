@@ -11,7 +11,7 @@ from kombu import Exchange
 
 from shared.errors import BrokerUnavailable
 from shared.settings import Settings
-from workers import broker, topology
+from workers.rabbitmq import connection, topology
 
 
 class Confirmed:
@@ -22,14 +22,14 @@ class Confirmed:
 
     def __init__(self, settings: Settings, *, declare: bool = True) -> None:
         self._timeout_s = settings.statement_timeout_s
-        self._connection = broker.connection(settings)
+        self._connection = connection.connection(settings)
         self._declare = declare
         self._returned = False
         self.channel: Any = None
 
     def __enter__(self) -> Self:
         try:
-            with broker.translated():
+            with connection.translated():
                 self._connection.ensure_connection(max_retries=1)
                 if self._declare:
                     topology.declare(self._connection)
@@ -56,7 +56,7 @@ class Confirmed:
         """Publish a message, persistent, and wait until RabbitMQ has taken it over."""
         self._returned = False
         message = amqp.Message(body, **{**properties, "delivery_mode": 2})
-        with broker.translated():
+        with connection.translated():
             self.channel.basic_publish(
                 message, exchange.name, routing_key, mandatory=True, confirm_timeout=self._timeout_s
             )

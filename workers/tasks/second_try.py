@@ -9,9 +9,10 @@ from shared.labelling.second_try import Part
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store.failures import Choice
-from workers import labelling, prediction, topology
-from workers.confirmed import Confirmed
-from workers.publisher import PROPERTIES
+from workers.rabbitmq import topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.publisher import PROPERTIES
+from workers.tasks import labelling, prediction
 
 
 def stages_of_queues(settings: Settings) -> list[tuple[str, str]]:

@@ -14,10 +14,12 @@ from shared.runtime.runtime import Runtime
 from shared.serving.predictor import Outcome, Predictor
 from shared.settings import settings
 from shared.store import predictions
-from workers import broker, crash_points, metrics, topology
 from workers.app import app
-from workers.batch_task import BatchTask
-from workers.topology import CPU_CLASSIFY, Lane
+from workers.monitoring import metrics
+from workers.process import crash_points
+from workers.rabbitmq import connection, topology
+from workers.rabbitmq.topology import CPU_CLASSIFY, Lane
+from workers.tasks.batch_task import BatchTask
 
 log = structlog.get_logger()
 
@@ -113,6 +115,6 @@ def send(review_ids: Sequence[int], taxonomy_id: int, lane: Lane = "live") -> No
     """Send reviews to be predicted, a batch per message; returns once RabbitMQ has confirmed all of them."""
     size = settings().batch_rows
     route = topology.route(topology.in_lane(CPU_CLASSIFY, lane))
-    with broker.translated():
+    with connection.translated():
         for start in range(0, len(review_ids), size):
             app.send_task(TASK, args=(list(review_ids[start : start + size]), taxonomy_id), **route)

@@ -12,7 +12,7 @@ from kombu.message import Message as Delivery
 from shared.reviews.review import Message, Rejected
 from shared.settings import Settings
 from shared.store.streams import Step
-from workers.topology import Lane
+from workers.rabbitmq.topology import Lane
 
 Receive = Callable[[Delivery, Lane], None]
 

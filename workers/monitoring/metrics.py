@@ -1,8 +1,8 @@
 """Every metric of Otzyv as one table, and how a process counts.
 
-Lives here: names, help texts, labels, buckets. Not here: who serves them (`workers.endpoint`), and the figures of the
-store and the broker, which `workers.state` reads when somebody asks. docs/monitoring.md shows the same table; a test
-keeps the two together, and the alerts and the dashboard in ops/ too.
+Lives here: names, help texts, labels, buckets. Not here: who serves them (`workers.monitoring.endpoint`), and the
+figures of the store and the broker, which `workers.monitoring.system_state` reads when somebody asks.
+docs/monitoring.md shows the same table; a test keeps the two together, and the alerts and the dashboard in ops/ too.
 
 Nothing is made before it is first used: whether children share their counts has to be known by then.
 """

@@ -9,8 +9,8 @@ from kombu.message import Message as Delivery
 
 from shared.reviews.review import Message
 from shared.settings import Settings
-from workers.source import Held, most_held
-from workers.topology import LANES, Lane
+from workers.ingest.source import Held, most_held
+from workers.rabbitmq.topology import LANES, Lane
 
 MOST_REVIEWS = 5_000
 MOST_BYTES = 32 * 2**20

@@ -9,8 +9,9 @@ import msgspec
 from kombu import Connection, Queue
 
 from shared.settings import Settings
-from workers import broker, topology
-from workers.topology import Line
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq import topology
+from workers.rabbitmq.topology import Line
 
 
 class QueueState(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from shared.errors import ConfigurationError
 from shared.settings import Settings
-from workers.health import Health
+from workers.monitoring.health import Health
 
 log = structlog.get_logger()
 

@@ -15,11 +15,12 @@ from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
 from shared.reviews import review
 from shared.reviews.review import BatchPart
 from shared.settings import Settings
-from workers import broker, topology
-from workers.batch_task import pause_s
-from workers.confirmed import Confirmed
-from workers.queue_states import counted
-from workers.topology import Lane
+from workers.rabbitmq import connection as broker
+from workers.rabbitmq import topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.queue_states import counted
+from workers.rabbitmq.topology import Lane
+from workers.tasks.batch_task import pause_s
 
 ATTEMPTS = 8
 FIRST_ATTEMPTS = 2  # before anything was confirmed: a wrong URL should not take minutes to show

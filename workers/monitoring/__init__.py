@@ -1,0 +1,1 @@
+"""Metrics, health and the state of the whole system. Changes nothing."""

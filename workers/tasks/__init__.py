@@ -1,0 +1,1 @@
+"""The Celery tasks and how they are sent. What they do is in `shared`."""
