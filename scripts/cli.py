@@ -10,21 +10,19 @@ from uuid import UUID
 
 import typer
 
-from scripts import (
-    bench_commands,
-    console,
-    failure_commands,
-    model_commands,
-    quality_commands,
-    training_commands,
-)
-from scripts.file_options import FileArgument, TextColumn
-from scripts.process_settings import TaxonomyFile, settings
+from scripts.bench import commands as bench_commands
+from scripts.command import console
+from scripts.command.options import FileArgument, TextColumn
+from scripts.command.settings import TaxonomyFile, settings
+from scripts.failures import commands as failures_commands
+from scripts.models import commands as models_commands
+from scripts.quality import commands as quality_commands
 from scripts.store_option import Store
+from scripts.training import commands as training_commands
 from shared.errors import ConfigurationError, OtzyvError
 
 if TYPE_CHECKING:
-    from scripts.review_rows import Rows
+    from scripts.files.review_rows import Rows
 
 app = typer.Typer(
     help="Product categories for Russian reviews: cheap methods first, costly ones only where they are unsure.",
@@ -40,8 +38,8 @@ groups = {
     "worker": worker,
     "thresholds": quality_commands.thresholds,
     "audit": quality_commands.audit,
-    "failures": failure_commands.failures,
-    "models": model_commands.models,
+    "failures": failures_commands.failures,
+    "models": models_commands.models,
     "runs": training_commands.runs,
     "labels": training_commands.labels,
     "bench": bench_commands.bench,
@@ -67,8 +65,8 @@ def _rows(
     encoding: str, delimiter: str | None,
 ) -> Rows:  # fmt: skip
     # pandas and pyarrow, which commands without a file need not wait for.
-    from scripts.input_file import InputFile
-    from scripts.review_rows import Columns, Rows
+    from scripts.files.input_file import InputFile
+    from scripts.files.review_rows import Columns, Rows
 
     columns = Columns(text=text, id=id_, created_at=created, source=source)
     return Rows(InputFile(file, encoding=encoding, delimiter=delimiter), columns, name or _source(file))
@@ -114,8 +112,8 @@ def label(
     ] = None,
 ) -> None:
     """Label a file here and now: no broker, no server."""
-    from scripts.label import Run
-    from scripts.label import label as run
+    from scripts.labelling.label import Run
+    from scripts.labelling.label import label as run
 
     chosen = settings(taxonomy=taxonomy, log_level="warning")
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
@@ -140,7 +138,7 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """What labelling a file would take: coverage, time, tokens, cost; and one question as it would be asked."""
-    from scripts.plan import plan as run
+    from scripts.labelling.plan import plan as run
 
     chosen = settings(taxonomy=taxonomy)
     rows = _rows(file, text_column, id_column, None, None, None, encoding, delimiter)
@@ -172,7 +170,7 @@ def enqueue(
     delimiter: Delimiter = None,
 ) -> None:
     """Send a file of reviews to RabbitMQ, confirmed message by message; prints the batch id."""
-    from scripts import enqueue as sending
+    from scripts.service import enqueue as sending
 
     chosen = settings()
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
@@ -196,7 +194,7 @@ def ingest(
     ] = None,
 ) -> None:
     """Store incoming reviews and send their first tasks, until stopped."""
-    from scripts import worker as processes
+    from scripts.service import processes
 
     processes.ingest(settings(), stream, start)
 
@@ -206,8 +204,8 @@ def status(
     batch: Annotated[UUID | None, typer.Argument(help="Show one batch instead of everything.")] = None,
 ) -> None:
     """Queues, backlog, oldest unlabelled review and labels by stage; or how far a batch is."""
-    from scripts import enqueue as sending
-    from scripts import status as state
+    from scripts.service import enqueue as sending
+    from scripts.service import status as state
 
     chosen = settings()
     if batch is None:
@@ -221,7 +219,7 @@ def health(
     worker: Annotated[bool, typer.Option("--worker", help="Ask this machine's Celery worker too.")] = False,
 ) -> None:
     """Exit with 0 when RabbitMQ and PostgreSQL answer."""
-    from scripts.status import check_health
+    from scripts.service.status import check_health
 
     check_health(settings(), worker=worker)
     console.out.print("ok")
@@ -250,7 +248,7 @@ def predict(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Predict a file here with a registered or exported model: no broker."""
-    from scripts.predict import predict as run
+    from scripts.models.predict import predict as run
 
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
     run(rows, out, model, processes, settings(taxonomy=taxonomy), store)
@@ -263,7 +261,7 @@ def backfill(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Let CPU workers predict stored reviews anew with a model, whenever no live review waits."""
-    from scripts.backfill import backfill as run
+    from scripts.models.backfill import backfill as run
 
     run(model, settings(taxonomy=taxonomy), follow=follow)
 
@@ -275,7 +273,7 @@ def quality(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """How predictions hold up without labels: expected accuracy, disagreement with labels, drift, alarms."""
-    from scripts.quality import show
+    from scripts.models.drift import show
 
     show(days, settings(taxonomy=taxonomy), as_json=json)
 
@@ -306,8 +304,8 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """F1, precision and coverage against labels that people made, and what every shorter chain would give."""
-    from scripts.evaluate import Request, stage_order
-    from scripts.evaluate import evaluate as run
+    from scripts.quality.evaluate import Request, stage_order
+    from scripts.quality.evaluate import evaluate as run
 
     if sum(option is not None for option in (stage, chain, labels)) > 1:
         raise ConfigurationError(
@@ -344,8 +342,8 @@ def calibrate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Find thresholds that a gold set certifies, and let workers use them from their next batch on."""
-    from scripts.calibrate import Request
-    from scripts.calibrate import calibrate as run
+    from scripts.quality.calibrate import Request
+    from scripts.quality.calibrate import calibrate as run
 
     request = Request(
         gold,
@@ -366,7 +364,7 @@ def calibrate(
 @app.command()
 def beat() -> None:
     """Send periodic tasks, until stopped."""
-    from scripts import worker as processes
+    from scripts.service import processes
 
     processes.beat(settings())
 
@@ -374,7 +372,7 @@ def beat() -> None:
 @app.command()
 def flower() -> None:
     """Watch the Celery workers in a browser, behind basic authentication."""
-    from scripts import worker as processes
+    from scripts.service import processes
 
     processes.flower(settings())
 
@@ -385,7 +383,7 @@ def worker_cpu(
     name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
 ) -> None:
     """Keywords, similarity on word vectors, and upkeep, until stopped."""
-    from scripts.worker import work
+    from scripts.service.processes import work
 
     work("cpu", settings(), processes, name)
 
@@ -395,7 +393,7 @@ def worker_gpu(
     name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
 ) -> None:
     """Zero-shot, similarity and LLM labelling, one batch at a time, until stopped."""
-    from scripts.worker import work
+    from scripts.service.processes import work
 
     work("gpu", settings(), None, name)
 
@@ -405,7 +403,7 @@ def worker_train(
     name: Annotated[str | None, typer.Option(help="Name, when several run on one machine.")] = None,
 ) -> None:
     """Training runs, one at a time, each in a process of its own, until stopped."""
-    from scripts.worker import work
+    from scripts.service.processes import work
 
     work("train", settings(), None, name)
 
@@ -436,7 +434,7 @@ def db_prune(
 
     Runs as the user who upgrades the schema: no other may delete reviews.
     """
-    from scripts.prune import prune
+    from scripts.service.prune import prune
 
     prune(settings(), older_than, dry_run=dry_run, yes=yes)
 
@@ -447,7 +445,7 @@ def taxonomy_check(
     show_all: Annotated[bool, typer.Option("--all", help="Show every warning.")] = False,
 ) -> None:
     """Say what is wrong with a taxonomy: where, why, and what to write instead."""
-    from scripts.taxonomy import check
+    from scripts.labelling.taxonomy import check
 
     if not check(file, show_all=show_all):
         raise typer.Exit(2)

@@ -11,8 +11,8 @@ from typing import Any
 from rich.table import Table
 
 from scripts.bench import keywords as keyword_bench
-from scripts.console import err, out
-from scripts.input_file import InputFile
+from scripts.command.console import err, out
+from scripts.files.input_file import InputFile
 from shared.errors import InputFileError
 
 RUNS = 3

@@ -22,8 +22,8 @@ from typing import Annotated
 import psutil
 import typer
 
-from scripts.input_file import InputFile
-from scripts.predict import Place, _answers, _load
+from scripts.files.input_file import InputFile
+from scripts.models.predict import Place, _answers, _load
 from shared.classifiers import Artefact, Location
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import package

@@ -13,7 +13,7 @@ import typer
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertTokenizerFast
 
-from scripts.input_file import InputFile
+from scripts.files.input_file import InputFile
 
 WORDS = 8_000
 TOKENS = 512

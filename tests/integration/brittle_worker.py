@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.worker import work
+from scripts.service.processes import work
 from shared.cascade.stage import Verdict
 from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.runtime import stages

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from scripts.gold_file import read_gold
+from scripts.files.gold_file import read_gold
 from shared.labelling.intake import take_in
 from shared.reviews.review import Message, make
 from shared.runtime import runtime

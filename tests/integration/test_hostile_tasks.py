@@ -118,8 +118,8 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
     [
         "workers.app",
         "workers.rabbitmq.connection",
-        "scripts.enqueue",
-        "scripts.worker",
+        "scripts.service.enqueue",
+        "scripts.service.processes",
         "workers.rabbitmq.dead_letters",
     ],
 )

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from scripts.bench import processes
+from scripts.bench.system import processes
 from tests.services import wait_until
 
 SCRIPT = """#!/bin/sh

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.calibrate import reasons
-from scripts.gold_file import read_gold
+from scripts.files.gold_file import read_gold
+from scripts.quality.calibrate import reasons
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import Verdict
 from shared.quality import chains

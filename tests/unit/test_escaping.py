@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.escaping import decoded, escaped
+from scripts.command.escaping import decoded, escaped
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.evaluate import ALL, by_source
-from scripts.gold_file import GoldRow, read_gold
+from scripts.files.gold_file import GoldRow, read_gold
+from scripts.quality.evaluate import ALL, by_source
 from shared.errors import InputFileError
 from shared.taxonomy import Taxonomy
 

@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from scripts.cli import app
-from scripts.failure_document import as_json, document_of
-from scripts.failure_kinds import loss, question
-from scripts.failure_list import merged
+from scripts.failures.document import as_json, document_of
+from scripts.failures.kinds import loss, question
+from scripts.failures.listing import merged
 from shared.errors import ConfigurationError
 from shared.store.failures import Failure, Kind
 

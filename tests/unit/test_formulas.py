@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.formulas import are_ours, escaped, unescaped
-from scripts.input_file import InputFile
+from scripts.files.formulas import are_ours, escaped, unescaped
+from scripts.files.input_file import InputFile
 
 SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝")
 

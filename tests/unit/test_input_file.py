@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.input_file import CHUNK_ROWS, InputFile
-from scripts.review_rows import Columns, Rows
+from scripts.files.input_file import CHUNK_ROWS, InputFile
+from scripts.files.review_rows import Columns, Rows
 from shared.errors import InputFileError
 
 CP1251 = "id,text\n1,Платье\n".encode("cp1251")

@@ -10,18 +10,18 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from scripts.report import (
+from scripts.labelling.report import (
     CategoryRow,
     Rejection,
     RunSummary,
     Sample,
     StageRow,
     StatusCounts,
-    figures,
     render,
     tables,
 )
-from scripts.report.highlight import SHOWN, pieces
+from scripts.labelling.report.highlight import SHOWN, pieces
+from scripts.pages import figures
 from shared.cascade.stage import Match
 
 THIN = figures.THIN

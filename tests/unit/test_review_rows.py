@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.input_file import CHUNK_ROWS, InputFile
-from scripts.review_rows import Columns, Rows, pack
+from scripts.files.input_file import CHUNK_ROWS, InputFile
+from scripts.files.review_rows import Columns, Rows, pack
 from shared.errors import InputFileError
 
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts import row_writer
-from scripts.input_file import CHUNK_ROWS, InputFile
-from scripts.review_rows import Columns, Rows
+from scripts.files import row_writer
+from scripts.files.input_file import CHUNK_ROWS, InputFile
+from scripts.files.review_rows import Columns, Rows
 from shared.errors import InputFileError
 
 FORMATS = row_writer.FORMATS

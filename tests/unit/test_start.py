@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.worker import require_training
+from scripts.service.processes import require_training
 from shared.errors import ConfigurationError
 
 HEAVY = ("alembic", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "torch", "transformers")
@@ -17,7 +17,13 @@ HEAVY = ("alembic", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "torc
 
 @pytest.mark.parametrize(
     "module",
-    ["scripts.cli", "scripts.status", "scripts.worker", "workers.app", "workers.training.supervisor"],
+    [
+        "scripts.cli",
+        "scripts.service.status",
+        "scripts.service.processes",
+        "workers.app",
+        "workers.training.supervisor",
+    ],
 )
 def test_a_process_imports_no_library_that_only_some_commands_need(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{*{HEAVY}}} & sys.modules.keys()))"

@@ -1,0 +1,1 @@
+"""The commands over what failed: list, show, retry, drop."""

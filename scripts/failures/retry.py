@@ -1,0 +1,140 @@
+"""`otzyv failures retry` and `drop`: failures and dead letters, tried again or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import typer
+
+from scripts.command.console import err, out, remark, review_progress
+from scripts.failures.details import unknown
+from scripts.failures.kinds import loss, question
+from scripts.failures.listing import APPLICATION
+from shared.errors import OtzyvError
+from shared.labelling import second_try
+from shared.labelling.second_try import Part
+from shared.runtime import runtime
+from shared.settings import Settings
+from shared.store import Database, failures
+from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
+from workers.rabbitmq import topology
+from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.dead_letters import DeadLetters, line_of
+
+
+def retry(choice: Choice, settings: Settings) -> int:
+    """`otzyv failures retry`; returns how many failures were left as they are."""
+    from workers.tasks.second_try import SecondTry
+
+    here = runtime.build(settings)
+    choice, counts = _meant(here.database, choice)
+    if not counts:
+        return 0
+    with Confirmed(settings) as confirmed:
+        seen, done, _ = _through("sent again", SecondTry(here, confirmed).retry(choice), sum(counts.values()))
+    out.print(f"sent again: {done:,} of {sum(counts.values()):,}", soft_wrap=True)
+    if left := seen - done:
+        remark(
+            f"left {left:,}",
+            "their text has been replaced, they are labelled, predicted or wait already, or their payload was "
+            f"cut at {MAX_PAYLOAD_BYTES:,} bytes; `otzyv failures show NUMBER` says which",
+        )
+    _look_again(done)
+    return left
+
+
+def _look_again(sent: int) -> None:
+    if sent:
+        remark(
+            "note", "look at `otzyv failures list` again in a while: what fails once more comes back there"
+        )
+
+
+def drop(choice: Choice, settings: Settings, *, ask: bool) -> None:
+    """`otzyv failures drop`."""
+    database = runtime.open_database(settings, APPLICATION)
+    choice, counts = _meant(database, choice)
+    if not counts:
+        return
+    if ask:
+        for kind, count in counts.items():
+            err.print(loss(kind, count), soft_wrap=True)
+        typer.confirm(question(counts), abort=True, err=True)
+    parts = (part for kind in counts for part in second_try.drop(database, choice, kind))
+    _, done, to_people = _through("dropped", parts, sum(counts.values()))
+    people = f"; {to_people:,} of these reviews need a person now" if to_people else ""
+    out.print(f"dropped: {done:,}{people}", soft_wrap=True)
+
+
+def _meant(database: Database, choice: Choice) -> tuple[Choice, Mapping[Kind, int]]:
+    """The choice without what comes later, and how many of each kind it means. Raises ConfigurationError."""
+    with database.transaction() as cursor:
+        if gone := failures.missing(cursor, choice.numbers or ()):
+            raise unknown(gone)
+        counts, upto = failures.count(cursor, choice)
+    if not counts:
+        out.print("no failures match")
+    return msgspec.structs.replace(choice, upto=upto), counts
+
+
+def _through(what: str, parts: Iterable[Part], total: int) -> tuple[int, int, int]:
+    """Show progress through the parts; returns how many were seen and done, and how many reviews they were."""
+    seen = done = reviews = 0
+    try:
+        with review_progress() as progress:
+            task = progress.add_task(what, total=total, note="")
+            for part in parts:
+                seen, done, reviews = seen + part.seen, done + part.done, reviews + len(part.reviews)
+                progress.update(task, completed=seen)
+    except OtzyvError:
+        err.print(
+            f"stopped: {what}: {done:,}; the same command goes on with the rest. Reviews that wait again and were not "
+            "sent are sent by the sweep (`otzyv beat`)",
+            soft_wrap=True,
+        )
+        raise
+    return seen, done, reviews
+
+
+def retry_dead_letters(queue: str, settings: Settings) -> int:
+    """`otzyv failures retry --dead-letters`; returns how many were left, which is none."""
+    line = line_of(queue)
+    with Confirmed(settings) as confirmed:
+        dead_letters = DeadLetters(confirmed)
+        total = dead_letters.count(line) or 0
+        moved = _each(f"{queue} to {line.queue}", dead_letters.send_back(line, total), total)
+    out.print(f"sent back to {line.queue}: {moved:,}", soft_wrap=True)
+    _look_again(moved)
+    if moved and line is topology.INCOMING:
+        remark("note", "rows of failures stay; `otzyv failures retry --queue reviews.incoming` is for them")
+    return 0
+
+
+def drop_dead_letters(queue: str, settings: Settings, *, ask: bool) -> None:
+    """`otzyv failures drop --dead-letters`."""
+    line = line_of(queue)
+    with Confirmed(settings) as confirmed:
+        total = DeadLetters(confirmed).count(line) or 0
+    # RabbitMQ hears no heartbeats while a person thinks: no connection is open meanwhile.
+    if ask and total:
+        typer.confirm(f"Remove {total:,} messages from {queue}?", abort=True, err=True)
+    with Confirmed(settings) as confirmed:
+        dropped = _each(f"removed from {queue}", DeadLetters(confirmed).drop(line, total), total)
+    out.print(f"removed from {queue}: {dropped:,}", soft_wrap=True)
+
+
+def _each(what: str, steps: Iterable[None], total: int) -> int:
+    done = 0
+    if not total:
+        return 0
+    try:
+        with review_progress() as progress:
+            task = progress.add_task(what, total=total, note="")
+            for _ in steps:
+                done += 1
+                progress.update(task, completed=done)
+    except OtzyvError:
+        err.print(f"stopped: {done:,} messages; the same command goes on with the rest", soft_wrap=True)
+        raise
+    return done

@@ -1,0 +1,106 @@
+"""Gold sets in files: reviews with the categories that people gave them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from scripts.command.console import remark
+from scripts.files.input_file import InputFile, Record
+from shared.errors import InputFileError, TaxonomyError
+from shared.taxonomy import Taxonomy
+
+
+class GoldRow(msgspec.Struct, frozen=True):
+    """A review and the category that people gave it, as a slug. `id` is empty where the file has none."""
+
+    text: str
+    category: str
+    source: str
+    ambiguous: bool
+    id: str = ""
+
+
+def read_gold(gold: Path, reviews: Path | None, taxonomy: Taxonomy) -> list[GoldRow]:
+    """Gold rows with their texts: from a column `text` in the gold file, or by id from the reviews file.
+
+    The reviews file is `reviews.csv` beside the gold file unless another is named. A review that is there twice counts
+    once, and that is told. Raises InputFileError, also where two rows contradict each other.
+    """
+    records = read_records(gold)
+    require_column(gold, records, "category")
+    if "text" not in records[0]:
+        require_column(gold, records, "id")
+        texts = {cell(record, "id"): record for record in _read_reviews(gold, reviews)}
+        missing = [cell(record, "id") for record in records if cell(record, "id") not in texts]
+        if missing:
+            raise InputFileError(
+                f"{gold}: expected every id in the reviews file, {len(missing)} are not there (first: {missing[0]})"
+            )
+        records = [{**texts[cell(record, "id")], **record} for record in records]
+    return _once(
+        gold, [_gold_row(gold, number, record, taxonomy) for number, record in enumerate(records, 1)]
+    )
+
+
+def _once(gold: Path, rows: list[GoldRow]) -> list[GoldRow]:
+    """Each review once: bounds on precision take every row for a review of its own."""
+    first: dict[tuple[str, str], GoldRow] = {}
+    for number, row in enumerate(rows, 1):
+        known = first.setdefault((row.source, row.id) if row.id else ("", row.text), row)
+        if known.category != row.category:
+            name = f"the review {row.id}" if row.id else "this text"
+            raise InputFileError(
+                f"{gold}, row {number}: expected one category for {name}, found {known.category} in an earlier row "
+                f"and {row.category} here"
+            )
+    if len(first) < len(rows):
+        remark(
+            "left out", f"{len(rows) - len(first):,} rows of {gold.name} repeat a review of an earlier row"
+        )
+    return list(first.values())
+
+
+def _gold_row(gold: Path, number: int, record: Record, taxonomy: Taxonomy) -> GoldRow:
+    try:
+        category = taxonomy.category(cell(record, "category"))
+    except TaxonomyError as error:
+        raise InputFileError(f"{gold}, row {number}: {error}") from error
+    ambiguous = cell(record, "ambiguous").lower() in ("1", "true", "yes")
+    return GoldRow(
+        cell(record, "text"), category.slug, cell(record, "source") or "?", ambiguous, cell(record, "id")
+    )
+
+
+def cell(record: Record, column: str) -> str:
+    """A cell as text, whatever type its file gives it; empty where there is none. 42.0 is the id 42."""
+    value = record.get(column)
+    if value is None or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _read_reviews(gold: Path, reviews: Path | None) -> list[Record]:
+    path = reviews or gold.with_name("reviews.csv")
+    if not path.is_file():
+        raise InputFileError(
+            f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
+        )
+    records = read_records(path)
+    for column in ("id", "text"):
+        require_column(path, records, column)
+    return records
+
+
+def read_records(path: Path) -> list[Record]:
+    """All rows of a file. Raises InputFileError."""
+    return [record for chunk in InputFile(path).records() for record in chunk]
+
+
+def require_column(path: Path, records: list[Record], column: str) -> None:
+    """Raises InputFileError unless the rows have the column."""
+    if column not in records[0]:
+        raise InputFileError(
+            f"{path}: expected a column {column!r}, found {', '.join(map(repr, records[0]))}"
+        )

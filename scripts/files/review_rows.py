@@ -1,0 +1,157 @@
+"""Rows of a file as objects of the wire contract, and groups of them for messages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+
+import msgspec
+
+from scripts.files.input_file import InputFile, Record
+from shared.errors import InputFileError
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Which columns hold what. `id` and `created_at` may be absent: rows are numbered then, or have no date."""
+
+    text: str = "text"
+    id: str | None = None
+    created_at: str | None = None
+    source: str | None = None
+
+
+RUSSIAN_TIMES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
+
+
+class Rows:
+    """The rows of a file as objects of the wire contract, numbered from 1.
+
+    Columns that were not named are found by their usual names: `id` and `source`, where they are present.
+    Without an id column, and where its cell is empty, a row is called by its number and the beginning of its
+    text's SHA-256, `row-7-1c8bfe8f`: the same file again changes nothing, and another file with the same name
+    replaces nothing. Without a source column the file's name is the source.
+    `kinds` are the columns met so far, each with the Python types of its values.
+    """
+
+    def __init__(self, file: InputFile, columns: Columns, default_source: str) -> None:
+        self.file = file
+        self.columns = columns
+        self.kinds: dict[str, set[type]] = {}
+        self._default_source = default_source.encode(errors="replace").decode()
+        self._resolved = False
+
+    def check(self) -> None:
+        """Raises InputFileError where the file's beginning cannot be read, or lacks a column."""
+        next(self.chunks(), None)
+
+    def chunks(self) -> Iterator[tuple[list[Record], list[Record]]]:
+        """Pairs of (rows as they stand in the file, the same rows in the wire contract)."""
+        number = 0
+        for records in self.file.records():
+            if records and not self._resolved:
+                self._resolve(records)
+            self._note_kinds(records)
+            yield records, [self._wire(record, number + offset) for offset, record in enumerate(records, 1)]
+            number += len(records)
+
+    def _note_kinds(self, records: list[Record]) -> None:
+        for record in records:
+            for name, value in record.items():
+                self.kinds.setdefault(name, set()).add(_kind(value))
+
+    def _resolve(self, records: list[Record]) -> None:
+        present = {name: None for record in records for name in record}
+        for option, name in (
+            ("--text-column", self.columns.text),
+            ("--id-column", self.columns.id),
+            ("--source-column", self.columns.source),
+            ("--created-column", self.columns.created_at),
+        ):
+            if name is not None and name not in present:
+                raise InputFileError(
+                    f"{self.file.path}: expected a column {name!r}, found {', '.join(map(repr, present))}; "
+                    f"say which one it is with {option}"
+                )
+        usual = {name: name if name in present else None for name in ("id", "source")}
+        self.columns = msgspec.structs.replace(
+            self.columns, id=self.columns.id or usual["id"], source=self.columns.source or usual["source"]
+        )
+        self._resolved = True
+
+    def _wire(self, record: Record, number: int) -> Record:
+        columns = self.columns
+        row: Record = {
+            "source": (columns.source and self._cell(record, columns.source)) or self._default_source,
+            "id": (columns.id and self._cell(record, columns.id)) or "",
+            "text": self._cell(record, columns.text),
+        }
+        row["id"] = row["id"] or _row_name(number, row["text"])
+        if columns.created_at and (moment := _moment(record.get(columns.created_at))):
+            row["created_at"] = moment
+        return row
+
+    def _cell(self, record: Record, column: str) -> object:
+        """The value as text: an absent one is empty. Lists and objects stay, for the wire contract to refuse."""
+        value = record.get(column)
+        if isinstance(value, str):
+            return value
+        if value is None or value != value:
+            return ""
+        if isinstance(value, bytes):
+            try:
+                return value.decode()
+            except UnicodeDecodeError as error:
+                raise InputFileError(
+                    f"{self.file.path}, column {column!r}: expected text in UTF-8, found other bytes"
+                ) from error
+        if isinstance(value, (list, dict)):
+            return value
+        # An id column with gaps is often stored as floating point: 42.0 means 42.
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _reader(form: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007  the contract says UTC
+
+
+def _row_name(number: int, text: object) -> str:
+    return f"row-{number}-{hashlib.sha256(str(text).encode(errors='replace')).hexdigest()[:8]}"
+
+
+def _kind(value: object) -> type:
+    """The value's type; an integer that does not fit 64 bits counts as an object of its own kind."""
+    return object if isinstance(value, int) and not -(2**63) <= value < 2**63 else type(value)
+
+
+def _moment(value: object) -> object:
+    """ISO 8601 with date and time, where the value can be understood so; else the value, to be refused.
+
+    Understood are ISO 8601 and the usual Russian form, 03.01.2025 with or without a time.
+    """
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        for read in (datetime.fromisoformat, *(_reader(form) for form in RUSSIAN_TIMES)):
+            try:
+                return read(value.strip()).isoformat()
+            except ValueError:
+                continue
+        return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day).isoformat()  # noqa: DTZ001  the contract says UTC
+    return None if value != value else value
+
+
+def pack(rows: Iterable[Record], max_rows: int, max_chars: int = 1_000_000) -> Iterator[list[Record]]:
+    """Group rows for messages: up to `max_rows` of them, and about `max_chars` characters of text."""
+    group: list[Record] = []
+    chars = 0
+    for row in rows:
+        if group and (len(group) >= max_rows or chars + len(row["text"]) > max_chars):
+            yield group
+            group, chars = [], 0
+        group.append(row)
+        chars += len(row["text"])
+    if group:
+        yield group

@@ -1,0 +1,1 @@
+"""The commands that label a file, plan that, or bring labels and taxonomies in."""

@@ -1,0 +1,104 @@
+"""`otzyv labels import`: labels that another method gave to stored reviews, taken in under its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from psycopg2.extensions import cursor as Cursor
+
+from scripts.command.console import out
+from scripts.command.database import opened
+from scripts.files.gold_file import cell, read_records, require_column
+from scripts.files.input_file import Record
+from shared.errors import ConfigurationError, InputFileError, TaxonomyError
+from shared.runtime.runtime import Runtime
+from shared.settings import STAGE_NAMES, Settings
+from shared.store import audits, labels
+from shared.taxonomy import Taxonomy
+
+CHUNK: Final = 10_000
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+RESERVED: Final = (*STAGE_NAMES, "human", "accepted", "needs_review")
+"""Names of stages and of states, which would be taken for them."""
+
+Told = tuple[int, int, str, float]
+
+
+def import_labels(path: Path, method: str, settings: Settings, store: Path | None) -> None:
+    """Take in all labels of a file or none. They are accepted labels; those that people gave stay.
+
+    Raises ConfigurationError for a name of a stage, InputFileError, naming the row.
+    """
+    if not _NAME.fullmatch(method) or method in RESERVED:
+        raise ConfigurationError(
+            f"--method: expected a name of small letters, digits, - and _ other than {', '.join(RESERVED)}, found "
+            f"{method!r}"
+        )
+    records = read_records(path)
+    for column in ("id", "category"):
+        require_column(path, records, column)
+    with opened(settings, store, "otzyv labels import") as here, here.database.transaction() as cursor:
+        told = [
+            row
+            for start in range(0, len(records), CHUNK)
+            for row in _told(cursor, here, path, records[start : start + CHUNK], start + 1)
+        ]
+        each = _once(path, told)
+        before = labels.by_stage(cursor, list(each), here.taxonomy_id)
+        labels.settle_from_outside(cursor, list(each.values()), here.taxonomy_id, method)
+    people = before.pop("human", 0)
+    out.print(
+        f"{len(each) - people:,} reviews have labels by {method}; {people:,} keep those that people gave"
+    )
+    if replaced := {stage: count for stage, count in before.items() if stage != method}:
+        out.print("replaced: " + ", ".join(f"{count:,} by {stage}" for stage, count in replaced.items()))
+
+
+def _once(path: Path, told: Sequence[Told]) -> dict[int, Told]:
+    """Labels by review. Raises InputFileError where two rows contradict each other."""
+    found: dict[int, Told] = {}
+    for row, one in enumerate(told, 1):
+        known = found.setdefault(one[0], one)
+        if known[2] != one[2]:
+            raise InputFileError(
+                f"{path}, row {row}: expected one category for a review, found {known[2]} before and "
+                f"{one[2]} here"
+            )
+    return found
+
+
+def _told(cursor: Cursor, here: Runtime, path: Path, records: Sequence[Record], first: int) -> list[Told]:
+    names = [(None, cell(record, "source") or None, cell(record, "id")) for record in records]
+    told = []
+    for row, (record, reviews) in enumerate(zip(records, audits.find(cursor, names), strict=True), first):
+        if len(reviews) != 1:
+            found = f"{len(reviews)} of different sources; add a column source" if reviews else "none"
+            raise InputFileError(
+                f"{path}, row {row}: expected one stored review with the id {cell(record, 'id')!r}, found {found}"
+            )
+        category = _category(path, row, record, here.taxonomy)
+        told.append((reviews[0].review_id, reviews[0].revision, category, _confidence(path, row, record)))
+    return told
+
+
+def _category(path: Path, row: int, record: Record, taxonomy: Taxonomy) -> str:
+    try:
+        return taxonomy.category(cell(record, "category")).slug
+    except TaxonomyError as error:
+        raise InputFileError(f"{path}, row {row}: {error}") from error
+
+
+def _confidence(path: Path, row: int, record: Record) -> float:
+    """1 where the file has none."""
+    value = cell(record, "confidence")
+    try:
+        confidence = float(value) if value else 1.0
+    except ValueError:
+        confidence = -1.0
+    if not 0 <= confidence <= 1:
+        raise InputFileError(f"{path}, row {row}: expected a confidence from 0 to 1, found {value!r}")
+    return confidence

@@ -1,0 +1,250 @@
+"""`otzyv plan`: what labelling a file would take, from a sample, before any money is spent."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from scripts.command.console import file_progress, out, remark
+from scripts.files.review_rows import Rows
+from scripts.pages import figures
+from shared.cascade.rule import StageRule
+from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.labelling.rules import resolve
+from shared.quality.planning import Reservoir, Share
+from shared.runtime import runtime, stages
+from shared.settings import Settings
+from shared.stages.llm import LlmStage, Prompt, PromptWriter
+from shared.stages.llm.prompt import DEFAULT_TEMPLATE
+from shared.taxonomy import Taxonomy
+from workers.rabbitmq import topology
+
+TOKENS_PER_CHAR = 0.35
+"""Tokens reckoned for a character of a Russian prompt where the model was not asked: vocabularies give 0.25 to 0.5."""
+MILLION = 1_000_000
+
+
+class StagePlan(msgspec.Struct):
+    """One stage: the share of all reviews that reach it, and of these the share it keeps (None: not measured).
+
+    `seconds` and tokens are for one review that reaches it, None where nobody measured.
+    """
+
+    stage: str
+    seen: Share
+    kept: Share | None = None
+    seconds: float | None = None
+    tokens_in: float = 0.0
+    tokens_out: float = 0.0
+    note: str = ""
+
+
+class Plan(msgspec.Struct):
+    """What a file would take. `prompt` is one rendered question to the language model, if it is in the chain."""
+
+    rows: int
+    distinct: int
+    sample: int
+    stages: list[StagePlan]
+    left: Share
+    prompt: Prompt | None = None
+
+
+def plan(rows: Rows, size: int, seed: int, ask: int, settings: Settings, *, as_json: bool) -> Plan:
+    """Read the file once, put a sample through the chain, and show what the whole would take."""
+    total, distinct, sample = _sample(rows, size, seed)
+    taxonomy = runtime.load_taxonomy(settings)
+    found = Plan(total, distinct, len(sample), [], Share(0, 0))
+    waiting = sample
+    for name in settings.stages:
+        reached = Share(len(waiting), len(sample))
+        if name == "llm":
+            stage, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
+        else:
+            stage, waiting = _stage(name, reached, waiting, taxonomy, settings)
+        found.stages.append(stage)
+    found.left = Share(len(waiting), len(sample))
+    if as_json:
+        out.print_json(json.dumps(_as_json(found, settings), ensure_ascii=False))
+    else:
+        out.print(_shown(found, settings))
+    return found
+
+
+def _sample(rows: Rows, size: int, seed: int) -> tuple[int, int, list[str]]:
+    """Rows and different texts in the file, and a uniform sample of its texts."""
+    reservoir, texts, total = Reservoir[str](size, seed), set[int](), 0
+    with file_progress() as progress:
+        task = progress.add_task(rows.file.name, total=1.0, reviews=0)
+        for _, wire in rows.chunks():
+            for row in wire:
+                text = row["text"]
+                total += 1
+                if isinstance(text, str) and text.strip():
+                    reservoir.add(text)
+                    texts.add(hash(text))
+            progress.update(task, completed=rows.file.fraction_read, reviews=total)
+    return total, len(texts), reservoir.items
+
+
+def _stage(
+    name: str, reached: Share, texts: list[str], taxonomy: Taxonomy, settings: Settings
+) -> tuple[StagePlan, list[str]]:
+    """A stage that costs only time: it is really run. One that cannot be built is taken to keep nothing."""
+    try:
+        stage = stages.build(name, taxonomy, settings, None, 0)
+    except ConfigurationError as error:
+        return StagePlan(name, reached, note=str(error)), texts
+    rule, began = resolve(stage, settings.thresholds), time.monotonic()
+    verdicts = stage.verdicts(texts)
+    seconds = (time.monotonic() - began) / max(1, len(texts))
+    rest = [
+        text
+        for text, verdict in zip(texts, verdicts, strict=True)
+        if verdict is None or not rule.keeps(verdict)
+    ]
+    return StagePlan(name, reached, Share(len(texts) - len(rest), len(texts)), seconds), rest
+
+
+def _llm(
+    found: Plan, reached: Share, texts: list[str], taxonomy: Taxonomy, settings: Settings, ask: int
+) -> tuple[StagePlan, list[str]]:
+    """The language model is asked about `ask` reviews; of the others only the prompts are written and measured."""
+    writer = PromptWriter(taxonomy, template=settings.llm_prompt or DEFAULT_TEMPLATE)
+    prompts = [prompt for text in texts if (prompt := writer.write(text)) is not None]
+    found.prompt = prompts[0] if prompts else None
+    if ask and texts:
+        return _asked(reached, texts[:ask], taxonomy, settings), texts
+    chars = sum(len(prompt.system) + len(prompt.user) for prompt in prompts) / max(1, len(prompts))
+    note = f"not asked: {TOKENS_PER_CHAR} tokens a character are assumed; --ask 20 measures"
+    return StagePlan("llm", reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, note=note), texts
+
+
+def _asked(reached: Share, texts: Sequence[str], taxonomy: Taxonomy, settings: Settings) -> StagePlan:
+    stage = stages.build("llm", taxonomy, settings, None, 0)
+    assert isinstance(stage, LlmStage)  # noqa: S101  that is its name
+    rule: StageRule = resolve(stage, settings.thresholds)
+    began = time.monotonic()
+    answers = stage.answers(texts)
+    seconds = (time.monotonic() - began) / len(texts)
+    errors: list[OtzyvError] = [answer.error for answer in answers if answer.error]
+    outside = [error for error in errors if isinstance(error, ConfigurationError | RetryableError)]
+    if len(outside) == len(texts):
+        raise outside[0]
+    if errors:
+        remark("no answer", f"llm: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
+    kept = sum(answer.verdict is not None and rule.keeps(answer.verdict) for answer in answers)
+    return StagePlan(
+        "llm",
+        reached,
+        Share(kept, len(texts)),
+        seconds,
+        sum(answer.tokens_in for answer in answers) / len(texts),
+        sum(answer.tokens_out for answer in answers) / len(texts),
+        f"asked about {len(texts)} reviews",
+    )
+
+
+def cost(stage: StagePlan, reviews: float, settings: Settings) -> float:
+    """What so many reviews cost at a stage, in the currency of the prices."""
+    price = stage.tokens_in * settings.llm_price_in + stage.tokens_out * settings.llm_price_out
+    return reviews * price / MILLION
+
+
+def _totals(found: Plan, settings: Settings) -> dict[str, float | None]:
+    """Seconds of CPU workers, of GPU workers and of the language model, tokens, cost and days for the whole file."""
+    lines = stages_on_cpu(settings)
+    reviews = {stage.stage: found.rows * stage.seen.value for stage in found.stages}
+    cpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage in lines)
+    gpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage not in lines)
+    unknown = [s for s in found.stages if s.seconds is None and reviews[s.stage]]
+    tokens = sum(reviews[s.stage] * (s.tokens_in + s.tokens_out) for s in found.stages)
+    cores = settings.worker_processes or len(os.sched_getaffinity(0))
+    return {
+        "cpu_seconds": cpu,
+        "gpu_seconds": gpu,
+        "eta_seconds": None if unknown else cpu / cores + gpu,
+        "tokens": tokens,
+        "cost": sum(cost(s, reviews[s.stage], settings) for s in found.stages),
+        "days": tokens / settings.llm_daily_tokens if settings.llm_daily_tokens else None,
+    }
+
+
+def stages_on_cpu(settings: Settings) -> set[str]:
+    """The stages that CPU workers run."""
+    lines = topology.stage_lines(settings)
+    return {name for name, line in lines.items() if line in topology.WORKER_LINES["cpu"]}
+
+
+def _shown(found: Plan, settings: Settings) -> RenderableType:
+    table = Table("stage", box=None, pad_edge=False)
+    for name in ("reviews", "of all", "keeps", "95 % interval", "seconds", "tokens", "cost"):
+        table.add_column(name, justify="right")
+    for stage in found.stages:
+        reviews = found.rows * stage.seen.value
+        tokens = reviews * (stage.tokens_in + stage.tokens_out)
+        low, high = stage.kept.interval if stage.kept else (0.0, 1.0)
+        table.add_row(
+            stage.stage,
+            figures.count(round(reviews)),
+            figures.percent(stage.seen.value),
+            figures.percent(stage.kept.value) if stage.kept else "?",
+            f"{low:.3f} to {high:.3f}" if stage.kept else "",
+            "?" if stage.seconds is None else f"{reviews * stage.seconds:,.1f}",
+            figures.count(round(tokens)) if tokens else figures.NONE,
+            f"{cost(stage, reviews, settings):,.2f}"
+            if settings.llm_price_in or settings.llm_price_out
+            else "",
+        )
+    low, high = found.left.interval
+    totals = _totals(found, settings)
+    parts: list[RenderableType] = [
+        f"{found.rows:,} rows, {found.distinct:,} different texts; sample of {found.sample:,}",
+        table,
+        f"left after the stages that were run: {figures.percent(found.left.value)} ({low:.3f} to {high:.3f})",
+        "time with the workers of this machine: "
+        + (
+            "unknown until every stage is measured"
+            if totals["eta_seconds"] is None
+            else figures.duration(totals["eta_seconds"])
+        ),
+    ]
+    if totals["days"]:
+        parts.append(
+            f"OTZYV_LLM_DAILY_TOKENS of {settings.llm_daily_tokens:,} make that {totals['days']:.1f} days"
+        )
+    parts += [f"{stage.stage}: {stage.note}" for stage in found.stages if stage.note]
+    if found.prompt is not None:
+        parts.append(f"\nOne question to the language model:\n\n{found.prompt.system}\n\n{found.prompt.user}")
+    return Group(*parts)
+
+
+def _as_json(found: Plan, settings: Settings) -> dict[str, object]:
+    return {
+        "rows": found.rows,
+        "distinct": found.distinct,
+        "sample": found.sample,
+        "stages": [
+            {
+                "stage": stage.stage,
+                "reviews": found.rows * stage.seen.value,
+                "keeps": stage.kept.value if stage.kept else None,
+                "interval": stage.kept.interval if stage.kept else None,
+                "seconds_each": stage.seconds,
+                "tokens_in_each": stage.tokens_in,
+                "tokens_out_each": stage.tokens_out,
+                "cost": cost(stage, found.rows * stage.seen.value, settings),
+                "note": stage.note,
+            }
+            for stage in found.stages
+        ],
+        "left": {"share": found.left.value, "interval": found.left.interval},
+        "totals": _totals(found, settings),
+        "prompt": msgspec.to_builtins(found.prompt),
+    }

@@ -1,0 +1,1 @@
+"""The commands around registered models: registry, predictions, backfill, drift."""

@@ -1,0 +1,247 @@
+"""`otzyv predict`: a file's predictions by one model, on all cores, without a broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+from rich.table import Table
+
+from scripts.command.console import err, file_progress, out, remark
+from scripts.command.database import opened
+from scripts.files import row_writer
+from scripts.files.input_file import Record
+from scripts.files.review_rows import Rows
+from scripts.labelling import labelled_file
+from scripts.models.registry import registry
+from shared.classifiers import Artefact, Classifier, Location
+from shared.classifiers import manifest as manifests
+from shared.errors import ModelError, ModelUnavailable
+from shared.reviews import review as reviews
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
+from shared.settings import Settings
+from shared.store import aliases
+from shared.taxonomy import Taxonomy
+
+COLUMNS = ("category", "category_slug", "confidence", "truncated", "probabilities", "status", "reason")
+CHUNK = 500
+PREDICTED = "predicted"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a model lies, for other processes to load it from."""
+
+    url: str
+    path: str
+    sha256: str
+
+    def artefact(self) -> Artefact:
+        """The model's files. Raises ModelError."""
+        return Artefact(Location(self.url), self.path, self.sha256)
+
+
+def predict(
+    rows: Rows,
+    path: Path,
+    model: str | None,
+    processes: int | None,
+    settings: Settings,
+    store: Path | None = None,
+) -> None:
+    """Write every row of a file with its prediction, in order, and show how many there are of which category."""
+    labelled_file.check(path, None, rows.file.path)
+    rows.check()
+    taxonomy = runtime.load_taxonomy(settings)
+    place = _place(model, settings, store)
+    _check_labels(place.artefact().manifest.labels, taxonomy)
+    place.artefact().classifier()  # says what is wrong with it here, and not in another process
+    with err.status("reading the file"):
+        total = sum(len(records) for records, _ in rows.chunks())
+    count = min(processes or len(os.sched_getaffinity(0)), max(1, total // CHUNK))
+    began = time.monotonic()
+    counts = _write(rows, path, place, taxonomy, count, settings.max_text_chars)
+    seconds = time.monotonic() - began
+    _show(counts, taxonomy)
+    out.print(f"{total:,} rows in {seconds:.1f} s, {total / seconds:,.0f} reviews/s; processes: {count}")
+    if counts["truncated"]:
+        remark(
+            "note",
+            f"{counts['truncated']:,} texts were longer than the model reads; see the column truncated",
+        )
+
+
+def _place(model: str | None, settings: Settings, store: Path | None) -> Place:
+    """A folder of that name, else the registered model of that number; the champion where none is named."""
+    if model is not None and (Path(model).is_dir() or not model.isdigit()):
+        return _folder(Path(model))
+    with opened(settings, store, "otzyv predict") as here:
+        found = registry(here).get(_champion(here) if model is None else int(model))
+        here.database.close()
+    return Place(settings.models, found.path, found.sha256)
+
+
+def _champion(here: Runtime) -> int:
+    with here.database.transaction() as cursor:
+        number = aliases.current(cursor, here.taxonomy.name).get("champion")
+    if number is None:
+        raise ModelError(
+            f"otzyv predict: expected a champion for the taxonomy {here.taxonomy.name}, found none; promote one with "
+            "`otzyv models promote`, or name another model with --model"
+        )
+    return number
+
+
+def _folder(folder: Path) -> Place:
+    whole = folder.resolve()
+    if (whole / "config.json").exists() and not (whole / manifests.NAME).exists():
+        raise ModelError(
+            f"{folder}: expected a folder of `otzyv models export`, found one that transformers has saved; "
+            "`otzyv models import` it, and name its number"
+        )
+    found = Artefact(Location(str(whole.parent)), whole.name)
+    return Place(str(whole.parent), whole.name, found.sha256)
+
+
+def _check_labels(labels: tuple[str, ...], taxonomy: Taxonomy) -> None:
+    if sorted(labels) != sorted(taxonomy.slugs):
+        raise ModelError(
+            f"otzyv predict: expected a model for the categories of the taxonomy {taxonomy.name} "
+            f"({', '.join(taxonomy.slugs)}), found one for {', '.join(labels)}"
+        )
+
+
+def _write(
+    rows: Rows, path: Path, place: Place, taxonomy: Taxonomy, processes: int, max_text_chars: int
+) -> Counter[str]:
+    """Write the file; returns how many rows there are of each category, and how many were rejected or truncated."""
+    names = labelled_file.column_names(rows, COLUMNS)
+    kinds: dict[str, type] = {names[column]: str for column in COLUMNS}
+    kinds |= {names["confidence"]: float, names["truncated"]: bool}
+    titles = {category.slug: category.title for category in taxonomy.categories}
+    counts: Counter[str] = Counter()
+    done = 0
+    with (
+        labelled_file.whole(path) as unfinished,
+        row_writer.opened(unfinished, path.suffix.lower(), row_writer.fields(rows, kinds)) as write_rows,
+        file_progress() as progress,
+        ProcessPoolExecutor(processes, get_context("spawn"), _load, (place,)) as pool,
+    ):
+        task = progress.add_task(rows.file.name, total=1.0, reviews=0)
+        for part in _answered(pool, rows, max_text_chars, ahead=2 * processes):
+            cells = [_cells(answer, titles) for _, answer in part]
+            counts.update(_counted(answer) for _, answer in part)
+            counts["truncated"] += sum(bool(one["truncated"]) for one in cells)
+            write_rows(
+                [
+                    {**record, **{names[name]: value for name, value in one.items()}}
+                    for (record, _), one in zip(part, cells, strict=True)
+                ]
+            )
+            done += len(part)
+            progress.update(task, completed=rows.file.fraction_read, reviews=done)
+        progress.update(task, completed=1.0)
+    return counts
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the model says about one text."""
+
+    slug: str
+    confidence: float
+    truncated: bool
+    probabilities: dict[str, float]
+
+
+def _answered(
+    pool: Executor, rows: Rows, max_text_chars: int, ahead: int
+) -> Iterator[list[tuple[Record, Answer | str]]]:
+    """Parts of the file in order: its rows, each with an answer, or with why it was rejected."""
+    pending: deque[tuple[list[Record], list[str | None], Future[list[Answer]]]] = deque()
+    for records, wire in rows.chunks():
+        for start in range(0, len(records), CHUNK):
+            texts, reasons = _texts(wire[start : start + CHUNK], max_text_chars)
+            pending.append((records[start : start + CHUNK], reasons, pool.submit(_answers, texts)))
+            if len(pending) > ahead:
+                yield _placed(*pending.popleft())
+    while pending:
+        yield _placed(*pending.popleft())
+
+
+def _texts(wire: Sequence[Record], max_text_chars: int) -> tuple[list[str], list[str | None]]:
+    """The texts that can be predicted, and for each row why it cannot, or None."""
+    texts, reasons = [], list[str | None]()
+    for row in wire:
+        message = reviews.decode(reviews.encode([row]), max_text_chars=max_text_chars)
+        reasons.append(message.rejected[0].reason if message.rejected else None)
+        texts += [review.text for review in message.reviews]
+    return texts, reasons
+
+
+def _placed(
+    records: list[Record], reasons: list[str | None], answers: Future[list[Answer]]
+) -> list[tuple[Record, Answer | str]]:
+    try:
+        found = iter(answers.result())
+    except BrokenProcessPool as error:
+        raise ModelUnavailable(
+            "otzyv predict: expected its processes to live, found one killed; was there too little memory? Use fewer "
+            "with OTZYV_WORKER_PROCESSES"
+        ) from error
+    return [(record, reason or next(found)) for record, reason in zip(records, reasons, strict=True)]
+
+
+_classifier: Classifier | None = None
+"""The model of a process of the pool."""
+
+
+def _load(place: Place) -> None:
+    global _classifier
+    _classifier = place.artefact().classifier()
+
+
+def _answers(texts: list[str]) -> list[Answer]:
+    assert _classifier is not None  # noqa: S101  the pool's initializer has set it
+    shares, truncated = _classifier.predict(texts)
+    labels = _classifier.labels
+    return [
+        Answer(
+            labels[int(row.argmax())],
+            float(row.max()),
+            bool(cut),
+            {label: round(float(share), 4) for label, share in zip(labels, row, strict=True)},
+        )
+        for row, cut in zip(shares, truncated, strict=True)
+    ]
+
+
+def _counted(answer: Answer | str) -> str:
+    return labelled_file.REJECTED if isinstance(answer, str) else answer.slug
+
+
+def _cells(answer: Answer | str, titles: dict[str, str]) -> Record:
+    if isinstance(answer, str):
+        values: tuple[object, ...] = (None, None, None, None, None, labelled_file.REJECTED, answer)
+    else:
+        shares = json.dumps(answer.probabilities, ensure_ascii=False)
+        confidence = round(answer.confidence, 4)
+        values = (titles[answer.slug], answer.slug, confidence, answer.truncated, shares, PREDICTED, None)
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _show(counts: Counter[str], taxonomy: Taxonomy) -> None:
+    table = Table("category", box=None, pad_edge=False)
+    table.add_column("reviews", justify="right")
+    for category in sorted(taxonomy.categories, key=lambda one: -counts[one.slug]):
+        table.add_row(category.title, f"{counts[category.slug]:,}")
+    if counts[labelled_file.REJECTED]:
+        table.add_row(labelled_file.REJECTED, f"{counts[labelled_file.REJECTED]:,}")
+    out.print(table)

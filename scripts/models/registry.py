@@ -1,0 +1,301 @@
+"""`otzyv models`: what is registered, who serves, and every way of changing that."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import random
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from rich.table import Table
+
+from scripts.command.console import err, out, remark
+from scripts.command.database import opened
+from scripts.files.gold_file import GoldRow, read_gold
+from scripts.files.input_file import InputFile
+from shared.classifiers import Artefact, Location
+from shared.classifiers import manifest as manifests
+from shared.classifiers.manifest import Export, Manifest
+from shared.errors import ConfigurationError, InputFileError, ModelError, OtzyvError
+from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
+from shared.serving.registry import Registry
+from shared.settings import Settings
+from shared.store import aliases, models, predictions, reviews
+from shared.store.aliases import Alias, Move
+
+SAMPLE = 1_000
+"""Texts on which the graphs are compared with the model that they were made from."""
+FEW = 100
+
+
+def registry(here: Runtime) -> Registry:
+    """The registry for a runtime's taxonomy."""
+    return Registry(here.database, Location(here.settings.models), here.taxonomy, here.taxonomy_id)
+
+
+def show_all(settings: Settings, store: Path | None) -> None:
+    """Registered models and who serves, as a table, with the history of both aliases."""
+    with opened(settings, store, "otzyv models") as here, here.database.transaction() as cursor:
+        found = models.of_taxonomy(cursor, here.taxonomy.name)
+        serving = aliases.current(cursor, here.taxonomy.name)
+        moves = aliases.history(cursor, here.taxonomy.name)
+        line = predictions.line(cursor, here.taxonomy_id)
+        told = {
+            model.id: manifests.decode(models.manifest(cursor, model.id), str(model.id)) for model in found
+        }
+    table = Table("model", "serves as", "architecture", "runtime", "registered", box=None, pad_edge=False)
+    table.add_column("weighted F1", justify="right")
+    names = {number: alias for alias, number in serving.items()}
+    for model in found:
+        score = told[model.id].metrics.get("weighted_f1")
+        table.add_row(
+            str(model.id),
+            names.get(model.id, ""),
+            model.architecture,
+            _served_by(told[model.id]),
+            _when(model.created_at),
+            "" if score is None else f"{score:.3f}",
+        )
+    out.print(table if found else "no models are registered for this taxonomy; see `otzyv models import`")
+    for move in moves[-10:]:
+        out.print(_sentence(move), soft_wrap=True)
+    out.print(
+        f"{line.awaiting:,} reviews await a prediction; {line.parked:,} of them wait for a champion that can be loaded"
+    )
+
+
+def _served_by(says: Manifest) -> str:
+    return f"{says.runtime} {says.precision}" if says.runtime == "onnx" else says.runtime
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _sentence(move: Move) -> str:
+    before, after = (f"model {n}" if n else "nobody" for n in (move.previous_id, move.model_id))
+    why = f": {move.reason}" if move.reason else ""
+    return f"{_when(move.at)}  {move.alias}: {before} → {after}, {move.action} by {move.moved_by}{why}"
+
+
+def show(number: int, settings: Settings, store: Path | None) -> None:
+    """A model's card, where it lies, and whether its files are what they should be."""
+    with opened(settings, store, "otzyv models") as found:
+        here = registry(found)
+        model = here.get(number)
+        artefact = here.artefact(number)
+    out.print(artefact.read("README.md").decode(), soft_wrap=True)
+    out.print(
+        f"Files below {here.location.url}/{model.path}, SHA-256 of the manifest {model.sha256}",
+        soft_wrap=True,
+    )
+    broken = []
+    for name, file in artefact.manifest.files.items():
+        try:
+            artefact.read(name)
+            state = "unchanged"
+        except OtzyvError as error:
+            state = str(error)
+            broken.append(name)
+        out.print(f"* {name}, {file.bytes:,} bytes: {state}", soft_wrap=True)
+    if broken:
+        raise ModelError(
+            f"model {number}: expected unchanged files, found others: {', '.join(broken)}; restore them, or import the "
+            "model again"
+        )
+
+
+def promote(number: int, alias: Alias, reason: str, settings: Settings, store: Path | None) -> None:
+    """Let a model serve."""
+    with opened(settings, store, "otzyv models") as here:
+        moved = registry(here).promote(number, alias, moved_by=user(), reason=_readable(reason))
+        if not moved:
+            out.print(f"model {number} is {alias} already")
+        elif store is not None:
+            out.print(f"model {number} is {alias}; `otzyv predict --store {store}` uses it")
+        else:
+            out.print(f"model {number} is {alias}; workers use it from their next batch on")
+            _wake(here)
+
+
+def rollback(reason: str, settings: Settings) -> None:
+    """Let the champion before serve again."""
+    here = runtime.build(settings)
+    number = registry(here).rollback(moved_by=user(), reason=_readable(reason))
+    out.print(f"model {number} is champion again; workers use it from their next batch on")
+
+
+def withdraw(alias: Alias, reason: str, settings: Settings) -> None:
+    """Let nobody have an alias."""
+    here = registry(runtime.build(settings))
+    done = here.withdraw(alias, moved_by=user(), reason=_readable(reason))
+    out.print(f"nobody is {alias} any more" if done else f"nobody was {alias}")
+
+
+def user() -> str:
+    """Who moves an alias: the user's name, or number where it has no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _readable(reason: str) -> str:
+    """Bytes of an argument that are no UTF-8 would be refused by the database."""
+    return reason.encode(errors="replace").decode()
+
+
+def _wake(here: Runtime) -> None:
+    """Let a sweep send the reviews that waited for a champion, now and not in a minute."""
+    with here.database.transaction() as cursor:
+        parked = predictions.line(cursor, here.taxonomy_id).parked
+    if not parked:
+        return
+    from workers.app import app
+    from workers.rabbitmq import connection
+
+    out.print(f"{parked:,} reviews waited for a champion and are predicted now")
+    try:
+        with connection.translated():
+            app.send_task("workers.upkeep.sweep")
+    except OtzyvError as error:
+        remark("note", f"they are sent by the next sweep, because: {error}")
+
+
+def import_folder(
+    folder: Path,
+    sample: Path | None,
+    text_column: str,
+    gold: Path | None,
+    max_tokens: int | None,
+    settings: Settings,
+) -> None:
+    """Register a folder of transformers, or one that `otzyv models export` wrote."""
+    if not folder.is_dir():
+        raise InputFileError(f"{folder}: expected a folder with a model, found none")
+    here = runtime.build(settings)
+    known = registry(here)
+    if (folder / manifests.NAME).exists():
+        if gold is not None or max_tokens is not None:
+            raise ConfigurationError(
+                "otzyv models import: --gold and --max-tokens are for folders of transformers; an exported model "
+                "has its metrics and its length already"
+            )
+        artefact = known.take_in(folder)
+    else:
+        checked = [] if gold is None else read_gold(gold, _with_ids(sample), here.taxonomy)
+        artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here, known)
+    number = known.register(artefact)
+    _tell(artefact)
+    out.print(f"its files are in {known.location.url}/{artefact.path}", soft_wrap=True)
+    out.print(f"registered as model {number}; `otzyv models promote {number}` lets it serve")
+
+
+def _exported(
+    folder: Path,
+    texts: list[str],
+    checked: list[GoldRow],
+    max_tokens: int | None,
+    here: Runtime,
+    known: Registry,
+) -> Artefact:
+    try:
+        from shared.classifiers.packaging.hugging_face import read_folder, trainers_files
+        from shared.classifiers.packaging.measuring import measured
+        from shared.classifiers.packaging.package import package
+    except ImportError as error:
+        raise ConfigurationError(
+            f"otzyv models import: expected torch and onnx, found: {error}; in the project's folder: `make models`"
+        ) from error
+    with err.status("reading the model"):
+        made = read_folder(folder, here.taxonomy, max_tokens)
+    for name in trainers_files(folder):
+        remark("left out", f"{name}, which is no part of the model")
+    if checked:
+        with err.status("measuring on gold"):
+            made = measured(made, [row.text for row in checked], [row.category for row in checked])
+    with err.status("exporting and comparing"):
+        return package(made, here.taxonomy, texts, known.location)
+
+
+def _with_ids(reviews: Path | None) -> Path | None:
+    """The file of --reviews, if gold can name its reviews."""
+    if reviews is None or "id" not in next(InputFile(reviews).records())[0]:
+        return None
+    return reviews
+
+
+def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
+    """Texts to compare the graphs on: from a file, or else stored reviews."""
+    if sample is not None:
+        rows = [record for chunk in InputFile(sample).records() for record in chunk]
+        if column not in rows[0]:
+            raise InputFileError(
+                f"{sample}: expected a column {column!r}, found {', '.join(map(repr, rows[0]))}"
+            )
+        texts = [str(row[column]) for row in rows if row.get(column)]
+        texts = random.Random(0).sample(texts, min(SAMPLE, len(texts)))  # noqa: S311  no secret
+    else:
+        with here.database.transaction() as cursor:
+            texts = [text for _, text in reviews.some(cursor, SAMPLE)]
+    if not texts:
+        raise ModelError(
+            "otzyv models import: expected reviews to compare the exported model on, found none in the database; "
+            "name a file with --reviews"
+        )
+    if len(texts) < FEW:
+        remark("note", f"only {len(texts)} texts to compare on; a file of more with --reviews says more")
+    return texts
+
+
+def _tell(artefact: Artefact) -> None:
+    says = artefact.manifest
+    if says.export is not None:
+        _compare(says.export)
+    if says.metrics or says.temperature != 1.0:
+        shown = "".join(f"{name} {value:.4g}, " for name, value in says.metrics.items())
+        out.print(f"{shown}temperature {says.temperature:.3g}", soft_wrap=True)
+    else:
+        remark(
+            "not calibrated",
+            "expected accuracy means little without a gold set; import with --gold to measure",
+        )
+    if says.export is not None and says.export.fallback:
+        remark("fp32 serves", says.export.fallback)
+
+
+def _compare(found: Export) -> None:
+    for name, agreement in (("fp32", found.fp32), ("int8", found.int8)):
+        if agreement is not None:
+            out.print(
+                f"{name}: the same category as the model for {agreement.same:.2%} of {found.texts:,} texts, "
+                f"probabilities up to {agreement.difference:.2g} apart",
+                soft_wrap=True,
+            )
+
+
+def export(number: int, folder: Path, settings: Settings, store: Path | None) -> None:
+    """Copy a model's files to a folder, checked."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputFileError(f"{folder}: expected a new or empty folder, found something in it")
+    with opened(settings, store, "otzyv models") as found:
+        here = registry(found)
+        artefact = here.artefact(number)
+    try:
+        for name in artefact.manifest.files:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(artefact.read(name))
+        (folder / manifests.NAME).write_bytes(here.location.read(f"{artefact.path}/{manifests.NAME}"))
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputFileError(
+            f"{folder}: expected a folder that can be written, found: {error.strerror}"
+        ) from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    out.print(f"model {number} is in {folder}; elsewhere: `otzyv models import {folder.name}`")

@@ -1,0 +1,1 @@
+"""Templates and figures of HTML pages. What a page tells is beside its command."""

@@ -1,0 +1,219 @@
+"""`otzyv evaluate`: a chain of stages, every shorter chain out of it, or a file of labels, against a gold set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from scripts.command.console import out
+from scripts.files.gold_file import GoldRow, read_gold
+from scripts.files.label_file import Labels, read_labels
+from scripts.labelling.labelled_file import write_text
+from scripts.quality import evaluation_report
+from scripts.quality.evaluation_report import Evaluation, StageLine, SubChain
+from scripts.quality.judging import Judged, judge
+from shared.cascade.rule import StageRule
+from shared.errors import ConfigurationError
+from shared.labelling.rules import resolve
+from shared.quality import chains
+from shared.quality.chains import ChainResult
+from shared.quality.evaluation import Score, confusion, score
+from shared.runtime import runtime
+from shared.settings import STAGE_NAMES, Settings
+from shared.store import thresholds
+from shared.taxonomy import Taxonomy
+
+ALL = "all"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What `otzyv evaluate` was asked to do. Without labels, `order` names the stages of the chain."""
+
+    gold: Path
+    reviews: Path | None
+    order: tuple[str, ...]
+    labels: Path | None
+    report: Path | None
+    calibrated: bool
+    as_json: bool
+
+
+def stage_order(stage: str | None, chain: str | None, settings: Settings) -> tuple[str, ...]:
+    """The stages to evaluate. Raises ConfigurationError for names that are none, or come twice."""
+    wanted = stage or chain or settings.cascade_stages
+    names = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    option = "--stage" if stage else "--chain"
+    if (
+        not names
+        or set(names) - set(STAGE_NAMES)
+        or len(set(names)) < len(names)
+        or (stage and len(names) > 1)
+    ):
+        raise ConfigurationError(
+            f"{option}: expected {'one name' if stage else 'different names'} out of {', '.join(STAGE_NAMES)}, "
+            f"found {wanted!r}"
+        )
+    return names
+
+
+def evaluate(request: Request, settings: Settings) -> Evaluation:
+    """Score, show, and write the report if one is asked for."""
+    taxonomy = runtime.load_taxonomy(settings)
+    rows = read_gold(request.gold, request.reviews, taxonomy)
+    if request.labels is not None:
+        result = _of_labels(read_labels(request.labels, rows, taxonomy), rows, taxonomy, request.labels.name)
+    else:
+        result = _of_chain(request, rows, taxonomy, settings)
+    if request.report is not None:
+        svg = request.report.suffix.lower() == ".svg"
+        page = evaluation_report.svg(result) if svg else evaluation_report.render(result)
+        write_text(request.report, page)
+    if request.as_json:
+        out.print_json(json.dumps(_as_json(result), ensure_ascii=False))
+    else:
+        out.print(evaluation_report.tables(result))
+        if request.report is not None:
+            out.print(f"report: {request.report}", soft_wrap=True)
+    return result
+
+
+def _of_labels(labels: Labels, rows: Sequence[GoldRow], taxonomy: Taxonomy, name: str) -> Evaluation:
+    gold = [row.category for row in rows]
+    return Evaluation(
+        title=name,
+        taxonomy=taxonomy,
+        groups=by_source(rows, labels.accepted),
+        final=by_source(rows, labels.final),
+        matrix=confusion(gold, labels.final, taxonomy.slugs),
+        missing=labels.missing,
+    )
+
+
+def _of_chain(
+    request: Request, rows: Sequence[GoldRow], taxonomy: Taxonomy, settings: Settings
+) -> Evaluation:
+    judged = judge(request.order, [row.text for row in rows], taxonomy, settings)
+    rules = _rules(judged, settings, calibrated=request.calibrated)
+    verdicts, gold = {name: one.verdicts for name, one in judged.items()}, [row.category for row in rows]
+    results = {order: chains.run(order, verdicts, rules, gold) for order in chains.sub_chains(request.order)}
+    whole = results[request.order]
+    return Evaluation(
+        title=whole.name,
+        taxonomy=taxonomy,
+        groups=by_source(rows, whole.kept),
+        final=by_source(rows, whole.labels),
+        matrix=confusion(gold, whole.labels, taxonomy.slugs),
+        stages=tuple(_stage(name, whole, results, judged[name], rules[name]) for name in request.order),
+        chains=tuple(_chain(result, judged) for result in results.values()),
+    )
+
+
+def _rules(judged: dict[str, Judged], settings: Settings, *, calibrated: bool) -> dict[str, StageRule]:
+    stored = {}
+    if calibrated:
+        here = runtime.build(settings)
+        with here.database.transaction() as cursor:
+            version = thresholds.newest(cursor, here.taxonomy_id)
+            stored = {} if version is None else thresholds.rules(cursor, version)
+        if not stored:
+            raise ConfigurationError(
+                "--calibrated: expected thresholds in the database for this taxonomy, found none; run `otzyv calibrate`"
+            )
+    return {name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()}
+
+
+def _stage(
+    name: str,
+    whole: ChainResult,
+    results: dict[tuple[str, ...], ChainResult],
+    judged: Judged,
+    rule: StageRule,
+) -> StageLine:
+    mine = next(stage for stage in whole.stages if stage.stage == name)
+    rest = results.get(chains.without(whole.order, name))
+    share = len(mine.seen) / max(1, len(judged.verdicts))
+    return StageLine(
+        stage=name,
+        model=judged.stage.model,
+        threshold=rule.value,
+        seen=len(mine.seen),
+        kept=len(mine.kept),
+        precision=mine.precision,
+        seconds=judged.seconds * share,
+        tokens=round((judged.tokens_in + judged.tokens_out) * share),
+        gain_f1=whole.final.weighted_f1 - (rest.final.weighted_f1 if rest else 0.0),
+        gain_right=whole.accepted.right - (rest.accepted.right if rest else 0),
+    )
+
+
+def _chain(result: ChainResult, judged: dict[str, Judged]) -> SubChain:
+    shares = {stage.stage: len(stage.seen) / max(1, len(result.kept)) for stage in result.stages}
+    return SubChain(
+        name=result.name,
+        accepted=result.accepted,
+        final=result.final,
+        sent_to_llm=shares.get("llm", 0.0),
+        seconds=sum(judged[name].seconds * share for name, share in shares.items()),
+        tokens=round(
+            sum((judged[name].tokens_in + judged[name].tokens_out) * share for name, share in shares.items())
+        ),
+    )
+
+
+def by_source(rows: Sequence[GoldRow], answers: Sequence[str | None]) -> dict[str, Score]:
+    """Scores of all rows, of each source, and of the rows on which careful readers would agree."""
+    groups = {ALL: list(range(len(rows)))}
+    for position, row in enumerate(rows):
+        groups.setdefault(f"source {row.source}", []).append(position)
+    groups["not ambiguous"] = [position for position, row in enumerate(rows) if not row.ambiguous]
+    return {
+        name: score([rows[p].category for p in positions], [answers[p] for p in positions])
+        for name, positions in groups.items()
+    }
+
+
+def _as_json(result: Evaluation) -> dict[str, object]:
+    first = result.stages[0] if len(result.stages) == 1 else None
+    return {
+        "title": result.title,
+        "stage": first.stage if first else None,
+        "model": first.model if first else None,
+        "threshold": first.threshold if first else None,
+        "missing": result.missing,
+        "groups": {name: _score(row, result.final[name]) for name, row in result.groups.items()},
+        "categories": [
+            {**msgspec.to_builtins(row), "precision": row.precision, "recall": row.recall, "f1": row.f1}
+            for row in result.groups[ALL].categories
+        ],
+        "confusion": msgspec.to_builtins(result.matrix),
+        "stages": msgspec.to_builtins(result.stages),
+        "chains": [
+            {
+                "chain": chain.name,
+                **_score(chain.accepted, chain.final),
+                "sent_to_llm": chain.sent_to_llm,
+                "seconds": chain.seconds,
+                "tokens": chain.tokens,
+            }
+            for chain in result.chains
+        ],
+    }
+
+
+def _score(accepted: Score, final: Score) -> dict[str, object]:
+    return {
+        "gold": accepted.total,
+        "kept": accepted.answered,
+        "right": accepted.right,
+        "precision": accepted.precision,
+        "coverage": accepted.coverage,
+        "accuracy": accepted.accuracy,
+        "final": {
+            "accuracy": final.accuracy,
+            "weighted_f1": final.weighted_f1,
+            "macro_f1": final.macro_f1,
+        },
+    }

@@ -1,0 +1,190 @@
+"""`otzyv enqueue`: send a file of reviews to RabbitMQ, and follow them to their labels."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from scripts.command.console import err, file_progress, out, remark, review_progress
+from scripts.files.input_file import Record
+from scripts.files.review_rows import Rows, pack
+from shared.errors import InputFileError, OtzyvError
+from shared.reviews.review import MAX_REVIEWS_PER_MESSAGE
+from shared.runtime import runtime
+from shared.settings import Settings
+from shared.store import Database, batches, failures
+from shared.store.batches import Progress as BatchProgress
+from workers.rabbitmq import topology
+from workers.rabbitmq.publisher import Publisher
+from workers.rabbitmq.queue_states import queue_states
+from workers.rabbitmq.topology import Lane
+
+POLL_S = 0.5
+STUCK_AFTER_S = 30.0  # ingest and worker may just be starting, on a busy machine
+
+
+def enqueue(
+    rows: Rows, settings: Settings, patience_s: float = 600.0, lane: Lane = "bulk"
+) -> tuple[uuid.UUID, int]:
+    """Publish every row with confirms; returns the batch id and how many reviews were sent.
+
+    A full queue is waited for, up to `patience_s` seconds in which it takes nothing.
+    """
+    batch = uuid.uuid4()
+    sent = 0
+    try:
+        with file_progress() as progress:
+            task = progress.add_task(f"sending {rows.file.name}", total=1.0, reviews=0)
+            slowed = _Slowed(progress, task)
+            with Publisher(settings, slowed.down, slowed.no_more, patience_s, lane) as publisher:
+                groups = pack(_wire(rows), min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
+                for message in publisher.send(batch, rows.file.name, groups):
+                    if sent == 0:
+                        out.print(f"batch {batch}", soft_wrap=True)
+                    sent += message.reviews
+                    progress.update(task, completed=rows.file.fraction_read, reviews=sent)
+                progress.update(task, completed=1.0)
+    except OtzyvError:
+        err.print(f"stopped: {sent:,} reviews had been confirmed; sending the same file again is safe")
+        raise
+    out.print(f"sent {sent:,} reviews; `otzyv status {batch}` shows how far they are", soft_wrap=True)
+    return batch, sent
+
+
+class _Slowed:
+    """Says once why sending waits, and how long it did in the end."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+        self._description = progress.tasks[task].description
+        self._since: float | None = None
+
+    def down(self, why: str, _seconds: float) -> None:
+        """A message waits."""
+        if self._since is None:
+            self._since = time.monotonic()
+            remark("slowed down", why)
+        self._progress.update(self._task, description=f"{self._description} (waiting: {why})")
+
+    def no_more(self) -> None:
+        """It has been confirmed."""
+        if self._since is not None:
+            remark("going on", f"after {time.monotonic() - self._since:.0f} s")
+        self._since = None
+        self._progress.update(self._task, description=self._description)
+
+
+def _wire(rows: Rows) -> Iterator[Record]:
+    for _, wire in rows.chunks():
+        yield from wire
+
+
+def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk") -> bool:
+    """Show progress until every review of the batch is settled, or waits where nobody works.
+
+    True when all are settled.
+    """
+    here = runtime.build(settings)
+    watch = _Watch(here.database, batch, here.taxonomy_id, settings, lane)
+    with review_progress() as progress:
+        task = progress.add_task("labelling", total=sent, note="")
+        while True:
+            state, note = watch.look()
+            progress.update(task, completed=watch.done, note=note)
+            if watch.finished or watch.stuck:
+                break
+            time.sleep(watch.pause_s)
+    if state is None:
+        remark("nothing stored yet", f"batch {batch}: {note}; start `otzyv ingest`")
+    else:
+        out.print(batch_table(state))
+        _print_rejections(here.database, str(batch))
+        if not watch.finished:
+            remark("not finished", note)
+    return watch.finished
+
+
+class _Watch:
+    """Looks at a batch again and again, and notices when nothing can move any more."""
+
+    def __init__(
+        self, database: Database, batch: uuid.UUID, taxonomy_id: int, settings: Settings, lane: Lane
+    ) -> None:
+        self._database, self._batch, self._taxonomy_id = database, str(batch), taxonomy_id
+        self._settings, self._lane = settings, lane
+        self._moved_at = time.monotonic()
+        self.done = 0
+        self.finished = self.stuck = False
+        self.pause_s = POLL_S
+
+    def look(self) -> tuple[BatchProgress | None, str]:
+        """The batch's state now, and what it is waiting for."""
+        clock = time.monotonic()
+        with self._database.transaction() as cursor:
+            state = batches.progress(cursor, self._batch, self._taxonomy_id)
+        # Following must not become the load: look at most a tenth of the time.
+        self.pause_s = max(POLL_S, 9 * (time.monotonic() - clock))
+        done = state.settled + state.rejected if state else 0
+        if done != self.done or (state and not state.complete):
+            self._moved_at = time.monotonic() if done != self.done else self._moved_at
+        self.done = done
+        self.finished = state is not None and state.complete and not state.waiting
+        return state, self._note(state)
+
+    def _note(self, state: BatchProgress | None) -> str:
+        if self.finished or time.monotonic() - self._moved_at < STUCK_AFTER_S:
+            return (
+                ""
+                if state is None
+                else ", ".join(f"{n:,} wait for {stage}" for stage, n in state.waiting.items())
+            )
+        consumers = {queue.line.queue: queue.consumers for queue in queue_states(self._settings)}
+        lines = [topology.INCOMING] if state is None or not state.complete else []
+        lines += [topology.stage_lines(self._settings)[stage] for stage in (state.waiting if state else ())]
+        wanted = [topology.in_lane(line, self._lane).queue for line in lines]
+        idle = [name for name in dict.fromkeys(wanted) if not consumers.get(name)]
+        self.stuck = bool(idle) and len(idle) == len(dict.fromkeys(wanted))
+        waits = ", ".join(f"{n:,} wait for {stage}" for stage, n in (state.waiting if state else {}).items())
+        return "; ".join(filter(None, [waits, f"nobody consumes {', '.join(idle)}" if idle else ""]))
+
+
+def batch_table(state: BatchProgress) -> Table:
+    """How far a batch has come."""
+    table = Table(
+        title=f"batch {state.batch_id}  {state.name}", title_justify="left", box=None, show_header=False
+    )
+    table.add_column("what")
+    table.add_column("count", justify="right")
+    total = f" of {state.messages:,}" if state.messages is not None else ", more to come"
+    table.add_row("messages stored", f"{state.messages_stored:,}{total}")
+    table.add_row("reviews received", f"{state.received:,}")
+    table.add_row("  settled (labelled, needs_review or failed)", f"{state.settled:,}")
+    for stage, count in state.waiting.items():
+        table.add_row(f"  waiting for {stage}", f"{count:,}")
+    table.add_row("  failed in a stage", f"{state.failed:,}")
+    table.add_row("rejected (broke the contract)", f"{state.rejected:,}")
+    return table
+
+
+def show_batch(batch: uuid.UUID, settings: Settings) -> None:
+    """`otzyv status BATCH`. Raises InputFileError for a batch of which nothing has been stored."""
+    here = runtime.build(settings)
+    with here.database.transaction() as cursor:
+        state = batches.progress(cursor, str(batch), here.taxonomy_id)
+    if state is None:
+        raise InputFileError(
+            f"batch {batch}: expected a batch that has begun to arrive, found none; `otzyv ingest` has to run"
+        )
+    out.print(batch_table(state))
+    _print_rejections(here.database, str(batch))
+
+
+def _print_rejections(database: Database, batch: str) -> None:
+    with database.transaction() as cursor:
+        reasons = failures.reasons(cursor, batch, 10)
+    for reason, example, count in reasons:
+        out.print(f"  rejected {count:,}: {reason} (for example {example})")

@@ -1,0 +1,1 @@
+"""The commands that start training runs and show them. Training itself is in `shared.training`."""

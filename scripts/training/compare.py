@@ -1,0 +1,137 @@
+"""`otzyv runs compare`: runs side by side on the gold of their snapshot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from psycopg2.extensions import cursor as Cursor
+
+from scripts.command.console import err, out, remark
+from scripts.command.database import opened
+from scripts.labelling.labelled_file import write_text
+from scripts.models.registry import registry
+from scripts.training import runs_report
+from scripts.training.runs_report import Gold, RunResult
+from shared.errors import OtzyvError, TrainingError
+from shared.runtime.runtime import Runtime
+from shared.settings import Settings
+from shared.store import aliases, runs, snapshots
+from shared.store.runs import Point, Run
+from shared.store.snapshots import GoldText
+
+
+def compare(
+    numbers: list[int],
+    experiment: int | None,
+    report: Path | None,
+    settings: Settings,
+    store: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show the leaderboard, and write the page if one is asked for."""
+    with opened(settings, store, "otzyv runs compare") as here:
+        with here.database.transaction() as cursor:
+            chosen = _chosen(cursor, here, numbers, experiment)
+            gold = snapshots.gold(cursor, chosen[0].snapshot_id)
+            champion = aliases.current(cursor, here.taxonomy.name).get("champion")
+            results = [_result(cursor, run, champion) for run in chosen]
+        board = runs_report.build(
+            results,
+            Gold(
+                tuple(row.category for row in gold),
+                tuple(row.ambiguous for row in gold),
+                tuple(row.source for row in gold),
+            ),
+            here.taxonomy,
+            # A champion that is among the runs is there already.
+            champion=None if champion in {run.model for run in results} else _champion(here, champion, gold),
+        )
+    for run in chosen:
+        first = next(one for one in chosen if (one.architecture, one.seed) == (run.architecture, run.seed))
+        if first.id != run.id:
+            remark(
+                "note", f"runs {first.id} and {run.id} are of one architecture and seed: no spread over seeds"
+            )
+    if report is not None:
+        write_text(report, runs_report.render(board))
+    if as_json:
+        out.print_json(json.dumps(runs_report.as_json(board), ensure_ascii=False))
+        return
+    out.print(runs_report.tables(board))
+    if report is not None:
+        out.print(f"report: {report}", soft_wrap=True)
+
+
+def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int | None) -> list[Run]:
+    """Runs that have a model, on one snapshot that has gold. Raises TrainingError."""
+    every = [run for run in runs.of_taxonomy(cursor, here.taxonomy.name) if run.status == "succeeded"]
+    if numbers:
+        found = [run for run in every if run.id in numbers]
+        missing = set(numbers) - {run.id for run in found}
+        if missing:
+            raise TrainingError(
+                f"otzyv runs compare: expected runs that succeeded, found run {min(missing)}, which is none; see "
+                "`otzyv runs list`"
+            )
+    else:
+        wanted = experiment or max((run.experiment for run in every), default=0)
+        found = [run for run in every if run.experiment == wanted]
+    if not found:
+        raise TrainingError(
+            "otzyv runs compare: expected runs that succeeded, found none; see `otzyv runs list`"
+        )
+    if len({run.snapshot_id for run in found}) > 1:
+        raise TrainingError(
+            "otzyv runs compare: expected runs on the same labels and gold, found several snapshots; name runs of one "
+            "experiment, or train again"
+        )
+    if not snapshots.get(cursor, found[0].snapshot_id).gold:
+        raise TrainingError(
+            "otzyv runs compare: expected gold to compare on, found none when these runs were asked for; check some "
+            "labels with `otzyv audit` and train again"
+        )
+    return sorted(found, key=lambda run: run.id)
+
+
+def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
+    facts = run.facts
+    serves = (f"model {run.model_id} is the champion",) if run.model_id == champion else ()
+    return RunResult(
+        run=run.id,
+        model=run.model_id,
+        architecture=run.architecture,
+        seed=run.seed,
+        seconds=float(facts.get("training_s", run.spent_s)),
+        reviews_per_s=facts.get("reviews_per_s"),
+        bytes=facts.get("bytes"),
+        answers=tuple(runs.answers(cursor, run.id)),
+        curves=_curves(runs.points(cursor, run.id)),
+        notes=(*serves, *facts.get("notes", ())),
+        train_rows=int(facts.get("train_rows", 0)),
+    )
+
+
+def _curves(points: Sequence[Point]) -> dict[str, list[tuple[float, float]]]:
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for point in points:
+        curves.setdefault(point.name, []).append((point.epoch, point.value))
+    return curves
+
+
+def _champion(
+    here: Runtime, number: int | None, gold: Sequence[GoldText]
+) -> tuple[int, tuple[str, ...]] | None:
+    """The champion's number and what it says about the gold; None without one, or where it cannot be loaded."""
+    if number is None:
+        return None
+    try:
+        with err.status(f"asking the champion, model {number}"):
+            classifier = registry(here).artefact(number).classifier()
+            found = classifier.predict([row.text for row in gold]).probabilities.argmax(axis=1)
+    except OtzyvError as error:
+        remark("left out", f"the champion, model {number}: {error}")
+        return None
+    return number, tuple(classifier.labels[column] for column in found)

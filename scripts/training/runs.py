@@ -1,0 +1,186 @@
+"""`otzyv runs list`, `show`, `watch` and `cancel`: training runs as they stand."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from scripts.command.console import err, out, remark
+from scripts.command.database import opened
+from shared.errors import RetryableError, TrainingError
+from shared.runtime.runtime import Runtime
+from shared.settings import Settings
+from shared.store import runs
+from shared.store.runs import Point, Run
+
+LOOK_S: Final = 0.5
+BARS: Final = "▁▂▃▄▅▆▇█"
+CURVE: Final = 40
+"""Characters of a curve in the terminal."""
+ENDED: Final = ("succeeded", "failed", "cancelled")
+STYLES: Final = {
+    "succeeded": "green",
+    "failed": "bold red",
+    "cancelled": "yellow",
+    "running": "cyan",
+    "queued": "",
+}
+
+
+def show_all(n: int, settings: Settings, store: Path | None, *, as_json: bool) -> None:
+    """The newest runs, as a table."""
+    with opened(settings, store, "otzyv runs") as here, here.database.transaction() as cursor:
+        found = runs.of_taxonomy(cursor, here.taxonomy.name, n)
+    if as_json:
+        out.print_json(json.dumps(msgspec.to_builtins(found), ensure_ascii=False))
+    elif found:
+        out.print(table_of(found))
+    else:
+        out.print("no training runs for this taxonomy; see `otzyv train`")
+
+
+def table_of(found: Sequence[Run]) -> Group:
+    """Runs with their state, newest last, and what they do or why they ended."""
+    ordered = sorted(found, key=lambda run: run.id)
+    table = Table("run", "architecture", box=None, pad_edge=False)
+    for name in ("seed", "status", "done", "time"):
+        table.add_column(name, justify="right" if name != "status" else "left")
+    table.add_column("weighted F1", justify="right")
+    table.add_column("model", justify="right")
+    for run in ordered:
+        score = run.facts.get("metrics", {}).get("weighted_f1")
+        table.add_row(
+            str(run.id),
+            run.architecture,
+            str(run.seed),
+            Text(run.status, style=STYLES[run.status]),
+            f"{run.progress:.0%}",
+            _time(run.spent_s),
+            "" if score is None else f"{score:.3f}",
+            "" if run.model_id is None else str(run.model_id),
+        )
+    told = [Text(f"run {run.id}: {run.message}") for run in ordered if run.message]
+    return Group(table, *told)
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def show(number: int, settings: Settings, store: Path | None) -> None:
+    """All about one run."""
+    with opened(settings, store, "otzyv runs") as here, here.database.transaction() as cursor:
+        run = _run(runs.get(cursor, number), number)
+        points = runs.points(cursor, number)
+    out.print(table_of([run]))
+    times = (("asked for", run.created_at), ("began", run.started_at), ("ended", run.finished_at))
+    for name, moment in times:
+        if moment is not None:
+            out.print(f"{name}: {moment:%Y-%m-%d %H:%M:%S} UTC")
+    out.print(
+        f"asked for by {run.asked_by}: {run.reason}; experiment {run.experiment}, worker {run.worker or 'none'}"
+    )
+    _print_values("arguments", run.arguments if isinstance(run.arguments, dict) else {"": run.arguments})
+    _print_values("facts", run.facts)
+    for name in dict.fromkeys(point.name for point in points):
+        out.print(_curve(name, [point for point in points if point.name == name]), soft_wrap=True)
+
+
+def _print_values(title: str, values: dict[str, object]) -> None:
+    if values:
+        out.print(f"{title}:")
+    for name, value in values.items():
+        if value in (None, "", []):
+            continue
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+        out.print(f"  {name}: {shown}", soft_wrap=True)
+
+
+def _curve(name: str, points: Sequence[Point]) -> str:
+    values = [point.value for point in points]
+    shown = min(CURVE, len(values))
+    picked = [values[at * (len(values) - 1) // max(1, shown - 1)] for at in range(shown)]
+    least, most = min(values), max(values)
+    span = (most - least) or 1.0
+    bars = "".join(BARS[round((value - least) / span * (len(BARS) - 1))] for value in picked)
+    return f"{name:16} {bars} {values[0]:.4g} → {values[-1]:.4g} ({least:.4g} to {most:.4g}, {len(values)} points)"
+
+
+def _run(found: Run | None, number: int) -> Run:
+    if found is None:
+        raise TrainingError(f"expected the number of a training run, found {number}; see `otzyv runs list`")
+    return found
+
+
+def cancel(number: int, settings: Settings, store: Path | None) -> None:
+    """Cancel a run."""
+    with opened(settings, store, "otzyv runs") as here, here.database.transaction() as cursor:
+        before = _run(runs.get(cursor, number), number).status
+        status = runs.cancel(cursor, number)
+    if before in ENDED:
+        out.print(f"run {number} has {before} already")
+    elif status == "cancelled":
+        out.print(f"run {number} is cancelled")
+    else:
+        out.print(f"run {number} stops at its next step")
+
+
+def watch(numbers: list[int], settings: Settings, store: Path | None) -> bool:
+    """Show runs until they have ended; whether all succeeded."""
+    with opened(settings, store, "otzyv runs") as here:
+        wanted = numbers or unfinished(here)
+        if not wanted:
+            out.print("no run is queued or at work; see `otzyv runs list`")
+            return True
+        return follow_all(here, wanted)
+
+
+def unfinished(here: Runtime) -> list[int]:
+    """The runs of the taxonomy that have not ended, oldest first."""
+    with here.database.transaction() as cursor:
+        found = runs.of_taxonomy(cursor, here.taxonomy.name)
+    return [run.id for run in reversed(found) if run.status not in ENDED]
+
+
+def follow_all(here: Runtime, numbers: Sequence[int], *, while_: Callable[[], bool] = lambda: True) -> bool:
+    """Show runs until they have ended, or `while_` does not hold; whether all succeeded."""
+    found = _look(here, numbers)
+    said: dict[int, str] = {}
+    with Live(console=err, refresh_per_second=4, transient=True) as live:
+        while while_() and any(run.status not in ENDED for run in found):
+            live.update(table_of(found))
+            if not err.is_terminal:
+                _say_news(found, said)
+            time.sleep(LOOK_S)
+            try:
+                found = _look(here, numbers)
+            except RetryableError as error:
+                remark("waiting", str(error))
+    found = _look(here, numbers)
+    out.print(table_of(found))
+    return all(run.status == "succeeded" for run in found)
+
+
+def _say_news(found: Sequence[Run], said: dict[int, str]) -> None:
+    """A line for each run that does something else than before, where no table can be redrawn."""
+    for run in found:
+        news = f"{run.status} {run.message.partition(';')[0]}"
+        if said.get(run.id) != news:
+            said[run.id] = news
+            err.print(f"run {run.id}, {run.architecture}: {news}", soft_wrap=True)
+
+
+def _look(here: Runtime, numbers: Sequence[int]) -> list[Run]:
+    with here.database.transaction() as cursor:
+        return [_run(runs.get(cursor, number), number) for number in numbers]

@@ -1,0 +1,185 @@
+"""The geometry of a leaderboard's pictures, in units of each picture's own box. No markup here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, floor, log10
+from typing import Final
+
+import msgspec
+
+from scripts.training.runs_report.findings import Entry, Leaderboard
+from shared.quality.bootstrap import Interval
+
+BAR_WIDTH: Final = 240
+BAR_MARGIN: Final = 14
+
+PANEL: Final = (400, 220)
+"""Width and height of the plot of one panel of curves, without its margins."""
+
+LEFT, TOP, BOTTOM, GAP = 56, 34, 60, 70
+
+NAME_WIDTH, NAME_HEIGHT, NAMES = 140, 18, 6
+"""Room for the name of a run under the curves, and how many stand side by side."""
+
+MOST_POINTS: Final = 200
+"""Points of a curve that are drawn: more would make a page that no browser likes, and no picture finer."""
+
+COLOURS: Final = ("#2a6fb3", "#b3402a", "#1f6f4a", "#8a5fb0", "#c98a1b", "#4a5666", "#0f8b8d", "#b0478f")
+
+Point = tuple[float, float]
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """Values from `low` to `high` on pixels from `start` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """The pixel of a value, within the axis."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return self.start + (self.end - self.start) * share
+
+    def ticks(self, most: int = 6) -> list[tuple[float, str]]:
+        """Round values, at most one more than `most`, and the pixels they lie at."""
+        step = _step(self.high - self.low, most)
+        digits = max(0, -floor(log10(step) + 1e-9))
+        first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
+        return [(self.at(step * number), f"{step * number:.{digits}f}") for number in range(first, last + 1)]
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """An interval and its estimate, as pixels."""
+
+    low: float
+    point: float
+    high: float
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One curve of one run: its points, also as SVG wants them."""
+
+    colour: str
+    dashed: bool
+    points: tuple[Point, ...]
+
+    @property
+    def path(self) -> str:
+        """For `polyline`."""
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """Two figures over epochs, one drawn whole and one dashed, for every run."""
+
+    title: str
+    solid: str
+    dashed: str
+    left: float
+    lines: tuple[Line, ...]
+    x_ticks: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+
+
+def interval_axis(board: Leaderboard) -> Axis:
+    """The axis that the weighted F1 of all entries share."""
+    values = [value for one in board.entries for value in (one.weighted.low, one.weighted.high)]
+    low, high = _padded(values)
+    return Axis(max(0.0, low), min(1.0, high), BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
+
+
+def bar(found: Interval, axis: Axis) -> Bar:
+    """An interval on an axis."""
+    return Bar(axis.at(found.low), axis.at(found.estimate), axis.at(found.high))
+
+
+def heat(value: float, board: Leaderboard) -> float:
+    """How strongly a cell of the table of categories is coloured, 0..1: its place between the table's extremes."""
+    values = [each for one in board.entries for each in one.categories.values()]
+    low, high = min(values), max(values)
+    return (value - low) / (high - low) if high > low else 1.0
+
+
+def f1_range(board: Leaderboard) -> tuple[float, float]:
+    """What the F1 curves of all architectures lie in, so that their pictures can be compared."""
+    values = [
+        value
+        for one in board.entries
+        for curves in one.curves.values()
+        for name in ("weighted_f1", "macro_f1")
+        for _, value in curves.get(name, ())
+    ]
+    low, high = _padded(values or [0.0, 1.0])
+    return max(0.0, low), min(1.0, high)
+
+
+def panels(entry: Entry, f1: tuple[float, float]) -> list[Panel]:
+    """Loss and F1 of one entry's runs over epochs; F1 on the range that all entries share."""
+    names = ("loss", "validation_loss")
+    losses = [
+        value
+        for curves in entry.curves.values()
+        for name in names
+        for _, value in _thinned(curves.get(name, ()))
+    ]
+    low, high = _padded(losses or [0.0, 1.0])
+    return [
+        _panel(entry, "loss", ("loss", "training"), ("validation_loss", "validation"), (low, high), 0),
+        _panel(entry, "F1 on validation", ("weighted_f1", "weighted"), ("macro_f1", "macro"), f1, 1),
+    ]
+
+
+def colours(entry: Entry) -> dict[int, str]:
+    """The colour of each run."""
+    return {run: COLOURS[at % len(COLOURS)] for at, run in enumerate(entry.curves)}
+
+
+def place(at: int) -> tuple[int, int]:
+    """Where the name of the run stands that is drawn at this place."""
+    row, column = divmod(at, NAMES)
+    return LEFT + NAME_WIDTH * column, TOP + PANEL[1] + BOTTOM + NAME_HEIGHT * row
+
+
+def _panel(
+    entry: Entry,
+    title: str,
+    solid: tuple[str, str],
+    dashed: tuple[str, str],
+    span: tuple[float, float],
+    number: int,
+) -> Panel:
+    width, height = PANEL
+    left = LEFT + number * (width + GAP)
+    epochs = [point[0] for curves in entry.curves.values() for line in curves.values() for point in line]
+    x = Axis(0.0, max(epochs, default=0.0) or 1.0, left, left + width)
+    y = Axis(*span, TOP + height, TOP)
+    lines = [
+        Line(colour, dash, tuple((x.at(epoch), y.at(value)) for epoch, value in _thinned(curves[name])))
+        for colour, curves in zip(colours(entry).values(), entry.curves.values(), strict=True)
+        for name, dash in ((solid[0], False), (dashed[0], True))
+        if curves.get(name)
+    ]
+    return Panel(title, solid[1], dashed[1], left, tuple(lines), x.ticks(), y.ticks())
+
+
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    """Every so many points, each the mean of those that it stands for: the noise of steps would hide the course."""
+    every = max(1, ceil(len(points) / MOST_POINTS))
+    groups = [points[at : at + every] for at in range(0, len(points), every)]
+    return [
+        (sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups
+    ]
+
+
+def _padded(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    pad = 0.06 * (high - low) or max(0.01, 0.01 * abs(high))
+    return low - pad, high + pad
+
+
+def _step(span: float, most: int) -> float:
+    power = 10.0 ** floor(log10(span / most))
+    return next(power * factor for factor in (1, 2, 5, 10, 20) if span / (power * factor) <= most)

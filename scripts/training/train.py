@@ -1,0 +1,195 @@
+"""`otzyv train`: asks for runs, one for each architecture and seed, or does them here."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+from rich.table import Table
+
+from scripts.command.console import out, remark
+from scripts.command.database import opened
+from scripts.models.registry import user
+from scripts.quality.audit import import_answers
+from scripts.training.runs import follow_all, unfinished
+from shared.errors import ConfigurationError, RetryableError, TrainingError
+from shared.runs.schedule import asked
+from shared.runtime.runtime import Runtime
+from shared.settings import ARCHITECTURE_NAMES, Settings
+from shared.store import runs, snapshots
+from shared.store.runs import Asked
+from shared.store.snapshots import Snapshot
+from shared.training.arguments import Arguments, arguments
+
+ALL = "all"
+UNFINISHED = 3
+OWN = ("architecture", "seed")
+"""Arguments that are given otherwise: as the command's arguments, and by --seed and --seeds."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What `otzyv train` was asked to do. `arguments` are options with names of their own, `given` those of --set."""
+
+    architectures: list[str]
+    seeds: int
+    seed: int
+    arguments: dict[str, Any]
+    given: list[str]
+    auto_promote: bool
+    time_limit_s: int | None
+    follow: bool
+    here: bool
+    store: Path | None
+    gold: Path | None
+
+
+def train(request: Request, settings: Settings) -> int:
+    """Ask for the runs, and watch or do them if asked to; returns the exit status."""
+    if "help" in request.given:
+        out.print(_table_of_arguments())
+        return 0
+    wanted = _wanted(request, settings)
+    if request.store is not None and not request.here:
+        raise ConfigurationError("otzyv train --store: no worker reads that folder; add --here")
+    with opened(settings, request.store, "otzyv train") as here:
+        if request.gold is not None:
+            import_answers(request.gold, "people", here.settings)
+        numbers = _ask(here, wanted) if wanted else []
+        if request.here:
+            return _work(here, numbers)
+        _send(numbers)
+        if request.follow:
+            return 0 if follow_all(here, numbers) else UNFINISHED
+    out.print("watch them with `otzyv runs watch`; a worker does them: `otzyv worker train`")
+    return 0
+
+
+def _wanted(request: Request, settings: Settings) -> list[Asked]:
+    """One run for each architecture and seed. Raises TrainingError."""
+    names = list(dict.fromkeys(request.architectures))
+    if ALL in names:
+        names = list(ARCHITECTURE_NAMES)
+    if not names and not request.here:
+        raise TrainingError(
+            f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURE_NAMES, ALL))}, found none"
+        )
+    values = {**request.arguments, **_given(request.given)}
+    if values.get("base") is not None:
+        values["base"] = _base(str(values["base"]), here=request.here)
+    chosen = [
+        arguments(**{**values, "architecture": name, "seed": seed})
+        for name in names
+        for seed in range(request.seed, request.seed + request.seeds)
+    ]
+    return [
+        asked(
+            one,
+            asked_by=user(),
+            reason="otzyv train",
+            auto_promote=request.auto_promote,
+            time_limit_s=request.time_limit_s or settings.training_time_limit_s,
+        )
+        for one in chosen
+    ]
+
+
+def _base(base: str, *, here: bool) -> str:
+    """A folder by its whole path: a worker was started elsewhere. Raises TrainingError for one that is not here."""
+    if Path(base).is_dir():
+        return str(Path(base).absolute())
+    if here and base.startswith((".", "/", "~")):
+        raise TrainingError(f"--base: expected a folder with an encoder, found none at {base}")
+    return base
+
+
+def _given(pairs: list[str]) -> dict[str, Any]:
+    """Values of --set name=value; a list is separated by commas. Raises TrainingError."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        field = Arguments.model_fields.get(name)
+        if not sign or field is None or name in OWN:
+            names = ", ".join(name for name in Arguments.model_fields if name not in OWN)
+            raise TrainingError(f"--set: expected name=value with a name out of {names}; found {pair!r}")
+        values[name] = [one for one in value.split(",") if one] if name == "report_to" else value
+    return values
+
+
+def _table_of_arguments() -> Table:
+    table = Table("argument", "default", "what it is", box=None, pad_edge=False)
+    for name, field in Arguments.model_fields.items():
+        if name not in OWN:
+            default = "the architecture's own" if field.default is None else str(field.default)
+            table.add_row(name, default, field.description or "")
+    return table
+
+
+def _ask(here: Runtime, wanted: list[Asked]) -> list[int]:
+    with here.database.transaction() as cursor:
+        snapshot = snapshots.get(cursor, snapshots.take(cursor, here.taxonomy_id))
+        _check(snapshot, here)
+        experiment, numbers = runs.ask(cursor, here.taxonomy_id, snapshot.id, wanted)
+    out.print(
+        f"experiment {experiment}: {_span(numbers)} on {sum(snapshot.counts.values()):,} labelled reviews of "
+        f"{len(snapshot.counts)} categories, {snapshot.gold:,} gold reviews to measure on"
+    )
+    if not snapshot.gold:
+        remark(
+            "no gold",
+            "nothing will say how good these models are; check labels with `otzyv audit`, or name a file with --gold",
+        )
+    return numbers
+
+
+def _span(numbers: list[int]) -> str:
+    return f"run {numbers[0]}" if len(numbers) == 1 else f"runs {numbers[0]} to {numbers[-1]}"
+
+
+def _check(snapshot: Snapshot, here: Runtime) -> None:
+    if len(snapshot.counts) < 2:
+        found = ", ".join(f"{n:,} of {slug}" for slug, n in snapshot.counts.items()) or "none"
+        raise TrainingError(
+            f"otzyv train: expected accepted labels of two categories or more for the taxonomy {here.taxonomy.name} "
+            f"{here.taxonomy.version}, gold not counted; found {found}; let the cascade label reviews first"
+        )
+
+
+def _send(numbers: list[int]) -> None:
+    from workers.training.supervisor import send
+
+    try:
+        for number in numbers:
+            send(number)
+    except RetryableError as error:
+        remark("note", f"training workers look for runs by themselves, in a moment: {error}")
+
+
+def _work(here: Runtime, numbers: list[int]) -> int:
+    """Do what is queued, in processes of this terminal; a run that is interrupted goes back to the queue.
+
+    `numbers` are the runs that were asked for, whose end the exit status tells.
+    """
+    from workers.process.worker_name import node
+    from workers.training.supervisor import Trainer
+
+    trainer = Trainer(here.settings, here.database, node("here"), idle=False)
+    numbers = numbers or unfinished(here)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        remark("stopping", "the run saves a checkpoint; `otzyv train --here` goes on with it")
+        trainer.stop()
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    thread = threading.Thread(target=trainer.run, name="trainer")
+    thread.start()
+    try:
+        whole = follow_all(here, numbers, while_=thread.is_alive)
+        thread.join()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    return 0 if whole else UNFINISHED
