@@ -117,8 +117,8 @@ def test_words_after_the_first_thousand_are_not_read(navec: NavecEncoder) -> Non
 
 def test_nothing_of_torch_or_natasha_is_imported_for_word_vectors() -> None:
     code = (
-        "import sys; from shared.stages import sentence_encoder; from shared.stages.similarity import SimilarityStage;"
-        "from shared.stages.navec_encoder import NavecEncoder; NavecEncoder().embed(['платье'], 'query');"
+        "import sys; from shared.encoders import sentence; from shared.stages.similarity import SimilarityStage;"
+        "from shared.encoders.navec import NavecEncoder; NavecEncoder().embed(['платье'], 'query');"
         "print(sorted({'torch', 'sentence_transformers', 'natasha', 'pymorphy2'} & sys.modules.keys()))"
     )
     root = Path(__file__).resolve().parents[2]
@@ -260,7 +260,7 @@ def test_without_sentence_transformers_it_is_told_what_to_install(tmp_path: Path
     root = Path(__file__).resolve().parents[2]
     code = (
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(root)!r}];"
-        "from shared.stages.sentence_encoder import SentenceEncoder; SentenceEncoder()"
+        "from shared.encoders.sentence import SentenceEncoder; SentenceEncoder()"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stderr.splitlines()[-1] == (

@@ -161,7 +161,7 @@ import os, signal, sys
 from pathlib import Path
 from billiard import Process
 from prometheus_client import generate_latest
-from workers import metrics
+from workers.monitoring import metrics
 
 def child():
     metrics.TASK_SPLITS.add(queue="cpu.keywords")

@@ -148,7 +148,7 @@ def killed(base: Path, folder: Path, eyes: str, values: str = "") -> int:
     """The signal that ended a process which trained as `whole` was."""
     code = (
         "import sys; from pathlib import Path; import torch; torch.set_num_threads(1)\n"
-        "from shared.classifiers.training import train\n"
+        "from shared.training.network import train\n"
         "from tests.unit.tiny_training import Eyes, chosen, data\n"
         f"asked = chosen(Path(sys.argv[1]), epochs=4, dropout=0.2, {values})\n"
         f"train(asked, data(), Path(sys.argv[2]), Eyes({eyes}))"

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import sys
 from celery import Celery, bootsteps
-from scripts.worker import _run
+from scripts.service.processes import _run
 
 class Step(bootsteps.StartStopStep):
     def start(self, consumer):
