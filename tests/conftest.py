@@ -13,7 +13,9 @@ from shared.settings import Settings, load
 from shared.store import Database
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
-from tests.services import RabbitNode, database_of, rabbit_node
+from tests.support.servers import RabbitNode, database_of, rabbit_node
+
+pytest_plugins = ["tests.support.store_fixtures"]
 
 # Before anything imports torch, and for every process that a test starts: models of the tests are so small that
 # threads only wait for each other.

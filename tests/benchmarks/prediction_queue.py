@@ -36,8 +36,8 @@ from shared.store import Database
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
 from shared.taxonomy import default_taxonomy
-from tests.integration.processes import started
-from tests.services import RabbitNode, database_of, rabbit_node, wait_until
+from tests.support.processes import started
+from tests.support.servers import RabbitNode, database_of, rabbit_node, wait_until
 from workers.rabbitmq.topology import CPU_CLASSIFY
 
 CHUNK = 500

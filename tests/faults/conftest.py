@@ -13,7 +13,7 @@ from shared.store.postgres import schema
 from tests.faults.observations import LEDGER
 from tests.faults.postgres_node import PostgresNode, postgres_node
 from tests.faults.world import World
-from tests.services import RabbitNode, database_of, rabbit_node
+from tests.support.servers import RabbitNode, database_of, rabbit_node
 
 
 @pytest.fixture(scope="session")

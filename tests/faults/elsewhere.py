@@ -13,8 +13,8 @@ class Case(msgspec.Struct, frozen=True):
     expected: str
 
 
-_TRAINING = "tests/integration/test_training_worker.py"
-_CELLS = "tests/integration/test_formula_cells.py"
+_TRAINING = "tests/services/workers/training/test_training_worker.py"
+_CELLS = "tests/store/scripts/files/test_formula_cells.py"
 
 ELSEWHERE = {
     f"{_TRAINING}::test_a_run_whose_worker_is_killed_goes_on_from_its_checkpoint_on_another": Case(

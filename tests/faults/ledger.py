@@ -13,8 +13,8 @@ import msgspec
 from kombu import Connection
 
 from shared.store import Database
-from tests.integration import ledger as tables
-from tests.services import RabbitNode
+from tests.support import ledger as tables
+from tests.support.servers import RabbitNode
 from workers.rabbitmq import topology
 
 SOURCE = "shop"

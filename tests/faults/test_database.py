@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 from tests.faults.processes import children, resident_mib
 from tests.faults.proxy import proxy_to
 from tests.faults.world import World
-from tests.integration import ledger as tables
+from tests.support import ledger as tables
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.world import World
-from tests.integration import ledger as tables
+from tests.support import ledger as tables
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
-BRITTLE = "tests.integration.brittle_worker"
+BRITTLE = "tests.support.brittle_worker"
 """A worker that chokes on `яд`, runs out of memory on `память` and never ends with `долго`."""
 
 

@@ -14,9 +14,9 @@ from shared.store.postgres import privileges, schema
 from shared.taxonomy import default_taxonomy
 from tests.faults.processes import resident_mib
 from tests.faults.world import World, review
-from tests.integration import ledger as tables
-from tests.integration.test_queue_path import BAD
-from tests.unit.chat_endpoint import Reply, chat_endpoint, chosen, options_in, review_in
+from tests.services.workers.test_queue_path import BAD
+from tests.support import ledger as tables
+from tests.support.chat_endpoint import Reply, chat_endpoint, chosen, options_in, review_in
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 

@@ -20,8 +20,8 @@ from shared.classifiers import Artefact
 from shared.classifiers import manifest as manifests
 from shared.serving.registry import Registry
 from tests.faults.world import World
-from tests.integration import ledger as tables
-from tests.integration.tiny_registry import Models
+from tests.support import ledger as tables
+from tests.support.tiny_registry import Models
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 

@@ -11,10 +11,10 @@ from kombu import Connection
 
 from tests.faults.ledger import SOURCE
 from tests.faults.world import TEXTS, World
-from tests.integration import ledger as tables
-from tests.integration import streams
-from tests.integration.processes import kill
-from tests.integration.stored import TABLES
+from tests.support import ledger as tables
+from tests.support import streams
+from tests.support.processes import kill
+from tests.support.stored import TABLES
 
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.timeout(600)]
 

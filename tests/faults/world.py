@@ -16,9 +16,9 @@ from shared.settings import Settings
 from shared.store import Database
 from tests.faults.ledger import SOURCE, Ledger
 from tests.faults.postgres_node import PostgresNode
-from tests.integration import ledger as tables
-from tests.integration import processes
-from tests.services import RabbitNode, wait_until
+from tests.support import ledger as tables
+from tests.support import processes
+from tests.support.servers import RabbitNode, wait_until
 from workers.rabbitmq import topology
 
 IN_MESSAGE = 50

@@ -1,0 +1,111 @@
+"""The OpenAI-compatible backend against somebody else's server: `transformers serve` with a tiny model."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from shared.errors import ModelError
+from shared.stages.llm import ChatServer, Choice, LlmStage, Outcome, PromptWriter
+from shared.taxonomy import default_taxonomy
+from tests.support.tiny_llm import save_tiny_llm
+
+WRITER = PromptWriter(default_taxonomy(), category_examples=1)
+TEXTS = ["Платье", "Кроссовки натирают", "Чайник", "Отлично!", "Шторы плотные"]
+START_S = 120.0
+NEEDED = ("torch", "transformers", "fastapi", "uvicorn", "openai")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"transformers serve needs {', '.join(missing)}: pip install -e '.[gpu,dev]'")
+    return save_tiny_llm(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    """A running server, from when its health check passes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "serve.log"
+    serve = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*serve, "--device", "cpu", "--dtype", "float32", "--port", str(port), "--host", "127.0.0.1"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        )
+    try:
+        wait_until_healthy(process, f"http://127.0.0.1:{port}/health", log)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path) -> None:
+    until = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            if httpx2.get(health, timeout=5).status_code == 200:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.1)  # between two looks; what is waited for is the health check
+    pytest.skip(f"transformers serve did not start: {log.read_text('utf-8', 'replace')[-500:]}")
+
+
+def asked(server: ChatServer) -> list[Outcome]:
+    prompts = [prompt for prompt in map(WRITER.write, TEXTS) if prompt]
+    return server.choose(prompts, WRITER.options)
+
+
+def test_a_server_that_is_not_ours_answers_as_the_local_model_does(url: str, folder: Path) -> None:
+    from shared.stages.llm.local import LocalModel
+
+    with ChatServer(url, str(folder), concurrency=2) as server:
+        served = asked(server)
+        verdicts = LlmStage(default_taxonomy(), server, writer=WRITER).verdicts(TEXTS)
+    prompts = [prompt for prompt in map(WRITER.write, TEXTS) if prompt]
+    local = LocalModel(str(folder), device="cpu").choose(prompts, WRITER.options)
+    assert all(isinstance(outcome, Choice) for outcome in served)
+    for there, here, verdict in zip(served, local, verdicts, strict=True):
+        assert isinstance(there, Choice)
+        assert isinstance(here, Choice)
+        assert there.option == here.option
+        assert there.tokens_in == here.tokens_in, "the same chat format, thinking off included"
+        assert there.tokens_out == 1
+        assert there.logprobs is None, "this server has none, and says nothing about it"
+        assert verdict is not None
+        assert verdict.category == WRITER.slugs[here.option]
+        assert verdict.confidence == 0.5
+
+
+def test_a_field_that_the_server_does_not_know_is_named(url: str, folder: Path) -> None:
+    with ChatServer(url, str(folder), structured="structured_outputs") as server:
+        error = asked(server)[0]
+    assert isinstance(error, ModelError)
+    assert "found 422: it does not take structured_outputs. Switch that field off" in str(error)
+
+
+def test_a_model_that_the_server_does_not_have_is_refused(url: str) -> None:
+    with ChatServer(url, "another") as server:
+        error = asked(server)[0]
+    assert isinstance(error, ModelError)
+    assert "found 400" in str(error)

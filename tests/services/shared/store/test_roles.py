@@ -1,0 +1,372 @@
+"""The roles of the database do the whole work with the rights they have, and nothing else can be done with them."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from shared.classifiers import Location
+from shared.classifiers.packaging.package import package
+from shared.labelling.intake import take_in
+from shared.reviews.review import Message
+from shared.runs import schedule
+from shared.runtime import runtime
+from shared.serving import watching
+from shared.serving.registry import Registry
+from shared.settings import Settings
+from shared.stages.llm import Choice
+from shared.store import Database, llm_budget
+from shared.store import reviews as stored_reviews
+from shared.store.llm_answers import StoredAnswers
+from shared.store.postgres import privileges, schema
+from tests.services.workers.test_queue_path import EXAMPLES, publish
+from tests.support import ledger, tiny_linear, training_data
+from tests.support.processes import run, started
+from tests.support.servers import wait_until
+from tests.support.stored import QUEUE, ask, review
+
+pytestmark = pytest.mark.services
+
+PASSWORD = "a-long-password"  # noqa: S105  of a server that lives as long as the tests
+
+RoleUrl = Callable[[str], str]
+
+
+@pytest.fixture
+def as_role(database: Database, database_url: str) -> RoleUrl:
+    """The database as a role sees it, closed to everybody who has no right of his own."""
+    (name,) = ask(database, "SELECT current_database()")[0]
+    with database.transaction() as cursor:
+        cursor.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+    schema.upgrade(database, dict.fromkeys(privileges.ROLES, PASSWORD))
+    return lambda role: database_url.replace("postgres:@", f"otzyv_{role}:{PASSWORD}@")
+
+
+@pytest.fixture
+def settings_of(settings: Settings, as_role: RoleUrl) -> Callable[[str], Settings]:
+    """The settings of a process that runs as a role."""
+    return lambda role: settings.model_copy(update={"database_url": as_role(role)})
+
+
+def refused(url: str, statement: str) -> bool:
+    """Whether the server says that there is no right to it."""
+    connection = psycopg2.connect(url)
+    try:
+        connection.cursor().execute(statement)
+    except psycopg2.errors.InsufficientPrivilege:
+        return True
+    finally:
+        connection.close()
+    return False
+
+
+# --- the whole work ---------------------------------------------------------------------------------------------
+
+
+def one_model(database: Database, chosen: Settings, folder: Path) -> int:
+    """The number of a small registered model."""
+    here = runtime.build(chosen, database)
+    registry = Registry(database, Location(str(folder)), here.taxonomy, here.taxonomy_id)
+    return registry.register(
+        package(tiny_linear.model(), here.taxonomy, tiny_linear.TEXTS, registry.location)
+    )
+
+
+def forgotten(database: Database, chosen: Settings) -> None:
+    """A stored review whose message was lost an hour ago."""
+    here = runtime.build(chosen, database)
+    message = Message([review("lost", "Платье село отлично")], [])
+    take_in(database, [message], queue=QUEUE, taxonomy_id=here.taxonomy_id, first_stage="keywords")
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE waiting SET sent_at = now() - interval '1 hour'")
+
+
+def test_reviews_go_from_the_queue_to_labels_and_predictions_with_the_workers_rights(
+    settings: Settings, settings_of: Callable[[str], Settings], database: Database, tmp_path: Path
+) -> None:
+    worker, operator = settings_of("worker"), settings_of("operator")
+    env = {"OTZYV_MODELS": str(tmp_path / "models"), "OTZYV_SWEEP_AFTER_S": "10"}
+    number = one_model(database, settings, tmp_path / "models")
+    forgotten(database, settings)
+    with EXAMPLES.open(encoding="utf-8") as handle:
+        total = sum(1 for _ in csv.DictReader(handle)) + 2
+    with (
+        started("ingest", settings=worker, log=tmp_path / "ingest.log", **env),
+        started("worker", "cpu", settings=worker, log=tmp_path / "cpu.log", **env),
+        started("beat", settings=worker, log=tmp_path / "beat.log", **env),
+    ):
+        told = run("models", "promote", str(number), settings=operator, **env)
+        assert told.returncode == 0, told.stderr
+        publish(settings, b"{", json.dumps({"source": "shop", "id": "1", "text": "Платье"}).encode())
+        sent = run("enqueue", EXAMPLES, "--follow", settings=worker, **env)
+        assert sent.returncode == 0, sent.stderr
+        wait_until(lambda: ledger.count(database, "labels") == total, 60, "all labels, also of what was lost")
+        publish(settings, json.dumps({"source": "shop", "id": "1", "text": "Кроссовки жмут"}).encode())
+        wait_until(
+            lambda: ledger.count(database, "label_history") == 1, 60, "the label of the old text to go"
+        )
+        predicted = (
+            "SELECT count(*) FROM predictions JOIN reviews r ON r.id = review_id AND r.external_id <> 'lost'"
+        )
+        wait_until(lambda: ask(database, predicted) == [(total - 1,)], 60, "all predictions")
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the edited one to be labelled anew")
+    assert ledger.astray(database) == []
+    assert ask(database, "SELECT text FROM review_history") == [("Платье",)]
+    assert ask(database, "SELECT convert_from(payload, 'UTF8') FROM failures") == [("{",)]
+    logs = "".join((tmp_path / f"{name}.log").read_text() for name in ("ingest", "cpu", "beat"))
+    assert "permission denied" not in logs
+
+
+def test_upkeep_and_the_language_models_tables_need_no_more_than_the_workers_rights(
+    settings: Settings, settings_of: Callable[[str], Settings], database: Database, tmp_path: Path
+) -> None:
+    number = one_model(database, settings, tmp_path / "models")
+    here = runtime.build(settings, database)
+    training_data.store(database, here.taxonomy_id)
+    Registry(database, Location(str(tmp_path / "models")), here.taxonomy, here.taxonomy_id).promote(
+        number, "champion", moved_by="test"
+    )
+    with database.transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO predictions (review_id, model_id, revision, category, confidence, truncated, probabilities) "
+            "SELECT id, %s, 1, 'home', 0.4, false, '{0.4}' FROM reviews",
+            (number,),
+        )
+    (today,) = ask(database, "SELECT (now() AT TIME ZONE 'UTC')::date")[0]
+    worker = Database(settings_of("worker").database_url)
+    for _ in range(2):
+        watching.watch(worker, here.taxonomy.name, today, watching.limits(settings))
+    assert ledger.count(database, "quality") > 0
+    assert ledger.count(database, "alarms") > 0
+    chosen = settings.model_copy(update={"retrain": "linear", "retrain_new_labels": 1})
+    assert schedule.ask(worker, here.taxonomy, here.taxonomy_id, chosen) == [1]
+    assert llm_budget.DailyTokens(worker, 100).take(10)
+    answers = StoredAnswers(worker)
+    answers.put({"00": Choice("1")})
+    assert set(answers.get(["00"])) == {"00"}
+    worker.close()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed: `make models`")
+def test_a_run_is_trained_and_promoted_with_the_trainers_rights(
+    settings: Settings, settings_of: Callable[[str], Settings], database: Database, tmp_path: Path
+) -> None:
+    here = runtime.build(settings, database)
+    training_data.store(database, here.taxonomy_id)
+    trainer = settings_of("trainer")
+    env = {"OTZYV_MODELS": str(tmp_path / "models"), "OTZYV_TRAINING": str(tmp_path / "training")}
+    with started("worker", "train", settings=trainer, log=tmp_path / "train.log", **env):
+        done = run("train", "linear", "--auto-promote", "--follow", settings=trainer, **env)
+        assert done.returncode == 0, done.stderr + (tmp_path / "train.log").read_text()
+    assert training_data.status(database) == [(1, "succeeded")]
+    assert ask(database, "SELECT alias, model_id FROM model_aliases") == [("champion", 1)]
+    assert "permission denied" not in (tmp_path / "train.log").read_text()
+
+
+def test_people_check_labels_and_choose_models_with_the_operators_rights(
+    settings: Settings, settings_of: Callable[[str], Settings], database: Database, tmp_path: Path
+) -> None:
+    here = runtime.build(settings, database)
+    training_data.store(database, here.taxonomy_id, gold_reviews=0)
+    _two_failures(database, here.taxonomy_id)
+    operator, table = settings_of("operator"), tmp_path / "audit.csv"
+    assert run("audit", "draw", "--n", "10", "--out", table, settings=operator).returncode == 0
+    with table.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    with table.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "answer": "обувь"} for row in rows)
+    for command in (
+        ("audit", "import", table),
+        ("audit", "report"),
+        ("labels", "import", _labels(tmp_path), "--method", "file"),
+        ("models", "promote", str(one_model(database, settings, tmp_path / "models"))),
+        ("thresholds", "reset"),
+        ("failures", "list"),
+        ("failures", "retry", "--reason", "first"),
+        ("failures", "drop", "--reason", "second", "--yes"),
+        ("status",),
+    ):
+        done = run(*command, settings=operator, OTZYV_MODELS=str(tmp_path / "models"))
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+    assert ledger.count(database, "gold") == 10
+    assert ledger.count(database, "failures") == 0
+
+
+def _two_failures(database: Database, taxonomy_id: int) -> None:
+    """Two stored reviews without a label that the keyword stage could not process, for different reasons."""
+    with database.transaction() as cursor:
+        cursor.execute(
+            """
+            WITH stored AS (
+                INSERT INTO reviews (source, external_id, text, text_sha)
+                VALUES ('failed', 'first', 'Платье', ''), ('failed', 'second', 'Чайник', '') RETURNING *)
+            INSERT INTO failures (digest, queue, reason, review_id, taxonomy_id, revision)
+            SELECT external_id::bytea, 'cpu.keywords', external_id || ' reason', id, %s, revision FROM stored
+            """,
+            (taxonomy_id,),
+        )
+
+
+def _labels(folder: Path) -> Path:
+    path = folder / "labels.csv"
+    path.write_text("id,category\n0,одежда\n1,обувь\n", encoding="utf-8")
+    return path
+
+
+def test_a_reader_sees_the_status_before_anything_has_come(settings: Settings, as_role: RoleUrl) -> None:
+    shown = run("status", settings=settings.model_copy(update={"database_url": as_role("reader")}))
+    assert (shown.returncode, "failures: 0 in a stage" in shown.stdout) == (0, True), shown.stderr
+
+
+def test_a_reader_reads_labels_and_reasons_but_no_payload(database: Database, as_role: RoleUrl) -> None:
+    reader = Database(as_role("reader"))
+    for query in (
+        "SELECT * FROM labelled_reviews",
+        "SELECT * FROM predicted_reviews",
+        "SELECT reason FROM failures",
+    ):
+        assert ask(reader, query) == []
+    assert refused(as_role("reader"), "SELECT payload FROM failures")
+    assert refused(as_role("reader"), "UPDATE labels SET category = 'shoes'")
+    reader.close()
+
+
+# --- nothing else -----------------------------------------------------------------------------------------------
+
+DESTRUCTIVE = (
+    "DROP TABLE labels",
+    "DROP SCHEMA public CASCADE",
+    "DROP VIEW labelled_reviews",
+    "DROP FUNCTION keep_label_history()",
+    "TRUNCATE reviews",
+    "TRUNCATE failures",
+    "TRUNCATE model_aliases",
+    "CREATE TABLE mine (id integer)",
+    "CREATE SCHEMA mine",
+    "CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "CREATE ROLE otzyv_mine",
+    "ALTER TABLE reviews ADD COLUMN mine integer",
+    "ALTER TABLE labels DISABLE TRIGGER keep_history",
+    "ALTER ROLE otzyv_worker SUPERUSER",
+    "DELETE FROM reviews",
+    "DELETE FROM label_history",
+    "INSERT INTO label_history SELECT *, now() FROM labels",
+    "UPDATE review_history SET text = ''",
+    "UPDATE model_aliases SET reason = ''",
+    "UPDATE alembic_version SET version_num = '0001'",
+    "UPDATE taxonomies SET document = '{}'",
+)
+
+
+@pytest.mark.parametrize("statement", DESTRUCTIVE)
+def test_no_role_that_works_can_destroy_alter_or_create(as_role: RoleUrl, statement: str) -> None:
+    assert [role for role in privileges.GRANTED if not refused(as_role(role), statement)] == []
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("worker", "UPDATE gold SET category = 'shoes'"),
+        (
+            "worker",
+            "INSERT INTO gold (review_id, taxonomy_id, category, annotator) VALUES (1, 1, 'shoes', '')",
+        ),
+        ("worker", "INSERT INTO model_aliases (taxonomy) VALUES ('shop')"),
+        ("worker", "INSERT INTO models (architecture) VALUES ('linear')"),
+        ("worker", "INSERT INTO threshold_versions (taxonomy_id) VALUES (1)"),
+        ("worker", "UPDATE training_runs SET status = 'queued'"),
+        ("worker", "DELETE FROM failures"),
+        ("worker", "SELECT payload FROM failures"),
+        ("worker", "SELECT * FROM review_history"),
+        ("trainer", "INSERT INTO labels (review_id) VALUES (1)"),
+        ("trainer", "UPDATE gold SET category = 'shoes'"),
+        ("trainer", "SELECT payload FROM failures"),
+        ("operator", "UPDATE reviews SET text = ''"),
+        ("operator", "DELETE FROM gold"),
+    ],
+)
+def test_a_role_cannot_do_the_work_of_another(as_role: RoleUrl, role: str, statement: str) -> None:
+    assert refused(as_role(role), statement)
+
+
+def test_a_temporary_table_of_a_workers_own_keeps_no_label_out_of_the_history(
+    database: Database, as_role: RoleUrl
+) -> None:
+    with database.transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO labels (review_id, taxonomy_id, revision, status) VALUES (1, 1, 1, 'needs_review')"
+        )
+        cursor.execute("SELECT format('GRANT TEMPORARY ON DATABASE %I TO otzyv_worker', current_database())")
+        (grant,) = cursor.fetchone() or ("",)
+        cursor.execute(grant)
+    worker = Database(as_role("worker"))
+    with worker.transaction() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE label_history (LIKE labels, replaced_at timestamptz)")
+        cursor.execute("SET LOCAL search_path = pg_temp, public")
+        cursor.execute("UPDATE public.labels SET category = 'shoes', status = 'accepted'")
+        cursor.execute("SELECT count(*) FROM pg_temp.label_history")
+        assert cursor.fetchone() == (0,)
+    assert ask(database, "SELECT status FROM label_history") == [("needs_review",)]
+    worker.close()
+
+
+def test_every_table_view_and_sequence_has_its_row_in_the_table_of_rights(database: Database) -> None:
+    # Numbers of rows need no right, but for those of reviews, which are drawn beforehand.
+    found = ask(
+        database,
+        """
+        SELECT relname FROM pg_class c
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+          AND (relname = 'reviews_id_seq'
+            OR NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i'))
+        """,
+    )
+    assert {name for (name,) in found} == set(privileges.RIGHTS)
+    functions = "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+    assert {name for (name,) in ask(database, functions)} == set(privileges.FUNCTIONS)
+
+
+def test_rights_that_somebody_has_added_are_taken_away_again(database: Database, as_role: RoleUrl) -> None:
+    worker = as_role("worker")
+    with database.transaction() as cursor:
+        cursor.execute(
+            "GRANT TRUNCATE ON labels TO otzyv_worker; GRANT UPDATE (text) ON reviews TO otzyv_reader"
+        )
+    assert not refused(worker, "TRUNCATE labels")
+    schema.upgrade(database)
+    assert refused(as_role("worker"), "TRUNCATE labels")
+    assert refused(as_role("reader"), "UPDATE reviews SET text = ''")
+
+
+def test_an_upgrade_where_all_is_as_it_should_be_writes_nothing(database: Database) -> None:
+    catalogues = ("pg_class", "pg_attribute", "pg_proc", "pg_namespace", "pg_database", "pg_authid")
+    before = {
+        name: ask(database, f"SELECT ctid::text, xmin::text FROM {name} ORDER BY 1") for name in catalogues
+    }
+    schema.upgrade(database)
+    assert {
+        name: ask(database, f"SELECT ctid::text, xmin::text FROM {name} ORDER BY 1") for name in catalogues
+    } == before
+
+
+def test_reviews_are_taken_in_without_the_right_to_temporary_tables(
+    as_role: RoleUrl, database: Database
+) -> None:
+    assert refused(as_role("worker"), "CREATE TEMPORARY TABLE scratch ()")
+    worker = Database(as_role("worker"))
+    here = runtime.build(Settings(), worker)
+    with worker.transaction() as cursor:
+        stored = stored_reviews.upsert(
+            cursor, [stored_reviews.Incoming(review("1", "туфли"))], here.taxonomy_id, "keywords"
+        )
+    assert stored.new == ledger.count(database, "reviews") == 1
+    worker.close()

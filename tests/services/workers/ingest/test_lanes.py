@@ -1,0 +1,174 @@
+"""Two lanes: a backlog that somebody enqueued does not stand before what comes by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kombu import Connection
+
+from shared.settings import Settings
+from shared.store import Database
+from tests.services.workers.test_queue_path import publish
+from tests.support import ledger
+from tests.support.processes import kill, module, run, started
+from tests.support.servers import RabbitNode, wait_until
+from workers.rabbitmq import topology
+from workers.rabbitmq.publisher import Publisher
+from workers.rabbitmq.topology import LANES, Lane
+
+pytestmark = pytest.mark.services
+
+SURE, UNSURE, POISON, PASSING = "Платье село отлично", "Хорошо", "яд", "сеть"
+
+
+def wire(name: str, text: str) -> dict[str, object]:
+    return {"source": "shop", "id": name, "text": text}
+
+
+def enqueue(settings: Settings, lane: Lane, reviews: Iterable[dict[str, object]]) -> None:
+    """Publish reviews, up to 500 in a message."""
+    rows = list(reviews)
+    with Publisher(settings, lane=lane) as publisher:
+        groups = [rows[at : at + 500] for at in range(0, len(rows), 500)]
+        assert sum(sent.reviews for sent in publisher.send(uuid.uuid4(), "test", groups)) == len(rows)
+
+
+def ready(settings: Settings, line: topology.Line) -> dict[Lane, int]:
+    """Messages that wait in each lane of a line."""
+    with Connection(settings.amqp_url) as connection:
+        topology.declare(connection)
+        channel = connection.channel()
+        return {
+            lane: topology.queue(topology.in_lane(line, lane))(channel)
+            .queue_declare(passive=True)
+            .message_count
+            for lane in LANES
+        }
+
+
+def labelled(database: Database, pattern: str) -> int:
+    return int(
+        ledger.rows(
+            database,
+            "SELECT count(*) FROM labels l JOIN reviews r ON r.id = l.review_id WHERE r.external_id LIKE %s",
+            pattern,
+        )[0][0]
+    )
+
+
+@contextmanager
+def brittle(settings: Settings, folder: Path) -> Iterator[None]:
+    """A worker whose keyword stage fails over some texts."""
+    tries = str(folder / "tries")
+    log = folder / "worker.log"
+    with module("tests.support.brittle_worker", settings, log, BRITTLE_TRIES=tries) as process:
+        yield
+        kill(process)
+
+
+def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    backlog = 20_000
+    enqueue(settings, "bulk", (wire(f"bulk {number}", SURE) for number in range(backlog)))
+    publish(settings, *(json.dumps(wire(f"live {number}", SURE)).encode() for number in range(3)))
+    with (
+        started("ingest", settings=settings, log=tmp_path / "ingest.log"),
+        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", OTZYV_WORKER_PROCESSES="1"),
+    ):
+        wait_until(lambda: labelled(database, "live %") == 3, 60, "the live ones")
+        assert labelled(database, "bulk %") < backlog / 2
+        wait_until(lambda: labelled(database, "bulk %") == backlog, 120, "the backlog")
+    assert ledger.astray(database) == []
+
+
+def test_a_full_bulk_queue_does_not_stop_the_live_lane(
+    settings: Settings, rabbit: RabbitNode, database: Database, tmp_path: Path
+) -> None:
+    host = settings.amqp_url.rpartition("/")[2]
+    small = {"pattern": "^cpu.keywords.bulk$", "definition": {"max-length": 1}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    log = tmp_path / "ingest.log"
+    with started("ingest", settings=settings, log=log):
+        enqueue(settings, "bulk", (wire(f"bulk {number}", SURE) for number in range(5_000)))
+        wait_until(lambda: "ingest.waiting" in log.read_text(), 60, "the bulk lane to be full")
+        publish(settings, *(json.dumps(wire(f"live {number}", SURE)).encode() for number in range(10)))
+        wait_until(lambda: ready(settings, topology.CPU_KEYWORDS)["live"] > 0, 30, "the live ones")
+        assert len(names(database, "live %")) == 10
+        rabbit.api("DELETE", f"/api/policies/{host}/small")
+        wait_until(lambda: len(names(database, "bulk %")) == 5_000, 90, "the bulk lane to go on")
+
+
+def test_after_an_outage_what_is_held_is_stored_in_parts(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    log = tmp_path / "ingest.log"
+    with database.transaction() as cursor:
+        cursor.execute("LOCK TABLE reviews")  # PostgreSQL is busy for as long as messages come
+        with started("ingest", settings=settings, log=log, OTZYV_STATEMENT_TIMEOUT_S="1"):
+            wait_until(lambda: "ingest.consuming" in log.read_text(), 60, "ingest")
+            publish(
+                settings,
+                *(
+                    json.dumps({"reviews": [wire(f"{start + n}", SURE) for n in range(500)]}).encode()
+                    for start in range(0, 20_000, 500)
+                ),
+            )
+            wait_until(lambda: log.read_text().count("ingest.waiting") >= 2, 60, "ingest to wait")
+            cursor.connection.commit()
+            wait_until(lambda: len(names(database, "%")) == 20_000, 90, "all of them")
+    most = max(int(found) for found in re.findall(r"ingest\.stored .* reviews=(\d+)", log.read_text()))
+    assert 500 < most <= 5_000
+
+
+def names(database: Database, pattern: str) -> list[str]:
+    found = ledger.rows(database, "SELECT external_id FROM reviews WHERE external_id LIKE %s", pattern)
+    return [row[0] for row in found]
+
+
+def test_what_follows_from_a_message_goes_by_its_lane(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
+    enqueue(chain, "bulk", [wire("bulk", UNSURE)])
+    with (
+        started("ingest", settings=chain, log=tmp_path / "ingest.log"),
+        started("worker", "cpu", settings=chain, log=tmp_path / "worker.log"),
+    ):
+        wait_until(lambda: ready(chain, topology.GPU_LABEL) == {"live": 0, "bulk": 1}, 60, "the bulk one")
+        publish(chain, json.dumps(wire("live", UNSURE)).encode())
+        wait_until(lambda: ready(chain, topology.GPU_LABEL) == {"live": 1, "bulk": 1}, 60, "the live one")
+
+
+def test_retries_and_the_halves_of_a_batch_stay_in_the_bulk_lane(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    chosen = settings.model_copy(update={"cascade_stages": "keywords"})
+    texts = [SURE, PASSING, SURE, POISON]
+    enqueue(chosen, "bulk", (wire(str(number), text) for number, text in enumerate(texts)))
+    live = topology.CPU_KEYWORDS
+    with Connection(chosen.amqp_url) as connection:
+        topology.declare(connection)
+        # Nobody is to find anything in the live lane: it is taken out of the way.
+        topology.queue(live)(connection.channel()).unbind_from(topology.TASKS, live.routing_key)
+    with started("ingest", settings=chosen, log=tmp_path / "ingest.log"), brittle(chosen, tmp_path):
+        wait_until(lambda: ledger.count(database, "labels") == 3, 90, "all but the poisonous one")
+        wait_until(lambda: ledger.count(database, "failures") == 1, 30, "that one")
+    assert ready(chosen, live) == {"live": 0, "bulk": 0}
+
+
+def test_a_file_goes_by_the_bulk_lane_unless_it_is_said_to_be_live(
+    settings: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "reviews.csv"
+    file.write_text("text\nПлатье село отлично\n", encoding="utf-8")
+    assert run("enqueue", file, settings=settings).returncode == 0
+    assert ready(settings, topology.INCOMING) == {"live": 0, "bulk": 1}
+    assert run("enqueue", file, "--live", settings=settings).returncode == 0
+    assert ready(settings, topology.INCOMING) == {"live": 1, "bulk": 1}

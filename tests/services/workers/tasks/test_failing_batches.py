@@ -1,0 +1,250 @@
+"""What becomes of batches that fail: every review is labelled, or ends in `failures` with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kombu import Connection
+
+from shared.labelling.intake import take_in
+from shared.reviews.review import Message, Review
+from shared.runtime import runtime
+from shared.settings import Settings
+from shared.store import Database
+from tests.support import ledger
+from tests.support.processes import kill, module, started
+from tests.support.servers import wait_until
+from workers.app import app
+from workers.rabbitmq import topology
+
+pytestmark = pytest.mark.services
+
+
+@contextmanager
+def brittle_worker(settings: Settings, folder: Path, **more: str) -> Iterator[Path]:
+    """A worker that fails on certain words; yields its log."""
+    log = folder / "worker.log"
+    tries = str(folder / "tries")
+    with module("tests.support.brittle_worker", settings, log, BRITTLE_TRIES=tries, **more) as process:
+        yield log
+        kill(process)  # it may be in the middle of a task that never ends
+
+
+def send(settings: Settings, database: Database, texts: list[str]) -> None:
+    """Store reviews and send them to the keyword stage as one batch."""
+    here = runtime.build(settings, database)
+    message = Message([Review("shop", f"{number} {text}", text) for number, text in enumerate(texts)], [])
+    stored = take_in(
+        database, [message], queue="test", taxonomy_id=here.taxonomy_id, first_stage=settings.stages[0]
+    )
+    with Connection(settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
+        topology.declare(connection)
+        line = topology.CPU_KEYWORDS
+        app.send_task(
+            "workers.labelling.keywords",
+            args=(stored.first_stage, here.taxonomy_id),
+            connection=connection,
+            exchange=line.exchange.name,
+            routing_key=line.routing_key,
+        )
+
+
+def outcome(database: Database) -> tuple[int, list[tuple[str, str]]]:
+    """How many labels there are, and (text, reason) of every failure."""
+    failed = ledger.rows(
+        database, "SELECT r.text, f.reason FROM failures f JOIN reviews r ON r.id = f.review_id ORDER BY r.id"
+    )
+    return ledger.count(database, "labels"), failed
+
+
+def dead_letters(settings: Settings) -> list[list[int]]:
+    """The review ids of each task in the dead-letter queue of the keyword stage."""
+    with Connection(settings.amqp_url) as connection:
+        queue = topology.dead_letter_queue(topology.CPU_KEYWORDS)(connection.channel())
+        found = []
+        while (message := queue.get()) is not None:
+            found.append(json.loads(message.body)[0][0])
+        return found
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"), [("яд", "ValueError: cannot digest this"), ("память", "MemoryError")]
+)
+def test_one_bad_review_in_a_batch_costs_one_failure_and_the_rest_are_labelled(
+    settings: Settings, database: Database, tmp_path: Path, word: str, reason: str
+) -> None:
+    texts = [f"отзыв {number}" for number in range(100)]
+    texts[42] = word
+    with brittle_worker(settings, tmp_path):
+        send(settings, database, texts)
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the batch to be settled")
+        labels, failed = outcome(database)
+        assert labels == 99
+        assert [text for text, _ in failed] == [word]
+        assert failed[0][1].startswith(reason)
+        assert ledger.astray(database) == []
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 10, "the dead letter")
+    assert len(found) == 1
+
+
+def test_an_error_that_may_pass_is_tried_again_after_a_pause(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path):
+        send(settings, database, ["сеть", "отзыв"])
+        wait_until(lambda: ledger.count(database, "labels") == 2, 60, "the third try")
+    assert (tmp_path / "tries").read_text() == "..."
+    assert (tmp_path / "worker.log").read_text().count("task.retry") == 2
+    assert outcome(database)[1] == []
+    assert dead_letters(settings) == []
+
+
+def test_surroundings_that_stay_broken_cost_a_dead_letter_and_no_review(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="2"):
+        send(settings, database, ["сеть"])
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 60, "the dead letter")
+    assert len(found) == 1
+    assert outcome(database) == (0, [])
+    assert ledger.count(database, "waiting") == 1, "it keeps its place in line for the sweep"
+
+
+def test_a_wrong_set_up_is_waited_for_and_costs_no_review(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="1"):
+        send(settings, database, ["ключ", "отзыв"])
+        wait_until(lambda: ledger.count(database, "labels") == 2, 60, "the third try")
+    assert outcome(database)[1] == []
+    assert dead_letters(settings) == []
+
+
+def test_a_review_that_takes_too_long_is_one_dead_letter_and_not_a_loop(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path, OTZYV_TASK_SOFT_LIMIT_S="1"):
+        send(settings, database, ["отзыв", "долго", "отзыв", "отзыв"])
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the batch to be settled")
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 10, "the dead letter")
+    labels, failed = outcome(database)
+    assert labels == 3
+    assert [text for text, _ in failed] == ["долго"]
+    assert failed[0][1].startswith("SoftTimeLimitExceeded")
+    assert len(found) == 1
+
+
+def test_a_review_that_kills_its_process_is_delivered_a_limited_number_of_times(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with brittle_worker(settings, tmp_path):
+        send(settings, database, ["смерть"])
+        found: list[list[int]] = []
+        wait_until(lambda: found.extend(dead_letters(settings)) or found, 60, "the dead letter")
+        # The worker is alive and goes on with others.
+        send(settings, database, ["смерть", "отзыв"][1:])
+        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the next batch")
+    assert len(found) == 1
+
+
+def ready(settings: Settings, line: topology.Line = topology.CPU_KEYWORDS) -> tuple[int, int]:
+    """Messages that wait in a queue, and its consumers."""
+    with Connection(settings.amqp_url) as connection, connection.channel() as channel:
+        declared = topology.queue(line)(channel).queue_declare(passive=True)
+        return declared.message_count, declared.consumer_count
+
+
+def test_a_worker_whose_batches_all_fail_stops_and_leaves_the_rest_in_their_queue(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    reviews = 0
+    for batch in range(30):
+        send(settings, database, [f"яд {batch} {number}" for number in range(10)])
+        reviews += 10
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="5"):
+        log = tmp_path / "worker.log"
+        wait_until(lambda: "breaker.stopped_consuming" in log.read_text(), 60, "the breaker")
+        wait_until(lambda: ready(settings)[1] == 0, 10, "no consumer to be left")
+        # What the worker had taken is given back.
+        wait_until(lambda: ready(settings)[0] >= 30, 10, "the batches to be back in their queue")
+    _, failed = outcome(database)
+    assert ledger.count(database, "labels") == 0
+    assert len(failed) <= 5
+    assert ledger.count(database, "waiting") == reviews - len(failed)
+    assert ledger.astray(database) == []
+    with started("worker", "cpu", settings=settings, log=tmp_path / "mended.log"):
+        wait_until(
+            lambda: ledger.count(database, "waiting") == 0, 60, "a worker that is mended to do them all"
+        )
+    assert ledger.astray(database) == []
+    assert ready(settings)[0] == 0
+
+
+def test_batches_of_one_review_that_all_fail_open_the_breaker_as_well(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    for number in range(64):
+        send(settings, database, [f"яд {number}"])
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="5"):
+        wait_until(lambda: ready(settings)[1] == 0 and ready(settings)[0] > 0, 60, "the breaker")
+    assert len(outcome(database)[1]) <= 5
+    assert ledger.astray(database) == []
+
+
+def test_bad_reviews_among_good_ones_never_open_the_breaker(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    # Spread, and side by side: those reach the last halving together.
+    bad = {*range(0, 300, 15), *range(128, 138)}
+    texts = [f"яд {number}" if number in bad else f"отзыв {number}" for number in range(300)]
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="5"):
+        send(settings, database, texts)
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 100, "the batch to be settled")
+    labels, failed = outcome(database)
+    assert (labels, len(failed)) == (300 - len(bad), len(bad))
+    assert "breaker.open" not in (tmp_path / "worker.log").read_text()
+
+
+def test_a_batch_that_waits_for_its_next_try_is_not_taken_for_lost(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    send(settings, database, ["стена"])
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE waiting SET sent_at = now() - interval '1 day'")
+    with brittle_worker(settings, tmp_path):
+        fresh = "SELECT 1 FROM waiting WHERE sent_at > now() - interval '1 hour'"
+        wait_until(lambda: ledger.rows(database, fresh), 60, "a try that keeps the review's place")
+    assert "task.retry" in (tmp_path / "worker.log").read_text()
+
+
+def test_batches_that_all_kill_their_process_open_the_breaker_too(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    for batch in range(20):
+        send(settings, database, [f"смерть {batch}"])
+    with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="4"):
+        wait_until(lambda: ready(settings)[1] == 0 and ready(settings)[0] >= 14, 100, "the breaker")
+    assert ledger.count(database, "waiting") >= 14
+    assert ledger.astray(database) == []
+
+
+def test_a_review_that_kills_its_process_fails_alone_and_holds_nobody_back(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    texts = [f"отзыв {number}" for number in range(40)]
+    texts[17] = "смерть"
+    with brittle_worker(settings, tmp_path):
+        send(settings, database, texts)
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 100, "the batch to be settled")
+    labels, failed = outcome(database)
+    assert labels == 39
+    assert failed == [("смерть", "NeverFinished: given out 4 times; whoever had it died, or lost RabbitMQ")]
+    assert ledger.astray(database) == []
+    assert "breaker" not in (tmp_path / "worker.log").read_text()

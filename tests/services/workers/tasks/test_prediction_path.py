@@ -1,0 +1,208 @@
+"""From a message in a real RabbitMQ to predictions in a real PostgreSQL, with champions that change meanwhile."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: `make models`")
+
+from kombu import Connection
+
+from shared.settings import Settings
+from shared.store import Database
+from tests.services.workers.test_queue_path import publish, review
+from tests.support import ledger
+from tests.support.processes import kill, run, started
+from tests.support.servers import wait_until
+from tests.support.tiny_registry import Models
+
+pytestmark = pytest.mark.services
+
+IN_MESSAGE = 50
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return Models(tmp_path_factory.mktemp("tiny"))
+
+
+@contextmanager
+def running(settings: Settings, folder: Path, *, beat: bool = False) -> Iterator[None]:
+    """`otzyv ingest`, a CPU worker of two processes and, if asked for, `otzyv beat`."""
+    with (
+        started("ingest", settings=settings, log=folder / "ingest.log"),
+        started("worker", "cpu", settings=settings, log=folder / "cpu.log", **env(folder)),
+    ):
+        if not beat:
+            yield
+            return
+        with started("beat", settings=settings, log=folder / "beat.log"):
+            yield
+
+
+def env(folder: Path) -> dict[str, str]:
+    return {"OTZYV_MODELS": str(folder / "models"), "OTZYV_WORKER_PROCESSES": "2"}
+
+
+def messages(first: int, count: int) -> list[bytes]:
+    return [
+        json.dumps(
+            {"reviews": [review(n, f"Платье номер {n}") for n in range(start, start + IN_MESSAGE)]}
+        ).encode()
+        for start in range(first, first + count, IN_MESSAGE)
+    ]
+
+
+def command(settings: Settings, folder: Path, *arguments: str) -> str:
+    done = run("models", *arguments, settings=settings, **env(folder))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def whole(database: Database, reviews: int) -> bool:
+    return (
+        ledger.count(database, "predictions") == reviews
+        and ledger.count(database, "awaiting_prediction") == 0
+    )
+
+
+def test_reviews_wait_for_the_first_champion_and_are_predicted_as_soon_as_there_is_one(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    _, numbers = tiny.registry(database, tmp_path / "models")
+    with running(settings, tmp_path):
+        publish(settings, *messages(0, 200))
+        parked = "SELECT count(*) FROM awaiting_prediction WHERE sent_at IS NULL"
+        wait_until(lambda: ledger.rows(database, parked) == [(200,)], 60, "all to wait for a champion")
+        assert ledger.count(database, "failures") == 0
+        told = command(settings, tmp_path, "promote", str(numbers["first"]))
+        assert "200 reviews waited for a champion" in told
+        wait_until(lambda: whole(database, 200), 20, "all predictions")
+    assert "ERROR" not in (tmp_path / "cpu.log").read_text()
+
+
+def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    with running(settings, tmp_path):
+        publish(settings, *messages(0, 1_000))
+        wait_until(lambda: ledger.count(database, "predictions") >= 1_000, 60, "the first predictions")
+        sent = 1_000
+        registry.promote(numbers["second"], "champion", moved_by="test")
+        by_second = f"SELECT count(*) FROM predictions WHERE model_id = {numbers['second']}"
+        end = time.monotonic() + 30
+        while ledger.rows(database, by_second) == [(0,)] and time.monotonic() < end:
+            publish(settings, *messages(sent, 500))
+            sent += 500
+        publish(settings, *messages(sent, 500))
+        sent += 500
+        wait_until(lambda: whole(database, sent), 120, "all predictions")
+    shares = dict(ledger.rows(database, "SELECT model_id, count(*) FROM predictions GROUP BY 1"))
+    assert set(shares) == {numbers["first"], numbers["second"]}
+    assert sum(shares.values()) == ledger.count(database, "reviews") == sent
+    ((seconds,),) = ledger.rows(
+        database,
+        "SELECT extract(epoch FROM min(p.at) - (SELECT max(at) FROM model_aliases)) FROM predictions p "
+        f"WHERE model_id = {numbers['second']}",
+    )
+    print(f"the new champion's first row came {seconds:.2f} s after its promotion; {shares}")
+    assert 0 < seconds <= 5
+    assert registry.rollback(moved_by="test") == numbers["first"]
+
+
+def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    registry.promote(numbers["second"], "challenger", moved_by="test")
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+        publish(settings, *messages(0, 5_000))
+        with started("worker", "cpu", settings=settings, log=tmp_path / "cpu.log", **env(tmp_path)) as worker:
+            wait_until(lambda: ledger.count(database, "predictions") > 500, 60, "the first predictions")
+            kill(worker)
+        assert ledger.count(database, "awaiting_prediction") > 0
+        with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **env(tmp_path)):
+            wait_until(lambda: whole(database, 10_000), 120, "two predictions of each review")
+    pairs = "SELECT count(*), count(DISTINCT review_id), count(DISTINCT model_id) FROM predictions"
+    assert ledger.rows(database, pairs) == [(10_000, 5_000, 2)]
+    assert ledger.astray(database) == []
+
+
+def test_a_lost_message_is_found_by_the_sweep(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+        publish(settings, *messages(0, 100))
+        wait_until(lambda: ledger.count(database, "awaiting_prediction") == 100, 60, "the reviews")
+    purge(settings)
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE awaiting_prediction SET sent_at = now() - interval '1 hour'")
+    with running(settings, tmp_path, beat=True):
+        wait_until(lambda: whole(database, 100), 90, "the sweep to send them again")
+
+
+def purge(settings: Settings, queue: str = "cpu.classify") -> None:
+    """Lose every message of a queue."""
+    with Connection(settings.amqp_url) as connection, connection.channel() as channel:
+        channel.queue_purge(queue)
+
+
+def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    with running(settings, tmp_path):
+        publish(settings, *messages(0, 2_000))
+        wait_until(lambda: whole(database, 2_000), 60, "the predictions of the champion")
+        done = run(
+            "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
+        )
+        assert done.returncode == 0, done.stderr
+        assert "all stored reviews have predictions of that model" in done.stdout
+        models = "SELECT model_id, count(*) FROM predictions GROUP BY 1 ORDER BY 1"
+        both = [(numbers["first"], 2_000), (numbers["second"], 2_000)]
+        assert ledger.rows(database, models) == both
+        before = ledger.versions(database, "predictions")
+        again = run(
+            "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
+        )
+        assert again.returncode == 0, again.stderr
+        assert ledger.versions(database, "predictions") == before
+    unknown = run("backfill", "--model", "99", settings=settings, **env(tmp_path))
+    assert (unknown.returncode, "Traceback" in unknown.stderr) == (2, False)
+
+
+def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
+    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    with running(settings, tmp_path):
+        publish(settings, *messages(0, 3_000))
+        wait_until(lambda: whole(database, 3_000), 60, "the predictions of the champion")
+    assert (
+        run("backfill", "--model", str(numbers["third"]), settings=settings, **env(tmp_path)).returncode == 0
+    )
+    by_third = f"SELECT count(*) FROM predictions WHERE model_id = {numbers['third']}"
+    small = env(tmp_path) | {"OTZYV_BATCH_ROWS": "20"}
+    with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **small) as worker:
+        wait_until(lambda: ledger.rows(database, by_third)[0][0] > 100, 60, "the first predictions")
+        kill(worker)
+    assert ledger.rows(database, by_third)[0][0] < 3_000
+    purge(settings, "cpu.backfill")
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE backfill_parts SET at = now() - interval '1 hour'")
+    with running(settings, tmp_path, beat=True):
+        wait_until(lambda: ledger.rows(database, by_third) == [(3_000,)], 90, "the backfill to be through")

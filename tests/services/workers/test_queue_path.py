@@ -1,0 +1,429 @@
+"""From a message in a real RabbitMQ to labels in a real PostgreSQL, with the processes a user starts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from kombu import Connection, Producer
+
+from shared.settings import Settings
+from shared.store import Database
+from tests.support import ledger
+from tests.support.processes import environment, kill, run, started
+from tests.support.servers import RabbitNode, wait_until
+from workers.rabbitmq import topology
+
+pytestmark = pytest.mark.services
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLES = ROOT / "examples" / "reviews.csv"
+
+
+@pytest.fixture
+def running(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """`otzyv ingest` and `otzyv worker cpu`; yields the folder with their logs."""
+    with running_with(settings, tmp_path):
+        yield tmp_path
+
+
+@contextmanager
+def running_with(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """`otzyv ingest` and `otzyv worker cpu` with these settings."""
+    with (
+        started("ingest", settings=settings, log=tmp_path / "ingest.log"),
+        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"),
+    ):
+        yield
+
+
+def publish(settings: Settings, *bodies: bytes, **properties: object) -> None:
+    """Publish raw messages as any AMQP client could."""
+    options = {"content_type": "application/json", "content_encoding": "utf-8", **properties}
+    with Connection(settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
+        topology.declare(connection)
+        producer = Producer(connection, topology.REVIEWS)
+        for body in bodies:
+            producer.publish(body, routing_key=topology.INCOMING_KEY, delivery_mode=2, **options)
+
+
+def review(number: int, text: str = "Платье село отлично") -> dict[str, object]:
+    return {"source": "shop", "id": str(number), "text": text}
+
+
+def settled_or_waiting_elsewhere(database: Database, reviews: int) -> bool:
+    """Whether so many reviews are stored, and none of them waits for the keyword stage any more."""
+    here = ledger.rows(database, "SELECT count(*) FROM waiting WHERE stage = 'keywords'")[0][0]
+    return ledger.count(database, "reviews") == reviews and here == 0
+
+
+def test_every_review_of_a_file_is_labelled_or_waits_for_the_next_stage_and_twice_changes_no_row(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
+    with EXAMPLES.open(encoding="utf-8") as handle:
+        total = sum(1 for _ in csv.DictReader(handle))
+    with running_with(chain, tmp_path):
+        assert run("enqueue", EXAMPLES, settings=chain).returncode == 0
+        wait_until(lambda: settled_or_waiting_elsewhere(database, total), 60, "all past the keyword stage")
+        assert ledger.astray(database) == []
+        stages = dict(ledger.rows(database, "SELECT stage, count(*) FROM waiting GROUP BY stage"))
+        assert list(stages) == ["zero_shot"]
+        assert ledger.count(database, "labels") == total - stages["zero_shot"] > 0
+
+        before = ledger.versions(database, "reviews", "waiting", "verdicts", "labels")
+        second = run("enqueue", EXAMPLES, "--follow", settings=chain)
+        assert "nobody consumes gpu.label.bulk" in second.stderr
+        assert second.returncode == 3
+        assert ledger.versions(database, "reviews", "waiting", "verdicts", "labels") == before
+
+    batch = re.search(r"batch ([0-9a-f-]{36})", second.stdout)
+    assert batch
+    shown = run("status", batch[1], settings=chain)
+    assert re.search(rf"reviews received\s+{total}\b", shown.stdout)
+    assert re.search(r"gpu\.label\.bulk\s+1\s+0\s+0", run("status", settings=chain).stdout)
+
+
+def test_reviews_that_wait_for_a_stage_taken_out_of_use_end_with_the_best_guess(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
+    with running_with(chain, tmp_path):
+        publish(settings, json.dumps(review(1, "Тростниковая трещотка звучит громко")).encode())
+        wait_until(lambda: settled_or_waiting_elsewhere(database, 1), 60, "the review to wait")
+    assert ledger.count(database, "waiting") == 1
+    alone = settings.model_copy(update={"cascade_stages": "keywords"})
+    with (
+        started("worker", "cpu", settings=alone, log=tmp_path / "worker2.log", OTZYV_SWEEP_AFTER_S="10"),
+        started("beat", settings=alone, log=tmp_path / "beat.log", OTZYV_SWEEP_AFTER_S="10"),
+    ):
+        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the sweep to settle it")
+    assert ledger.rows(database, "SELECT status FROM labels") == [("needs_review",)]
+    assert ledger.astray(database) == []
+
+
+def test_follow_ends_with_success_once_every_review_has_been_settled(
+    settings: Settings, database: Database, running: Path
+) -> None:
+    done = run("enqueue", EXAMPLES, "--follow", settings=settings)
+    assert done.returncode == 0, done.stderr
+    statuses = dict(ledger.rows(database, "SELECT status, count(*) FROM labelled_reviews GROUP BY status"))
+    assert set(statuses) == {"accepted", "needs_review"}
+    assert sum(statuses.values()) == ledger.count(database, "reviews")
+
+
+def test_ingest_killed_in_the_middle_loses_nothing_and_doubles_nothing(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    total = 20_000
+    bodies = [
+        json.dumps({"reviews": [review(n) for n in range(start, start + 50)]}).encode()
+        for start in range(0, total, 50)
+    ]
+    publish(settings, *bodies)
+    log = tmp_path / "ingest.log"
+    kills = 0
+    for share in (0.1, 0.3, 0.6):
+        with started("ingest", settings=settings, log=log) as process:
+            wait_until(lambda share=share: ledger.count(database, "reviews") > total * share, 60, "progress")
+            kill(process)
+            kills += ledger.count(database, "reviews") < total
+    assert kills, "ingest was done before it could be killed"
+    with (
+        started("ingest", settings=settings, log=log),
+        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"),
+    ):
+        wait_until(
+            lambda: settled_or_waiting_elsewhere(database, total), 120, "all reviews stored and labelled"
+        )
+    assert ledger.astray(database) == []
+    names = ledger.rows(database, "SELECT count(DISTINCT external_id) FROM reviews")
+    assert names == [(total,)]
+
+
+def test_ingest_stores_what_it_holds_when_it_is_told_to_stop(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    log = tmp_path / "ingest.log"
+    with started("ingest", settings=settings, log=log, OTZYV_LINGER_MS="60000") as process:
+        wait_until(lambda: "ingest.consuming" in log.read_text(), 30, "ingest to consume")
+        publish(settings, json.dumps(review(1)).encode())
+        wait_until(lambda: _unacknowledged(settings) == 0, 30, "the message to be taken")
+        assert ledger.count(database, "reviews") == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert ledger.count(database, "reviews") == 1
+
+
+def _unacknowledged(settings: Settings) -> int:
+    with Connection(settings.amqp_url) as connection:
+        return int(
+            topology.queue(topology.INCOMING)(connection.channel()).queue_declare(passive=True).message_count
+        )
+
+
+BAD = {
+    "invalid JSON": (b'{"source": "shop", ', {}, "in UTF-8 JSON"),
+    "not UTF-8": ('{"source":"s","id":"1","text":"Платье"}'.encode("cp1251"), {}, "UTF-8"),
+    "a pickle": (
+        b"\x80\x04N.",
+        {"content_type": "application/x-python-serialize"},
+        "content type application/json",
+    ),
+    "deep nesting": (b'{"reviews":' + b"[" * 100_000 + b"]" * 100_000 + b"}", {}, "message: expected"),
+    "compressed": (
+        json.dumps(review(1)).encode(),
+        {"headers": {"compression": "application/x-gzip"}},
+        "uncompressed",
+    ),
+    "an encoding that lies": (
+        b'{"source": "s", "id": "1", "text": "\\ud800"}',
+        {"content_encoding": "unicode_escape"},
+        "surrogate",
+    ),
+    "wrong types": (b'{"source": 1, "id": "1", "text": ["a"]}', {}, "Expected `str`"),
+    "no text": (b'{"source": "shop", "id": "1", "text": " "}', {}, "found an empty text"),
+    "1 MB text": (json.dumps(review(1, "а" * 1_000_000)).encode(), {}, "found 1000000"),
+    "too new": (
+        b'{"version": 9, "source": "shop", "id": "1", "text": "a"}',
+        {},
+        "version: expected 1, found 9",
+    ),
+}
+
+
+def test_bad_messages_end_with_their_reason_in_failures_and_in_the_rejected_queue(
+    settings: Settings, database: Database, running: Path
+) -> None:
+    for body, properties, _ in BAD.values():
+        publish(settings, body, **properties)
+    mixed = {"reviews": [review(7), {"source": "shop", "id": "8", "text": ""}, review(9)]}
+    publish(settings, json.dumps(mixed).encode())
+    wait_until(lambda: settled_or_waiting_elsewhere(database, 2), 60, "the good neighbours to be labelled")
+    reasons = [row[0] for row in ledger.rows(database, "SELECT reason FROM failures ORDER BY id")]
+    assert len(reasons) == len(BAD) + 1
+    for name, (_, _, sentence) in BAD.items():
+        assert any(sentence in reason for reason in reasons), name
+    kept = _rejected(settings, len(BAD) + 1)
+    assert {body for body, _, _ in BAD.values()} <= {body for body, _ in kept}
+    assert all(reason for _, reason in kept)
+    assert ledger.astray(database) == []
+
+
+def _rejected(settings: Settings, expected: int) -> list[tuple[bytes, str]]:
+    with Connection(settings.amqp_url) as connection:
+        queue = topology.dead_letter_queue(topology.INCOMING)(connection.channel())
+        messages = [queue.get() for _ in range(expected)]
+        assert queue.get() is None
+        return [
+            (bytes(m.body) if not isinstance(m.body, str) else m.body.encode(), m.headers["reason"])
+            for m in messages
+        ]
+
+
+def test_the_publisher_in_examples_is_understood(
+    settings: Settings, database: Database, running: Path
+) -> None:
+    wait_until(lambda: "ingest.consuming" in (running / "ingest.log").read_text(), 30, "ingest to consume")
+    shown = subprocess.run(
+        [sys.executable, ROOT / "examples" / "publish.py"],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    wait_until(lambda: settled_or_waiting_elsewhere(database, 3), 30, "its three reviews to be labelled")
+    assert ledger.count(database, "failures") == 0
+
+
+def test_a_message_that_got_lost_is_sent_again_by_the_sweep(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+        publish(settings, json.dumps(review(1)).encode())
+        wait_until(lambda: ledger.count(database, "waiting") == 1, 30, "the review to be stored")
+    with Connection(settings.amqp_url) as connection:
+        assert topology.queue(topology.CPU_KEYWORDS)(connection.channel()).purge() == 1
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE waiting SET sent_at = now() - interval '1 hour'")
+    swift = {"OTZYV_SWEEP_AFTER_S": "10"}
+    with (
+        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", **swift),
+        started("beat", settings=settings, log=tmp_path / "beat.log", **swift),
+    ):
+        wait_until(lambda: settled_or_waiting_elsewhere(database, 1), 60, "the sweep to find the review")
+
+
+def test_a_full_queue_behind_ingest_rejects_nothing(
+    settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
+) -> None:
+    publish(settings, *(json.dumps({"reviews": [review(n)]}).encode() for n in range(300)))
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    small = {"pattern": "^cpu.keywords$", "definition": {"max-length": 1}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_BATCH_ROWS="20"):
+        wait_until(
+            lambda: (tmp_path / "ingest.log").read_text().count("a queue is at its limit") >= 3,
+            60,
+            "full queue",
+        )
+        assert (tmp_path / "ingest.log").read_text().count("ingest.consuming") == 1, "it kept its connection"
+        rabbit.api("DELETE", f"/api/policies/{host}/small")
+        with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
+            wait_until(lambda: settled_or_waiting_elsewhere(database, 300), 90, "everything labelled")
+    assert ledger.astray(database) == []
+    assert _rejected(settings, 0) == []
+
+
+def test_a_batch_is_labelled_by_the_taxonomy_it_was_stored_for(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text("name: other\ncategories: [{slug: dress, title: платья, keywords: [платье]}]\n")
+    with (
+        started("ingest", settings=settings, log=tmp_path / "ingest.log"),
+        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", OTZYV_TAXONOMY=str(theirs)),
+    ):
+        publish(settings, json.dumps(review(1)).encode())
+        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the label")
+    assert ledger.rows(database, "SELECT category, taxonomy FROM labelled_reviews") == [
+        ("clothes", "marketplace")
+    ]
+
+
+def test_two_ingests_and_two_workers_share_the_stream(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    publish(
+        settings,
+        *(
+            json.dumps({"reviews": [review(n % 700) for n in range(s, s + 100)]}).encode()
+            for s in range(0, 2_000, 100)
+        ),
+    )
+    with (
+        started("ingest", settings=settings, log=tmp_path / "ingest1.log"),
+        started("ingest", settings=settings, log=tmp_path / "ingest2.log"),
+        started("worker", "cpu", "--name", "one", settings=settings, log=tmp_path / "worker1.log"),
+        started("worker", "cpu", "--name", "two", settings=settings, log=tmp_path / "worker2.log"),
+    ):
+        wait_until(lambda: settled_or_waiting_elsewhere(database, 700), 60, "every review labelled")
+    assert ledger.astray(database) == []
+
+
+def test_a_second_worker_on_a_machine_gets_a_name_of_its_own(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    here = socket.gethostname()
+    with started("worker", "cpu", settings=settings, log=logs[0]):
+        wait_until(lambda: f"cpu@{here} ready" in logs[0].read_text(), 60, "the first worker")
+        with started("worker", "cpu", settings=settings, log=logs[1]):
+            wait_until(lambda: f"cpu-2@{here} ready" in logs[1].read_text(), 60, "the second worker")
+        refused = run("worker", "cpu", "--name", "cpu", settings=settings)
+    assert refused.returncode == 2
+    assert f"expected a name that no other worker has, found that cpu@{here} is at work" in refused.stderr
+
+
+def test_workers_that_start_together_get_names_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    logs = [tmp_path / f"{number}.log" for number in range(3)]
+    with ExitStack() as stack:
+        for log in logs:
+            stack.enter_context(started("worker", "cpu", settings=settings, log=log))
+        for log in logs:
+            wait_until(lambda: re.search(r"(cpu\S*) ready", log.read_text()), 90, "a worker")  # noqa: B023
+    names = {re.findall(r"(cpu\S*)@\S+ ready", log.read_text())[0] for log in logs}
+    assert names == {"cpu", "cpu-2", "cpu-3"}
+
+
+def test_health_tells_whether_broker_database_and_worker_answer(
+    settings: Settings, running: Path, tmp_path: Path
+) -> None:
+    wait_until(
+        lambda: run("health", "--worker", settings=settings).returncode == 0, 60, "the worker to answer"
+    )
+    away = settings.model_copy(update={"amqp_url": "amqp://guest:guest@127.0.0.1:1//"})
+    failed = run("health", settings=away)
+    assert failed.returncode == 75
+    assert "RabbitMQ did not answer" in failed.stderr
+
+
+def test_without_a_broker_enqueue_says_so_and_tells_what_was_sent(settings: Settings, tmp_path: Path) -> None:
+    away = settings.model_copy(update={"amqp_url": "amqp://guest:guest@127.0.0.1:1//"})
+    failed = run("enqueue", EXAMPLES, settings=away)
+    assert failed.returncode == 75
+    assert "0 reviews had been confirmed" in failed.stderr
+    assert "RabbitMQ did not answer" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_without_a_database_enqueue_still_sends_and_the_rest_says_so(settings: Settings) -> None:
+    away = settings.model_copy(update={"database_url": "postgresql://postgres@127.0.0.1:1/otzyv"})
+    assert run("enqueue", EXAMPLES, settings=away).returncode == 0
+    for command in (("status",), ("ingest",), ("worker", "cpu"), ("health",), ("db", "upgrade")):
+        failed = run(*command, settings=away)
+        assert failed.returncode == 75, command
+        assert "PostgreSQL did not finish" in failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_a_queue_declared_with_other_arguments_is_reported_and_not_used(settings: Settings) -> None:
+    with Connection(settings.amqp_url) as connection:
+        topology.INCOMING.exchange(connection.channel()).declare()
+        connection.channel().queue_declare(topology.INCOMING.queue, durable=True, auto_delete=False)
+    failed = run("ingest", settings=settings)
+    assert failed.returncode == 2
+    assert "drain and delete that queue" in failed.stderr
+
+
+def test_flower_refuses_to_start_without_a_password(settings: Settings) -> None:
+    failed = run("flower", settings=settings)
+    assert failed.returncode == 2
+    assert "OTZYV_FLOWER_BASIC_AUTH: expected user:password" in failed.stderr
+
+
+def test_enqueue_waits_for_a_full_queue_and_says_so(
+    settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
+) -> None:
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    small = {"pattern": "^reviews.incoming.bulk$", "definition": {"max-length": 2}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    many = tmp_path / "many.jsonl"
+    many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(60)))
+    log = tmp_path / "enqueue.log"
+    with started("enqueue", str(many), settings=settings, log=log, OTZYV_BATCH_ROWS="1") as sender:
+        wait_until(
+            lambda: "nobody consumes it: start `otzyv ingest`" in log.read_text(), 60, "it to slow down"
+        )
+        with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_LINGER_MS="0"):
+            assert sender.wait(120) == 0
+            wait_until(lambda: ledger.count(database, "reviews") == 60, 60, "everything stored")
+    told = log.read_text()
+    assert "slowed down: reviews.incoming.bulk is full with" in told
+    assert "going on: after" in told
+    assert "sent 60 reviews" in told
+
+
+def test_enqueue_gives_up_on_a_queue_that_takes_nothing(
+    settings: Settings, rabbit: RabbitNode, tmp_path: Path
+) -> None:
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    small = {"pattern": "^reviews.incoming.bulk$", "definition": {"max-length": 1}, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    many = tmp_path / "many.jsonl"
+    many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(10)))
+    failed = run("enqueue", many, "--patience", "0", settings=settings, OTZYV_BATCH_ROWS="1")
+    assert failed.returncode == 75
+    assert "it took nothing for 0 s" in failed.stderr
+    assert "sending the same file again is safe" in failed.stderr

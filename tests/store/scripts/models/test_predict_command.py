@@ -1,0 +1,113 @@
+"""`otzyv predict` as a user runs it: every row in order, with the champion or with a folder, on several processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: `make models`")
+
+from shared.store import Database
+from tests.support.processes import run
+from tests.support.tiny_registry import Models
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return Models(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    texts = [f"Платье номер {n}" for n in range(1_200)]
+    texts[7], texts[9] = "", "платье " * 500
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows(
+            [["id", "text", "status"], *([n, t, "мой"] for n, t in enumerate(texts))]
+        )
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_every_row_gets_the_champions_prediction_in_order(
+    tiny: Models, database: Database, database_url: str, reviews: Path, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    env = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
+    none = run("predict", reviews, "--out", tmp_path / "p.csv", **env)
+    assert (none.returncode, "Traceback" in none.stderr) == (2, False)
+    assert "expected a champion for the taxonomy marketplace, found none" in " ".join(none.stderr.split())
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    done = run("predict", reviews, "--out", tmp_path / "p.csv", "--processes", "2", **env)
+    assert done.returncode == 0, done.stderr
+    rows = read(tmp_path / "p.csv")
+    assert [row["id"] for row in rows] == [str(n) for n in range(1_200)]
+    assert {row["status"] for row in rows} == {"мой"}
+    assert rows[7]["otzyv_status"] == "rejected"
+    assert "expected at least one visible character" in rows[7]["reason"]
+    assert rows[9]["truncated"] == "True"
+    assert "1 texts were longer than the model reads" in done.stderr
+    classifier = registry.artefact(numbers["first"]).classifier()
+    for number in (0, 600, 1_199):
+        expected = dict(
+            zip(classifier.labels, classifier.predict([rows[number]["text"]]).probabilities[0], strict=True)
+        )
+        shares = json.loads(rows[number]["probabilities"])
+        # In int8 a text's neighbours in its batch count a little.
+        assert shares == pytest.approx(expected, abs=0.12)
+        assert rows[number]["category_slug"] == max(shares, key=lambda slug: shares[slug])
+        assert float(rows[number]["confidence"]) == max(shares.values())
+    assert "1,200 rows in" in done.stdout
+
+
+def test_a_folder_serves_without_any_database(tiny: Models, reviews: Path, tmp_path: Path) -> None:
+    folder = tiny.artefacts / tiny.paths["second"]
+    env = {"OTZYV_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    done = run("predict", reviews, "--out", tmp_path / "p.jsonl", "--model", folder, **env)
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 1_200
+    (tmp_path / "other.yaml").write_text(
+        "name: other\nnone_category: b\ncategories:\n  - {slug: a, title: а}\n  - {slug: b, title: б}\n",
+        encoding="utf-8",
+    )
+    refused = run(
+        "predict",
+        reviews,
+        "--out",
+        tmp_path / "q.csv",
+        "--model",
+        folder,
+        "--taxonomy",
+        tmp_path / "other.yaml",
+    )
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert "expected a model for the categories of the taxonomy other (a, b)" in " ".join(
+        refused.stderr.split()
+    )
+    assert not (tmp_path / "q.csv").exists()
+
+
+def test_a_registered_model_is_named_by_its_number_and_a_folder_of_transformers_by_what_to_do(
+    tiny: Models, database: Database, database_url: str, reviews: Path, tmp_path: Path
+) -> None:
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    env = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    done = run("predict", reviews, "--out", tmp_path / "p.csv", "--model", str(numbers["second"]), **env)
+    assert done.returncode == 0, done.stderr
+    classifier = registry.artefact(numbers["second"]).classifier()
+    expected = classifier.predict(["Платье номер 1"]).probabilities[0].tolist()
+    found = json.loads(read(tmp_path / "p.csv")[1]["probabilities"])
+    assert found == pytest.approx(dict(zip(classifier.labels, expected, strict=True)), abs=0.02)
+    unknown = run("predict", reviews, "--out", tmp_path / "q.csv", "--model", "99", **env)
+    assert "found 99" in " ".join(unknown.stderr.split())
+    saved = run("predict", reviews, "--out", tmp_path / "q.csv", "--model", tiny.folders["first"], **env)
+    assert "`otzyv models import` it, and name its number" in " ".join(saved.stderr.split())

@@ -1,0 +1,238 @@
+"""`otzyv audit`: labels drawn, checked in a table or in Label Studio, taken in as gold, and reported."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from scripts.cli import app
+from shared.errors import OtzyvError
+from shared.labelling.intake import take_in
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
+from shared.reviews.review import Message
+from shared.runtime import runtime
+from shared.settings import Settings
+from shared.store import Database, gold
+from shared.store import labels as stored_labels
+from tests.support.stored import QUEUE, ByFirstLetter, ask, review
+
+TEXTS = {"1": "туфли", "2": "туфли тесные", "3": "обруч", "=4": "туфли"}
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch, database_url: str) -> None:
+    monkeypatch.setenv("OTZYV_DATABASE_URL", database_url)
+
+
+@pytest.fixture
+def number(database: Database, settings_of_database: Settings) -> int:
+    """The taxonomy in use, with four labels: three accepted, one for people."""
+    here = runtime.build(settings_of_database, database)
+    store(database, here.taxonomy_id, TEXTS)
+    return here.taxonomy_id
+
+
+@pytest.fixture
+def settings_of_database(database_url: str) -> Settings:
+    return Settings(database_url=database_url)
+
+
+def store(database: Database, taxonomy: int, texts: dict[str, str]) -> None:
+    message = Message([review(name, text) for name, text in texts.items()], [])
+    stored = take_in(database, [message], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
+    stages = {"keywords": ByFirstLetter()}
+    Labeller(database, taxonomy, ("keywords",), stages, Rules(taxonomy, {})).run(
+        "keywords", stored.first_stage
+    )
+
+
+def audit(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["audit", *map(str, arguments)])
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return " ".join(result.stdout.split())
+
+
+def refused(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["audit", *map(str, arguments)])
+    assert isinstance(result.exception, OtzyvError), result.output
+    return str(result.exception)
+
+
+def fill(path: Path, answers: dict[str, str]) -> None:
+    """Write answers into a drawn table, as a spreadsheet would save it."""
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    for row in rows:
+        row["answer"] = answers.get(row["id"].removeprefix("'"), "")
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def labels(database: Database) -> list[tuple[object, ...]]:
+    return ask(
+        database, "SELECT external_id, category, status, stage FROM labelled_reviews ORDER BY external_id"
+    )
+
+
+def test_checked_labels_become_gold_and_peoples_labels_and_are_reported(database, number, tmp_path):
+    table = tmp_path / "audit.csv"
+    assert "audit 1: 4 of 4 labels" in audit("draw", "--n", 10, "--out", table)
+    text = table.read_text(encoding="utf-8")
+    assert '"\'=4"' in text, "no cell is a formula"
+    assert "обувь" not in text, "nobody sees what is to be checked"
+    fill(table, {"1": "обувь", "2": "одежда", "3": "Товары для детей", "=4": "shoes"})
+    assert "4 answers taken in" in audit("import", table, "--annotator", "anna")
+    assert labels(database) == [
+        ("1", "shoes", "human", None),
+        ("2", "clothes", "human", None),
+        ("3", "kids", "human", None),
+        ("=4", "shoes", "human", None),
+    ]
+    with database.transaction() as cursor:
+        assert [row.category for row in gold.rows(cursor, number)] == ["shoes", "clothes", "kids", "shoes"]
+    told = json.loads(CliRunner().invoke(app, ["audit", "report", "--json"]).stdout)
+    assert (told["drawn"], told["answered"]) == (4, 4)
+    assert told["precision"]["accepted"]["share"] == pytest.approx(2 / 3)
+    assert told["precision"]["stage keywords"]["checked"] == 3
+    assert told["precision"]["needs_review"]["right"] == 0
+    assert "2 0.667" in audit("report")
+
+
+def test_the_same_answers_again_change_no_row(database, number, tmp_path):
+    table = tmp_path / "audit.csv"
+    audit("draw", "--out", table)
+    fill(table, {"1": "обувь", "2": "одежда"})
+    audit("import", table)
+    query = "SELECT 'g', xmin::text FROM gold UNION ALL SELECT 'l', xmin::text FROM labels UNION ALL "
+    query += "SELECT 'i', xmin::text FROM audit_items ORDER BY 1, 2"
+    before = ask(database, query)
+    assert "2 answers taken in" in audit("import", table)
+    assert ask(database, query) == before
+
+
+def test_answers_come_back_from_label_studio(database, number, tmp_path):
+    tasks, export = tmp_path / "tasks.json", tmp_path / "export.json"
+    audit("draw", "--out", tasks)
+    assert '<Choice value="обувь"/>' in (tmp_path / "tasks.xml").read_text(encoding="utf-8")
+    drawn = json.loads(tasks.read_text(encoding="utf-8"))
+    assert {task["data"]["text"] for task in drawn} == set(TEXTS.values())
+    for task in drawn:
+        choice = {
+            "from_name": "category",
+            "to_name": "text",
+            "type": "choices",
+            "value": {"choices": ["одежда"]},
+        }
+        task["annotations"] = [
+            {"completed_by": {"id": 1, "email": "anna@shop"}, "was_cancelled": False, "result": [choice]},
+            {"completed_by": 2, "was_cancelled": True, "result": []},
+        ]
+    export.write_text(json.dumps(drawn), encoding="utf-8")
+    assert "4 answers taken in" in audit("import", export)
+    assert ask(database, "SELECT DISTINCT annotator FROM gold") == [("anna@shop",)]
+    assert {row[1:3] for row in labels(database)} == {("clothes", "human")}
+
+
+def test_a_plain_gold_file_of_stored_reviews_is_taken_in_too(database, number, tmp_path):
+    plain = tmp_path / "gold.csv"
+    plain.write_text("id,category,ambiguous\n1,обувь,1\n=4,одежда,0\n", encoding="utf-8")
+    assert "2 answers taken in" in audit("import", plain)
+    assert ask(database, "SELECT ambiguous FROM gold ORDER BY review_id") == [(True,), (False,)]
+
+
+def test_an_answer_about_a_text_that_was_replaced_is_left_out_and_told(database, number, tmp_path):
+    table = tmp_path / "audit.csv"
+    audit("draw", "--out", table)
+    fill(table, {"1": "обувь", "2": "обувь"})
+    store(database, number, {"1": "огурцы"})
+    told = CliRunner().invoke(app, ["audit", "import", str(table)])
+    assert "1 answers taken in" in told.output
+    assert "left out: 1 answers about texts that have been replaced" in " ".join(told.output.split())
+    assert labels(database)[0] == ("1", "toys", "needs_review", "keywords")
+
+
+def test_a_review_that_waits_for_a_stage_waits_no_more_once_a_person_has_labelled_it(
+    database, number, tmp_path
+):
+    message = Message([review("9", "лампа")], [])
+    take_in(database, [message], queue=QUEUE, taxonomy_id=number, first_stage="keywords")
+    plain = tmp_path / "gold.csv"
+    plain.write_text("source,id,category\nshop,9,электроника\n", encoding="utf-8")
+    audit("import", plain)
+    assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
+    assert labels(database)[-2] == ("9", "electronics", "human", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("id,category\n1,обувь\n2,еда\n", "row 3: "),
+        (
+            "id,category\n1,обувь\n77,обувь\n",
+            "row 3: expected one stored review with the id '77', found none",
+        ),
+        ("audit,id,answer\n9,1,обувь\n", "found audit 9, which is of another or none"),
+        ("audit,id,answer\nx,1,обувь\n", "row 2: expected the number of an audit, found 'x'"),
+        ("id,answer\n1,\n", "expected at least one answer, found none"),
+        ("name,answer\n1,обувь\n", "expected columns id and answer (or category), found 'name', 'answer'"),
+    ],
+)
+def test_one_bad_row_refuses_the_file_and_nothing_is_half_imported(
+    database, number, tmp_path, content, sentence
+):
+    path = tmp_path / "answers.csv"
+    path.write_text(content, encoding="utf-8")
+    assert sentence in refused("import", path)
+    assert ask(database, "SELECT count(*) FROM gold") == [(0,)]
+    assert ask(database, "SELECT count(*) FROM labels WHERE status = 'human'") == [(0,)]
+
+
+def test_what_is_not_label_studios_export_is_refused(number, tmp_path):
+    path = tmp_path / "export.json"
+    for content in ("{", "{}", "[1]", '[{"data": {"id": "1"}, "annotations": [{"result": [{}]}]}]'):
+        path.write_text(content, encoding="utf-8")
+        assert "expected " in refused("import", path)
+
+
+def test_without_labels_there_is_nothing_to_draw(database, tmp_path):
+    assert "expected labels to check, found none" in refused("draw", "--out", tmp_path / "a.csv")
+    assert not (tmp_path / "a.csv").exists()
+    assert "expected a name that ends in .csv or .json" in refused("draw", "--out", tmp_path / "a.txt")
+
+
+def test_a_text_that_is_replaced_while_answers_come_in_keeps_its_place_in_line(database, number):
+    store(database, number, {"1": "огурцы"})
+    message = Message([review("1", "лампа")], [])
+    take_in(database, [message], queue=QUEUE, taxonomy_id=number, first_stage="keywords")
+    ((review_id, revision),) = ask(database, "SELECT id, revision FROM reviews WHERE external_id = '1'")
+    with database.transaction() as cursor:
+        stored_labels.settle_by_people(cursor, [(review_id, revision - 1, "shoes")], number)
+    assert ask(database, "SELECT review_id, revision FROM waiting") == [(review_id, revision)]
+
+
+def test_an_answer_about_an_old_text_does_not_replace_the_label_of_the_new_one(database, number):
+    store(database, number, {"1": "огурцы"})
+    store(database, number, {"1": "тапки"})
+    query = (
+        "SELECT review_id, l::text FROM labels l JOIN reviews r ON r.id = review_id WHERE external_id = '1'"
+    )
+    ((review_id, label),) = ask(database, query)
+    with database.transaction() as cursor:
+        stored_labels.settle_by_people(cursor, [(review_id, 1, "clothes")], number)
+    assert ask(database, query) == [(review_id, label)]
+
+
+def test_a_file_that_may_hold_answers_is_not_drawn_over(number, tmp_path):
+    out = tmp_path / "audit.csv"
+    audit("draw", "--n", 2, "--out", out)
+    before = out.read_text()
+    assert "expected a new file, found one that may hold answers" in refused("draw", "--n", 2, "--out", out)
+    assert out.read_text() == before
+    audit("draw", "--n", 2, "--out", out, "--overwrite")
