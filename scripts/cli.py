@@ -22,7 +22,7 @@ from scripts.training import commands as training_commands
 from shared.errors import ConfigurationError, OtzyvError
 
 if TYPE_CHECKING:
-    from scripts.files.review_rows import Rows
+    from scripts.files.review_rows import ReviewRows
 
 app = typer.Typer(
     help="Product categories for Russian reviews: cheap methods first, costly ones only where they are unsure.",
@@ -63,13 +63,13 @@ Delimiter = Annotated[str | None, typer.Option(help="Column delimiter of a CSV. 
 def _rows(
     file: Path, text: str, id_: str | None, source: str | None, created: str | None, name: str | None,
     encoding: str, delimiter: str | None,
-) -> Rows:  # fmt: skip
+) -> ReviewRows:  # fmt: skip
     # pandas and pyarrow, which commands without a file need not wait for.
     from scripts.files.input_file import InputFile
-    from scripts.files.review_rows import Columns, Rows
+    from scripts.files.review_rows import Columns, ReviewRows
 
     columns = Columns(text=text, id=id_, created_at=created, source=source)
-    return Rows(InputFile(file, encoding=encoding, delimiter=delimiter), columns, name or _source(file))
+    return ReviewRows(InputFile(file, encoding=encoding, delimiter=delimiter), columns, name or _source(file))
 
 
 def _source(file: Path) -> str:
@@ -112,13 +112,13 @@ def label(
     ] = None,
 ) -> None:
     """Label a file here and now: no broker, no server."""
-    from scripts.labelling.label import Run
+    from scripts.labelling.label import LabelRequest
     from scripts.labelling.label import label as run
 
     chosen = settings(taxonomy=taxonomy, log_level="warning")
     rows = _rows(file, text_column, id_column, source_column, created_column, source, encoding, delimiter)
     page = report or out.with_suffix(".html")
-    run(Run(rows, out, page, chosen.stages, store, chosen))
+    run(LabelRequest(rows, out, page, chosen.stages, store, chosen))
     console.out.print(f"labels: {out}\nreport: {page}", soft_wrap=True)
 
 
@@ -304,7 +304,7 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """F1, precision and coverage against labels that people made, and what every shorter chain would give."""
-    from scripts.quality.evaluate import Request, stage_order
+    from scripts.quality.evaluate import EvaluateRequest, stage_order
     from scripts.quality.evaluate import evaluate as run
 
     if sum(option is not None for option in (stage, chain, labels)) > 1:
@@ -313,7 +313,7 @@ def evaluate(
         )
     chosen = settings(taxonomy=taxonomy)
     order = () if labels else stage_order(stage, chain, chosen)
-    run(Request(gold, reviews, order, labels, report, calibrated, json), chosen)
+    run(EvaluateRequest(gold, reviews, order, labels, report, calibrated, json), chosen)
 
 
 @app.command()
@@ -342,10 +342,10 @@ def calibrate(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Find thresholds that a gold set certifies, and let workers use them from their next batch on."""
-    from scripts.quality.calibrate import Request
+    from scripts.quality.calibrate import CalibrateRequest
     from scripts.quality.calibrate import calibrate as run
 
-    request = Request(
+    request = CalibrateRequest(
         gold,
         reviews,
         target_precision,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 StageName = Literal["keywords", "zero_shot", "similarity", "llm"]
 ArchitectureName = Literal["linear", "lstm", "mlp", "full", "bert_lstm", "lora"]

@@ -23,6 +23,7 @@ from shared.errors import SettingsError
 from shared.setting_values import ARCHITECTURE_NAMES as ARCHITECTURE_NAMES
 from shared.setting_values import STAGE_NAMES as STAGE_NAMES
 from shared.setting_values import ArchitectureName as ArchitectureName
+from shared.setting_values import Fraction
 from shared.setting_values import StageName as StageName
 
 _SEE = "\nSee docs/settings.md for ranges and defaults."
@@ -46,7 +47,6 @@ RETRAINING = (
 """Settings that `otzyv beat` sends along: whoever does the work need not have them."""
 NAVEC = "navec"
 """The similarity encoder that needs neither torch nor a download."""
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseSettings):
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         description="Stages in use, in order, separated by commas. Reviews of which the last stage is unsure become "
         "`needs_review`.",
     )
-    thresholds: dict[Annotated[str, AfterValidator(values.threshold_name)], Share] = Field(
+    thresholds: dict[Annotated[str, AfterValidator(values.threshold_name)], Fraction] = Field(
         {},
         description="Confidence from which a stage's verdict is kept, as JSON: "
         '`{"keywords": 0.9}`, for one category `{"llm/shoes": 0.95}`. A stage not named uses what `otzyv '

@@ -7,7 +7,7 @@ from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
 
 
-def depth(line: topology.Line) -> int:
+def depth(line: topology.QueueSpec) -> int:
     """Messages that wait in both lanes of a line, not counting those being worked on."""
     with broker.translated(), app.connection_for_write() as connection, connection.channel() as channel:
         return sum(

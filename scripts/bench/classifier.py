@@ -6,7 +6,7 @@ All ways get the same texts in the same chunks on one thread, by turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from transformers import (
     pipeline,
 )
 
-from scripts.bench.turns import rates
+from scripts.bench.turns import Peer, rates
 from shared.classifiers import OnnxClassifier
 from shared.classifiers.onnx_classifier import LOGITS, padded, session
 from shared.classifiers.packaging.export import Logits, quantised, to_onnx
@@ -34,8 +34,6 @@ TORCH_TOKENS: Final = 2_048
 """Tokens per batch of the sorted torch batches: the best of 256 to 8,192 for torch on one core."""
 VOCABULARY: Final = 83_828
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-Way = Callable[[Sequence[str]], Any]
 
 
 def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories: int = 9) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories
         name: OnnxClassifier(graph, told, labels, max_tokens=MAX_TOKENS)
         for name, graph in (("ours_fp32", fp32), ("ours_int8", int8))
     }
-    ways: dict[str, Way] = {
+    ways: dict[str, Peer] = {
         "pipeline_1": _pipeline(network, tokenize, 1),
         "pipeline_64": _pipeline(network, tokenize, 64),
         "torch_sorted": _torch_sorted(network, tokenize),
@@ -110,7 +108,7 @@ def _trained(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def _pipeline(network: Any, tokenizer: Any, batch: int) -> Way:
+def _pipeline(network: Any, tokenizer: Any, batch: int) -> Peer:
     """What the documentation of transformers shows, in float32 on the CPU."""
     classify = pipeline("text-classification", model=network, tokenizer=tokenizer, device="cpu")
 
@@ -120,7 +118,7 @@ def _pipeline(network: Any, tokenizer: Any, batch: int) -> Way:
     return work
 
 
-def _torch_sorted(network: Any, tokenizer: Any) -> Way:
+def _torch_sorted(network: Any, tokenizer: Any) -> Peer:
     """Sorted batches of few tokens in torch: the same idea as ours without ONNX Runtime."""
 
     def work(texts: Sequence[str]) -> Any:
@@ -139,7 +137,7 @@ def _torch_sorted(network: Any, tokenizer: Any) -> Way:
     return work
 
 
-def _bare(graph: bytes, ours: OnnxClassifier, chunks: Sequence[Sequence[str]]) -> Way:
+def _bare(graph: bytes, ours: OnnxClassifier, chunks: Sequence[Sequence[str]]) -> Peer:
     """Nothing but tokenisation and the calls of ONNX Runtime: batches are sorted, padded and ready beforehand."""
     runtime, ready = session(graph), {}
     for chunk in chunks:

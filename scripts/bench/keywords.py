@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import pymorphy3
 
-from scripts.bench.turns import rates
+from scripts.bench.turns import Peer, rates
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import Taxonomy, default_taxonomy
 
 CHUNK = 500
 """Texts per call: as many as a worker gets at once."""
-
-Labeller = Callable[[Sequence[str]], Any]
 
 
 def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
     before = time.perf_counter()
     stage = KeywordStage(taxonomy)
     compiled = time.perf_counter() - before
-    ways: dict[str, Labeller] = {
+    ways: dict[str, Peer] = {
         "ours": stage.verdicts,
         "regex": _regex(taxonomy),
         "lemmas": _lemmas(taxonomy),
@@ -65,7 +63,7 @@ def _words(taxonomy: Taxonomy) -> dict[str, str]:
     }
 
 
-def _regex(taxonomy: Taxonomy) -> Labeller:
+def _regex(taxonomy: Taxonomy) -> Peer:
     """One alternation of the keywords' stems, as a first script would have it."""
     stems = {(word[:-1] if len(word) > 4 else word): slug for word, slug in _words(taxonomy).items()}
     alternation = "|".join(sorted(map(re.escape, stems), key=len, reverse=True))
@@ -78,7 +76,7 @@ def _regex(taxonomy: Taxonomy) -> Labeller:
     return label
 
 
-def _lemmas(taxonomy: Taxonomy) -> Labeller:
+def _lemmas(taxonomy: Taxonomy) -> Peer:
     """Every word reduced to its dictionary form and looked up; a word's analysis is kept."""
     words = _words(taxonomy)
     analyzer = pymorphy3.MorphAnalyzer(lang="ru")

@@ -66,14 +66,14 @@ def run(settings: Settings, texts: Sequence[str], seconds: float, turns: int) ->
     here.database.close()
 
 
-Rows = list[tuple[str, str]]
+NamedTexts = list[tuple[str, str]]
 
 
 def _peer(
     database: Database,
     table: str,
-    way: Callable[[Cursor, str, Rows], None],
-    named: Callable[[Sequence[str]], Rows],
+    way: Callable[[Cursor, str, NamedTexts], None],
+    named: Callable[[Sequence[str]], NamedTexts],
 ) -> Callable[[Sequence[str]], None]:
     def store(chunk: Sequence[str]) -> None:
         with database.transaction() as cursor:
@@ -82,7 +82,7 @@ def _peer(
     return store
 
 
-def _values(cursor: Cursor, table: str, rows: Rows) -> None:
+def _values(cursor: Cursor, table: str, rows: NamedTexts) -> None:
     """`execute_values`, a page for all."""
     reviews = INSERT.format(table=table, values="%s")
     template = "('bench', %s, %s, sha256(convert_to(%s, 'UTF8')))"
@@ -94,7 +94,7 @@ def _values(cursor: Cursor, table: str, rows: Rows) -> None:
     )
 
 
-def _batch(cursor: Cursor, table: str, rows: Rows) -> None:
+def _batch(cursor: Cursor, table: str, rows: NamedTexts) -> None:
     """`execute_batch`, a hundred statements a round trip; then who is in line, by name."""
     values = "('bench', %s, %s, sha256(convert_to(%s, 'UTF8')))"
     reviews = INSERT.format(table=table, values=values)
@@ -105,7 +105,7 @@ def _batch(cursor: Cursor, table: str, rows: Rows) -> None:
     )
 
 
-def _rows(cursor: Cursor, table: str, rows: Rows) -> None:
+def _rows(cursor: Cursor, table: str, rows: NamedTexts) -> None:
     """A statement a row."""
     reviews = INSERT.format(table=table, values="('bench', %s, %s, sha256(convert_to(%s, 'UTF8')))")
     line = LINE.format(table=table, values="(%s, 1, 1, 'keywords')")
@@ -115,7 +115,7 @@ def _rows(cursor: Cursor, table: str, rows: Rows) -> None:
             cursor.execute(line, cursor.fetchone())
 
 
-def _copy(cursor: Cursor, table: str, rows: Rows) -> None:
+def _copy(cursor: Cursor, table: str, rows: NamedTexts) -> None:
     """COPY into a table without an index."""
     buffer = io.StringIO()
     csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)

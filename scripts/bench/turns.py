@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final
 
+Peer = Callable[[Sequence[str]], Any]
+"""One way of doing it: texts in, whatever it makes of them out."""
 TURN_SECONDS: Final = 1.0
 """How long one way runs before the next has its turn: long enough to fill the caches as a worker would."""
 
 
-def rates(
-    ways: Mapping[str, Callable[[Sequence[str]], Any]], chunks: Sequence[Sequence[str]], seconds: float
-) -> dict[str, float]:
+def rates(ways: Mapping[str, Peer], chunks: Sequence[Sequence[str]], seconds: float) -> dict[str, float]:
     """Texts per second of each way over chunks of texts, in at least `seconds` of wall-clock for all together.
 
     One unmeasured chunk of each comes first. The way that has had least time goes next, so each gets its share.

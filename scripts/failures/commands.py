@@ -8,15 +8,17 @@ import typer
 
 from scripts.command.settings import TaxonomyFile, settings
 from shared.errors import ConfigurationError
-from shared.store.failures import Choice
+from shared.store.failures import FailureFilter
 
 failures = typer.Typer(help="What failed, and what to do about it.", no_args_is_help=True)
 
-Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of failures, see `otzyv failures list`.")]
+FailureNumbers = Annotated[
+    list[int] | None, typer.Argument(help="Numbers of failures, see `otzyv failures list`.")
+]
 Queue = Annotated[str | None, typer.Option(help="Those of this queue.")]
-Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Those whose reason contains this.")]
+ReasonFilter = Annotated[str | None, typer.Option(metavar="TEXT", help="Those whose reason contains this.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every failure there is.")]
-DeadLetters = Annotated[
+DeadLettersOption = Annotated[
     str | None,
     typer.Option(metavar="QUEUE", help="Instead of failures: the messages in this dead-letter queue."),
 ]
@@ -25,7 +27,7 @@ DeadLetters = Annotated[
 @failures.command("list")
 def failures_list(
     queue: Queue = None,
-    reason: Reason = None,
+    reason: ReasonFilter = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Groups to show.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
@@ -35,7 +37,7 @@ def failures_list(
     """
     from scripts.failures.listing import show_groups
 
-    show_groups(Choice(queue=queue, reason=_storable(reason)), limit, settings(), json=json)
+    show_groups(FailureFilter(queue=queue, reason=_storable(reason)), limit, settings(), json=json)
 
 
 @failures.command("show")
@@ -52,11 +54,11 @@ def failures_show(
 
 @failures.command("retry")
 def failures_retry(
-    numbers: Numbers = None,
+    numbers: FailureNumbers = None,
     queue: Queue = None,
-    reason: Reason = None,
+    reason: ReasonFilter = None,
     everything: Everything = False,
-    dead_letters: DeadLetters = None,
+    dead_letters: DeadLettersOption = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Send it again: a stored review to its stage or to be predicted, what was rejected to ingest.
@@ -74,11 +76,11 @@ def failures_retry(
 
 @failures.command("drop")
 def failures_drop(
-    numbers: Numbers = None,
+    numbers: FailureNumbers = None,
     queue: Queue = None,
-    reason: Reason = None,
+    reason: ReasonFilter = None,
     everything: Everything = False,
-    dead_letters: DeadLetters = None,
+    dead_letters: DeadLettersOption = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Give up on it: a review without a label is given to a person with its best guess, all else is forgotten."""
@@ -97,7 +99,7 @@ def _choice(
     reason: str | None,
     everything: bool,
     dead_letters: str | None,
-) -> Choice | None:
+) -> FailureFilter | None:
     """What was asked for; None for dead letters. Raises ConfigurationError where that is nothing, or two things."""
     conditions = bool(numbers) or queue is not None or reason is not None
     if conditions + everything + (dead_letters is not None) != 1:
@@ -112,7 +114,7 @@ def _choice(
             f"--queue: expected the queue that a failure came from, found {queue!r}; for the messages in a "
             "dead-letter queue write --dead-letters"
         )
-    return Choice(tuple(numbers) if numbers else None, queue, _storable(reason))
+    return FailureFilter(tuple(numbers) if numbers else None, queue, _storable(reason))
 
 
 def _storable(reason: str | None) -> str | None:

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.store.failures import Kind
+from shared.store.failures import FailureKind
 
-ONE: Mapping[Kind, str] = {
+ONE: Mapping[FailureKind, str] = {
     "stage": "review that a stage could not process",
     "prediction": "review that could not be predicted",
     "rejected": "rejected message or review",
 }
-MANY: Mapping[Kind, str] = {
+MANY: Mapping[FailureKind, str] = {
     "stage": "reviews that a stage could not process",
     "prediction": "reviews that could not be predicted",
     "rejected": "rejected messages or reviews",
 }
-_LOSS: Mapping[Kind, str] = {
+_LOSS: Mapping[FailureKind, str] = {
     "stage": "only the row of the failure goes, the review stays stored; without a label it is given to a person",
     "prediction": "only the row of the failure goes, the review stays stored with its label",
     "rejected": "never stored as a review, so the payload is gone for good",
 }
 
 
-def counted(kind: Kind, count: int) -> str:
+def counted(kind: FailureKind, count: int) -> str:
     """So many failures of a kind."""
     return f"{count:,} {ONE[kind] if count == 1 else MANY[kind]}"
 
 
-def loss(kind: Kind, count: int) -> str:
+def loss(kind: FailureKind, count: int) -> str:
     """What dropping so many failures of a kind means, in one line."""
     return f"{counted(kind, count)}: {_LOSS[kind]}"
 
 
-def question(counts: Mapping[Kind, int]) -> str:
+def question(counts: Mapping[FailureKind, int]) -> str:
     """What to ask before they are dropped: in other words where something is lost that is nowhere else."""
     payloads = counts.get("rejected", 0)
     if not payloads:

@@ -19,7 +19,7 @@ from shared.errors import OtzyvError
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import failures
-from shared.store.failures import Choice, Group
+from shared.store.failures import FailureFilter, Group
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.dead_letters import DeadLetters, DeadQueue
@@ -31,7 +31,7 @@ CAUSES = 5
 _INDENT = 4
 
 
-def show_groups(choice: Choice, limit: int, settings: Settings, *, json: bool) -> None:
+def show_groups(choice: FailureFilter, limit: int, settings: Settings, *, json: bool) -> None:
     """Print them, as tables or as JSON."""
     with runtime.open_database(settings, APPLICATION).transaction() as cursor:
         found, groups, total = failures.groups(cursor, choice, limit)

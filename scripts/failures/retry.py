@@ -13,17 +13,17 @@ from scripts.failures.kinds import loss, question
 from scripts.failures.listing import APPLICATION
 from shared.errors import OtzyvError
 from shared.labelling import second_try
-from shared.labelling.second_try import Part
+from shared.labelling.second_try import RetriedPart
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, failures
-from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
+from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.dead_letters import DeadLetters, line_of
 
 
-def retry(choice: Choice, settings: Settings) -> int:
+def retry(choice: FailureFilter, settings: Settings) -> int:
     """`otzyv failures retry`; returns how many failures were left as they are."""
     from workers.tasks.second_try import SecondTry
 
@@ -51,7 +51,7 @@ def _look_again(sent: int) -> None:
         )
 
 
-def drop(choice: Choice, settings: Settings, *, ask: bool) -> None:
+def drop(choice: FailureFilter, settings: Settings, *, ask: bool) -> None:
     """`otzyv failures drop`."""
     database = runtime.open_database(settings, APPLICATION)
     choice, counts = _meant(database, choice)
@@ -67,7 +67,7 @@ def drop(choice: Choice, settings: Settings, *, ask: bool) -> None:
     out.print(f"dropped: {done:,}{people}", soft_wrap=True)
 
 
-def _meant(database: Database, choice: Choice) -> tuple[Choice, Mapping[Kind, int]]:
+def _meant(database: Database, choice: FailureFilter) -> tuple[FailureFilter, Mapping[FailureKind, int]]:
     """The choice without what comes later, and how many of each kind it means. Raises ConfigurationError."""
     with database.transaction() as cursor:
         if gone := failures.missing(cursor, choice.numbers or ()):
@@ -78,7 +78,7 @@ def _meant(database: Database, choice: Choice) -> tuple[Choice, Mapping[Kind, in
     return msgspec.structs.replace(choice, upto=upto), counts
 
 
-def _through(what: str, parts: Iterable[Part], total: int) -> tuple[int, int, int]:
+def _through(what: str, parts: Iterable[RetriedPart], total: int) -> tuple[int, int, int]:
     """Show progress through the parts; returns how many were seen and done, and how many reviews they were."""
     seen = done = reviews = 0
     try:

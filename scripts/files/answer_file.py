@@ -26,7 +26,7 @@ class Given(msgspec.Struct, frozen=True):
     ambiguous: bool = False
 
 
-class _Row(msgspec.Struct, frozen=True):
+class _AnswerRow(msgspec.Struct, frozen=True):
     number: int
     audit: str
     source: str
@@ -45,7 +45,7 @@ def read_answers(path: Path, taxonomy: Taxonomy, annotator: str) -> list[Given]:
     return given
 
 
-def _given(path: Path, row: _Row, taxonomy: Taxonomy, annotator: str) -> Given:
+def _given(path: Path, row: _AnswerRow, taxonomy: Taxonomy, annotator: str) -> Given:
     try:
         category = taxonomy.category(row.answer)
     except TaxonomyError as error:
@@ -69,7 +69,7 @@ def _given(path: Path, row: _Row, taxonomy: Taxonomy, annotator: str) -> Given:
     )
 
 
-def _table(path: Path) -> Iterator[_Row]:
+def _table(path: Path) -> Iterator[_AnswerRow]:
     records = read_records(path)
     if "id" not in records[0] or not {"answer", "category"} & set(records[0]):
         raise InputFileError(
@@ -77,7 +77,7 @@ def _table(path: Path) -> Iterator[_Row]:
         )
     column = "answer" if "answer" in records[0] else "category"
     for number, record in enumerate(records, 2):
-        yield _Row(
+        yield _AnswerRow(
             number,
             cell(record, "audit"),
             cell(record, "source"),
@@ -88,7 +88,7 @@ def _table(path: Path) -> Iterator[_Row]:
         )
 
 
-def _label_studio(path: Path) -> Iterator[_Row]:
+def _label_studio(path: Path) -> Iterator[_AnswerRow]:
     """Tasks of an export; of a task annotated more than once, every annotation that was not cancelled."""
     try:
         tasks = json.loads(path.read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def _label_studio(path: Path) -> Iterator[_Row]:
             for annotation in annotations:
                 for choice in _choices(annotation):
                     names = (data.get("audit", ""), data.get("source", ""), data.get("id", ""))
-                    yield _Row(number, *names, choice, _who(annotation), "")
+                    yield _AnswerRow(number, *names, choice, _who(annotation), "")
         except (AttributeError, KeyError, TypeError) as error:
             raise InputFileError(
                 f"{path}, task {number}: expected data and annotations as Label Studio exports them, found none or "

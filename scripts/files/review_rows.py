@@ -24,7 +24,7 @@ class Columns(msgspec.Struct, frozen=True):
 RUSSIAN_TIMES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
 
 
-class Rows:
+class ReviewRows:
     """The rows of a file as objects of the wire contract, numbered from 1.
 
     Columns that were not named are found by their usual names: `id` and `source`, where they are present.

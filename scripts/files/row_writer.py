@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from scripts.files.formulas import escaped
 from scripts.files.input_file import Record
-from scripts.files.review_rows import Rows
+from scripts.files.review_rows import ReviewRows
 from shared.errors import InputFileError
 
 FORMATS = (".csv", ".jsonl", ".parquet")
@@ -24,7 +24,7 @@ Write = Callable[[list[Record]], None]
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-def fields(rows: Rows, added: Mapping[str, type]) -> pa.Schema:
+def fields(rows: ReviewRows, added: Mapping[str, type]) -> pa.Schema:
     """The columns of the input, once it has been read through, and the added ones.
 
     A Parquet file keeps its types. Of another file, a column that holds only texts, numbers or truth values

@@ -15,13 +15,13 @@ from rich.progress import Progress, TaskID
 from scripts.command.console import err, file_progress, out, remark
 from scripts.command.ending import ended_by_signals
 from scripts.files.input_file import Record
-from scripts.files.review_rows import Rows, pack
+from scripts.files.review_rows import ReviewRows, pack
 from scripts.labelling import labelled_file, report
 from scripts.labelling.report.summary import RunSummary
 from scripts.labelling.run_summary import StageTally, summarise
 from shared.errors import ConfigurationError
 from shared.labelling.intake import take_in
-from shared.labelling.labeller import Labeller, Outcome
+from shared.labelling.labeller import Labeller, StageOutcome
 from shared.reviews import review
 from shared.reviews.review import BatchPart, Message
 from shared.runtime import runtime
@@ -35,10 +35,10 @@ from shared.text.masking import mask
 SYNC_OFF = "options=-c%20synchronous_commit%3Doff"
 
 
-class Run(msgspec.Struct, frozen=True):
+class LabelRequest(msgspec.Struct, frozen=True):
     """What `otzyv label` was asked to do."""
 
-    rows: Rows
+    rows: ReviewRows
     out: Path
     report: Path | None
     stages: tuple[str, ...]
@@ -46,10 +46,10 @@ class Run(msgspec.Struct, frozen=True):
     settings: Settings
 
 
-class MaskedRows(Rows):
+class MaskedRows(ReviewRows):
     """The same rows for the file of labels, with their texts as they were judged. Other columns stay as they are."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: ReviewRows) -> None:
         self.__dict__.update(vars(rows))
 
     def chunks(self) -> Iterator[tuple[list[Record], list[Record]]]:
@@ -68,7 +68,7 @@ def _masked(text: object) -> object:
     return mask(text) if isinstance(text, str) else text
 
 
-def label(run: Run) -> RunSummary:
+def label(run: LabelRequest) -> RunSummary:
     """Label a file, write the labels and the report, and show the tables."""
     labelled_file.check(run.out, run.report, run.rows.file.path)
     run.rows.check()
@@ -134,7 +134,7 @@ def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:
                 break
 
 
-def _tell_waiting(stage: str, outcome: Outcome) -> None:
+def _tell_waiting(stage: str, outcome: StageOutcome) -> None:
     remark(
         "waiting",
         f"{stage}: no answer about {len(outcome.unanswered)} of the reviews, which wait: {outcome.error}",
@@ -142,7 +142,7 @@ def _tell_waiting(stage: str, outcome: Outcome) -> None:
 
 
 def _through_the_cascade(
-    run: Run, here: Runtime, cascade: Labeller, batch: uuid.UUID
+    run: LabelRequest, here: Runtime, cascade: Labeller, batch: uuid.UUID
 ) -> tuple[list[StageTally], int]:
     tallies = {stage: StageTally(stage, cascade.threshold(stage)) for stage in run.stages}
     rows_read = number = 0
@@ -164,7 +164,7 @@ def _through_the_cascade(
     return list(tallies.values()), rows_read
 
 
-def _show(progress: Progress, task: TaskID, run: Run, rows_read: int) -> None:
+def _show(progress: Progress, task: TaskID, run: LabelRequest, rows_read: int) -> None:
     progress.update(task, completed=run.rows.file.fraction_read, reviews=rows_read)
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from scripts.files import row_writer
 from scripts.files.input_file import Record
-from scripts.files.review_rows import Rows
+from scripts.files.review_rows import ReviewRows
 from shared.errors import InputFileError
 from shared.reviews import review
 from shared.runtime.runtime import Runtime
@@ -76,7 +76,7 @@ def write_text(path: Path, text: str) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def write(path: Path, rows: Rows, here: Runtime) -> None:
+def write(path: Path, rows: ReviewRows, here: Runtime) -> None:
     """Read the input once more and write each of its rows with what the store knows about it.
 
     A row that broke the wire contract has the status `rejected` and a reason; a row whose
@@ -107,7 +107,7 @@ def whole(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def column_names(rows: Rows, columns: Iterable[str]) -> dict[str, str]:
+def column_names(rows: ReviewRows, columns: Iterable[str]) -> dict[str, str]:
     """The name that each of our columns gets; one that the input has already gets `otzyv_` before it."""
     names = {}
     for column in columns:

@@ -12,12 +12,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from scripts.command.console import file_progress, out, remark
-from scripts.files.review_rows import Rows
+from scripts.files.review_rows import ReviewRows
 from scripts.pages import figures
 from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
 from shared.labelling.rules import resolve
-from shared.quality.planning import Reservoir, Share
+from shared.quality.planning import Reservoir, SampleShare
 from shared.runtime import runtime, stages
 from shared.settings import Settings
 from shared.stages.llm import LlmStage, Prompt, PromptWriter
@@ -37,8 +37,8 @@ class StagePlan(msgspec.Struct):
     """
 
     stage: str
-    seen: Share
-    kept: Share | None = None
+    seen: SampleShare
+    kept: SampleShare | None = None
     seconds: float | None = None
     tokens_in: float = 0.0
     tokens_out: float = 0.0
@@ -52,24 +52,24 @@ class Plan(msgspec.Struct):
     distinct: int
     sample: int
     stages: list[StagePlan]
-    left: Share
+    left: SampleShare
     prompt: Prompt | None = None
 
 
-def plan(rows: Rows, size: int, seed: int, ask: int, settings: Settings, *, as_json: bool) -> Plan:
+def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *, as_json: bool) -> Plan:
     """Read the file once, put a sample through the chain, and show what the whole would take."""
     total, distinct, sample = _sample(rows, size, seed)
     taxonomy = runtime.load_taxonomy(settings)
-    found = Plan(total, distinct, len(sample), [], Share(0, 0))
+    found = Plan(total, distinct, len(sample), [], SampleShare(0, 0))
     waiting = sample
     for name in settings.stages:
-        reached = Share(len(waiting), len(sample))
+        reached = SampleShare(len(waiting), len(sample))
         if name == "llm":
             stage, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
         else:
             stage, waiting = _stage(name, reached, waiting, taxonomy, settings)
         found.stages.append(stage)
-    found.left = Share(len(waiting), len(sample))
+    found.left = SampleShare(len(waiting), len(sample))
     if as_json:
         out.print_json(json.dumps(_as_json(found, settings), ensure_ascii=False))
     else:
@@ -77,7 +77,7 @@ def plan(rows: Rows, size: int, seed: int, ask: int, settings: Settings, *, as_j
     return found
 
 
-def _sample(rows: Rows, size: int, seed: int) -> tuple[int, int, list[str]]:
+def _sample(rows: ReviewRows, size: int, seed: int) -> tuple[int, int, list[str]]:
     """Rows and different texts in the file, and a uniform sample of its texts."""
     reservoir, texts, total = Reservoir[str](size, seed), set[int](), 0
     with file_progress() as progress:
@@ -94,7 +94,7 @@ def _sample(rows: Rows, size: int, seed: int) -> tuple[int, int, list[str]]:
 
 
 def _stage(
-    name: str, reached: Share, texts: list[str], taxonomy: Taxonomy, settings: Settings
+    name: str, reached: SampleShare, texts: list[str], taxonomy: Taxonomy, settings: Settings
 ) -> tuple[StagePlan, list[str]]:
     """A stage that costs only time: it is really run. One that cannot be built is taken to keep nothing."""
     try:
@@ -109,11 +109,11 @@ def _stage(
         for text, verdict in zip(texts, verdicts, strict=True)
         if verdict is None or not rule.keeps(verdict)
     ]
-    return StagePlan(name, reached, Share(len(texts) - len(rest), len(texts)), seconds), rest
+    return StagePlan(name, reached, SampleShare(len(texts) - len(rest), len(texts)), seconds), rest
 
 
 def _llm(
-    found: Plan, reached: Share, texts: list[str], taxonomy: Taxonomy, settings: Settings, ask: int
+    found: Plan, reached: SampleShare, texts: list[str], taxonomy: Taxonomy, settings: Settings, ask: int
 ) -> tuple[StagePlan, list[str]]:
     """The language model is asked about `ask` reviews; of the others only the prompts are written and measured."""
     writer = PromptWriter(taxonomy, template=settings.llm_prompt or DEFAULT_TEMPLATE)
@@ -126,7 +126,7 @@ def _llm(
     return StagePlan("llm", reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, note=note), texts
 
 
-def _asked(reached: Share, texts: Sequence[str], taxonomy: Taxonomy, settings: Settings) -> StagePlan:
+def _asked(reached: SampleShare, texts: Sequence[str], taxonomy: Taxonomy, settings: Settings) -> StagePlan:
     stage = stages.build("llm", taxonomy, settings, None, 0)
     assert isinstance(stage, LlmStage)  # noqa: S101  that is its name
     rule: StageRule = resolve(stage, settings.thresholds)
@@ -143,7 +143,7 @@ def _asked(reached: Share, texts: Sequence[str], taxonomy: Taxonomy, settings: S
     return StagePlan(
         "llm",
         reached,
-        Share(kept, len(texts)),
+        SampleShare(kept, len(texts)),
         seconds,
         sum(answer.tokens_in for answer in answers) / len(texts),
         sum(answer.tokens_out for answer in answers) / len(texts),

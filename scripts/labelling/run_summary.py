@@ -23,11 +23,11 @@ from scripts.labelling.report.summary import (
     StatusCounts,
 )
 from shared.cascade.stage import Match
-from shared.labelling.labeller import Outcome
+from shared.labelling.labeller import StageOutcome
 from shared.runtime.runtime import Runtime
 from shared.store import batches
 from shared.store.reports import export, overview
-from shared.store.reports.export import Example
+from shared.store.reports.export import LabelledExample
 from shared.store.reports.overview import CategoryCount
 
 
@@ -42,7 +42,7 @@ class StageTally(msgspec.Struct):
     silent: bool = False
     """Whether the last batch got no answer at all: then nobody answers, and the rest need not be asked."""
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: StageOutcome) -> None:
         """Count one batch."""
         self.silent = outcome.seen > 0 and len(outcome.unanswered) == outcome.seen
         self.seen += outcome.seen
@@ -107,7 +107,7 @@ def _statuses(counts: Sequence[CategoryCount], waiting: int) -> StatusCounts:
 
 
 def _categories(
-    here: Runtime, counts: Sequence[CategoryCount], examples: Sequence[Example]
+    here: Runtime, counts: Sequence[CategoryCount], examples: Sequence[LabelledExample]
 ) -> tuple[CategoryRow, ...]:
     rows = []
     for category in here.taxonomy.categories:
@@ -126,7 +126,7 @@ def _categories(
     return tuple(rows)
 
 
-def _sample(example: Example) -> Sample:
+def _sample(example: LabelledExample) -> Sample:
     return Sample(
         external_id=example.external_id,
         text=example.text,

@@ -12,8 +12,8 @@ from scripts.store_option import Store
 
 models = typer.Typer(help="Registered classifiers, and which of them serves.", no_args_is_help=True)
 
-Number = Annotated[int, typer.Argument(help="Number of the model, see `otzyv models list`.")]
-Reason = Annotated[str, typer.Option(help="Why; it goes into the history.")]
+ModelNumber = Annotated[int, typer.Argument(help="Number of the model, see `otzyv models list`.")]
+MoveReason = Annotated[str, typer.Option(help="Why; it goes into the history.")]
 
 
 @models.command("list")
@@ -25,7 +25,7 @@ def models_list(store: Store = None, taxonomy: TaxonomyFile = None) -> None:
 
 
 @models.command("show")
-def models_show(number: Number, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
+def models_show(number: ModelNumber, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """A model's card, and whether its files are unchanged."""
     from scripts.models.registry import show
 
@@ -34,12 +34,12 @@ def models_show(number: Number, store: Store = None, taxonomy: TaxonomyFile = No
 
 @models.command("promote")
 def models_promote(
-    number: Number,
+    number: ModelNumber,
     alias: Annotated[
         Literal["champion", "challenger"],
         typer.Option("--as", help="champion serves; challenger predicts beside it, in shadow."),
     ] = "champion",
-    reason: Reason = "",
+    reason: MoveReason = "",
     store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
@@ -50,7 +50,7 @@ def models_promote(
 
 
 @models.command("rollback")
-def models_rollback(reason: Reason = "", taxonomy: TaxonomyFile = None) -> None:
+def models_rollback(reason: MoveReason = "", taxonomy: TaxonomyFile = None) -> None:
     """Let the champion before the present one serve again; twice goes two back."""
     from scripts.models.registry import rollback
 
@@ -62,7 +62,7 @@ def models_withdraw(
     alias: Annotated[
         Literal["champion", "challenger"], typer.Argument(help="Which alias nobody is to have.")
     ] = "challenger",
-    reason: Reason = "",
+    reason: MoveReason = "",
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Let nobody be challenger, or champion: then reviews wait for the next one."""
@@ -102,7 +102,7 @@ def models_import(
 
 @models.command("export")
 def models_export(
-    number: Number,
+    number: ModelNumber,
     folder: Annotated[Path, typer.Argument(help="New folder for the model's files.")],
     store: Store = None,
     taxonomy: TaxonomyFile = None,

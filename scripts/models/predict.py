@@ -19,7 +19,7 @@ from scripts.command.console import err, file_progress, out, remark
 from scripts.command.database import opened
 from scripts.files import row_writer
 from scripts.files.input_file import Record
-from scripts.files.review_rows import Rows
+from scripts.files.review_rows import ReviewRows
 from scripts.labelling import labelled_file
 from scripts.models.registry import registry
 from shared.classifiers import Artefact, Classifier, Location
@@ -37,7 +37,7 @@ CHUNK = 500
 PREDICTED = "predicted"
 
 
-class Place(msgspec.Struct, frozen=True):
+class ModelHandle(msgspec.Struct, frozen=True):
     """Where a model lies, for other processes to load it from."""
 
     url: str
@@ -50,7 +50,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def predict(
-    rows: Rows,
+    rows: ReviewRows,
     path: Path,
     model: str | None,
     processes: int | None,
@@ -79,14 +79,14 @@ def predict(
         )
 
 
-def _place(model: str | None, settings: Settings, store: Path | None) -> Place:
+def _place(model: str | None, settings: Settings, store: Path | None) -> ModelHandle:
     """A folder of that name, else the registered model of that number; the champion where none is named."""
     if model is not None and (Path(model).is_dir() or not model.isdigit()):
         return _folder(Path(model))
     with opened(settings, store, "otzyv predict") as here:
         found = registry(here).get(_champion(here) if model is None else int(model))
         here.database.close()
-    return Place(settings.models, found.path, found.sha256)
+    return ModelHandle(settings.models, found.path, found.sha256)
 
 
 def _champion(here: Runtime) -> int:
@@ -100,7 +100,7 @@ def _champion(here: Runtime) -> int:
     return number
 
 
-def _folder(folder: Path) -> Place:
+def _folder(folder: Path) -> ModelHandle:
     whole = folder.resolve()
     if (whole / "config.json").exists() and not (whole / manifests.NAME).exists():
         raise ModelError(
@@ -108,7 +108,7 @@ def _folder(folder: Path) -> Place:
             "`otzyv models import` it, and name its number"
         )
     found = Artefact(Location(str(whole.parent)), whole.name)
-    return Place(str(whole.parent), whole.name, found.sha256)
+    return ModelHandle(str(whole.parent), whole.name, found.sha256)
 
 
 def _check_labels(labels: tuple[str, ...], taxonomy: Taxonomy) -> None:
@@ -120,7 +120,7 @@ def _check_labels(labels: tuple[str, ...], taxonomy: Taxonomy) -> None:
 
 
 def _write(
-    rows: Rows, path: Path, place: Place, taxonomy: Taxonomy, processes: int, max_text_chars: int
+    rows: ReviewRows, path: Path, place: ModelHandle, taxonomy: Taxonomy, processes: int, max_text_chars: int
 ) -> Counter[str]:
     """Write the file; returns how many rows there are of each category, and how many were rejected or truncated."""
     names = labelled_file.column_names(rows, COLUMNS)
@@ -152,7 +152,7 @@ def _write(
     return counts
 
 
-class Answer(msgspec.Struct, frozen=True):
+class PredictedText(msgspec.Struct, frozen=True):
     """What the model says about one text."""
 
     slug: str
@@ -162,10 +162,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def _answered(
-    pool: Executor, rows: Rows, max_text_chars: int, ahead: int
-) -> Iterator[list[tuple[Record, Answer | str]]]:
+    pool: Executor, rows: ReviewRows, max_text_chars: int, ahead: int
+) -> Iterator[list[tuple[Record, PredictedText | str]]]:
     """Parts of the file in order: its rows, each with an answer, or with why it was rejected."""
-    pending: deque[tuple[list[Record], list[str | None], Future[list[Answer]]]] = deque()
+    pending: deque[tuple[list[Record], list[str | None], Future[list[PredictedText]]]] = deque()
     for records, wire in rows.chunks():
         for start in range(0, len(records), CHUNK):
             texts, reasons = _texts(wire[start : start + CHUNK], max_text_chars)
@@ -187,8 +187,8 @@ def _texts(wire: Sequence[Record], max_text_chars: int) -> tuple[list[str], list
 
 
 def _placed(
-    records: list[Record], reasons: list[str | None], answers: Future[list[Answer]]
-) -> list[tuple[Record, Answer | str]]:
+    records: list[Record], reasons: list[str | None], answers: Future[list[PredictedText]]
+) -> list[tuple[Record, PredictedText | str]]:
     try:
         found = iter(answers.result())
     except BrokenProcessPool as error:
@@ -203,17 +203,17 @@ _classifier: Classifier | None = None
 """The model of a process of the pool."""
 
 
-def _load(place: Place) -> None:
+def _load(place: ModelHandle) -> None:
     global _classifier
     _classifier = place.artefact().classifier()
 
 
-def _answers(texts: list[str]) -> list[Answer]:
+def _answers(texts: list[str]) -> list[PredictedText]:
     assert _classifier is not None  # noqa: S101  the pool's initializer has set it
     shares, truncated = _classifier.predict(texts)
     labels = _classifier.labels
     return [
-        Answer(
+        PredictedText(
             labels[int(row.argmax())],
             float(row.max()),
             bool(cut),
@@ -223,11 +223,11 @@ def _answers(texts: list[str]) -> list[Answer]:
     ]
 
 
-def _counted(answer: Answer | str) -> str:
+def _counted(answer: PredictedText | str) -> str:
     return labelled_file.REJECTED if isinstance(answer, str) else answer.slug
 
 
-def _cells(answer: Answer | str, titles: dict[str, str]) -> Record:
+def _cells(answer: PredictedText | str, titles: dict[str, str]) -> Record:
     if isinstance(answer, str):
         values: tuple[object, ...] = (None, None, None, None, None, labelled_file.REJECTED, answer)
     else:

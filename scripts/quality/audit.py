@@ -24,7 +24,7 @@ from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases, audits, gold, labels
-from shared.store.audits import Item
+from shared.store.audits import AuditItem
 from shared.store.gold import GoldAnswer
 
 COLUMNS = ("audit", "source", "id", "text", "answer")
@@ -101,7 +101,7 @@ def _champion(cursor: Cursor, here: Runtime) -> int:
     return number
 
 
-def _csv(number: int, items: Sequence[Item], here: Runtime, show_labels: bool) -> str:
+def _csv(number: int, items: Sequence[AuditItem], here: Runtime, show_labels: bool) -> str:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow([*COLUMNS, *(SHOWN if show_labels else ())])
@@ -112,12 +112,12 @@ def _csv(number: int, items: Sequence[Item], here: Runtime, show_labels: bool) -
     return text.getvalue()
 
 
-def _shown(item: Item, here: Runtime) -> tuple[str, str, str]:
+def _shown(item: AuditItem, here: Runtime) -> tuple[str, str, str]:
     title = here.taxonomy.category(item.category).title if item.category else ""
     return title, item.stage or "", "" if item.confidence is None else f"{item.confidence:.3f}"
 
 
-def _tasks(number: int, items: Iterable[Item]) -> str:
+def _tasks(number: int, items: Iterable[AuditItem]) -> str:
     """Tasks as Label Studio imports them. Labels are left out: who sees one tends to agree with it."""
     tasks = [
         {"data": {"audit": number, "source": item.source, "id": item.external_id, "text": item.text}}
@@ -171,7 +171,7 @@ def import_answers(path: Path, annotator: str, settings: Settings) -> None:
         )
 
 
-def _only(path: Path, one: Given, reviews: Sequence[audits.Found]) -> audits.Found:
+def _only(path: Path, one: Given, reviews: Sequence[audits.AuditedReview]) -> audits.AuditedReview:
     if len(reviews) == 1:
         return reviews[0]
     name = f"{one.source}/{one.id}" if one.source else one.id

@@ -31,7 +31,7 @@ NOTHING_CERTIFIED = 3
 """Exit code when no stage could be certified, so that nothing was stored."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class CalibrateRequest(msgspec.Struct, frozen=True):
     """What `otzyv calibrate` was asked to do. Without a gold file, the gold of the database counts."""
 
     gold: Path | None
@@ -46,7 +46,7 @@ class Request(msgspec.Struct, frozen=True):
     store: Path | None
 
 
-def calibrate(request: Request, settings: Settings) -> int:
+def calibrate(request: CalibrateRequest, settings: Settings) -> int:
     """Find the thresholds, show and draw them, store them; returns the exit code."""
     _check(request)
     with _runtime(request, settings) as here:
@@ -67,14 +67,14 @@ def calibrate(request: Request, settings: Settings) -> int:
     return 0 if certified else NOTHING_CERTIFIED
 
 
-def _check(request: Request) -> None:
+def _check(request: CalibrateRequest) -> None:
     for option, value in (("--target-precision", request.target), ("--certainty", request.certainty)):
         if not 0 < value < 1:
             raise ConfigurationError(f"{option}: expected a number between 0 and 1, found {value:g}")
 
 
 @contextmanager
-def _runtime(request: Request, settings: Settings) -> Iterator[Runtime | None]:
+def _runtime(request: CalibrateRequest, settings: Settings) -> Iterator[Runtime | None]:
     """The database in which gold is and thresholds go: a folder's, or the server's; None if not needed."""
     if request.store is not None:
         with opened(settings, request.store, "otzyv calibrate") as here:
@@ -85,7 +85,7 @@ def _runtime(request: Request, settings: Settings) -> Iterator[Runtime | None]:
         yield runtime.build(settings)
 
 
-def _gold(request: Request, settings: Settings, here: Runtime | None) -> list[GoldRow]:
+def _gold(request: CalibrateRequest, settings: Settings, here: Runtime | None) -> list[GoldRow]:
     if request.gold is not None:
         return read_gold(request.gold, request.reviews, runtime.load_taxonomy(settings))
     assert here is not None  # noqa: S101  only a gold file does without
@@ -100,7 +100,7 @@ def _gold(request: Request, settings: Settings, here: Runtime | None) -> list[Go
 
 
 def _findings(
-    request: Request, settings: Settings, here: Runtime | None, rows: Sequence[GoldRow]
+    request: CalibrateRequest, settings: Settings, here: Runtime | None, rows: Sequence[GoldRow]
 ) -> tuple[list[StageFinding], dict[str, Judged]]:
     database, number = (here.database, here.taxonomy_id) if here else (None, 0)
     taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
@@ -130,7 +130,7 @@ def _stored(here: Runtime | None) -> dict[str, StoredRule]:
 
 
 def _store(
-    request: Request,
+    request: CalibrateRequest,
     here: Runtime,
     findings: Sequence[StageFinding],
     judged: dict[str, Judged],
@@ -185,7 +185,9 @@ def _value(rule: StageRule, group: str | None) -> float | None:
     return rule.value if group is None else rule.categories[group]
 
 
-def _show(request: Request, findings: Sequence[StageFinding], gold_reviews: int, version: int | None) -> None:
+def _show(
+    request: CalibrateRequest, findings: Sequence[StageFinding], gold_reviews: int, version: int | None
+) -> None:
     out.print(
         f"{gold_reviews:,} gold reviews, target precision {request.target:g}, certainty {request.certainty:g}",
         soft_wrap=True,

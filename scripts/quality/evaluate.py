@@ -29,7 +29,7 @@ from shared.taxonomy import Taxonomy
 ALL = "all"
 
 
-class Request(msgspec.Struct, frozen=True):
+class EvaluateRequest(msgspec.Struct, frozen=True):
     """What `otzyv evaluate` was asked to do. Without labels, `order` names the stages of the chain."""
 
     gold: Path
@@ -59,7 +59,7 @@ def stage_order(stage: str | None, chain: str | None, settings: Settings) -> tup
     return names
 
 
-def evaluate(request: Request, settings: Settings) -> Evaluation:
+def evaluate(request: EvaluateRequest, settings: Settings) -> Evaluation:
     """Score, show, and write the report if one is asked for."""
     taxonomy = runtime.load_taxonomy(settings)
     rows = read_gold(request.gold, request.reviews, taxonomy)
@@ -93,7 +93,7 @@ def _of_labels(labels: Labels, rows: Sequence[GoldRow], taxonomy: Taxonomy, name
 
 
 def _of_chain(
-    request: Request, rows: Sequence[GoldRow], taxonomy: Taxonomy, settings: Settings
+    request: EvaluateRequest, rows: Sequence[GoldRow], taxonomy: Taxonomy, settings: Settings
 ) -> Evaluation:
     judged = judge(request.order, [row.text for row in rows], taxonomy, settings)
     rules = _rules(judged, settings, calibrated=request.calibrated)

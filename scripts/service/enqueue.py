@@ -11,13 +11,13 @@ from rich.table import Table
 
 from scripts.command.console import err, file_progress, out, remark, review_progress
 from scripts.files.input_file import Record
-from scripts.files.review_rows import Rows, pack
+from scripts.files.review_rows import ReviewRows, pack
 from shared.errors import InputFileError, OtzyvError
 from shared.reviews.review import MAX_REVIEWS_PER_MESSAGE
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, batches, failures
-from shared.store.batches import Progress as BatchProgress
+from shared.store.batches import BatchProgress as BatchProgress
 from workers.rabbitmq import topology
 from workers.rabbitmq.publisher import Publisher
 from workers.rabbitmq.queue_states import queue_states
@@ -28,7 +28,7 @@ STUCK_AFTER_S = 30.0  # ingest and worker may just be starting, on a busy machin
 
 
 def enqueue(
-    rows: Rows, settings: Settings, patience_s: float = 600.0, lane: Lane = "bulk"
+    rows: ReviewRows, settings: Settings, patience_s: float = 600.0, lane: Lane = "bulk"
 ) -> tuple[uuid.UUID, int]:
     """Publish every row with confirms; returns the batch id and how many reviews were sent.
 
@@ -78,7 +78,7 @@ class _Slowed:
         self._progress.update(self._task, description=self._description)
 
 
-def _wire(rows: Rows) -> Iterator[Record]:
+def _wire(rows: ReviewRows) -> Iterator[Record]:
     for _, wire in rows.chunks():
         yield from wire
 

@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 CONNECT_ATTEMPTS = 3
 
-Kind = Literal["cpu", "gpu", "train"]
+WorkerKind = Literal["cpu", "gpu", "train"]
 
 
 def _say_retry(error: Exception, seconds: float) -> None:
@@ -53,7 +53,7 @@ def _ready(settings: Settings) -> None:
         topology.declare(connection)
 
 
-def work(kind: Kind, settings: Settings, processes: int | None, name: str | None) -> None:
+def work(kind: WorkerKind, settings: Settings, processes: int | None, name: str | None) -> None:
     """Run a Celery worker of one kind until it is stopped."""
     from workers.app import app
 
@@ -74,7 +74,7 @@ def work(kind: Kind, settings: Settings, processes: int | None, name: str | None
         _work(app, kind, settings, name, pool, queues)
 
 
-def _work(app: Celery, kind: Kind, settings: Settings, name: str, pool: list[str], queues: str) -> None:
+def _work(app: Celery, kind: WorkerKind, settings: Settings, name: str, pool: list[str], queues: str) -> None:
     arguments = [
         *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={worker_name.node(name)}",
         f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
@@ -102,7 +102,7 @@ def _quietly(settings: Settings) -> list[str]:
 
 
 @contextmanager
-def _at_work(kind: Kind, settings: Settings, name: str) -> Iterator[None]:
+def _at_work(kind: WorkerKind, settings: Settings, name: str) -> Iterator[None]:
     """What a kind of worker does besides its tasks: models loaded before the first message, or runs trained."""
     if kind == "gpu":
         with _gpu_claimed(settings):

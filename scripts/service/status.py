@@ -100,7 +100,7 @@ def _behind(settings: Settings, read: list[streams.Stream]) -> dict[str, str]:
     return told
 
 
-def _backlog(settings: Settings, backlog: list[overview.Waiting]) -> Table:
+def _backlog(settings: Settings, backlog: list[overview.StageBacklog]) -> Table:
     now = datetime.now(UTC)
     table = Table("stage", title="Waiting for a label", title_justify="left", box=None)
     for name in ("reviews", "oldest"):

@@ -16,7 +16,7 @@ runs = typer.Typer(
 
 labels = typer.Typer(help="Labels from elsewhere.", no_args_is_help=True)
 
-Number = Annotated[int, typer.Argument(help="Number of the run, see `otzyv runs list`.")]
+RunNumber = Annotated[int, typer.Argument(help="Number of the run, see `otzyv runs list`.")]
 
 
 def train(
@@ -64,10 +64,10 @@ def train(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Train classifiers on the accepted labels, and measure them on gold. A training worker does it, or --here."""
-    from scripts.training.train import Request
+    from scripts.training.train import TrainRequest
     from scripts.training.train import train as run
 
-    request = Request(
+    request = TrainRequest(
         architectures or [],
         seeds,
         seed,
@@ -99,7 +99,7 @@ def runs_list(
 
 
 @runs.command("show")
-def runs_show(number: Number, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
+def runs_show(number: RunNumber, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """All about a run: arguments, data, metrics, verdict."""
     from scripts.training.runs import show
 
@@ -122,7 +122,7 @@ def runs_watch(
 
 
 @runs.command("cancel")
-def runs_cancel(number: Number, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
+def runs_cancel(number: RunNumber, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """Cancel a run: a running one stops at its next step."""
     from scripts.training.runs import cancel
 

@@ -18,7 +18,7 @@ from shared.errors import OtzyvError, TrainingError
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases, runs, snapshots
-from shared.store.runs import Point, Run
+from shared.store.runs import LoggedValue, Run
 from shared.store.snapshots import GoldText
 
 
@@ -114,7 +114,7 @@ def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
     )
 
 
-def _curves(points: Sequence[Point]) -> dict[str, list[tuple[float, float]]]:
+def _curves(points: Sequence[LoggedValue]) -> dict[str, list[tuple[float, float]]]:
     curves: dict[str, list[tuple[float, float]]] = {}
     for point in points:
         curves.setdefault(point.name, []).append((point.epoch, point.value))

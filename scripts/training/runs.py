@@ -20,7 +20,7 @@ from shared.errors import RetryableError, TrainingError
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import runs
-from shared.store.runs import Point, Run
+from shared.store.runs import LoggedValue, Run
 
 LOOK_S: Final = 0.5
 BARS: Final = "▁▂▃▄▅▆▇█"
@@ -107,7 +107,7 @@ def _print_values(title: str, values: dict[str, object]) -> None:
         out.print(f"  {name}: {shown}", soft_wrap=True)
 
 
-def _curve(name: str, points: Sequence[Point]) -> str:
+def _curve(name: str, points: Sequence[LoggedValue]) -> str:
     values = [point.value for point in points]
     shown = min(CURVE, len(values))
     picked = [values[at * (len(values) - 1) // max(1, shown - 1)] for at in range(shown)]

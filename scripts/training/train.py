@@ -31,7 +31,7 @@ OWN = ("architecture", "seed")
 """Arguments that are given otherwise: as the command's arguments, and by --seed and --seeds."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class TrainRequest(msgspec.Struct, frozen=True):
     """What `otzyv train` was asked to do. `arguments` are options with names of their own, `given` those of --set."""
 
     architectures: list[str]
@@ -47,7 +47,7 @@ class Request(msgspec.Struct, frozen=True):
     gold: Path | None
 
 
-def train(request: Request, settings: Settings) -> int:
+def train(request: TrainRequest, settings: Settings) -> int:
     """Ask for the runs, and watch or do them if asked to; returns the exit status."""
     if "help" in request.given:
         out.print(_table_of_arguments())
@@ -68,7 +68,7 @@ def train(request: Request, settings: Settings) -> int:
     return 0
 
 
-def _wanted(request: Request, settings: Settings) -> list[Asked]:
+def _wanted(request: TrainRequest, settings: Settings) -> list[Asked]:
     """One run for each architecture and seed. Raises TrainingError."""
     names = list(dict.fromkeys(request.architectures))
     if ALL in names:

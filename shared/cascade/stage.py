@@ -87,16 +87,16 @@ class Rule(Protocol):
         ...
 
 
-class Decision(msgspec.Struct, frozen=True):
+class StageDecision(msgspec.Struct, frozen=True):
     """What one stage's answers mean for a batch: positions of the reviews kept, and of those passed on."""
 
     kept: list[int]
     passed_on: list[int]
 
 
-def decide(verdicts: Sequence[Verdict | None], rule: Rule) -> Decision:
+def decide(verdicts: Sequence[Verdict | None], rule: Rule) -> StageDecision:
     """Keep the weighed verdicts that the rule keeps; everything else, abstentions included, travels on."""
-    decision = Decision([], [])
+    decision = StageDecision([], [])
     for position, verdict in enumerate(verdicts):
         sure = verdict is not None and rule.keeps(verdict)
         (decision.kept if sure else decision.passed_on).append(position)

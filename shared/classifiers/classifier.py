@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from shared.compute.arrays import Float32s
+
 Flags = NDArray[np.bool_]
 
 
@@ -18,7 +19,7 @@ class Predictions(NamedTuple):
     A truncated text was longer than the model reads; its answer is about its beginning.
     """
 
-    probabilities: Floats
+    probabilities: Float32s
     truncated: Flags
 
 
@@ -33,9 +34,9 @@ class Classifier(Protocol):
         ...
 
 
-def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Float32s:
     """Probabilities from logits of shape [n, k], divided by a temperature first."""
     scaled = np.asarray(logits, dtype=np.float32) / np.float32(temperature)
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
+    shares: Float32s = powers / powers.sum(axis=1, keepdims=True)
     return shares

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.classifiers.classifier import Floats
 from shared.classifiers.manifest import BINS, Reference
+from shared.compute.arrays import Float32s
 
 
-def reference(probabilities: Floats, labels: Sequence[str]) -> Reference:
+def reference(probabilities: Float32s, labels: Sequence[str]) -> Reference:
     """Shares by category and by confidence of answers with shape [n, k], n above 0."""
     categories = np.bincount(probabilities.argmax(axis=1), minlength=len(labels))
     places = np.minimum((probabilities.max(axis=1) * BINS).astype(int), BINS - 1)

@@ -19,8 +19,9 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from shared.classifiers.classifier import Floats, Predictions, softmax
-from shared.classifiers.vocabulary import MOST, Counts, Vocabulary
+from shared.classifiers.classifier import Predictions, softmax
+from shared.classifiers.vocabulary import MOST, CountMatrix, Vocabulary
+from shared.compute.arrays import Float32s
 from shared.encoders.navec import NavecEncoder
 from shared.errors import ConfigurationError, InvalidAnswer, ModelError
 
@@ -55,9 +56,9 @@ class Names(msgspec.Struct, frozen=True):
 class Weights(msgspec.Struct, frozen=True):
     """The numbers: `idf` [columns], `coefficients` [columns + dimensions of a word vector, k], `intercepts` [k]."""
 
-    idf: Floats
-    coefficients: Floats
-    intercepts: Floats
+    idf: Float32s
+    coefficients: Float32s
+    intercepts: Float32s
 
 
 class LinearClassifier:
@@ -96,7 +97,7 @@ class LinearClassifier:
         order = np.fromiter((places[text] for text in texts), dtype=np.int64, count=len(texts))
         return Predictions(shares[order], np.zeros(len(texts), dtype=np.bool_))
 
-    def logits(self, texts: Sequence[str]) -> Floats:
+    def logits(self, texts: Sequence[str]) -> Float32s:
         """Logits for texts, shape [n, k], in their order."""
         columns = len(self.vocabulary)
         split = columns - len(self.vocabulary.pieces)
@@ -110,7 +111,7 @@ class LinearClassifier:
         return logits
 
 
-def weighted(counts: Counts, idf: NDArray[np.floating]) -> Counts:
+def weighted(counts: CountMatrix, idf: NDArray[np.floating]) -> CountMatrix:
     """Counts as TF-IDF in rows of length 1; empty rows stay empty. `counts` is changed."""
     counts.data = (1 + np.log(counts.data)) * idf[counts.indices]
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))

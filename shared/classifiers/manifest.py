@@ -21,7 +21,7 @@ TEMPERATURES: Final = (0.01, 100.0)
 _NAME: Final = re.compile(r"[\w.+-]{1,100}")
 
 Precision = Literal["int8", "fp32"]
-Runtime = Literal["onnx", "linear"]
+ModelRuntime = Literal["onnx", "linear"]
 """What serves: a graph in ONNX Runtime, or `shared.classifiers.linear`."""
 
 
@@ -85,7 +85,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     dataset: dict[str, Any] = {}
     reference: Reference | None = None
     files: dict[str, File] = {}
-    runtime: Runtime = "onnx"
+    runtime: ModelRuntime = "onnx"
 
     @property
     def graph(self) -> str:

@@ -14,7 +14,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from shared.classifiers.classifier import Flags, Floats, Predictions, softmax
+from shared.classifiers.classifier import Flags, Predictions, softmax
+from shared.compute.arrays import Float32s
 from shared.compute.packing import scored
 from shared.errors import InvalidAnswer, ModelError
 
@@ -104,7 +105,7 @@ class OnnxClassifier:
         order = np.fromiter((places[text] for text in texts), dtype=np.int64, count=len(texts))
         return Predictions(shares[order], truncated[order])
 
-    def logits(self, ids: Sequence[Sequence[int]]) -> Floats:
+    def logits(self, ids: Sequence[Sequence[int]]) -> Float32s:
         """Logits for tokenised texts, shape [n, k], in their order. Raises ModelError for another shape."""
         logits = np.empty((len(ids), len(self.labels)), dtype=np.float32)
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
@@ -114,8 +115,8 @@ class OnnxClassifier:
             logits[rows] = answer
         return logits
 
-    def _run(self, ids: Sequence[Sequence[int]]) -> Floats:
-        answer: Floats = self._session.run([LOGITS], padded(ids))[0]
+    def _run(self, ids: Sequence[Sequence[int]]) -> Float32s:
+        answer: Float32s = self._session.run([LOGITS], padded(ids))[0]
         expected = len(ids), len(self.labels)
         if answer.shape != expected:
             raise ModelError(f"ONNX graph: expected logits of shape {expected}, found {answer.shape}")

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.compute.arrays import Int64s
 from shared.text.reading import CODEC, Page
 
 SIZES: Final = range(2, 6)
@@ -29,18 +29,17 @@ CHUNK: Final = 256
 CHUNK_CHARACTERS: Final = 200_000
 """Texts, and characters of them, counted at a time: what bounds the memory."""
 
-Numbers = NDArray[np.int64]
-Counts = Any
+CountMatrix = Any
 """A `scipy.sparse.csr_array`, which has no types."""
 
 
-class Words(NamedTuple):
+class WordOccurrences(NamedTuple):
     """The words of `texts` texts, one after the other: `rows` says in which text, `numbers` which of `distinct`."""
 
     texts: int
     distinct: list[bytes]
-    rows: Numbers
-    numbers: Numbers
+    rows: Int64s
+    numbers: Int64s
 
 
 class Vocabulary:
@@ -55,8 +54,8 @@ class Vocabulary:
         self._pieces = _numbered("pieces", self.pieces)
         _numbered("pairs", self.pairs)
         keys = np.fromiter(map(self._key, self.pairs), np.int64, len(self.pairs))
-        self._pair_columns: Numbers = np.argsort(keys)
-        self._pair_keys: Numbers = keys[self._pair_columns]
+        self._pair_columns: Int64s = np.argsort(keys)
+        self._pair_keys: Int64s = keys[self._pair_columns]
         self._pieces_of = {word: self._cut(word) for word in self._numbers}
 
     def _key(self, pair: str) -> int:
@@ -69,7 +68,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.words) + len(self.pairs) + len(self.pieces)
 
-    def counts(self, texts: Sequence[str]) -> Iterator[tuple[slice, Counts, Counts]]:
+    def counts(self, texts: Sequence[str]) -> Iterator[tuple[slice, CountMatrix, CountMatrix]]:
         """For each part of the texts: which ones, how often each word and pair, and each piece, occurs in each.
 
         The matrices have a row for each text of the part.
@@ -78,7 +77,7 @@ class Vocabulary:
             found = words_of(texts[part])
             yield part, self._words_and_pairs(found), self._pieces_in(found)
 
-    def _words_and_pairs(self, found: Words) -> Counts:
+    def _words_and_pairs(self, found: WordOccurrences) -> CountMatrix:
         known = np.fromiter(
             (self._numbers.get(word, -1) for word in found.distinct), np.int64, len(found.distinct)
         )
@@ -95,14 +94,14 @@ class Vocabulary:
             (found.texts, len(self.words) + len(self.pairs)),
         )
 
-    def _pieces_in(self, found: Words) -> Counts:
+    def _pieces_in(self, found: WordOccurrences) -> CountMatrix:
         cut = [
             known if (known := self._pieces_of.get(word)) is not None else self._cut(word)
             for word in found.distinct
         ]
         return spread(found, cut, len(self.pieces))
 
-    def _cut(self, word: bytes) -> Numbers:
+    def _cut(self, word: bytes) -> Int64s:
         numbers = self._pieces
         return np.array([numbers[piece] for piece in pieces_of(word) if piece in numbers], dtype=np.int32)
 
@@ -130,7 +129,7 @@ def learnt(texts: Sequence[str]) -> Vocabulary:
     return Vocabulary(words, _learnt_pairs(found, renumbered, words), _learnt_pieces(texts, found.distinct))
 
 
-def _learnt_pairs(found: Words, renumbered: Numbers, words: Sequence[str]) -> list[str]:
+def _learnt_pairs(found: WordOccurrences, renumbered: Int64s, words: Sequence[str]) -> list[str]:
     rows, keys = neighbours(found.rows, renumbered[found.numbers], len(words))
     distinct, numbers = np.unique(keys, return_inverse=True)
     names = [f"{words[key // len(words)]} {words[key % len(words)]}" for key in distinct.tolist()]
@@ -152,13 +151,13 @@ def _learnt_pieces(texts: Sequence[str], distinct: Sequence[bytes]) -> list[str]
     return [names[number] for number in _frequent(occurs, names)]
 
 
-def _occurs_in(rows: Numbers, numbers: Numbers, size: int) -> Numbers:
+def _occurs_in(rows: Int64s, numbers: Int64s, size: int) -> Int64s:
     """In how many texts each number occurs."""
     distinct = np.unique(rows * max(size, 1) + numbers)
     return np.bincount(distinct % max(size, 1), minlength=size)
 
 
-def _frequent(occurs: Numbers, names: Sequence[str]) -> list[int]:
+def _frequent(occurs: Int64s, names: Sequence[str]) -> list[int]:
     """The numbers of what is frequent enough, in the order of names: it must not depend on the order of texts."""
     often: list[int] = np.flatnonzero(occurs >= LEAST_TEXTS).tolist()
     enough = [number for number in often if len(names[number]) <= MOST_CHARACTERS]
@@ -178,7 +177,7 @@ def parts(texts: Sequence[str]) -> Iterator[slice]:
         yield slice(start, len(texts))
 
 
-def words_of(texts: Sequence[str]) -> Words:
+def words_of(texts: Sequence[str]) -> WordOccurrences:
     """The words of texts."""
     page = Page(texts)
     seen: dict[bytes, int] = {}
@@ -188,7 +187,7 @@ def words_of(texts: Sequence[str]) -> Words:
         numbers += [seen.setdefault(word, len(seen)) for word in page.text(at).split()]
         ends.append(len(numbers))
     rows = np.repeat(np.arange(len(texts)), np.diff(ends, prepend=0))
-    return Words(len(texts), list(seen), rows, np.array(numbers, dtype=np.int64))
+    return WordOccurrences(len(texts), list(seen), rows, np.array(numbers, dtype=np.int64))
 
 
 def pieces_of(word: bytes) -> list[bytes]:
@@ -197,13 +196,13 @@ def pieces_of(word: bytes) -> list[bytes]:
     return [padded[at : at + size] for size in SIZES for at in range(len(padded) - size + 1)]
 
 
-def neighbours(rows: Numbers, numbers: Numbers, size: int) -> tuple[Numbers, Numbers]:
+def neighbours(rows: Int64s, numbers: Int64s, size: int) -> tuple[Int64s, Int64s]:
     """Rows and keys (one * size + other) of words that stand side by side in a text; -1 is no known word."""
     both = (rows[:-1] == rows[1:]) & (numbers[:-1] >= 0) & (numbers[1:] >= 0)
     return rows[:-1][both], (numbers[:-1] * size + numbers[1:])[both]
 
 
-def counted(rows: Numbers, columns: Numbers, shape: tuple[int, int]) -> Counts:
+def counted(rows: Int64s, columns: Int64s, shape: tuple[int, int]) -> CountMatrix:
     """A matrix of how often each column occurs in each row, columns in order."""
     from scipy.sparse import coo_array
 
@@ -213,7 +212,7 @@ def counted(rows: Numbers, columns: Numbers, shape: tuple[int, int]) -> Counts:
     return matrix
 
 
-def spread(found: Words, cut: Sequence[Numbers], size: int) -> Counts:
+def spread(found: WordOccurrences, cut: Sequence[Int64s], size: int) -> CountMatrix:
     """How often each of `size` pieces occurs in each text; `cut` has the pieces of each distinct word."""
     from scipy.sparse import csr_array
 

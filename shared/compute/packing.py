@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
-Answer = TypeVar("Answer")
+from shared.compute.arrays import Int64s
+
+AnswerT = TypeVar("AnswerT")
 
 
 def scored(
-    lengths: Rows, tokens_per_batch: int, score: Callable[[Rows], Answer | None]
-) -> Iterator[tuple[Rows, Answer]]:
+    lengths: Int64s, tokens_per_batch: int, score: Callable[[Int64s], AnswerT | None]
+) -> Iterator[tuple[Int64s, AnswerT]]:
     """Scores all rows, the longest first; yields the numbers of each batch with what `score` gave for them.
 
     A batch has at most `tokens_per_batch` tokens, padding included: its rows times the longest of them. A row

@@ -52,7 +52,7 @@ def take_in(
         batches.record(
             cursor,
             [
-                batches.Part(message.batch, stored.ids.get(part, []), len(message.rejected))
+                batches.StoredMessage(message.batch, stored.ids.get(part, []), len(message.rejected))
                 for part, message in enumerate(messages)
                 if message.batch
             ],

@@ -19,7 +19,7 @@ from shared.labelling.rules import Rules
 from shared.settings import STAGE_NAMES
 from shared.store import Database, labels, places, verdicts
 from shared.store.labels import Label
-from shared.store.places import Waiting
+from shared.store.places import WaitingReview
 from shared.text.masking import without_words
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ MayPass = RetryableError | ConfigurationError
 """Errors about one review that are not its own: asking again may succeed, at once or after a person's change."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class StageOutcome(msgspec.Struct, frozen=True):
     """What a stage did with a batch. `forward` are the ids to send to `next_stage`.
 
     `passed_on` counts those that went to that stage now, or to a person. `unanswered` are ids that still wait for this
@@ -48,7 +48,7 @@ class Outcome(msgspec.Struct, frozen=True):
     to_people_after_s: list[float] = []
 
 
-NOTHING_DONE = Outcome(0, 0, 0, None, [])
+NOTHING_DONE = StageOutcome(0, 0, 0, None, [])
 
 
 class Labeller:
@@ -106,7 +106,7 @@ class Labeller:
             waiting = places.texts(cursor, review_ids, self._taxonomy_id, stage_name)
         self.judged = {row.review_id: row.revision for row in waiting}
 
-    def run(self, stage_name: str, review_ids: Sequence[int]) -> Outcome:
+    def run(self, stage_name: str, review_ids: Sequence[int]) -> StageOutcome:
         """Put the waiting ones among `review_ids` through a stage.
 
         Idempotent: reviews that are past the stage are left alone, and those that wait for the next one
@@ -145,8 +145,8 @@ class Labeller:
         stage: Stage,
         rule: StageRule,
         review_ids: Sequence[int],
-        answered: Sequence[tuple[Waiting, Verdict | None]],
-    ) -> Outcome:
+        answered: Sequence[tuple[WaitingReview, Verdict | None]],
+    ) -> StageOutcome:
         """Write what a stage answered, and let the unsure wait for the next stage or for a person."""
         next_stage = following(self._order, stage.name)
         waiting, found = [row for row, _ in answered], [verdict for _, verdict in answered]
@@ -164,7 +164,7 @@ class Labeller:
                 there = [review_id for review_id, place in held.items() if place.stage == next_stage]
                 moved = places.pass_on(cursor, passed_on, self._taxonomy_id, next_stage, held)
                 forward = sorted({*there, *moved})
-        return Outcome(
+        return StageOutcome(
             len(waiting),
             len(decision.kept),
             found.count(None),
@@ -207,7 +207,7 @@ class Labeller:
         return next((name for name in self._order if place(name) > place(absent)), None)
 
     def _write(
-        self, cursor: Cursor, stage: Stage, waiting: Sequence[Waiting], found: Sequence[Verdict | None]
+        self, cursor: Cursor, stage: Stage, waiting: Sequence[WaitingReview], found: Sequence[Verdict | None]
     ) -> None:
         rows = [(row, verdict) for row, verdict in zip(waiting, found, strict=True) if verdict is not None]
         verdicts.write(cursor, rows, self._taxonomy_id, stage.name, stage.model)
@@ -219,7 +219,7 @@ def _later(ages_s: Sequence[float], since: float) -> list[float]:
     return [age + passed for age in ages_s]
 
 
-def for_people(cursor: Cursor, unsure: Sequence[Waiting], taxonomy_id: int) -> list[Label]:
+def for_people(cursor: Cursor, unsure: Sequence[WaitingReview], taxonomy_id: int) -> list[Label]:
     """Labels of reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
     guesses = verdicts.guesses(cursor, unsure, taxonomy_id)
     rows = []
@@ -244,7 +244,7 @@ def _tell_refused(stage: str, found: Sequence[object]) -> None:
 
 
 def _labels(
-    waiting: Sequence[Waiting], found: Sequence[Verdict | None], kept: Sequence[int], stage: str
+    waiting: Sequence[WaitingReview], found: Sequence[Verdict | None], kept: Sequence[int], stage: str
 ) -> list[Label]:
     rows = []
     for position in kept:

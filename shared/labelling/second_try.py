@@ -15,8 +15,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.labelling.labeller import for_people
 from shared.store import Database, failures, labels, places, second_tries
-from shared.store.failures import MAX_PAYLOAD_BYTES, Choice, Kind
-from shared.store.places import Waiting
+from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
+from shared.store.places import WaitingReview
 from shared.store.second_tries import Again
 
 ROWS = 500
@@ -26,7 +26,7 @@ BYTES = 16 * 2**20
 """Rejected payloads in one transaction: ingest waits for it when it rejects one of them once more."""
 
 
-class Part(msgspec.Struct, frozen=True):
+class RetriedPart(msgspec.Struct, frozen=True):
     """What became of one part: failures looked at, how many of them were dealt with, and what is to be sent now."""
 
     seen: int
@@ -56,28 +56,30 @@ def stages_of_queues(
 
 
 def wait_again(
-    database: Database, choice: Choice, stages: Sequence[tuple[str, str]], first_stage: str
-) -> Iterator[Part]:
+    database: Database, choice: FailureFilter, stages: Sequence[tuple[str, str]], first_stage: str
+) -> Iterator[RetriedPart]:
     """Reviews that failed in a stage wait again. Each part is committed before it is handed out, to be sent."""
 
-    def settle(cursor: Cursor, numbers: Sequence[int]) -> Part:
+    def settle(cursor: Cursor, numbers: Sequence[int]) -> RetriedPart:
         again = second_tries.wait_again(cursor, numbers, stages, first_stage)
-        return Part(len(numbers), len(again), reviews=again)
+        return RetriedPart(len(numbers), len(again), reviews=again)
 
     return _parts(database, choice, "stage", settle)
 
 
-def await_again(database: Database, choice: Choice, taxonomy_id: int) -> Iterator[Part]:
+def await_again(database: Database, choice: FailureFilter, taxonomy_id: int) -> Iterator[RetriedPart]:
     """Reviews that could not be predicted await a prediction again. Each part is committed, and is to be sent."""
 
-    def settle(cursor: Cursor, numbers: Sequence[int]) -> Part:
+    def settle(cursor: Cursor, numbers: Sequence[int]) -> RetriedPart:
         again = second_tries.await_again(cursor, numbers, taxonomy_id)
-        return Part(len(numbers), len(again), unpredicted=again)
+        return RetriedPart(len(numbers), len(again), unpredicted=again)
 
     return _parts(database, choice, "prediction", settle)
 
 
-def send_again(database: Database, choice: Choice, send: Callable[[bytes], None]) -> Iterator[Part]:
+def send_again(
+    database: Database, choice: FailureFilter, send: Callable[[bytes], None]
+) -> Iterator[RetriedPart]:
     """Hand what was rejected to `send`, which returns once it is in the broker's keeping; then it is forgotten.
 
     Rows are deleted before they are sent and committed after. So a rejection of the same bytes meanwhile waits for
@@ -94,29 +96,32 @@ def send_again(database: Database, choice: Choice, send: Callable[[bytes], None]
             for payload in failures.take_out(cursor, whole):
                 send(payload)
         after = found[-1][0]
-        yield Part(len(found), len(whole))
+        yield RetriedPart(len(found), len(whole))
 
 
-def drop(database: Database, choice: Choice, kind: Kind) -> Iterator[Part]:
+def drop(database: Database, choice: FailureFilter, kind: FailureKind) -> Iterator[RetriedPart]:
     """Forget failures. A review that would be left with nothing gets its best guess as a label that needs a person."""
 
-    def settle(cursor: Cursor, numbers: Sequence[int]) -> Part:
+    def settle(cursor: Cursor, numbers: Sequence[int]) -> RetriedPart:
         again = second_tries.wait_again(cursor, numbers, (), "") if kind == "stage" else []
-        by_taxonomy: dict[int, list[Waiting]] = defaultdict(list)
+        by_taxonomy: dict[int, list[WaitingReview]] = defaultdict(list)
         for row in again:
-            by_taxonomy[row.taxonomy_id].append(Waiting(row.review_id, row.revision, ""))
+            by_taxonomy[row.taxonomy_id].append(WaitingReview(row.review_id, row.revision, ""))
         for taxonomy_id, rows in by_taxonomy.items():
             held = places.hold(cursor, [row.review_id for row in rows], taxonomy_id)
             labels.settle(cursor, for_people(cursor, rows, taxonomy_id), taxonomy_id, held)
         failures.delete(cursor, numbers)
-        return Part(len(numbers), len(numbers), reviews=again)
+        return RetriedPart(len(numbers), len(numbers), reviews=again)
 
     return _parts(database, choice, kind, settle)
 
 
 def _parts(
-    database: Database, choice: Choice, kind: Kind, settle: Callable[[Cursor, Sequence[int]], Part]
-) -> Iterator[Part]:
+    database: Database,
+    choice: FailureFilter,
+    kind: FailureKind,
+    settle: Callable[[Cursor, Sequence[int]], RetriedPart],
+) -> Iterator[RetriedPart]:
     after = 0
     while True:
         with database.transaction() as cursor:

@@ -17,14 +17,12 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from shared.compute.arrays import Float64s, Int64s
 from shared.quality.evaluation import score
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-Answers = Sequence[str | None]
+GoldAnswers = Sequence[str | None]
 
 SAMPLES: Final = 2000
 """Draws of a 95 % interval: 50 of them lie in each tail."""
@@ -53,7 +51,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 def intervals(
     truth: Sequence[str],
-    runs: Sequence[Answers],
+    runs: Sequence[GoldAnswers],
     *,
     certainty: float = 0.95,
     samples: int | None = None,
@@ -70,8 +68,8 @@ def intervals(
 
 def differences(
     truth: Sequence[str],
-    before: Sequence[Answers],
-    after: Sequence[Answers],
+    before: Sequence[GoldAnswers],
+    after: Sequence[GoldAnswers],
     *,
     certainty: float = 0.95,
     samples: int | None = None,
@@ -95,7 +93,7 @@ def draws(certainty: float) -> int:
     return max(SAMPLES, round(2 * TAIL / (1.0 - certainty)))
 
 
-def resample(truth: Sequence[str], runs: Sequence[Answers], *, samples: int, seed: int = 0) -> Floats:
+def resample(truth: Sequence[str], runs: Sequence[GoldAnswers], *, samples: int, seed: int = 0) -> Float64s:
     """Weighted and macro F1 of every list of answers on every draw: shape [samples, lists, 2].
 
     Reviews with the same gold and the same answers everywhere are told apart by nothing, so that a draw is a
@@ -113,7 +111,7 @@ def resample(truth: Sequence[str], runs: Sequence[Answers], *, samples: int, see
     return np.concatenate(parts)
 
 
-def _patterns(truth: Sequence[str], runs: Sequence[Answers]) -> tuple[Counts, Counts, int]:
+def _patterns(truth: Sequence[str], runs: Sequence[GoldAnswers]) -> tuple[Int64s, Int64s, int]:
     """The distinct rows of gold and answers as numbers of names, how often each occurs, and how many names."""
     if not truth or not runs:
         raise ValueError(
@@ -132,7 +130,7 @@ def _patterns(truth: Sequence[str], runs: Sequence[Answers]) -> tuple[Counts, Co
     return patterns.astype(np.int64), counts, len(names)
 
 
-def _marks(patterns: Counts, names: int) -> Any:
+def _marks(patterns: Int64s, names: int) -> Any:
     """What one review of each pattern adds: [patterns, names * (1 + 2 * lists)], gold, then answered, then right.
 
     Sparse: a row has at most one mark in each group of columns, however many names there are.
@@ -154,25 +152,25 @@ def _chunks(samples: int, width: int) -> Iterator[int]:
         yield min(most, samples - start)
 
 
-def _f1(totals: Floats, lists: int, names: int) -> Floats:
+def _f1(totals: Float64s, lists: int, names: int) -> Float64s:
     """Weighted and macro F1 out of what each draw counts, [draws, names * (1 + 2 * lists)]: [draws, lists, 2]."""
     by_group = totals.reshape(len(totals), 1 + 2 * lists, names)
     gold, answered, right = by_group[:, :1], by_group[:, 1 : 1 + lists], by_group[:, 1 + lists :]
     both = gold + answered
     f1 = 2 * right / np.maximum(both, 1.0)
-    figures: Floats = np.empty((len(totals), lists, 2))
+    figures: Float64s = np.empty((len(totals), lists, 2))
     figures[..., 0] = (f1 * gold).sum(axis=2) / gold.sum(axis=2)
     figures[..., 1] = f1.sum(axis=2) / (both > 0).sum(axis=2)
     return figures
 
 
-def _estimates(truth: Sequence[str], runs: Sequence[Answers]) -> Floats:
+def _estimates(truth: Sequence[str], runs: Sequence[GoldAnswers]) -> Float64s:
     scores = [score(truth, run) for run in runs]
-    figures: Floats = np.array([(one.weighted_f1, one.macro_f1) for one in scores]).mean(axis=0)
+    figures: Float64s = np.array([(one.weighted_f1, one.macro_f1) for one in scores]).mean(axis=0)
     return figures
 
 
-def _figures(estimates: Floats, drawn: Floats, certainty: float) -> Figures:
+def _figures(estimates: Float64s, drawn: Float64s, certainty: float) -> Figures:
     tail = (1.0 - certainty) / 2
     # A quantile between two draws goes outwards, so that few draws never make an interval narrower.
     low = np.quantile(drawn, tail, axis=0, method="lower")

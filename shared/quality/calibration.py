@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from shared.cascade.rule import Curve
+from shared.compute.arrays import Float64s
 from shared.quality import binomial
 
-Floats = NDArray[np.float64]
-Scores = Sequence[float] | Floats
-Answers = Sequence[bool] | NDArray[np.bool_]
+Scores = Sequence[float] | Float64s
+Correctness = Sequence[bool] | NDArray[np.bool_]
 
 GRID: tuple[float, ...] = tuple(round(0.5 + step / 100, 2) for step in range(50))
 """The thresholds that are tried: 0.50, 0.51, ... 0.99. Fixed before any data is seen, or the bound is void."""
@@ -33,7 +33,7 @@ FOLDS = 5
 MOST_GROWTH = 1e6
 
 
-def fit(raw: Scores, right: Answers) -> Curve:
+def fit(raw: Scores, right: Correctness) -> Curve:
     """The isotonic curve through raw scores and whether the answer was right, least squares.
 
     Raises ValueError without any answers.
@@ -45,7 +45,7 @@ def fit(raw: Scores, right: Answers) -> Curve:
     return Curve(tuple(map(float, model.X_thresholds_)), tuple(map(float, model.y_thresholds_)))
 
 
-def out_of_fold(raw: Scores, right: Answers, *, folds: int = FOLDS, seed: int = 0) -> Floats:
+def out_of_fold(raw: Scores, right: Correctness, *, folds: int = FOLDS, seed: int = 0) -> Float64s:
     """Each answer's confidence by a curve that was fitted without it, shape [n].
 
     With fewer answers than two folds need, every confidence is the overall share of right answers.
@@ -61,7 +61,7 @@ def out_of_fold(raw: Scores, right: Answers, *, folds: int = FOLDS, seed: int = 
     return confidences
 
 
-class Point(msgspec.Struct, frozen=True):
+class ThresholdPoint(msgspec.Struct, frozen=True):
     """What a threshold keeps of the gold set, and how precise that is at least."""
 
     threshold: float
@@ -85,14 +85,14 @@ class Certificate(msgspec.Struct, frozen=True):
     target: float
     certainty: float
     answers: int
-    points: tuple[Point, ...]
-    chosen: Point | None
+    points: tuple[ThresholdPoint, ...]
+    chosen: ThresholdPoint | None
     more_checks: int | None
 
 
 def certify(
     confidences: Scores,
-    right: Answers,
+    right: Correctness,
     target: float,
     *,
     grid: Sequence[float] = GRID,
@@ -115,12 +115,12 @@ def certify(
     return Certificate(target, certainty, len(truth), points, chosen, more)
 
 
-def _point(threshold: float, truth: NDArray[np.bool_], risk: float) -> Point:
+def _point(threshold: float, truth: NDArray[np.bool_], risk: float) -> ThresholdPoint:
     right = int(truth.sum())
-    return Point(float(threshold), len(truth), right, binomial.at_least(right, len(truth), risk))
+    return ThresholdPoint(float(threshold), len(truth), right, binomial.at_least(right, len(truth), risk))
 
 
-def _more_checks(points: Sequence[Point], target: float, risk: float, answers: int) -> int | None:
+def _more_checks(points: Sequence[ThresholdPoint], target: float, risk: float, answers: int) -> int | None:
     """The fewest answers, beyond those there are, with which some threshold would be certified."""
     needed = [
         factor
@@ -130,7 +130,7 @@ def _more_checks(points: Sequence[Point], target: float, risk: float, answers: i
     return round((min(needed) - 1.0) * answers) if needed else None
 
 
-def _growth(point: Point, target: float, risk: float) -> float | None:
+def _growth(point: ThresholdPoint, target: float, risk: float) -> float | None:
     """By how much the gold set has to grow for this threshold, at most a millionfold."""
     factor = 1.0
     while factor < MOST_GROWTH:

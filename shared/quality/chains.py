@@ -13,7 +13,7 @@ import msgspec
 from shared.cascade.stage import Rule, Verdict
 from shared.quality.evaluation import Score, score
 
-Answers = Sequence[Verdict | None]
+StageVerdicts = Sequence[Verdict | None]
 
 
 class StageResult(msgspec.Struct, frozen=True):
@@ -47,7 +47,10 @@ class ChainResult(msgspec.Struct, frozen=True):
 
 
 def run(
-    order: Sequence[str], verdicts: Mapping[str, Answers], rules: Mapping[str, Rule], gold: Sequence[str]
+    order: Sequence[str],
+    verdicts: Mapping[str, StageVerdicts],
+    rules: Mapping[str, Rule],
+    gold: Sequence[str],
 ) -> ChainResult:
     """Put reviews through a chain, as workers do: the first kept verdict, else the surest one as a guess.
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from shared.quality.bootstrap import Answers, Interval, differences
+from shared.quality.bootstrap import GoldAnswers, Interval, differences
 from shared.quality.evaluation import Score, score
 
 CERTAINTY: Final = 0.95
@@ -51,7 +51,7 @@ class Fall(msgspec.Struct, frozen=True):
         )
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Comparison(msgspec.Struct, frozen=True):
     """Whether the challenger is better, by how much weighted F1, what fell, and the sentence for the history.
 
     `before` and `after` are the weighted F1 of champion and challenger on `gold` reviews. Without enough reviews
@@ -69,14 +69,14 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def judge(
     truth: Sequence[str],
-    champion_answers: Answers,
-    challenger_answers: Answers,
+    champion_answers: GoldAnswers,
+    challenger_answers: GoldAnswers,
     *,
     most_fall: float,
     certainty: float = CERTAINTY,
     comparisons: int = 1,
     seed: int = 0,
-) -> Verdict:
+) -> Comparison:
     """Compare two lists of answers on the same gold, shape [reviews] each; None is no answer.
 
     `most_fall` is how much F1 any category may lose, 0..1; `comparisons` is how many challengers are judged with the
@@ -98,7 +98,7 @@ def judge(
         ).weighted
     above = few is None and difference.low > 0
     figures = _figures(before, after, difference, certainty, comparisons)
-    return Verdict(
+    return Comparison(
         better=above and not fallen,
         gold=len(truth),
         before=before.weighted_f1,
@@ -114,7 +114,9 @@ def shared_certainty(certainty: float, comparisons: int) -> float:
     return 1.0 - (1.0 - certainty) / comparisons
 
 
-def too_little(truth: Sequence[str], before: Sequence[Answers], after: Sequence[Answers]) -> str | None:
+def too_little(
+    truth: Sequence[str], before: Sequence[GoldAnswers], after: Sequence[GoldAnswers]
+) -> str | None:
     """Why gold cannot tell two sets of answers apart; None where it may.
 
     Each set is one list of answers or several, such as one for each seed. A review tells them apart if the share of

@@ -22,10 +22,10 @@ FEWEST: Final = 500
 FEWEST_COMPARED: Final = 50
 """Predictions with a label below which their disagreement raises no alarm: a day has many categories."""
 
-Kind = Literal["expected_accuracy", "disagreement", "psi_categories", "psi_confidence"]
+AlarmKind = Literal["expected_accuracy", "disagreement", "psi_categories", "psi_confidence"]
 
 
-class Counts(msgspec.Struct, frozen=True):
+class DailyCounts(msgspec.Struct, frozen=True):
     """A day's predictions of one model in one category.
 
     `confidence` is the sum of their confidences, `confidences` how many fall into each of ten equal bins, `labelled`
@@ -75,7 +75,7 @@ class Alarm(msgspec.Struct, frozen=True):
     model_id: int
     day: date
     category: str | None
-    kind: Kind
+    kind: AlarmKind
     value: float
     limit: float
     n: int
@@ -93,7 +93,7 @@ def stability_index(expected: Sequence[float], found: Sequence[int]) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def of_day(counts: Sequence[Counts], reference: Reference | None) -> list[Quality]:
+def of_day(counts: Sequence[DailyCounts], reference: Reference | None) -> list[Quality]:
     """The quality of one model's day: first all categories, then each. `counts` has one entry for each category."""
     each = [_quality(one.category, [one]) for one in counts]
     whole = _quality(None, counts)
@@ -111,7 +111,7 @@ def of_day(counts: Sequence[Counts], reference: Reference | None) -> list[Qualit
     return [whole, *each]
 
 
-def _quality(category: str | None, counts: Sequence[Counts]) -> Quality:
+def _quality(category: str | None, counts: Sequence[DailyCounts]) -> Quality:
     total = sum(one.predictions for one in counts)
     return Quality(
         counts[0].model_id,
@@ -142,7 +142,7 @@ def alarms(day: Sequence[Quality], reference: Reference | None, limits: Limits) 
     least = reference.expected_accuracy - limits.accuracy_drop
     if whole.expected_accuracy < least:
         found.append(_alarm(whole, "expected_accuracy", whole.expected_accuracy, least, whole.predictions))
-    kinds: tuple[tuple[Kind, float | None], ...] = (
+    kinds: tuple[tuple[AlarmKind, float | None], ...] = (
         ("psi_categories", whole.psi_categories),
         ("psi_confidence", whole.psi_confidence),
     )
@@ -154,5 +154,5 @@ def alarms(day: Sequence[Quality], reference: Reference | None, limits: Limits) 
     return found
 
 
-def _alarm(one: Quality, kind: Kind, value: float, limit: float, n: int) -> Alarm:
+def _alarm(one: Quality, kind: AlarmKind, value: float, limit: float, n: int) -> Alarm:
     return Alarm(one.model_id, one.day, one.category, kind, value, limit, n)

@@ -9,24 +9,24 @@ import msgspec
 
 from shared.quality import binomial
 
-Item = TypeVar("Item")
+ItemT = TypeVar("ItemT")
 
 RISK = 0.05
 """Chance that a share lies outside of its interval."""
 
 
-class Reservoir(Generic[Item]):
+class Reservoir(Generic[ItemT]):
     """A uniform sample of a stream whose length is not known (Vitter 1985, algorithm R); the seed decides it."""
 
     def __init__(self, size: int, seed: int) -> None:
         if size < 1:
             raise ValueError(f"expected a sample of at least 1, found {size}")
-        self.items: list[Item] = []
+        self.items: list[ItemT] = []
         self.seen = 0
         self._size = size
         self._random = random.Random(seed)  # noqa: S311  no secret
 
-    def add(self, item: Item) -> None:
+    def add(self, item: ItemT) -> None:
         """Take the next item of the stream into account."""
         self.seen += 1
         if len(self.items) < self._size:
@@ -35,7 +35,7 @@ class Reservoir(Generic[Item]):
             self.items[place] = item
 
 
-class Share(msgspec.Struct, frozen=True):
+class SampleShare(msgspec.Struct, frozen=True):
     """A share of a sample, with its exact two-sided 95 % interval (Clopper and Pearson 1934)."""
 
     count: int

@@ -8,18 +8,18 @@ from typing import Literal
 
 import msgspec
 
-from shared.quality.comparison import FEWEST_GOLD, Verdict, judge
+from shared.quality.comparison import FEWEST_GOLD, Comparison, judge
 from shared.quality.evaluation import score
 
-Place = Literal["champion", "challenger"]
+Alias = Literal["champion", "challenger"]
 
 
-class Decision(msgspec.Struct, frozen=True):
+class PromotionDecision(msgspec.Struct, frozen=True):
     """The alias that a model gets, if any, and why; `verdict` is None where there was nothing to compare."""
 
-    place: Place | None
+    place: Alias | None
     reason: str
-    verdict: Verdict | None = None
+    verdict: Comparison | None = None
 
 
 def decide(
@@ -31,7 +31,7 @@ def decide(
     held: str,
     most_fall: float,
     comparisons: int,
-) -> Decision:
+) -> PromotionDecision:
     """Compare a model's answers on gold with the champion's; without `automatic` nothing is moved, only said.
 
     `champion` is None where nobody serves. `held` says why a person has to decide, or is empty. `comparisons` is how
@@ -39,33 +39,35 @@ def decide(
     than the commonest category alone would be.
     """
     if not truth:
-        return Decision(None, "no gold to measure on; check labels with `otzyv audit`, or promote it by hand")
+        return PromotionDecision(
+            None, "no gold to measure on; check labels with `otzyv audit`, or promote it by hand"
+        )
     if champion is None:
         return _first(truth, challenger, automatic=automatic and not held, held=held)
     verdict = judge(truth, champion, challenger, most_fall=most_fall, comparisons=comparisons)
     if not automatic or list(champion) == list(challenger):
-        return Decision(None, verdict.reason, verdict)
+        return PromotionDecision(None, verdict.reason, verdict)
     if held:
-        return Decision("challenger", f"{held}; {verdict.reason}", verdict)
-    return Decision("champion" if verdict.better else "challenger", verdict.reason, verdict)
+        return PromotionDecision("challenger", f"{held}; {verdict.reason}", verdict)
+    return PromotionDecision("champion" if verdict.better else "challenger", verdict.reason, verdict)
 
 
-def _first(truth: Sequence[str], answers: Sequence[str], *, automatic: bool, held: str) -> Decision:
+def _first(truth: Sequence[str], answers: Sequence[str], *, automatic: bool, held: str) -> PromotionDecision:
     found = score(truth, answers)
     figure = f"weighted F1 {found.weighted_f1:.3f} on {len(truth):,} gold reviews"
     if held:
-        return Decision(None, f"{held}; {figure}")
+        return PromotionDecision(None, f"{held}; {figure}")
     if not automatic:
-        return Decision(None, f"nobody serves yet; {figure}")
+        return PromotionDecision(None, f"nobody serves yet; {figure}")
     commonest = Counter(truth).most_common(1)[0][1] / len(truth)
     if len(truth) < FEWEST_GOLD:
-        return Decision(
+        return PromotionDecision(
             None, f"nobody serves yet, and {len(truth):,} gold reviews are too few to say; {figure}"
         )
     if found.accuracy <= commonest:
-        return Decision(
+        return PromotionDecision(
             None,
             f"nobody serves yet, but its accuracy of {found.accuracy:.3f} is no more than the commonest category alone "
             f"has, {commonest:.3f}; {figure}",
         )
-    return Decision("champion", f"nobody served before; {figure}")
+    return PromotionDecision("champion", f"nobody served before; {figure}")

@@ -18,7 +18,7 @@ import structlog
 
 from shared.errors import RetryableError
 from shared.store import Database, runs
-from shared.store.runs import Point, Run
+from shared.store.runs import LoggedValue, Run
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class Lease:
         self._run = run
         self._lease_s = lease_s
         self._leave = leave
-        self._points: list[Point] = []
+        self._points: list[LoggedValue] = []
         self._newest: dict[str, float] = {}
         self._progress = run.progress
         self._message = "starts"
@@ -72,7 +72,7 @@ class Lease:
         finite = {name: value for name, value in values.items() if isfinite(value)}
         with self._lock:
             self._newest |= finite
-            self._points += [Point(name, step, epoch, value) for name, value in finite.items()]
+            self._points += [LoggedValue(name, step, epoch, value) for name, value in finite.items()]
 
     def progress(self, share: float) -> None:
         """How far the run is, 0..1."""

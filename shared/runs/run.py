@@ -24,7 +24,7 @@ from shared.classifiers.packaging.package import Package, package
 from shared.compute.device import gpu_id
 from shared.errors import ModelError
 from shared.quality.evaluation import score
-from shared.quality.promotion import Decision, decide
+from shared.quality.promotion import PromotionDecision, decide
 from shared.runs import folder as run_folder
 from shared.runs.lease import Lease
 from shared.serving.registry import Registry
@@ -78,7 +78,7 @@ class Serving(NamedTuple):
         return f"the champion was {what} by {self.move.moved_by}, and stays so until somebody promotes one"
 
 
-class Place(NamedTuple):
+class HeldRun(NamedTuple):
     """What a run works with."""
 
     run: Run
@@ -99,7 +99,7 @@ def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, sett
         RunLost: somebody else does it.
     """
     registry = Registry(database, Location(settings.models), taxonomy, run.taxonomy_id)
-    here = Place(run, lease, database, taxonomy, settings, registry)
+    here = HeldRun(run, lease, database, taxonomy, settings, registry)
     gold = _gold(here)
     model_id, answers = _made(here, gold) if run.model_id is None else _kept(here, run.model_id)
     decision = _promoted(here, model_id, answers, gold)
@@ -107,19 +107,19 @@ def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, sett
     run_folder.clear(settings.training, run)
 
 
-def _gold(here: Place) -> list[GoldText]:
+def _gold(here: HeldRun) -> list[GoldText]:
     with here.database.transaction() as cursor:
         gold = snapshots.gold(cursor, here.run.snapshot_id)
     return [msgspec.structs.replace(row, text=without_words(row.text)) for row in gold]
 
 
-def _kept(here: Place, model_id: int) -> tuple[int, list[str]]:
+def _kept(here: HeldRun, model_id: int) -> tuple[int, list[str]]:
     """The model that the run had made before it was interrupted, and its answers about gold."""
     with here.database.transaction() as cursor:
         return model_id, runs.answers(cursor, here.run.id)
 
 
-def _made(here: Place, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
+def _made(here: HeldRun, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
     """Train, write the artefact, register it; its number and its answers about gold."""
     chosen = arguments(**here.run.arguments)
     here.lease.say("reads labels")
@@ -145,7 +145,7 @@ def _made(here: Place, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
     return _registered(here, artefact, told)
 
 
-def _data(here: Place, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[Data, int]:
+def _data(here: HeldRun, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[Data, int]:
     """What to train on, and how many suspected label errors were dropped. Raises TrainingError."""
     with here.database.transaction() as cursor:
         rows = [
@@ -163,7 +163,7 @@ def _data(here: Place, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[Dat
 
 
 @contextmanager
-def _gpu(here: Place, chosen: Arguments) -> Iterator[None]:
+def _gpu(here: HeldRun, chosen: Arguments) -> Iterator[None]:
     """The GPU that the run computes on, to itself; nothing where it computes on none, or shares it."""
     gpu = None if chosen.architecture == LINEAR else gpu_id(chosen.device)
     if gpu is None or here.settings.gpu_shared:
@@ -181,7 +181,7 @@ def _gpu(here: Place, chosen: Arguments) -> Iterator[None]:
         yield
 
 
-def _trained(here: Place, chosen: Arguments, data: Data) -> Package | LinearClassifier:
+def _trained(here: HeldRun, chosen: Arguments, data: Data) -> Package | LinearClassifier:
     if chosen.architecture == LINEAR:
         from shared.training.linear import train_linear
 
@@ -194,7 +194,7 @@ def _trained(here: Place, chosen: Arguments, data: Data) -> Package | LinearClas
 
 
 def _published(
-    here: Place, made: Package | LinearClassifier, data: Data, gold: Sequence[GoldText]
+    here: HeldRun, made: Package | LinearClassifier, data: Data, gold: Sequence[GoldText]
 ) -> tuple[Artefact, dict[str, Any]]:
     """The artefact, measured on gold by what will serve, and what it costs to serve."""
     sample = _sample(here, data)
@@ -217,7 +217,7 @@ def _published(
     return artefact, told
 
 
-def _sample(here: Place, data: Data) -> list[str]:
+def _sample(here: HeldRun, data: Data) -> list[str]:
     """Texts as stored reviews are, but none that was trained on: a review of the validation part takes its place."""
     trained = {row.review_id for row in data.train}
     held_out = [row.text for row in data.validation]
@@ -278,7 +278,7 @@ def _notes(chosen: Arguments, data: Data) -> list[str]:
     return notes
 
 
-def _registered(here: Place, artefact: Artefact, told: dict[str, Any]) -> tuple[int, list[str]]:
+def _registered(here: HeldRun, artefact: Artefact, told: dict[str, Any]) -> tuple[int, list[str]]:
     """The model's row and the run's, in one transaction."""
     answers: list[str] = told.pop("answers")
     with here.database.transaction() as cursor:
@@ -290,12 +290,14 @@ def _registered(here: Place, artefact: Artefact, told: dict[str, Any]) -> tuple[
     return number, answers
 
 
-def _promoted(here: Place, model_id: int, answers: Sequence[str], gold: Sequence[GoldText]) -> Decision:
+def _promoted(
+    here: HeldRun, model_id: int, answers: Sequence[str], gold: Sequence[GoldText]
+) -> PromotionDecision:
     """Judge the model against the champion of now, and move aliases where the run may."""
     while True:
         before = _serving(here)
         if before.move is not None and before.move.model_id == model_id:
-            return Decision("champion", before.move.reason)
+            return PromotionDecision("champion", before.move.reason)
         decision = _decided(here, before, answers, gold)
         _go_on(here)
         if decision.place is None:
@@ -313,17 +315,17 @@ def _promoted(here: Place, model_id: int, answers: Sequence[str], gold: Sequence
         return decision
 
 
-def _serving(here: Place) -> Serving:
+def _serving(here: HeldRun) -> Serving:
     with here.database.transaction() as cursor:
         return _serving_by(cursor, here)
 
 
-def _serving_by(cursor: Cursor, here: Place) -> Serving:
+def _serving_by(cursor: Cursor, here: HeldRun) -> Serving:
     name = here.taxonomy.name
     return Serving(aliases.newest(cursor, name, "champion"), taxonomies.newest_slugs(cursor, name))
 
 
-def _check_still(here: Place, before: Serving, cursor: Cursor) -> None:
+def _check_still(here: HeldRun, before: Serving, cursor: Cursor) -> None:
     """In the transaction that promotes: the run is still ours and wanted, and nobody has moved the champion meanwhile.
 
     Raises RunLost, Interrupted or ChampionMoved.
@@ -338,22 +340,26 @@ def _check_still(here: Place, before: Serving, cursor: Cursor) -> None:
         raise ChampionMoved
 
 
-def _decided(here: Place, before: Serving, answers: Sequence[str], gold: Sequence[GoldText]) -> Decision:
+def _decided(
+    here: HeldRun, before: Serving, answers: Sequence[str], gold: Sequence[GoldText]
+) -> PromotionDecision:
     here.lease.say("compares with the champion")
     champion = before.champion
     automatic = here.run.auto_promote
     if automatic and before.categories != sorted(here.taxonomy.slugs):
-        return Decision(None, f"the taxonomy {here.taxonomy.name} has a newer version with other categories")
+        return PromotionDecision(
+            None, f"the taxonomy {here.taxonomy.name} has a newer version with other categories"
+        )
     theirs = None
     if champion is not None and gold:
         try:
             classifier = here.registry.artefact(champion).classifier()
         except ModelError as error:
-            return Decision(
+            return PromotionDecision(
                 None, f"the champion, model {champion}, cannot be loaded to compare with: {error}"
             )
         if sorted(classifier.labels) != sorted(here.taxonomy.slugs):
-            return Decision(None, f"the champion, model {champion}, is for other categories")
+            return PromotionDecision(None, f"the champion, model {champion}, is for other categories")
         theirs = _answers(classifier, gold)
     with here.database.transaction() as cursor:
         comparisons = len(runs.of_experiment(cursor, here.run.experiment))
@@ -368,14 +374,14 @@ def _decided(here: Place, before: Serving, answers: Sequence[str], gold: Sequenc
     )
 
 
-def _go_on(here: Place) -> None:
+def _go_on(here: HeldRun) -> None:
     """Raises Interrupted where the run is to stop: what comes next would be seen by others."""
     here.lease.flush()
     if here.lease.stop():
         raise Interrupted(0)
 
 
-def _finish(here: Place, decision: Decision) -> None:
+def _finish(here: HeldRun, decision: PromotionDecision) -> None:
     verdict = {"place": decision.place, "reason": decision.reason}
     if decision.verdict is not None:
         verdict |= msgspec.to_builtins(decision.verdict)

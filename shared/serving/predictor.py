@@ -16,7 +16,7 @@ import structlog
 from shared.classifiers import Artefact, Classifier, Location, Predictions
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
 from shared.store import Database, aliases, models, predictions
-from shared.store.places import Waiting
+from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from shared.text.masking import without_words
 
@@ -33,7 +33,7 @@ class Loaded(msgspec.Struct, frozen=True):
     classifier: Classifier
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class PredictionOutcome(msgspec.Struct, frozen=True):
     """What became of a batch: how many reviews got a prediction from which model, and how many wait for a champion.
 
     `after_s` are the seconds from the arrival of each review to its prediction.
@@ -72,7 +72,7 @@ class Predictor:
         self.read: dict[int, int] = {}
         """Review ids of the batch that is being predicted, or was last, with the revisions that were read."""
 
-    def run(self, review_ids: Sequence[int]) -> Outcome:
+    def run(self, review_ids: Sequence[int]) -> PredictionOutcome:
         """Predict those among `review_ids` that await it. Idempotent: the others are left alone.
 
         Without a champion they wait for one, without error; also while neither it nor any before it can be loaded.
@@ -86,7 +86,7 @@ class Predictor:
             champion = challenger = None
         with self.database.transaction() as cursor:
             if champion is None:
-                return Outcome(0, predictions.park(cursor, review_ids, self.taxonomy_id), None)
+                return PredictionOutcome(0, predictions.park(cursor, review_ids, self.taxonomy_id), None)
             read_at = time.monotonic()
             waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
         self.read = {row.review_id: row.revision for row in waiting}
@@ -102,7 +102,7 @@ class Predictor:
                 predictions.write(cursor, [row for row in rows if row.review_id in settled], model_id)
         passed = time.monotonic() - read_at
         after_s = [row.age_s + passed for row in waiting if row.review_id in settled]
-        return Outcome(len(settled), 0, champion.model_id, after_s)
+        return PredictionOutcome(len(settled), 0, champion.model_id, after_s)
 
     def look_at(self, review_ids: Sequence[int]) -> None:
         """Note in `read` which of the reviews await a prediction, without predicting."""
@@ -197,7 +197,7 @@ class Predictor:
         return sorted(model.labels) == self._categories
 
 
-def rows_of(classifier: Classifier, waiting: Sequence[Waiting], found: Predictions) -> list[Prediction]:
+def rows_of(classifier: Classifier, waiting: Sequence[WaitingReview], found: Predictions) -> list[Prediction]:
     """Rows for the store, from a classifier's answers about reviews in the same order."""
     labels = classifier.labels
     columns, confidences = found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)
@@ -216,7 +216,7 @@ def rows_of(classifier: Classifier, waiting: Sequence[Waiting], found: Predictio
     ]
 
 
-def answered(classifier: Classifier, waiting: Sequence[Waiting]) -> tuple[list[Prediction], list[int]]:
+def answered(classifier: Classifier, waiting: Sequence[WaitingReview]) -> tuple[list[Prediction], list[int]]:
     """Rows for all reviews that a classifier can answer, and the ids of the others."""
     try:
         texts = [without_words(row.text) for row in waiting]
@@ -232,7 +232,7 @@ def answered(classifier: Classifier, waiting: Sequence[Waiting]) -> tuple[list[P
 
 
 def _in_shadow(
-    challenger: Loaded, waiting: Sequence[Waiting], texts: Sequence[str]
+    challenger: Loaded, waiting: Sequence[WaitingReview], texts: Sequence[str]
 ) -> list[Prediction] | None:
     """A challenger's predictions; its failure is its own."""
     try:

@@ -9,7 +9,7 @@ import structlog
 
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Reference
-from shared.quality.drift import Alarm, Counts, Limits, Quality, alarms, of_day
+from shared.quality.drift import Alarm, DailyCounts, Limits, Quality, alarms, of_day
 from shared.settings import Settings
 from shared.store import Database, models, quality
 
@@ -51,7 +51,7 @@ def watch(database: Database, taxonomy: str, since: date, limits: Limits) -> lis
 
 
 def _judged(
-    counts: list[Counts], references: dict[int, Reference | None], limits: Limits
+    counts: list[DailyCounts], references: dict[int, Reference | None], limits: Limits
 ) -> tuple[list[Quality], list[Alarm]]:
     days: list[Quality] = []
     found: list[Alarm] = []

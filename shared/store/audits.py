@@ -13,7 +13,7 @@ from shared.quality.audit import ANY, Stratum
 from shared.store.reviews import hold
 
 
-class Item(msgspec.Struct, frozen=True):
+class AuditItem(msgspec.Struct, frozen=True):
     """One label of an audit."""
 
     review_id: int
@@ -28,7 +28,7 @@ class Item(msgspec.Struct, frozen=True):
     probability: float
 
 
-class Found(msgspec.Struct, frozen=True):
+class AuditedReview(msgspec.Struct, frozen=True):
     """A stored review; `revision` is that of its present text, `drawn` the one an audit showed, if it did."""
 
     review_id: int
@@ -83,7 +83,7 @@ def draw(
     draws: Mapping[Stratum, int],
     seed: int,
     model_id: int | None = None,
-) -> tuple[int, list[Item]]:
+) -> tuple[int, list[AuditItem]]:
     """Draw labels from strata of known sizes and keep them as an audit; returns its number and them, shuffled."""
     cursor.execute(
         "INSERT INTO audits (taxonomy_id, seed, population, disagreements_with) VALUES (%s, %s, %s, %s) RETURNING id",
@@ -119,7 +119,7 @@ def _of_stratum(
     probability: float,
     seed: int,
     model_id: int | None,
-) -> list[Item]:
+) -> list[AuditItem]:
     stage, category, status = stratum
     cursor.execute(
         f"""
@@ -141,7 +141,7 @@ def _of_stratum(
         },
     )
     return [
-        msgspec.convert(dict(zip(Item.__struct_fields__, (*row, probability), strict=True)), Item)
+        msgspec.convert(dict(zip(AuditItem.__struct_fields__, (*row, probability), strict=True)), AuditItem)
         for row in cursor.fetchall()
     ]
 
@@ -153,7 +153,7 @@ def taxonomy_of(cursor: Cursor, audit: int) -> int | None:
     return None if row is None else int(row[0])
 
 
-def find(cursor: Cursor, names: Sequence[tuple[int | None, str | None, str]]) -> list[list[Found]]:
+def find(cursor: Cursor, names: Sequence[tuple[int | None, str | None, str]]) -> list[list[AuditedReview]]:
     """For each (audit, source, external id) the stored reviews of that name, of any source where it is None."""
     cursor.execute(
         """
@@ -170,9 +170,9 @@ def find(cursor: Cursor, names: Sequence[tuple[int | None, str | None, str]]) ->
             [name for _, _, name in names],
         ),
     )
-    found: list[list[Found]] = [[] for _ in names]
+    found: list[list[AuditedReview]] = [[] for _ in names]
     for place, *rest in cursor.fetchall():
-        found[place].append(Found(*rest))
+        found[place].append(AuditedReview(*rest))
     return found
 
 

@@ -9,10 +9,10 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.store.places import Waiting
+from shared.store.places import WaitingReview
 
 
-class Part(msgspec.Struct, frozen=True):
+class BackfillPart(msgspec.Struct, frozen=True):
     """One part of a backfill: reviews with numbers from `next_id` to `last_id` are still to be looked at."""
 
     model_id: int
@@ -20,7 +20,7 @@ class Part(msgspec.Struct, frozen=True):
     last_id: int
 
 
-class Progress(msgspec.Struct, frozen=True):
+class BackfillProgress(msgspec.Struct, frozen=True):
     """How far a backfill is, by numbers of reviews looked at."""
 
     id: int
@@ -50,7 +50,7 @@ def start(cursor: Cursor, model_id: int, parts: int) -> tuple[int, list[int]]:
     return int(number), [row[1] for row in rows]
 
 
-def part(cursor: Cursor, backfill: int, number: int) -> Part | None:
+def part(cursor: Cursor, backfill: int, number: int) -> BackfillPart | None:
     """What is left of a part; None where nothing is."""
     cursor.execute(
         """
@@ -60,10 +60,10 @@ def part(cursor: Cursor, backfill: int, number: int) -> Part | None:
         (backfill, number),
     )
     row = cursor.fetchone()
-    return None if row is None else Part(*row)
+    return None if row is None else BackfillPart(*row)
 
 
-def texts(cursor: Cursor, part: Part, limit: int) -> list[Waiting]:
+def texts(cursor: Cursor, part: BackfillPart, limit: int) -> list[WaitingReview]:
     """The next reviews of a part that the model has not predicted yet, in the order of their numbers."""
     cursor.execute(
         """
@@ -75,10 +75,10 @@ def texts(cursor: Cursor, part: Part, limit: int) -> list[Waiting]:
         """,
         (part.next_id, part.last_id, part.model_id, limit),
     )
-    return [Waiting(*row) for row in cursor.fetchall()]
+    return [WaitingReview(*row) for row in cursor.fetchall()]
 
 
-def advance(cursor: Cursor, backfill: int, number: int, part: Part, next_id: int) -> bool:
+def advance(cursor: Cursor, backfill: int, number: int, part: BackfillPart, next_id: int) -> bool:
     """Note how far a part is; False where somebody else has meanwhile, who then goes on with it."""
     cursor.execute(
         """
@@ -112,7 +112,7 @@ def touch(cursor: Cursor, backfill: int, number: int) -> None:
     )
 
 
-def progress(cursor: Cursor, backfill: int) -> Progress | None:
+def progress(cursor: Cursor, backfill: int) -> BackfillProgress | None:
     """How far a backfill is; None where there is none of that number."""
     cursor.execute(
         """
@@ -126,10 +126,10 @@ def progress(cursor: Cursor, backfill: int) -> Progress | None:
     if row is None:
         return None
     number, model_id, created_at, done, total = row
-    return Progress(number, model_id, created_at, int(done), int(total))
+    return BackfillProgress(number, model_id, created_at, int(done), int(total))
 
 
-def unfinished(cursor: Cursor) -> list[Progress]:
+def unfinished(cursor: Cursor) -> list[BackfillProgress]:
     """Backfills that are not through."""
     cursor.execute("SELECT DISTINCT backfill_id FROM backfill_parts WHERE next_id <= last_id ORDER BY 1")
     return [found for (number,) in cursor.fetchall() if (found := progress(cursor, number)) is not None]

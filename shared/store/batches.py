@@ -13,7 +13,7 @@ from shared.reviews.review import BatchPart
 from shared.store.postgres.recordset import array
 
 
-class Part(msgspec.Struct, frozen=True):
+class StoredMessage(msgspec.Struct, frozen=True):
     """One message of a batch, once it is stored."""
 
     batch: BatchPart
@@ -21,7 +21,7 @@ class Part(msgspec.Struct, frozen=True):
     rejected: int
 
 
-class Progress(msgspec.Struct, frozen=True):
+class BatchProgress(msgspec.Struct, frozen=True):
     """How far a batch has come. Counts are reviews; one that came in two messages is received twice."""
 
     batch_id: str
@@ -45,7 +45,7 @@ class Progress(msgspec.Struct, frozen=True):
         return self.received - sum(self.waiting.values())
 
 
-def record(cursor: Cursor, parts: Iterable[Part]) -> None:
+def record(cursor: Cursor, parts: Iterable[StoredMessage]) -> None:
     """Note that messages of batches have been stored. The same message twice is one row."""
     parts = list(parts)
     if not parts:
@@ -67,7 +67,7 @@ def record(cursor: Cursor, parts: Iterable[Part]) -> None:
     )
 
 
-def _batch_rows(parts: list[Part]) -> dict[str, tuple[str, str, int | None]]:
+def _batch_rows(parts: list[StoredMessage]) -> dict[str, tuple[str, str, int | None]]:
     """One row a batch, in the order of ids (no deadlocks); the total is known from its last message."""
     rows: dict[str, tuple[str, str, int | None]] = {}
     for part in sorted(parts, key=lambda part: (str(part.batch.id), part.batch.last)):
@@ -76,7 +76,7 @@ def _batch_rows(parts: list[Part]) -> dict[str, tuple[str, str, int | None]]:
     return rows
 
 
-def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> Progress | None:
+def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress | None:
     """How far a batch has come, or None when nothing of it has been stored yet."""
     cursor.execute(
         """
@@ -113,7 +113,7 @@ def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> Progress | None
         (batch_id, taxonomy_id),
     )
     failed = int((cursor.fetchone() or (0,))[0])
-    return Progress(
+    return BatchProgress(
         batch_id, name, created_at, messages, stored, int(received), int(rejected), waiting, failed
     )
 

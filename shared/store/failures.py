@@ -14,13 +14,13 @@ from psycopg2.extras import execute_values
 
 from shared.reviews.review import Rejected
 from shared.store import places
-from shared.store.places import Place
+from shared.store.places import QueuePosition
 from shared.store.postgres.recordset import array
 
 # PostgreSQL takes up to half a gigabyte of bytes, ours come as text of twice their size. A message is smaller.
 MAX_PAYLOAD_BYTES = 134_217_728
 
-Kind = Literal["stage", "prediction", "rejected"]
+FailureKind = Literal["stage", "prediction", "rejected"]
 """A stored review that a stage could not process, one that no model could predict, and what was never stored."""
 
 _KIND = """
@@ -31,7 +31,7 @@ _KIND = """
 _NUMBERS = r"\m[0-9a-f-]*[0-9][0-9a-f-]*|[0-9]+"
 
 
-class Choice(msgspec.Struct, frozen=True):
+class FailureFilter(msgspec.Struct, frozen=True):
     """Which failures are meant; None is no condition. `reason` is a part of theirs, `upto` the highest number."""
 
     numbers: tuple[int, ...] | None = None
@@ -60,7 +60,7 @@ class Group(msgspec.Struct, frozen=True):
     `example` is the number of the newest; `reason` and `stream_offset` are that one's.
     """
 
-    kind: Kind
+    kind: FailureKind
     queue: str
     reason: str
     count: int
@@ -79,7 +79,7 @@ class Failure(msgspec.Struct, frozen=True):
     """
 
     number: int
-    kind: Kind
+    kind: FailureKind
     queue: str
     stream_offset: int | None
     reason: str
@@ -154,7 +154,7 @@ def record_failed(
     `judged` maps review ids to the revision that was tried: a text replaced since then is left in line.
     """
     held = places.hold(cursor, list(judged), taxonomy_id)
-    given_up = [number for number, place in held.items() if place == Place(judged[number], stage)]
+    given_up = [number for number, place in held.items() if place == QueuePosition(judged[number], stage)]
     places.leave(cursor, given_up, taxonomy_id)
     cursor.execute(
         """
@@ -187,7 +187,7 @@ def reasons(cursor: Cursor, batch_id: str, limit: int) -> list[tuple[str, str, i
     return cursor.fetchall()
 
 
-def groups(cursor: Cursor, choice: Choice, limit: int) -> tuple[list[Group], int, int]:
+def groups(cursor: Cursor, choice: FailureFilter, limit: int) -> tuple[list[Group], int, int]:
     """Failures by queue and kind of reason, newest first, up to `limit`; how many groups, and failures, there are."""
     # The collation: equal means the same bytes, which is found faster than what a language takes for equal.
     cursor.execute(
@@ -209,7 +209,7 @@ def groups(cursor: Cursor, choice: Choice, limit: int) -> tuple[list[Group], int
     return [Group(*row[2:]) for row in rows], int(rows[0][0]) if rows else 0, int(rows[0][1]) if rows else 0
 
 
-def count(cursor: Cursor, choice: Choice) -> tuple[dict[Kind, int], int]:
+def count(cursor: Cursor, choice: FailureFilter) -> tuple[dict[FailureKind, int], int]:
     """How many failures of each kind are meant, and the highest number among them."""
     cursor.execute(
         f"SELECT {_KIND} AS kind, count(*), max(id) FROM failures f WHERE {_CHOSEN} GROUP BY kind",  # noqa: S608
@@ -259,7 +259,9 @@ def get(cursor: Cursor, number: int, most: int | None) -> Failure | None:
     return Failure(*values)
 
 
-def take(cursor: Cursor, choice: Choice, kind: Kind, after: int, limit: int) -> list[tuple[int, int | None]]:
+def take(
+    cursor: Cursor, choice: FailureFilter, kind: FailureKind, after: int, limit: int
+) -> list[tuple[int, int | None]]:
     """The next failures of a kind behind number `after`: number, and bytes of the payload if it has one.
 
     Whoever takes some next waits until this transaction ends: nobody works on the same ones twice.

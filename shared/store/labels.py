@@ -9,7 +9,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.store import places
-from shared.store.places import Held, with_revision
+from shared.store.places import HeldPositions, with_revision
 from shared.store.postgres.copying import NULL, copied
 from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
@@ -26,7 +26,7 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     status: str
 
 
-def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: Held) -> None:
+def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: HeldPositions) -> None:
     """Write labels and take their reviews, whose places are held, out of the line.
 
     Only a review that still waits with the revision that was judged gets the label, so a text replaced in

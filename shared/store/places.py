@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from shared.store.postgres.recordset import array
 
 
-class Waiting(msgspec.Struct, frozen=True, gc=False):
+class WaitingReview(msgspec.Struct, frozen=True, gc=False):
     """A review that waits for a stage. `age_s` is how long ago its text arrived, where somebody asked for that."""
 
     review_id: int
@@ -23,18 +23,18 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     age_s: float = 0.0
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class QueuePosition(msgspec.Struct, frozen=True, gc=False):
     """What a review waits with, and for."""
 
     revision: int
     stage: str
 
 
-Held = Mapping[int, Place]
+HeldPositions = Mapping[int, QueuePosition]
 """Places that a transaction holds, by review id: nobody moves them until it ends."""
 
 
-def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[Waiting]:
+def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[WaitingReview]:
     """The reviews among `review_ids` that wait for `stage`; those already past it are left out."""
     cursor.execute(
         """
@@ -44,10 +44,10 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: st
         """,
         (taxonomy_id, stage, array(review_ids)),
     )
-    return [Waiting(*row) for row in cursor.fetchall()]
+    return [WaitingReview(*row) for row in cursor.fetchall()]
 
 
-def hold(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> Held:
+def hold(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> HeldPositions:
     """Hold the places of a batch, in one order everywhere, until the transaction ends."""
     cursor.execute(
         """
@@ -56,10 +56,10 @@ def hold(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> Held:
         """,
         (taxonomy_id, array(review_ids)),
     )
-    return {review_id: Place(revision, stage) for review_id, revision, stage in cursor.fetchall()}
+    return {review_id: QueuePosition(revision, stage) for review_id, revision, stage in cursor.fetchall()}
 
 
-def with_revision(held: Held, review_id: int, revision: int) -> bool:
+def with_revision(held: HeldPositions, review_id: int, revision: int) -> bool:
     """Whether a review still waits, and with that text."""
     place = held.get(review_id)
     return place is not None and place.revision == revision
@@ -74,7 +74,7 @@ def leave(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
 
 
 def pass_on(
-    cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int, next_stage: str, held: Held
+    cursor: Cursor, rows: Sequence[WaitingReview], taxonomy_id: int, next_stage: str, held: HeldPositions
 ) -> list[int]:
     """Let reviews wait for the next stage, unless their text has been replaced in the meantime; returns those ids."""
     ids = [row.review_id for row in rows if with_revision(held, row.review_id, row.revision)]
@@ -96,7 +96,7 @@ def ids(cursor: Cursor, taxonomy_id: int, stage: str) -> list[int]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[Waiting]:
+def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[WaitingReview]:
     """Reviews that wait for a stage, up to `limit`, locked; two callers at once get different ones."""
     cursor.execute(
         """
@@ -105,7 +105,7 @@ def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[W
         """,
         (taxonomy_id, stage, limit),
     )
-    return [Waiting(*row) for row in cursor.fetchall()]
+    return [WaitingReview(*row) for row in cursor.fetchall()]
 
 
 def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: int) -> list[int]:

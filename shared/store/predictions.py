@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.places import Waiting
+from shared.store.places import WaitingReview
 from shared.store.postgres.recordset import array, recordset
 
 
@@ -75,7 +75,7 @@ def _await_known(cursor: Cursor, taxonomy_id: int, queue: str, review_ids: list[
     return [row[0] for row in cursor.fetchall()]
 
 
-def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[Waiting]:
+def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[WaitingReview]:
     """The reviews among `review_ids` that await a prediction; those that have one are left out."""
     cursor.execute(
         """
@@ -85,7 +85,7 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[W
         """,
         (taxonomy_id, array(review_ids)),
     )
-    return [Waiting(*row) for row in cursor.fetchall()]
+    return [WaitingReview(*row) for row in cursor.fetchall()]
 
 
 def write(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:
@@ -106,7 +106,7 @@ def write(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:
     )
 
 
-def settle(cursor: Cursor, rows: Iterable[Waiting], taxonomy_id: int) -> list[Waiting]:
+def settle(cursor: Cursor, rows: Iterable[WaitingReview], taxonomy_id: int) -> list[WaitingReview]:
     """Take reviews out of the line; returns those that were in it with the revision that was read, or an older one.
 
     The others have been predicted by somebody else meanwhile, or their text was replaced. An older one: a text that is
@@ -192,20 +192,20 @@ def _send_at(cursor: Cursor, moment: str, taxonomy_id: int) -> list[int]:
     return found
 
 
-class Line(msgspec.Struct, frozen=True):
+class PredictionBacklog(msgspec.Struct, frozen=True):
     """How many reviews of a taxonomy await a prediction, and how many of them wait for a champion."""
 
     awaiting: int
     parked: int
 
 
-def line(cursor: Cursor, taxonomy_id: int) -> Line:
+def line(cursor: Cursor, taxonomy_id: int) -> PredictionBacklog:
     """Who awaits a prediction."""
     cursor.execute(
         "SELECT count(*), count(*) FILTER (WHERE sent_at IS NULL) FROM awaiting_prediction WHERE taxonomy_id = %s",
         (taxonomy_id,),
     )
-    return Line(*(cursor.fetchone() or (0, 0)))
+    return PredictionBacklog(*(cursor.fetchone() or (0, 0)))
 
 
 def record_failed(
@@ -220,7 +220,9 @@ def record_failed(
 
     The rows name no taxonomy: a review without a prediction can still be labelled.
     """
-    gone = settle(cursor, [Waiting(number, revision, "") for number, revision in read.items()], taxonomy_id)
+    gone = settle(
+        cursor, [WaitingReview(number, revision, "") for number, revision in read.items()], taxonomy_id
+    )
     cursor.execute(
         """
         INSERT INTO failures (digest, queue, reason, review_id, revision, traceback_hash)

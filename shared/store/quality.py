@@ -10,10 +10,10 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.quality.drift import Alarm, Counts, Quality
+from shared.quality.drift import Alarm, DailyCounts, Quality
 
 
-def counts(cursor: Cursor, taxonomy: str, since: date) -> list[Counts]:
+def counts(cursor: Cursor, taxonomy: str, since: date) -> list[DailyCounts]:
     """Predictions on present texts since a day (UTC), by model, day and category, compared with accepted labels."""
     cursor.execute(
         """
@@ -38,7 +38,7 @@ def counts(cursor: Cursor, taxonomy: str, since: date) -> list[Counts]:
         by_bin = {row[3]: row[4] for row in rows}
         total, sure, labelled, different = (sum(row[at] for row in rows) for at in range(4, 8))
         bins = tuple(by_bin.get(place, 0) for place in range(10))
-        found.append(Counts(model, day, category, total, float(sure), bins, labelled, different))
+        found.append(DailyCounts(model, day, category, total, float(sure), bins, labelled, different))
     return found
 
 

@@ -42,7 +42,7 @@ class Stored(msgspec.Struct, frozen=True):
         return len(self.fresh)
 
 
-class _Row(msgspec.Struct, frozen=True, gc=False):
+class _ReviewRow(msgspec.Struct, frozen=True, gc=False):
     """A review as the statement reads it; `text_sha` is in hex."""
 
     source: str
@@ -206,10 +206,10 @@ def _write(
     return cursor.fetchall()
 
 
-def _row(item: Incoming) -> _Row:
+def _row(item: Incoming) -> _ReviewRow:
     review = item.review
     meta = None if review.meta is None else msgspec.Raw(review.meta.encode())
-    return _Row(
+    return _ReviewRow(
         review.source, review.id, review.text, review.text_sha, review.created_at, meta, item.batch_id
     )
 

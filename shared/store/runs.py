@@ -60,7 +60,7 @@ class Run(msgspec.Struct, frozen=True):
     finished_at: datetime | None
 
 
-class Point(msgspec.Struct, frozen=True):
+class LoggedValue(msgspec.Struct, frozen=True):
     """One logged value."""
 
     name: str
@@ -82,7 +82,7 @@ class News(msgspec.Struct, frozen=True):
     alarms: int
 
 
-class Held(msgspec.Struct, frozen=True):
+class LeaseState(msgspec.Struct, frozen=True):
     """What the holder of a lease is told when it is renewed."""
 
     cancel_requested: bool
@@ -188,8 +188,8 @@ def claim(cursor: Cursor, worker: str, lease_s: int, crashes: int) -> Run | None
 
 def renew(
     cursor: Cursor, run: int, attempt: int, *, lease_s: int, spent_s: float, progress: float, message: str,
-    points: Sequence[Point] = (),
-) -> Held | None:  # fmt: skip
+    points: Sequence[LoggedValue] = (),
+) -> LeaseState | None:  # fmt: skip
     """Say that a run is alive, how far it is, and what it has logged; None where it is no longer this holder's.
 
     `spent_s` are seconds since the last time. Points that are logged again, as after a resumption, are replaced.
@@ -222,7 +222,7 @@ def renew(
             """,
             [(run, one.name, one.step, one.epoch, one.value) for one in newest.values()],
         )
-    return Held(*row)
+    return LeaseState(*row)
 
 
 def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
@@ -313,12 +313,12 @@ def answers(cursor: Cursor, run: int) -> list[str]:
     return list(found)
 
 
-def points(cursor: Cursor, run: int) -> list[Point]:
+def points(cursor: Cursor, run: int) -> list[LoggedValue]:
     """All that a run has logged, by name and step."""
     cursor.execute(
         "SELECT name, step, epoch, value FROM training_metrics WHERE run_id = %s ORDER BY name, step", (run,)
     )
-    return [Point(*row) for row in cursor.fetchall()]
+    return [LoggedValue(*row) for row in cursor.fetchall()]
 
 
 def in_line(cursor: Cursor) -> int:

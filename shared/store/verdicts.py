@@ -8,7 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.stage import Verdict
-from shared.store.places import Waiting
+from shared.store.places import WaitingReview
 from shared.store.postgres.copying import NULL, cell, copied, json_cell
 from shared.store.postgres.recordset import array, recordset
 
@@ -21,7 +21,7 @@ class Guess(msgspec.Struct, frozen=True):
     stage: str
 
 
-def guesses(cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int) -> dict[int, Guess]:
+def guesses(cursor: Cursor, rows: Sequence[WaitingReview], taxonomy_id: int) -> dict[int, Guess]:
     """The surest stored verdict on the text that was judged, for each review that has one."""
     judged = {row.review_id: row.revision for row in rows}
     cursor.execute(
@@ -39,7 +39,7 @@ def guesses(cursor: Cursor, rows: Sequence[Waiting], taxonomy_id: int) -> dict[i
 
 
 def write(
-    cursor: Cursor, rows: Sequence[tuple[Waiting, Verdict]], taxonomy_id: int, stage: str, model: str
+    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
 ) -> None:
     """Record a stage's verdicts in the order of their reviews. The same verdict again changes no row."""
     first = [(row, verdict) for row, verdict in rows if row.revision == 1]
@@ -51,7 +51,7 @@ def write(
 
 
 def _add(
-    cursor: Cursor, rows: Sequence[tuple[Waiting, Verdict]], taxonomy_id: int, stage: str, model: str
+    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
 ) -> bool:
     """Add verdicts; False where there is one already."""
     end = f"\t{cell(model)}\n".encode()
@@ -81,7 +81,7 @@ class _Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 def _replace(
-    cursor: Cursor, rows: Sequence[tuple[Waiting, Verdict]], taxonomy_id: int, stage: str, model: str
+    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
 ) -> None:
     """Add verdicts, or put them in the place of those on an older text or with another outcome."""
     found = [

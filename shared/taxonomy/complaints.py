@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from shared.taxonomy.source import Place, Problem, Source, dotted
+from shared.taxonomy.source import FieldPath, Problem, YamlSource, dotted
 
-Fault = tuple[Place, str, str]
+Fault = tuple[FieldPath, str, str]
 """Where, what is wrong, what to do."""
 
 _ENTRY = 4
@@ -39,11 +39,11 @@ _ADVICE = {
 
 
 def complaints(
-    error: ValidationError, source: Source, fields_at: Callable[[Place], tuple[str, ...]]
+    error: ValidationError, source: YamlSource, fields_at: Callable[[FieldPath], tuple[str, ...]]
 ) -> Iterator[Problem]:
     """One problem per thing that pydantic refused, each with its line in the file."""
     for detail in error.errors(include_url=False):
-        place: Place = detail["loc"]
+        place: FieldPath = detail["loc"]
         context: dict[str, Any] = detail.get("ctx", {})
         if detail["type"] == "too_short" and detail["input"]:
             continue  # The list has entries; what is wrong with them is told for each.
@@ -55,7 +55,7 @@ def complaints(
 
 
 def _fault(
-    place: Place, kind: str, message: str, found: Any, fields_at: Callable[[Place], tuple[str, ...]]
+    place: FieldPath, kind: str, message: str, found: Any, fields_at: Callable[[FieldPath], tuple[str, ...]]
 ) -> Fault:
     if kind == "extra_forbidden":
         fields = fields_at(place[:-1])
@@ -78,7 +78,7 @@ def _shown(found: Any) -> str:
     return "nothing" if found is None else repr(found)[:80]
 
 
-def located(source: Source, fault: Fault, severity: Literal["error", "warning"] = "error") -> Problem:
+def located(source: YamlSource, fault: Fault, severity: Literal["error", "warning"] = "error") -> Problem:
     """A fault with its line and column in the file."""
     place, message, advice = fault
     line, column = source.locate(place)

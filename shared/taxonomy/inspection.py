@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.taxonomy.complaints import Fault, located
 from shared.taxonomy.model import Taxonomy, examine, plain
-from shared.taxonomy.source import Place, Problem, read
+from shared.taxonomy.source import FieldPath, Problem, read
 
 
 def check(path: str | Path) -> list[Problem]:
@@ -42,12 +42,12 @@ def _without_words(taxonomy: Taxonomy) -> Iterator[Fault]:
             yield ("categories", index), message, "The keyword stage can never choose this category"
 
 
-def _words(taxonomy: Taxonomy) -> Iterator[tuple[Place, str, str, bool]]:
+def _words(taxonomy: Taxonomy) -> Iterator[tuple[FieldPath, str, str, bool]]:
     """Place, slug, word, and whether the word has a weight of its own."""
     for index, category in enumerate(taxonomy.categories):
         for number, entry in enumerate(category.keywords):
             for nth, word in enumerate(entry.word):
-                place: Place = ("categories", index, "keywords", number, "word", nth)
+                place: FieldPath = ("categories", index, "keywords", number, "word", nth)
                 yield place, category.slug, word, entry.weight is not None
 
 

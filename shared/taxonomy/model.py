@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.errors import TaxonomyError
 from shared.taxonomy.complaints import Fault, complaints
-from shared.taxonomy.source import Place, Problem, dotted, read
+from shared.taxonomy.source import FieldPath, Problem, dotted, read
 
 KEYWORD_WEIGHT: Final = 0.9
 """How much one keyword, phrase or modifier without a weight of its own says: close to certain."""
@@ -204,7 +204,7 @@ def examine(text: str) -> tuple[Taxonomy | None, list[Problem]]:
     return (None if problems else taxonomy), problems
 
 
-def _fields_at(place: Place) -> tuple[str, ...]:
+def _fields_at(place: FieldPath) -> tuple[str, ...]:
     """The fields that the mapping at `place` may have."""
     form: type[BaseModel] = Taxonomy
     if len(place) >= 2:
@@ -229,7 +229,7 @@ def faults(taxonomy: Taxonomy) -> Iterator[Fault]:
         yield ("hypothesis",), message, "Write, for example, 'Это отзыв о товаре: {}.'"
     yield from _same_names(taxonomy)
     for index, category in enumerate(taxonomy.categories):
-        place: Place = ("categories", index)
+        place: FieldPath = ("categories", index)
         for number, slug in enumerate(category.overrides):
             if slug not in slugs:
                 yield (*place, "overrides", number), *_unknown(slug, slugs)
@@ -259,7 +259,7 @@ def _same_names(taxonomy: Taxonomy) -> Iterator[Fault]:
             seen.setdefault(plain(name), category.slug)
 
 
-def _bad_ranges(place: Place, category: Category) -> Iterator[Fault]:
+def _bad_ranges(place: FieldPath, category: Category) -> Iterator[Fault]:
     for field in ("phrases", "hints", "modifiers"):
         for number, entry in enumerate(getattr(category, field)):
             for low, high in (found for text in entry.phrase for found in RANGE.findall(text)):

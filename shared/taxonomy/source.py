@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """The way to a value from the top: keys of mappings and indexes of lists."""
 
 MAX_NODES = 500_000
@@ -37,14 +37,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class YamlSource:
     """What a YAML text says, where each value stands, and what was wrong with it as YAML."""
 
     data: Any
-    marks: dict[Place, tuple[int, int]]
+    marks: dict[FieldPath, tuple[int, int]]
     problems: tuple[Problem, ...]
 
-    def locate(self, place: Place) -> tuple[int, int]:
+    def locate(self, place: FieldPath) -> tuple[int, int]:
         """Line and column of the value at `place`, or of its nearest parent in the file."""
         for end in range(len(place), -1, -1):
             if place[:end] in self.marks:
@@ -52,7 +52,7 @@ class Source:
         return 1, 1
 
 
-def dotted(place: Place) -> str:
+def dotted(place: FieldPath) -> str:
     """`("categories", 2, "slug")` as a person would write it: `categories[2].slug`."""
     text = ""
     for step in place:
@@ -60,21 +60,21 @@ def dotted(place: Place) -> str:
     return text
 
 
-def read(text: str) -> Source:
+def read(text: str) -> YamlSource:
     """Reads one YAML document. Never raises on bad input: the problems are in the answer."""
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        return Source(None, {}, (_malformed(error),))
+        return YamlSource(None, {}, (_malformed(error),))
     if root is None:
         problem = Problem(1, 1, "", "expected a mapping with name and categories, found an empty file", "")
-        return Source(None, {}, (problem,))
+        return YamlSource(None, {}, (problem,))
     walk = _Walk()
     try:
         data = walk.value(root, ())
     except yaml.YAMLError as error:
-        return Source(None, walk.marks, (*walk.problems, _malformed(error)))
-    return Source(data, walk.marks, tuple(walk.problems))
+        return YamlSource(None, walk.marks, (*walk.problems, _malformed(error)))
+    return YamlSource(data, walk.marks, tuple(walk.problems))
 
 
 def _malformed(error: yaml.YAMLError) -> Problem:
@@ -90,12 +90,12 @@ class _Walk:
     """Builds plain data from nodes, noting where each value stands and which keys come twice."""
 
     def __init__(self) -> None:
-        self.marks: dict[Place, tuple[int, int]] = {}
+        self.marks: dict[FieldPath, tuple[int, int]] = {}
         self.problems: list[Problem] = []
         self._scalars: Any = _Loader("")
         self._nodes = 0
 
-    def value(self, node: yaml.Node, place: Place) -> Any:
+    def value(self, node: yaml.Node, place: FieldPath) -> Any:
         self._nodes += 1
         mark = node.start_mark
         if self._nodes > MAX_NODES or len(place) > MAX_DEPTH:
@@ -112,7 +112,7 @@ class _Walk:
         except ValueError as error:
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=mark) from error
 
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, place: FieldPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, child in node.value:
             key = str(key_node.value)

@@ -10,9 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import TrainingError
+from shared.setting_values import Fraction
 from shared.settings import ArchitectureName
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Arguments(BaseModel):
@@ -47,7 +46,7 @@ class Arguments(BaseModel):
     batch_rows: int | None = Field(None, ge=1, le=4_096, description="Reviews of one training step.")
     learning_rate: float | None = Field(None, gt=0, le=1)
     weight_decay: float = Field(0.01, ge=0, le=1)
-    warmup: Share = Field(0.1, description="Share of the steps in which the learning rate rises.")
+    warmup: Fraction = Field(0.1, description="Share of the steps in which the learning rate rises.")
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="Of the head.")
     hidden: int | None = Field(
         None, ge=1, le=8_192, description="Width of the head, where it has a layer of its own."
@@ -69,7 +68,7 @@ class Arguments(BaseModel):
     validation: float = Field(
         0.1, gt=0, le=0.5, description="Share of the reviews that early stopping looks at."
     )
-    guesses: Share | None = Field(
+    guesses: Fraction | None = Field(
         None,
         description="Train on best guesses too (needs_review) of at least this confidence, as 0.5. (default: on none)",
     )

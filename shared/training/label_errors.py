@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.classifiers.classifier import Floats
+from shared.compute.arrays import Float32s
 from shared.training.arguments import arguments
 from shared.training.data import Data, Row, counts
 from shared.training.linear import train_linear
@@ -59,7 +59,7 @@ def _suspects(data: Data, judged: Sequence[int], seed: int) -> list[int]:
     return [number for number in found if not data.train[judged[number]].trusted]
 
 
-def _out_of_fold(data: Data, judged: Sequence[int], seed: int) -> Floats:
+def _out_of_fold(data: Data, judged: Sequence[int], seed: int) -> Float32s:
     """Probabilities [judged, k] from models that were trained on the other folds, and on all that is not judged."""
     from sklearn.model_selection import StratifiedKFold
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.classifiers.classifier import Floats
 from shared.classifiers.linear import NEVER, LinearClassifier, Weights, encoder, weighted
 from shared.classifiers.temperature import fit_temperature
 from shared.classifiers.vocabulary import Vocabulary, learnt
+from shared.compute.arrays import Float32s
 from shared.training.arguments import Arguments
 from shared.training.data import Data, Row, oversampled_places
 
@@ -40,18 +40,18 @@ def train_linear(arguments: Arguments, data: Data) -> LinearClassifier:
     return LinearClassifier(vocabulary, weights, data.labels, temperature=temperature)
 
 
-def _frequencies(vocabulary: Vocabulary, texts: Sequence[str]) -> Floats:
+def _frequencies(vocabulary: Vocabulary, texts: Sequence[str]) -> Float32s:
     """ln((1 + n) / (1 + texts with the column)) + 1 for each column, as if one text more had all of them."""
     occurs = np.zeros(len(vocabulary), np.int64)
     split = len(vocabulary) - len(vocabulary.pieces)
     for _, words, pieces in vocabulary.counts(texts):
         occurs[:split] += np.bincount(words.indices, minlength=split)
         occurs[split:] += np.bincount(pieces.indices, minlength=len(occurs) - split)
-    frequencies: Floats = (np.log((1 + len(texts)) / (1 + occurs)) + 1).astype(np.float32)
+    frequencies: Float32s = (np.log((1 + len(texts)) / (1 + occurs)) + 1).astype(np.float32)
     return frequencies
 
 
-def _features(vocabulary: Vocabulary, idf: Floats, texts: Sequence[str]) -> Any:
+def _features(vocabulary: Vocabulary, idf: Float32s, texts: Sequence[str]) -> Any:
     """The sparse matrix of the texts, [n, columns + dimensions], in the form that liblinear reads without a copy."""
     from scipy.sparse import csr_array, hstack, vstack
 
@@ -64,7 +64,7 @@ def _features(vocabulary: Vocabulary, idf: Floats, texts: Sequence[str]) -> Any:
     return vstack(rows, format="csr")
 
 
-def _fitted(arguments: Arguments, features: Any, data: Data, idf: Floats) -> Weights:
+def _fitted(arguments: Arguments, features: Any, data: Data, idf: Float32s) -> Weights:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
@@ -86,7 +86,7 @@ def _fitted(arguments: Arguments, features: Any, data: Data, idf: Floats) -> Wei
     return _spread(machine, data.labels, idf)
 
 
-def _spread(machine: Any, labels: Sequence[str], idf: Floats) -> Weights:
+def _spread(machine: Any, labels: Sequence[str], idf: Float32s) -> Weights:
     """The coefficients of a machine in the order of labels."""
     rows, offsets = machine.coef_, machine.intercept_
     if len(machine.classes_) == 2:  # one row then speaks for the second of two

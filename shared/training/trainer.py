@@ -23,7 +23,7 @@ from transformers import (
 from shared.classifiers.onnx_classifier import INPUT_IDS
 from shared.quality.evaluation import score
 from shared.training import checkpoints
-from shared.training.architectures.architecture import Example
+from shared.training.architectures.architecture import EncodedText
 from shared.training.batching import LABELS, ByLength, collated
 from shared.training.watch import Interrupted, Watch
 
@@ -116,8 +116,8 @@ class NetworkTrainer(Trainer):  # type: ignore[misc]  # transformers is Any to m
         model: Any,
         args: OneDevice,
         *,
-        train: Sequence[Example],
-        validation: Sequence[Example],
+        train: Sequence[EncodedText],
+        validation: Sequence[EncodedText],
         weights: Sequence[float],
         labels: Sequence[str],
         keeper: Keeper,
@@ -175,7 +175,7 @@ def _is_last(checkpoint: Path) -> bool:
     return bool(told["args"]["should_training_stop"])
 
 
-def _length(example: Example) -> int:
+def _length(example: EncodedText) -> int:
     return len(example.get(INPUT_IDS, ()))
 
 
@@ -185,6 +185,6 @@ def _metrics(labels: Sequence[str], found: Any) -> dict[str, float]:
     return {"weighted_f1": scored.weighted_f1, "macro_f1": scored.macro_f1}
 
 
-def with_labels(examples: Sequence[Example], columns: Sequence[int]) -> list[Example]:
+def with_labels(examples: Sequence[EncodedText], columns: Sequence[int]) -> list[EncodedText]:
     """Examples with the numbers of their labels."""
     return [{**example, LABELS: column} for example, column in zip(examples, columns, strict=True)]

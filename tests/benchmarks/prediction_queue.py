@@ -23,7 +23,7 @@ import psutil
 import typer
 
 from scripts.files.input_file import InputFile
-from scripts.models.predict import Place, _answers, _load
+from scripts.models.predict import ModelHandle, _answers, _load
 from shared.classifiers import Artefact, Location
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import package
@@ -97,7 +97,7 @@ def _model(folder: Path, tokenizer: Path, sample: list[str]) -> Artefact:
 
 def _alone(artefact: Artefact, folder: Path, texts: list[str], processes: int) -> float:
     """Reviews per second of the runtime on so many processes, with nothing else."""
-    place = Place(str(folder / "models"), artefact.path, artefact.sha256)
+    place = ModelHandle(str(folder / "models"), artefact.path, artefact.sha256)
     chunks = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
     with ProcessPoolExecutor(processes, get_context("spawn"), _load, (place,)) as pool:
         list(pool.map(_answers, chunks[: 2 * processes]))

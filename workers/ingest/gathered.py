@@ -9,7 +9,7 @@ from kombu.message import Message as Delivery
 
 from shared.reviews.review import Message
 from shared.settings import Settings
-from workers.ingest.source import Held, most_held
+from workers.ingest.source import HeldMessage, most_held
 from workers.rabbitmq.topology import LANES, Lane
 
 MOST_REVIEWS = 5_000
@@ -21,7 +21,7 @@ class Gathered:
     """The messages of a lane that are held at the moment, since when, and when they may be tried again."""
 
     def __init__(self) -> None:
-        self.held: list[Held] = []
+        self.held: list[HeldMessage] = []
         self.reviews = 0
         self.since = 0.0
         self.tries = 0
@@ -31,10 +31,10 @@ class Gathered:
         """Hold one more message."""
         if not self.held:
             self.since = now
-        self.held.append(Held(delivery, message))
+        self.held.append(HeldMessage(delivery, message))
         self.reviews += count(message)
 
-    def first(self, most: int) -> list[Held]:
+    def first(self, most: int) -> list[HeldMessage]:
         """As many of them as go into one transaction of so many reviews, at least one: after an outage all may be more.
 
         A list of its own: whoever publishes on the connection takes in what has come meanwhile, and that is not stored.
@@ -50,7 +50,7 @@ class Gathered:
         """When what is held has waited long enough, on the monotonic clock; never, where nothing is held."""
         return max(self.since + linger_s, self.not_before) if self.held else math.inf
 
-    def forget(self, part: Sequence[Held]) -> None:
+    def forget(self, part: Sequence[HeldMessage]) -> None:
         """The first of them are done."""
         self.held = self.held[len(part) :]
         self.reviews = sum(count(one.message) for one in self.held)

@@ -24,7 +24,7 @@ from shared.reviews.review import Message, Rejected
 from shared.runtime.runtime import Runtime
 from workers.ingest import envelope
 from workers.ingest.gathered import Gathered, count, due, is_full, most_reviews, nothing
-from workers.ingest.source import Held, Source, Stopped
+from workers.ingest.source import HeldMessage, MessageSource, Stopped
 from workers.monitoring import metrics
 from workers.process import crash_points
 from workers.rabbitmq import connection as broker
@@ -45,7 +45,7 @@ READ_S = 0.01
 class Ingest:
     """Takes messages from a source until it is told to stop; then stores what it holds and returns."""
 
-    def __init__(self, runtime: Runtime, source: Source) -> None:
+    def __init__(self, runtime: Runtime, source: MessageSource) -> None:
         self._runtime = runtime
         self._source = source
         self._settings = runtime.settings
@@ -152,7 +152,7 @@ class Ingest:
         metrics.INGEST_WAITS.add(source=self._source.name)
         log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
 
-    def _tell(self, lane: Lane, part: Sequence[Held], sent: int, rejected: int) -> None:
+    def _tell(self, lane: Lane, part: Sequence[HeldMessage], sent: int, rejected: int) -> None:
         source = self._source.name
         stored = sum(count(one.message) for one in part) - rejected
         metrics.INGEST_MESSAGES.add(len(part), source=source)
@@ -168,7 +168,7 @@ class Ingest:
             **self._source.place,
         )
 
-    def _store(self, held: list[Held], lane: Lane) -> tuple[int, list[Rejected]]:
+    def _store(self, held: list[HeldMessage], lane: Lane) -> tuple[int, list[Rejected]]:
         """Store messages and send their first tasks; returns how many reviews were sent, and what was rejected.
 
         A message that PostgreSQL refuses is rejected whole, and does not hold up its neighbours.
@@ -183,7 +183,7 @@ class Ingest:
             sent = self._store_once(held, lane)
         return sent, [item for one in held for item in one.message.rejected]
 
-    def _store_once(self, held: list[Held], lane: Lane) -> int:
+    def _store_once(self, held: list[HeldMessage], lane: Lane) -> int:
         self._source.check()
         first_stage = self._settings.stages[0]
         step = self._source.step(held)
@@ -202,10 +202,10 @@ class Ingest:
         prediction.send(stored.unpredicted, self._runtime.taxonomy_id, lane)
         return len(stored.first_stage)
 
-    def _refused(self, one: Held, error: PoisonError) -> Held:
+    def _refused(self, one: HeldMessage, error: PoisonError) -> HeldMessage:
         message = one.message
         rejected = [*message.rejected, Rejected(str(error), review.encode_reviews(message.reviews))]
-        return Held(one.delivery, Message([], rejected, message.batch))
+        return HeldMessage(one.delivery, Message([], rejected, message.batch))
 
 
 def _took(connection: Connection, timeout: float) -> bool:

@@ -11,7 +11,7 @@ from shared.reviews.review import Rejected
 from shared.settings import Settings
 from shared.store.streams import Step
 from workers.ingest import source
-from workers.ingest.source import Held, Receive
+from workers.ingest.source import HeldMessage, Receive
 from workers.rabbitmq import topology
 from workers.rabbitmq.topology import LANES, Lane
 
@@ -54,7 +54,7 @@ class QueueSource:
         with consumer as opened, opened:
             yield opened
 
-    def step(self, held: Sequence[Held]) -> Step | None:  # noqa: ARG002
+    def step(self, held: Sequence[HeldMessage]) -> Step | None:  # noqa: ARG002
         """None: a queue has no positions."""
         return None
 

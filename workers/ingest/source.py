@@ -21,14 +21,14 @@ class Stopped(Exception):
     """Told to stop while waiting: what is held stays with the broker."""
 
 
-class Held(NamedTuple):
+class HeldMessage(NamedTuple):
     """A message that is not acknowledged yet, and what is in it."""
 
     delivery: Delivery
     message: Message
 
 
-class Source(Protocol):
+class MessageSource(Protocol):
     """A queue or a stream to take messages from."""
 
     name: str
@@ -49,7 +49,7 @@ class Source(Protocol):
     ) -> AbstractContextManager[Sequence[Consumer]]:
         """Consumers that hand messages to `receive`: one for each lane, so that each is acknowledged by itself."""
 
-    def step(self, held: Sequence[Held]) -> Step | None:
+    def step(self, held: Sequence[HeldMessage]) -> Step | None:
         """The way that a transaction with these messages goes along a stream."""
 
     def stored(self, step: Step | None) -> None:

@@ -24,7 +24,7 @@ from shared.runtime.runtime import Runtime
 from shared.store import streams
 from shared.store.streams import Claim, Position, Step
 from workers.ingest import source, stream_bounds
-from workers.ingest.source import Held, Receive, Stopped
+from workers.ingest.source import HeldMessage, Receive, Stopped
 from workers.ingest.stream_bounds import OFFSET, Bounds
 from workers.ingest.stream_start import Start
 from workers.tasks import labelling, prediction
@@ -191,7 +191,7 @@ class StreamSource:
         for taxonomy_id, review_ids in unpredicted.items():
             prediction.send(review_ids, taxonomy_id)
 
-    def step(self, held: Sequence[Held]) -> Step:
+    def step(self, held: Sequence[HeldMessage]) -> Step:
         """From where the stream is to behind the last of these messages."""
         offsets = tuple(int(one.delivery.headers[OFFSET]) for one in held)
         digest = stream_bounds.digest(held[-1].delivery)

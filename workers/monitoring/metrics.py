@@ -21,8 +21,8 @@ from billiard.process import current_process
 from prometheus_client import CollectorRegistry, ProcessCollector, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
-Kind = Literal["counter", "gauge", "histogram"]
-Place = Literal["ingest", "worker", "beat"]
+MetricKind = Literal["counter", "gauge", "histogram"]
+ServedBy = Literal["ingest", "worker", "beat"]
 
 BATCH_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0, 300.0)
 ARRIVAL_SECONDS: Final = (
@@ -34,8 +34,8 @@ class Metric(msgspec.Struct, frozen=True):
     """One metric: where it is served, what it says, by which labels it is told apart."""
 
     name: str
-    kind: Kind
-    place: Place
+    kind: MetricKind
+    place: ServedBy
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()

@@ -65,7 +65,7 @@ def _registry(settings: Settings, *, forks: bool) -> Iterator[CollectorRegistry]
         yield metrics.share(Path(folder))
 
 
-def _of(place: metrics.Place) -> list[metrics.Metric]:
+def _of(place: metrics.ServedBy) -> list[metrics.Metric]:
     return [one for one in metrics.METRICS if one.place == place]
 
 

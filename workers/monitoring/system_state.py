@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from shared.errors import OtzyvError
-from shared.quality.drift import Kind
+from shared.quality.drift import AlarmKind
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store.reports import state
@@ -102,7 +102,7 @@ class SystemState(Collector):
         yield family(
             metrics.MODEL_ID, [((alias, taxonomy), number) for (taxonomy, alias), number in models.items()]
         )
-        yield _by(metrics.ALARMS, dict.fromkeys(get_args(Kind), 0) | store.alarms)
+        yield _by(metrics.ALARMS, dict.fromkeys(get_args(AlarmKind), 0) | store.alarms)
         yield _by(metrics.TRAINING_RUNS, dict.fromkeys(get_args(Status), 0) | store.runs)
         yield family(metrics.LLM_TOKENS, [((), store.tokens_today)])
         yield family(metrics.LLM_LIMIT, [((), self._settings.llm_daily_tokens)])

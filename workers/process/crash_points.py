@@ -16,7 +16,7 @@ VARIABLE: Final = "TEST_OTZYV_CRASH_AT"
 A file that says `group` takes along the processes that were started together with this one: a worker's parent too.
 """
 
-Place = Literal[
+CrashPoint = Literal[
     "ingest.stored",  # committed, first tasks not sent
     "ingest.sent",  # first tasks sent, messages not acknowledged
     "stage.committed",  # labels committed, the unsure not sent on
@@ -27,7 +27,7 @@ Place = Literal[
 _place, _, _file = os.environ.get(VARIABLE, "").partition("=")
 
 
-def at(place: Place) -> None:
+def at(place: CrashPoint) -> None:
     """Die here by SIGKILL if the test asked for it."""
     if place != _place:
         return

@@ -10,7 +10,7 @@ from celery.signals import setup_logging
 from shared.settings import Settings
 
 
-class Structured(logging.Handler):
+class StructlogHandler(logging.Handler):
     """Hands records of Python's logging on to structlog, as it is configured at the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -25,7 +25,7 @@ class Structured(logging.Handler):
 def install(settings: Settings) -> None:
     """From now on, also for what a Celery worker forks."""
     root = logging.getLogger()
-    root.handlers = [Structured()]
+    root.handlers = [StructlogHandler()]
     root.setLevel(settings.log_level.upper())
     logging.captureWarnings(capture=True)
     # Celery sets up logging of its own unless somebody listens to this.

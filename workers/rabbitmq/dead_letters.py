@@ -14,7 +14,7 @@ from amqp import spec
 from shared.errors import ConfigurationError
 from workers.rabbitmq import connection, topology
 from workers.rabbitmq.confirmed import Confirmed
-from workers.rabbitmq.topology import Line
+from workers.rabbitmq.topology import QueueSpec
 
 LOOKED_AT: Final = 100
 BYTES: Final = 16 * 2**20
@@ -39,7 +39,7 @@ class DeadQueue(msgspec.Struct, frozen=True):
     looked_at: int = 0
 
 
-def line_of(dead_letters: str) -> Line:
+def line_of(dead_letters: str) -> QueueSpec:
     """The line whose dead letters a queue holds. Raises ConfigurationError."""
     for line in topology.LINES:
         if line.dead_letters == dead_letters:
@@ -85,7 +85,7 @@ class DeadLetters:
     def __init__(self, confirmed: Confirmed) -> None:
         self._confirmed = confirmed
 
-    def count(self, line: Line) -> int | None:
+    def count(self, line: QueueSpec) -> int | None:
         """Messages in the dead-letter queue of a line; None where there is no such queue."""
         with connection.translated():
             try:
@@ -95,7 +95,7 @@ class DeadLetters:
                 return None
             return int(declared.message_count)
 
-    def look(self, line: Line) -> DeadQueue:
+    def look(self, line: QueueSpec) -> DeadQueue:
         """How many there are and why; every message stays where it is."""
         messages = self.count(line)
         if not messages:
@@ -122,7 +122,7 @@ class DeadLetters:
         multiple = requeue = True
         self._channel.send_method(spec.Basic.Nack, "Lbb", (last.delivery_tag, multiple, requeue))
 
-    def _renewed(self, line: Line, message: amqp.Message) -> bool:
+    def _renewed(self, line: QueueSpec, message: amqp.Message) -> bool:
         """Put a copy in the place of a message that cannot be given back many times more."""
         if int((message.headers or {}).get(_COUNT, 0)) < RETURNS:
             return False
@@ -133,7 +133,7 @@ class DeadLetters:
         self._channel.basic_ack(message.delivery_tag)
         return True
 
-    def send_back(self, line: Line, messages: int) -> Iterator[None]:
+    def send_back(self, line: QueueSpec, messages: int) -> Iterator[None]:
         """Move up to `messages` to the queue that they came from, each confirmed there before it is gone from here."""
         for message in self._each(line, messages):
             properties = revived(message.properties)
@@ -141,13 +141,13 @@ class DeadLetters:
             self._acknowledge(message)
             yield
 
-    def drop(self, line: Line, messages: int) -> Iterator[None]:
+    def drop(self, line: QueueSpec, messages: int) -> Iterator[None]:
         """Remove up to `messages`, the oldest first."""
         for message in self._each(line, messages):
             self._acknowledge(message)
             yield
 
-    def _each(self, line: Line, messages: int) -> Iterator[amqp.Message]:
+    def _each(self, line: QueueSpec, messages: int) -> Iterator[amqp.Message]:
         for _ in range(messages):
             with connection.translated():
                 message = self._channel.basic_get(line.dead_letters)

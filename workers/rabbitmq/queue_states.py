@@ -11,13 +11,13 @@ from kombu import Connection, Queue
 from shared.settings import Settings
 from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
-from workers.rabbitmq.topology import Line
+from workers.rabbitmq.topology import QueueSpec
 
 
 class QueueState(msgspec.Struct, frozen=True):
     """A queue as RabbitMQ tells of it; `messages` is None where it has not been declared yet."""
 
-    line: Line
+    line: QueueSpec
     messages: int | None
     consumers: int
     dead: int
@@ -37,7 +37,7 @@ def queue_states(settings: Settings) -> list[QueueState]:
     return states
 
 
-def _state(connection: Connection, line: Line) -> QueueState:
+def _state(connection: Connection, line: QueueSpec) -> QueueState:
     messages, consumers = counted(connection, topology.queue(line))
     dead, _ = counted(connection, topology.dead_letter_queue(line))
     return QueueState(line, messages, consumers, dead or 0)

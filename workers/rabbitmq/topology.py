@@ -35,7 +35,7 @@ LANES: Final[tuple[Lane, ...]] = ("live", "bulk")
 _BULK = ".bulk"
 
 
-class Line(msgspec.Struct, frozen=True):
+class QueueSpec(msgspec.Struct, frozen=True):
     """One queue: where it is bound, how often a message may be delivered, where it goes then, how long it gets."""
 
     queue: str
@@ -51,19 +51,21 @@ _GIB = 2**30
 
 # Every exit of ingest gives back all that it holds and counts as a delivery of each: a limit that a crash loop can
 # reach would move reviews that nobody looked at to the rejected ones. Ingest sets bad messages aside itself.
-INCOMING = Line("reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 1_000_000, 1_000_000, 4 * _GIB)
-CPU_KEYWORDS = Line("cpu.keywords", TASKS, "cpu.keywords", "cpu.keywords.dead", 5, 200_000, _GIB)
-CPU_SIMILARITY = Line("cpu.similarity", TASKS, "cpu.similarity", "cpu.similarity.dead", 5, 200_000, _GIB)
-CPU_CLASSIFY = Line("cpu.classify", TASKS, "cpu.classify", "cpu.classify.dead", 5, 200_000, _GIB)
-CPU_BACKFILL = Line("cpu.backfill", TASKS, "cpu.backfill", "cpu.backfill.dead", 5, 10_000, _GIB)
-CPU_UPKEEP = Line("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
-GPU_LABEL = Line("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)
-GPU_TRAIN = Line("gpu.train", TASKS, "gpu.train", "gpu.train.dead", 5, 10_000, _GIB)
+INCOMING = QueueSpec(
+    "reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 1_000_000, 1_000_000, 4 * _GIB
+)
+CPU_KEYWORDS = QueueSpec("cpu.keywords", TASKS, "cpu.keywords", "cpu.keywords.dead", 5, 200_000, _GIB)
+CPU_SIMILARITY = QueueSpec("cpu.similarity", TASKS, "cpu.similarity", "cpu.similarity.dead", 5, 200_000, _GIB)
+CPU_CLASSIFY = QueueSpec("cpu.classify", TASKS, "cpu.classify", "cpu.classify.dead", 5, 200_000, _GIB)
+CPU_BACKFILL = QueueSpec("cpu.backfill", TASKS, "cpu.backfill", "cpu.backfill.dead", 5, 10_000, _GIB)
+CPU_UPKEEP = QueueSpec("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
+GPU_LABEL = QueueSpec("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)
+GPU_TRAIN = QueueSpec("gpu.train", TASKS, "gpu.train", "gpu.train.dead", 5, 10_000, _GIB)
 
 LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP, GPU_LABEL, GPU_TRAIN)
 
 
-def in_lane(line: Line, lane: Lane) -> Line:
+def in_lane(line: QueueSpec, lane: Lane) -> QueueSpec:
     """The line itself, or its bulk twin, whose dead letters go where the line's own go."""
     if lane == "live":
         return line
@@ -98,12 +100,12 @@ WORKER_LINES = {
 }
 
 
-def stage_lines(settings: Settings) -> Mapping[str, Line]:
+def stage_lines(settings: Settings) -> Mapping[str, QueueSpec]:
     """Which queue each stage's batches go to, by the settings that all processes share."""
     return NAVEC_LINES if settings.similarity_encoder == NAVEC else STAGE_LINES
 
 
-def task_lines(settings: Settings) -> dict[str, Line]:
+def task_lines(settings: Settings) -> dict[str, QueueSpec]:
     """Which queue a task goes to, in the live lane. A task that is not in this table cannot be sent."""
     return {
         **{f"workers.labelling.{stage}": line for stage, line in stage_lines(settings).items()},
@@ -116,7 +118,7 @@ def task_lines(settings: Settings) -> dict[str, Line]:
     }
 
 
-def queue(line: Line) -> Queue:
+def queue(line: QueueSpec) -> Queue:
     """The queue of a line, with every argument it is declared with."""
     return Queue(
         line.queue,
@@ -141,7 +143,7 @@ def queue_of(task: str, routing_key: str, settings: Settings) -> str:
     return in_lane(task_lines(settings)[task], lane_of(routing_key)).queue
 
 
-def dead_letter_queue(line: Line) -> Queue:
+def dead_letter_queue(line: QueueSpec) -> Queue:
     """The queue in which a line's dead letters wait for a person."""
     return Queue(
         line.dead_letters,
@@ -152,7 +154,7 @@ def dead_letter_queue(line: Line) -> Queue:
     )
 
 
-def declare(connection: Connection, lines: Iterable[Line] = ALL_LINES) -> None:
+def declare(connection: Connection, lines: Iterable[QueueSpec] = ALL_LINES) -> None:
     """Create what is missing. Raises ConfigurationError where a queue exists with other arguments."""
     with connection.channel() as channel:
         for line in lines:
@@ -166,6 +168,6 @@ def declare(connection: Connection, lines: Iterable[Line] = ALL_LINES) -> None:
                     ) from error
 
 
-def route(line: Line) -> dict[str, str]:
+def route(line: QueueSpec) -> dict[str, str]:
     """Exchange and routing key of a line's tasks, for Celery."""
     return {"exchange": line.exchange.name, "routing_key": line.routing_key, "queue": line.queue}

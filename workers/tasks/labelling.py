@@ -10,7 +10,7 @@ import structlog
 from celery.signals import worker_process_init
 
 from shared.errors import BudgetSpent, OtzyvError
-from shared.labelling.labeller import NOTHING_DONE, Outcome
+from shared.labelling.labeller import NOTHING_DONE, StageOutcome
 from shared.runtime.runtime import PerProcess
 from shared.settings import settings
 from shared.store import failures, places
@@ -85,7 +85,7 @@ class StageTask(BatchTask):
             total = msgspec.structs.replace(total, unanswered=[*total.unanswered, *todo])
         self._finish(total, taxonomy_id, started)
 
-    def _finish(self, outcome: Outcome, taxonomy_id: int, began: float) -> None:
+    def _finish(self, outcome: StageOutcome, taxonomy_id: int, began: float) -> None:
         _count(outcome, self.stage, time.monotonic() - began)
         log.info(
             "stage.done",
@@ -133,7 +133,7 @@ class StageTask(BatchTask):
             )
 
 
-def _count(outcome: Outcome, stage: str, seconds: float) -> None:
+def _count(outcome: StageOutcome, stage: str, seconds: float) -> None:
     metrics.STAGE_SEEN.add(outcome.seen, stage=stage)
     metrics.STAGE_KEPT.add(outcome.kept, stage=stage)
     metrics.STAGE_PASSED.add(outcome.passed_on, stage=stage)
@@ -144,9 +144,9 @@ def _count(outcome: Outcome, stage: str, seconds: float) -> None:
     metrics.LABEL_LATENCY.observe(outcome.to_people_after_s, stage=stage, status="needs_review")
 
 
-def merged(one: Outcome, other: Outcome) -> Outcome:
+def merged(one: StageOutcome, other: StageOutcome) -> StageOutcome:
     """What two parts of a batch come to."""
-    return Outcome(
+    return StageOutcome(
         one.seen + other.seen,
         one.kept + other.kept,
         one.abstained + other.abstained,

@@ -11,7 +11,7 @@ import structlog
 from shared.classifiers import Location
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
-from shared.serving.predictor import Outcome, Predictor
+from shared.serving.predictor import PredictionOutcome, Predictor
 from shared.settings import settings
 from shared.store import predictions
 from workers.app import app
@@ -102,7 +102,7 @@ def classify(self: ClassifyTask, review_ids: Sequence[int], taxonomy_id: int) ->
     log.info("classify.done", predicted=outcome.predicted, parked=outcome.parked, model_id=outcome.model_id)
 
 
-def _count(outcome: Outcome, taxonomy: str, seconds: float) -> None:
+def _count(outcome: PredictionOutcome, taxonomy: str, seconds: float) -> None:
     metrics.PREDICTIONS.add(outcome.predicted)
     metrics.PREDICTIONS_PARKED.add(outcome.parked)
     metrics.PREDICTION_LATENCY.observe(outcome.after_s)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared.labelling import second_try
-from shared.labelling.second_try import Part
+from shared.labelling.second_try import RetriedPart
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
-from shared.store.failures import Choice
+from shared.store.failures import FailureFilter
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.publisher import PROPERTIES
@@ -34,13 +34,13 @@ class SecondTry:
         self._here = here
         self._confirmed = confirmed
 
-    def retry(self, choice: Choice) -> Iterator[Part]:
+    def retry(self, choice: FailureFilter) -> Iterator[RetriedPart]:
         """Every failure that is chosen, whatever its kind."""
         yield from self._rejected(choice)
         yield from self._in_stages(choice)
         yield from self._predictions(choice)
 
-    def _in_stages(self, choice: Choice) -> Iterator[Part]:
+    def _in_stages(self, choice: FailureFilter) -> Iterator[RetriedPart]:
         settings = self._here.settings
         stages = stages_of_queues(settings)
         for part in second_try.wait_again(self._here.database, choice, stages, settings.stages[0]):
@@ -48,12 +48,12 @@ class SecondTry:
                 labelling.send(stage, ids, taxonomy_id)
             yield part
 
-    def _predictions(self, choice: Choice) -> Iterator[Part]:
+    def _predictions(self, choice: FailureFilter) -> Iterator[RetriedPart]:
         for part in second_try.await_again(self._here.database, choice, self._here.taxonomy_id):
             prediction.send(part.unpredicted, self._here.taxonomy_id)
             yield part
 
-    def _rejected(self, choice: Choice) -> Iterator[Part]:
+    def _rejected(self, choice: FailureFilter) -> Iterator[RetriedPart]:
         def send(payload: bytes) -> None:
             # What a rejected message claimed to be may have been why it was rejected.
             self._confirmed.publish(payload, topology.REVIEWS, topology.INCOMING_KEY, PROPERTIES)

@@ -92,7 +92,7 @@ def _labelled(database: Database, names: list[str]) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-class Backlog:
+class BacklogWatch:
     """Whether anything waits in the bulk lane, asked twice a second."""
 
     def __init__(self, connection: Connection) -> None:
@@ -132,7 +132,7 @@ def run(
         for _ in range(turns):
             alone = live.run(_for(seconds))
             with _published(ours, source.take(backlog)):
-                behind = live.run(Backlog(connection))
+                behind = live.run(BacklogWatch(connection))
             yield {"alone": _summary(alone), "backlog": _summary(behind)}
 
 

@@ -45,7 +45,7 @@ PARTS = {
     "store": "PostgreSQL",
 }
 
-Run = dict[str, Any]
+Measurement = dict[str, Any]
 
 
 def run_pipeline(
@@ -88,7 +88,7 @@ def run_latency(
 ) -> None:
     """`otzyv bench latency`."""
 
-    def way(own: Settings, texts: list[str], folder: Path) -> Iterable[Run]:
+    def way(own: Settings, texts: list[str], folder: Path) -> Iterable[Measurement]:
         return latency.run(own, texts, folder, seconds, rate, backlog, turns)
 
     runs = _measured(settings, file, column, turns, way)
@@ -172,17 +172,19 @@ def _add_totals(table: Table, words: str, costs: Sequence[Mapping[str, float]]) 
     table.add_row("  the same beside the worker's", *(f"{total / by_worker[0]:.2f}" for total in by_worker))
 
 
-Way = Callable[[Settings, list[str], Path], Iterable[Run]]
+BenchRun = Callable[[Settings, list[str], Path], Iterable[Measurement]]
 
 
-def _measured(settings: Settings, file: InputFile, column: str, turns: int, way: Way) -> list[Run]:
+def _measured(
+    settings: Settings, file: InputFile, column: str, turns: int, way: BenchRun
+) -> list[Measurement]:
     """The turns of a benchmark on services of its own, with a folder for logs."""
     texts = texts_of(file, column)
     with scratch(settings) as own, tempfile.TemporaryDirectory() as folder:
         return _told(way(own, texts, Path(folder)), turns)
 
 
-def _told(turns: Iterable[Run], count: int) -> list[Run]:
+def _told(turns: Iterable[Measurement], count: int) -> list[Measurement]:
     """Every turn's figures, with a line on the terminal that says which turn it is."""
     found = []
     with err.status(f"measuring, turn 1 of {count}") as status:

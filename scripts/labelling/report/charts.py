@@ -21,7 +21,7 @@ class Slice(msgspec.Struct, frozen=True):
     share: str
 
 
-class Bar(msgspec.Struct, frozen=True):
+class HistogramBin(msgspec.Struct, frozen=True):
     """One bin of a histogram, in units of a WIDTH x HEIGHT box; `kept_x` is where its kept part begins."""
 
     x: float
@@ -37,7 +37,7 @@ class Histogram(msgspec.Struct, frozen=True):
     """The verdicts of one stage by confidence; `line` is the threshold's x, None without a threshold."""
 
     stage: StageRow
-    bars: tuple[Bar, ...]
+    bars: tuple[HistogramBin, ...]
     line: float | None
     peak: int
     spoken: str
@@ -90,14 +90,16 @@ def confidences(stage: StageRow) -> Histogram:
     return Histogram(stage=stage, bars=bars, line=line, peak=peak, spoken=_spoken(stage))
 
 
-def _bar(at: int, number: int, peak: int, line: float | None) -> Bar:
+def _bar(at: int, number: int, peak: int, line: float | None) -> HistogramBin:
     width = WIDTH / BINS
     x = at * width
     # A lone verdict beside a peak of thousands must still be seen.
     height = max(2.0, HEIGHT * number / peak)
     kept_x = x if line is None else min(max(x, line), x + width)
     span = f"{at / BINS:.2f}–{(at + 1) / BINS:.2f}"
-    return Bar(x=x, y=HEIGHT - height, width=width, height=height, kept_x=kept_x, count=number, span=span)
+    return HistogramBin(
+        x=x, y=HEIGHT - height, width=width, height=height, kept_x=kept_x, count=number, span=span
+    )
 
 
 def _spoken(stage: StageRow) -> str:

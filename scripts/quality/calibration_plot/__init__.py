@@ -8,7 +8,7 @@ import msgspec
 from markupsafe import Markup
 
 from scripts.pages.templates import environment
-from shared.quality.calibration import Point
+from shared.quality.calibration import ThresholdPoint
 from shared.quality.certification import StageFinding
 
 WIDTH = 720
@@ -58,7 +58,7 @@ def _panel(finding: StageFinding, target: float, at: int) -> Panel:
     found = [certificate.chosen for certificate in finding.certificates.values() if certificate.chosen]
     chosen = found[0] if len(finding.certificates) == 1 and found else None
 
-    def x(point: Point) -> float:
+    def x(point: ThresholdPoint) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * point.kept / max(1, finding.reached)
 
     def y(value: float) -> float:
@@ -85,7 +85,7 @@ def _panel(finding: StageFinding, target: float, at: int) -> Panel:
     )
 
 
-def _points(finding: StageFinding) -> Sequence[Point]:
+def _points(finding: StageFinding) -> Sequence[ThresholdPoint]:
     """The thresholds tried, all answers together: with groups, those of the largest one."""
     return max(finding.certificates.values(), key=lambda found: found.answers).points
 

@@ -27,7 +27,7 @@ MOST_POINTS: Final = 200
 
 COLOURS: Final = ("#2a6fb3", "#b3402a", "#1f6f4a", "#8a5fb0", "#c98a1b", "#4a5666", "#0f8b8d", "#b0478f")
 
-Point = tuple[float, float]
+Pixel = tuple[float, float]
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class Axis(msgspec.Struct, frozen=True):
         return [(self.at(step * number), f"{step * number:.{digits}f}") for number in range(first, last + 1)]
 
 
-class Bar(msgspec.Struct, frozen=True):
+class IntervalBar(msgspec.Struct, frozen=True):
     """An interval and its estimate, as pixels."""
 
     low: float
@@ -59,12 +59,12 @@ class Bar(msgspec.Struct, frozen=True):
     high: float
 
 
-class Line(msgspec.Struct, frozen=True):
+class CurveLine(msgspec.Struct, frozen=True):
     """One curve of one run: its points, also as SVG wants them."""
 
     colour: str
     dashed: bool
-    points: tuple[Point, ...]
+    points: tuple[Pixel, ...]
 
     @property
     def path(self) -> str:
@@ -72,14 +72,14 @@ class Line(msgspec.Struct, frozen=True):
         return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
 
 
-class Panel(msgspec.Struct, frozen=True):
+class EpochPanel(msgspec.Struct, frozen=True):
     """Two figures over epochs, one drawn whole and one dashed, for every run."""
 
     title: str
     solid: str
     dashed: str
     left: float
-    lines: tuple[Line, ...]
+    lines: tuple[CurveLine, ...]
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
 
@@ -91,9 +91,9 @@ def interval_axis(board: Leaderboard) -> Axis:
     return Axis(max(0.0, low), min(1.0, high), BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
 
 
-def bar(found: Interval, axis: Axis) -> Bar:
+def bar(found: Interval, axis: Axis) -> IntervalBar:
     """An interval on an axis."""
-    return Bar(axis.at(found.low), axis.at(found.estimate), axis.at(found.high))
+    return IntervalBar(axis.at(found.low), axis.at(found.estimate), axis.at(found.high))
 
 
 def heat(value: float, board: Leaderboard) -> float:
@@ -116,7 +116,7 @@ def f1_range(board: Leaderboard) -> tuple[float, float]:
     return max(0.0, low), min(1.0, high)
 
 
-def panels(entry: Entry, f1: tuple[float, float]) -> list[Panel]:
+def panels(entry: Entry, f1: tuple[float, float]) -> list[EpochPanel]:
     """Loss and F1 of one entry's runs over epochs; F1 on the range that all entries share."""
     names = ("loss", "validation_loss")
     losses = [
@@ -150,22 +150,22 @@ def _panel(
     dashed: tuple[str, str],
     span: tuple[float, float],
     number: int,
-) -> Panel:
+) -> EpochPanel:
     width, height = PANEL
     left = LEFT + number * (width + GAP)
     epochs = [point[0] for curves in entry.curves.values() for line in curves.values() for point in line]
     x = Axis(0.0, max(epochs, default=0.0) or 1.0, left, left + width)
     y = Axis(*span, TOP + height, TOP)
     lines = [
-        Line(colour, dash, tuple((x.at(epoch), y.at(value)) for epoch, value in _thinned(curves[name])))
+        CurveLine(colour, dash, tuple((x.at(epoch), y.at(value)) for epoch, value in _thinned(curves[name])))
         for colour, curves in zip(colours(entry).values(), entry.curves.values(), strict=True)
         for name, dash in ((solid[0], False), (dashed[0], True))
         if curves.get(name)
     ]
-    return Panel(title, solid[1], dashed[1], left, tuple(lines), x.ticks(), y.ticks())
+    return EpochPanel(title, solid[1], dashed[1], left, tuple(lines), x.ticks(), y.ticks())
 
 
-def _thinned(points: Sequence[Point]) -> list[Point]:
+def _thinned(points: Sequence[Pixel]) -> list[Pixel]:
     """Every so many points, each the mean of those that it stands for: the noise of steps would hide the course."""
     every = max(1, ceil(len(points) / MOST_POINTS))
     groups = [points[at : at + every] for at in range(0, len(points), every)]

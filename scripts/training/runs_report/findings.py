@@ -13,12 +13,11 @@ from statistics import fmean, stdev
 import msgspec
 
 from shared.errors import TaxonomyError
-from shared.quality.bootstrap import Interval, differences, intervals
+from shared.quality.bootstrap import GoldAnswers, Interval, differences, intervals
 from shared.quality.comparison import CERTAINTY, Word, shared_certainty, too_little, word
 from shared.quality.evaluation import Confusion, Score, confusion, score
 from shared.taxonomy import Taxonomy
 
-Answers = tuple[str | None, ...]
 Curves = dict[str, list[tuple[float, float]]]
 """By name of the figure: (epoch, value), in the order of training."""
 
@@ -37,7 +36,7 @@ class RunResult(msgspec.Struct, frozen=True):
     seconds: float
     reviews_per_s: float | None
     bytes: int | None
-    answers: Answers
+    answers: GoldAnswers
     curves: Curves = {}
     notes: tuple[str, ...] = ()
     train_rows: int = 0
@@ -121,7 +120,7 @@ class _Lists(msgspec.Struct, frozen=True):
 
     name: str
     runs: tuple[RunResult, ...]
-    answers: tuple[Answers, ...]
+    answers: tuple[GoldAnswers, ...]
 
 
 def build(

@@ -19,7 +19,7 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
-from shared.classifiers.classifier import Floats, softmax
+from shared.classifiers.classifier import softmax
 from shared.classifiers.manifest import Agreement, Export, Precision
 from shared.classifiers.onnx_classifier import (
     ATTENTION_MASK,
@@ -30,6 +30,7 @@ from shared.classifiers.onnx_classifier import (
     padded,
 )
 from shared.classifiers.packaging.first_token import first_token_only
+from shared.compute.arrays import Float32s
 from shared.errors import ModelError
 
 LEAST_SAME: Final = 0.995
@@ -114,13 +115,13 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def agreement(expected: Floats, found: Floats) -> Agreement:
+def agreement(expected: Float32s, found: Float32s) -> Agreement:
     """How two sets of probabilities compare, both of shape [n, k]."""
     same = (expected.argmax(axis=1) == found.argmax(axis=1)).mean()
     return Agreement(float(same), float(np.abs(expected - found).max()))
 
 
-def torch_logits(network: nn.Module, ids: Sequence[Sequence[int]], rows: int = 32) -> Floats:
+def torch_logits(network: nn.Module, ids: Sequence[Sequence[int]], rows: int = 32) -> Float32s:
     """Logits of a torch network for tokenised texts, shape [n, k]: what a graph is compared with."""
     parts = []
     with torch.inference_mode():

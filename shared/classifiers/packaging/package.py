@@ -18,7 +18,7 @@ from shared.classifiers.classifier import Classifier
 from shared.classifiers.distribution import reference
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.location import Location
-from shared.classifiers.manifest import Export, Manifest, Precision, Runtime
+from shared.classifiers.manifest import Export, Manifest, ModelRuntime, Precision
 from shared.classifiers.model_card import model_card
 from shared.classifiers.onnx_classifier import OnnxClassifier
 from shared.errors import ModelError
@@ -52,7 +52,7 @@ class _Servable(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float
     precision: Precision
     export: Export | None
-    runtime: Runtime
+    runtime: ModelRuntime
     origin: str = ""
     metrics: dict[str, float] = {}
     dataset: dict[str, Any] = {}

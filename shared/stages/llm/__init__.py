@@ -8,7 +8,7 @@ Nothing of torch is imported before a `LocalModel` is made.
 from __future__ import annotations
 
 from shared.stages.llm.cache import AnswerCache, MemoryCache
-from shared.stages.llm.choice import Backend, Choice, Outcome, confidence
+from shared.stages.llm.choice import Backend, Choice, ChoiceOrError, confidence
 from shared.stages.llm.prompt import Prompt, PromptWriter
 from shared.stages.llm.server import ChatServer
 from shared.stages.llm.stage import Answer, Budget, Examples, LlmStage
@@ -20,10 +20,10 @@ __all__ = [
     "Budget",
     "ChatServer",
     "Choice",
+    "ChoiceOrError",
     "Examples",
     "LlmStage",
     "MemoryCache",
-    "Outcome",
     "Prompt",
     "PromptWriter",
     "confidence",

@@ -25,7 +25,7 @@ class Choice(msgspec.Struct, frozen=True):
     tokens_out: int = 0
 
 
-Outcome = Choice | OtzyvError
+ChoiceOrError = Choice | OtzyvError
 """What became of one prompt. Errors are values here: one of them never takes its neighbours along."""
 
 
@@ -37,7 +37,7 @@ class Backend(Protocol):
         """What answers, exactly enough to tell two versions apart."""
         ...
 
-    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Outcome]:
+    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[ChoiceOrError]:
         """One outcome per prompt, in order. Every prompt is asked on its own."""
         ...
 

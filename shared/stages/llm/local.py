@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
-from shared.stages.llm.choice import Choice, Outcome, by_option
+from shared.stages.llm.choice import Choice, ChoiceOrError, by_option
 from shared.stages.llm.options import spellings
 from shared.stages.llm.prompt import Prompt
 
@@ -87,7 +87,7 @@ class LocalModel:
         self._longest = getattr(self._network.config, "max_position_embeddings", None)
         self._prefix = _Prefix("", [], None)
 
-    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Outcome]:
+    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[ChoiceOrError]:
         """One outcome per prompt, in order, the most probable option each; never an option outside of the list.
 
         InvalidAnswer for a prompt that is longer than the model's context, ModelUnavailable for one that does not fit
@@ -98,7 +98,7 @@ class LocalModel:
         """
         letters = self._letters(options)
         rows = [self._tokens(prompt) for prompt in prompts]
-        outcomes: list[Outcome | None] = [None] * len(rows)
+        outcomes: list[ChoiceOrError | None] = [None] * len(rows)
         for index, row in enumerate(rows):
             if self._longest and len(row) > self._longest:
                 outcomes[index] = InvalidAnswer(
@@ -117,7 +117,7 @@ class LocalModel:
         rows: list[list[int]],
         indices: list[int],
         letters: Mapping[int, str],
-        outcomes: list[Outcome | None],
+        outcomes: list[ChoiceOrError | None],
     ) -> None:
         """Fills in the outcomes of prompts with one system message, in batches of similar length."""
         head = prefix.tokens
@@ -138,7 +138,9 @@ class LocalModel:
         most = min(len(lengths), self.batch_rows)
         return max([n for n in range(1, most + 1) if n * lengths[n - 1] <= self._batch_tokens], default=1)
 
-    def _scored(self, rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]) -> list[Outcome]:
+    def _scored(
+        self, rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]
+    ) -> list[ChoiceOrError]:
         """Outcomes of one batch. Out of memory: both halves, and smaller batches from now on."""
         try:
             return self._outcomes(self._forward(rows, prefix, list(letters)), rows, prefix, letters)
@@ -195,7 +197,7 @@ class LocalModel:
 
     def _outcomes(
         self, scores: list[list[float]], rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]
-    ) -> list[Outcome]:
+    ) -> list[ChoiceOrError]:
         return [
             self._outcome(zip(letters.values(), values, strict=True), letters, len(prefix.tokens) + len(row))
             for values, row in zip(scores, rows, strict=True)
@@ -203,7 +205,7 @@ class LocalModel:
 
     def _outcome(
         self, scores: Iterable[tuple[str, float]], letters: Mapping[int, str], tokens: int
-    ) -> Outcome:
+    ) -> ChoiceOrError:
         """The most probable option; `scores` has an option and a log-probability for each token of `letters`."""
         logprobs = by_option(scores, list(dict.fromkeys(letters.values())))
         if not logprobs:

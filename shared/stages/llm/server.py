@@ -22,7 +22,7 @@ import httpx2
 import structlog
 
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
-from shared.stages.llm.choice import Choice, Outcome
+from shared.stages.llm.choice import Choice, ChoiceOrError
 from shared.stages.llm.prompt import Prompt
 from shared.stages.llm.reply import understood
 
@@ -47,7 +47,7 @@ _FIELDS: Final = (
 )
 """Optional fields of a request that some servers do not know."""
 
-Structured = Literal["", "structured_outputs", "guided_choice"]
+StructuredOutput = Literal["", "structured_outputs", "guided_choice"]
 
 
 class _Refusal(InvalidAnswer):
@@ -92,7 +92,7 @@ class ChatServer:
         attempts: int = 4,
         longest_pause_s: float = 20.0,
         logprobs: bool = True,
-        structured: Structured = "",
+        structured: StructuredOutput = "",
         thinking_off: bool = True,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
@@ -129,7 +129,7 @@ class ChatServer:
         """Close the connections."""
         self._client.close()
 
-    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[Outcome]:
+    def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[ChoiceOrError]:
         """One outcome per prompt, in order.
 
         ModelUnavailable for what may pass: no connection, too slow, status 408, 409, 425, 429 and 5xx. ModelError for
@@ -149,7 +149,7 @@ class ChatServer:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _judged(self, outcomes: list[Outcome]) -> list[Outcome]:
+    def _judged(self, outcomes: list[ChoiceOrError]) -> list[ChoiceOrError]:
         """A server that refuses everybody refuses how it is asked: a wrong model's name is 400 for some."""
         self._has_answered |= any(isinstance(outcome, Choice) for outcome in outcomes)
         refused = all(isinstance(outcome, _Refusal) for outcome in outcomes)
@@ -160,7 +160,9 @@ class ChatServer:
             for outcome in outcomes
         ]
 
-    def _ask(self, prompt: Prompt, options: Sequence[str], until: float, stop: threading.Event) -> Outcome:
+    def _ask(
+        self, prompt: Prompt, options: Sequence[str], until: float, stop: threading.Event
+    ) -> ChoiceOrError:
         """Ask until there is an answer, an error that stays, or no time left."""
         attempt, perhaps_billed = 1, 0
         while True:

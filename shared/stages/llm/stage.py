@@ -21,7 +21,7 @@ from shared.errors import (
     RetryableError,
 )
 from shared.stages.llm.cache import AnswerCache, key
-from shared.stages.llm.choice import Backend, Choice, Outcome, confidence, mass
+from shared.stages.llm.choice import Backend, Choice, ChoiceOrError, confidence, mass
 from shared.stages.llm.prompt import Prompt, PromptWriter
 from shared.taxonomy import Taxonomy
 
@@ -165,9 +165,9 @@ class LlmStage:
             near = self._examples.examples_for(texts)
         return [self._writer.write(text, shown) for text, shown in zip(texts, near, strict=True)]
 
-    def _ask(self, wanted: Mapping[str, Prompt]) -> dict[str, Outcome]:
+    def _ask(self, wanted: Mapping[str, Prompt]) -> dict[str, ChoiceOrError]:
         """Outcomes by key. Stops at a slice in which nobody answered: the rest would only wait for the same."""
-        todo, outcomes = list(wanted), dict[str, Outcome]()
+        todo, outcomes = list(wanted), dict[str, ChoiceOrError]()
         while todo:
             part, taken = self._afford(todo[: self._slice_rows], wanted)
             if not part:
@@ -185,7 +185,7 @@ class LlmStage:
                 return outcomes | dict.fromkeys(todo, chosen[-1])
         return outcomes
 
-    def _choose(self, prompts: Sequence[Prompt], taken: int) -> list[Outcome]:
+    def _choose(self, prompts: Sequence[Prompt], taken: int) -> list[ChoiceOrError]:
         """What the model says. Where it fails as a whole, the tokens that were set aside go back."""
         try:
             return self._backend.choose(prompts, self._writer.options)
@@ -210,7 +210,11 @@ class LlmStage:
         return len(names) + math.ceil(chars * self._tokens_per_char)
 
     def _count(
-        self, names: Sequence[str], wanted: Mapping[str, Prompt], outcomes: Sequence[Outcome], taken: int
+        self,
+        names: Sequence[str],
+        wanted: Mapping[str, Prompt],
+        outcomes: Sequence[ChoiceOrError],
+        taken: int,
     ) -> None:
         """Tell the budget what was really spent, and learn from it for the next estimate.
 
@@ -242,7 +246,7 @@ class LlmStage:
             "until midnight UTC, or until OTZYV_LLM_DAILY_TOKENS is raised"
         )
 
-    def _answer(self, outcome: Outcome, paid: bool) -> Answer:
+    def _answer(self, outcome: ChoiceOrError, paid: bool) -> Answer:
         """What one outcome means; `paid` when its tokens are counted elsewhere."""
         spent = (0, 0)
         if not paid and isinstance(outcome, Choice | InvalidAnswer):

@@ -38,7 +38,7 @@ def by_names(
     return {(source, external_id): Labelled(*rest) for source, external_id, *rest in cursor.fetchall()}
 
 
-class Example(msgspec.Struct, frozen=True):
+class LabelledExample(msgspec.Struct, frozen=True):
     """A labelled review to show to a person."""
 
     external_id: str
@@ -51,7 +51,7 @@ class Example(msgspec.Struct, frozen=True):
 
 def examples(
     cursor: Cursor, batch_id: str, taxonomy_id: int, per_category: int, status: str
-) -> list[Example]:
+) -> list[LabelledExample]:
     """Up to `per_category` reviews of a batch for each category, spread evenly over its reviews by hash."""
     cursor.execute(
         """
@@ -67,7 +67,7 @@ def examples(
         """,
         (batch_id, taxonomy_id, status, per_category),
     )
-    return [Example(*row) for row in cursor.fetchall()]
+    return [LabelledExample(*row) for row in cursor.fetchall()]
 
 
 def rejections(cursor: Cursor, batch_id: str, limit: int) -> tuple[int, list[tuple[str, str]]]:

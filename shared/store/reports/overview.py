@@ -55,7 +55,7 @@ def confidences(
     return tuple(counts.get(place, 0) for place in range(bins)), total / kept if kept else None
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class StageBacklog(msgspec.Struct, frozen=True):
     """Reviews that wait for one stage, and since when the oldest does."""
 
     stage: str
@@ -63,7 +63,7 @@ class Waiting(msgspec.Struct, frozen=True):
     oldest: datetime
 
 
-def backlog(cursor: Cursor, taxonomy_id: int) -> tuple[list[Waiting], int]:
+def backlog(cursor: Cursor, taxonomy_id: int) -> tuple[list[StageBacklog], int]:
     """Who waits for which stage, whatever the taxonomy, and how many of them for another one than this."""
     cursor.execute(
         """
@@ -73,7 +73,7 @@ def backlog(cursor: Cursor, taxonomy_id: int) -> tuple[list[Waiting], int]:
         (taxonomy_id,),
     )
     rows = cursor.fetchall()
-    return [Waiting(*row[:3]) for row in rows], sum(row[3] for row in rows)
+    return [StageBacklog(*row[:3]) for row in rows], sum(row[3] for row in rows)
 
 
 class StageCount(msgspec.Struct, frozen=True):

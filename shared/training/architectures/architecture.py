@@ -12,7 +12,7 @@ from shared.classifiers.onnx_classifier import INPUT_IDS
 from shared.classifiers.packaging.export import Logits
 from shared.training.arguments import Arguments
 
-Example = dict[str, Any]
+EncodedText = dict[str, Any]
 """What the trained part of a model reads of one text: `input_ids` as a list, or `features` as a vector."""
 
 
@@ -60,7 +60,7 @@ class Architecture(ABC):
         """The part of the model that is trained: a PreTrainedModel, which checkpoints hold."""
         return model
 
-    def examples(self, model: Any, ids: Sequence[list[int]], device: Any) -> list[Example]:  # noqa: ARG002
+    def examples(self, model: Any, ids: Sequence[list[int]], device: Any) -> list[EncodedText]:  # noqa: ARG002
         """What the trained part reads of each text; `device` is where to compute it, if it has to be computed."""
         return [{INPUT_IDS: one} for one in ids]
 

@@ -16,10 +16,11 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from shared.classifiers.onnx_classifier import ATTENTION_MASK, INPUT_IDS, padded
+from shared.compute.arrays import Int64s
 from shared.compute.device import out_of_memory, release
-from shared.compute.packing import Rows, scored
+from shared.compute.packing import scored
 from shared.training.architectures import encoder as encoders
-from shared.training.architectures.architecture import Architecture, Built, Defaults, Example
+from shared.training.architectures.architecture import Architecture, Built, Defaults, EncodedText
 from shared.training.architectures.classification import answer, head, numbered
 from shared.training.arguments import Arguments
 from shared.training.batching import FEATURES
@@ -132,7 +133,7 @@ class Mlp(Architecture):
     def trained(self, model: Any) -> Any:
         return model.head
 
-    def examples(self, model: Any, ids: Sequence[list[int]], device: Any) -> list[Example]:
+    def examples(self, model: Any, ids: Sequence[list[int]], device: Any) -> list[EncodedText]:
         """Features of each text, 4 bytes per number of the encoder's width; equal texts are computed once.
 
         Raises MemoryError where there is none for a single text.
@@ -141,7 +142,7 @@ class Mlp(Architecture):
         places = {one: place for place, one in enumerate(dict.fromkeys(map(tuple, ids)))}
         distinct = list(places)
 
-        def computed(rows: Rows) -> Tensor | None:
+        def computed(rows: Int64s) -> Tensor | None:
             inputs = padded([distinct[row] for row in rows])
             try:
                 tensors = (torch.from_numpy(inputs[name]).to(device) for name in (INPUT_IDS, ATTENTION_MASK))

@@ -30,7 +30,7 @@ _LETTERS: Final = (("и\u0306", "й"), ("і\u0308", "ї"), ("у\u0306", "ў"))
 """Letters that stay what they are, where others, such as ё, lose what is above them."""
 
 
-class Words:
+class NavecWords:
     """The vocabulary: each word of navec that is one word in a review, in small letters, е for ё.
 
     `rows` [words] are the numbers of their vectors in navec, in the order of the tokens' numbers.

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
-from shared.stages.llm import Choice, LlmStage, Outcome, PromptWriter
+from shared.stages.llm import Choice, ChoiceOrError, LlmStage, PromptWriter
 from shared.stages.llm.local import LocalModel
 from shared.stages.llm.prompt import Prompt
 from shared.taxonomy import default_taxonomy
@@ -84,7 +84,7 @@ def plain(folder: Path, prompt: Prompt, options: tuple[str, ...] = WRITER.option
     return found
 
 
-def check_plain(outcome: Outcome, expected: dict[str, float]) -> None:
+def check_plain(outcome: ChoiceOrError, expected: dict[str, float]) -> None:
     assert isinstance(outcome, Choice), outcome
     assert outcome.logprobs == pytest.approx(expected, abs=1e-4)
     assert outcome.option == max(expected, key=expected.__getitem__)

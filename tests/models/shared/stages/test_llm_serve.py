@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from shared.errors import ModelError
-from shared.stages.llm import ChatServer, Choice, LlmStage, Outcome, PromptWriter
+from shared.stages.llm import ChatServer, Choice, ChoiceOrError, LlmStage, PromptWriter
 from shared.taxonomy import default_taxonomy
 from tests.support.tiny_llm import save_tiny_llm
 
@@ -71,7 +71,7 @@ def wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path)
     pytest.skip(f"transformers serve did not start: {log.read_text('utf-8', 'replace')[-500:]}")
 
 
-def asked(server: ChatServer) -> list[Outcome]:
+def asked(server: ChatServer) -> list[ChoiceOrError]:
     prompts = [prompt for prompt in map(WRITER.write, TEXTS) if prompt]
     return server.choose(prompts, WRITER.options)
 

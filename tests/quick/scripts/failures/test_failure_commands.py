@@ -15,7 +15,7 @@ from scripts.failures.document import as_json, document_of
 from scripts.failures.kinds import loss, question
 from scripts.failures.listing import merged
 from shared.errors import ConfigurationError
-from shared.store.failures import Failure, Kind
+from shared.store.failures import Failure, FailureKind
 
 
 def refusal(*arguments: str) -> str:
@@ -58,7 +58,7 @@ def test_a_dead_letter_queue_that_there_is_not_is_refused() -> None:
     ],
 )
 def test_it_is_asked_in_other_words_where_something_is_lost_for_good(
-    counts: dict[Kind, int], asked: str
+    counts: dict[FailureKind, int], asked: str
 ) -> None:
     assert question(counts) == asked
 

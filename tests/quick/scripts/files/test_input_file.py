@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scripts.files.input_file import CHUNK_ROWS, InputFile
-from scripts.files.review_rows import Columns, Rows
+from scripts.files.review_rows import Columns, ReviewRows
 from shared.errors import InputFileError
 
 CP1251 = "id,text\n1,Платье\n".encode("cp1251")
@@ -43,7 +43,7 @@ def records(path: Path, **options: Any) -> list[dict[str, Any]]:
 def wire(
     path: Path, columns: Columns | None = None, source: str = "file", **options: Any
 ) -> list[dict[str, Any]]:
-    rows = Rows(InputFile(path, **options), columns or Columns(), source)
+    rows = ReviewRows(InputFile(path, **options), columns or Columns(), source)
     return [row for _, chunk in rows.chunks() for row in chunk]
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from scripts.files.input_file import CHUNK_ROWS, InputFile
-from scripts.files.review_rows import Columns, Rows, pack
+from scripts.files.review_rows import Columns, ReviewRows, pack
 from shared.errors import InputFileError
 
 
@@ -36,7 +36,7 @@ def write(tmp_path: Path):
 def wire(
     path: Path, columns: Columns | None = None, source: str = "file", **options: Any
 ) -> list[dict[str, Any]]:
-    rows = Rows(InputFile(path, **options), columns or Columns(), source)
+    rows = ReviewRows(InputFile(path, **options), columns or Columns(), source)
     return [row for _, chunk in rows.chunks() for row in chunk]
 
 
@@ -139,7 +139,7 @@ def test_a_file_name_of_any_bytes_gives_a_source_that_can_be_stored(tmp_path):
     path.write_text("text\nа\n")
     file = InputFile(path)
     assert file.name == "?.csv"
-    rows = Rows(file, Columns(), path.stem)
+    rows = ReviewRows(file, Columns(), path.stem)
     assert next(rows.chunks())[1][0]["source"] == "?"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.files import row_writer
 from scripts.files.input_file import CHUNK_ROWS, InputFile
-from scripts.files.review_rows import Columns, Rows
+from scripts.files.review_rows import Columns, ReviewRows
 from shared.errors import InputFileError
 
 FORMATS = row_writer.FORMATS
@@ -26,7 +26,7 @@ def copy(tmp_path: Path):
     def copy_records(records: list[dict[str, Any]], suffix: str) -> list[dict[str, Any]]:
         given, out = tmp_path / "in.jsonl", tmp_path / f"out{suffix}"
         given.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
-        rows = Rows(InputFile(given), Columns(), "file")
+        rows = ReviewRows(InputFile(given), Columns(), "file")
         list(rows.chunks())
         fields = row_writer.fields(rows, {"confidence": float, "evidence": str})
         with row_writer.opened(out, suffix, fields) as write:
@@ -125,7 +125,7 @@ def test_a_parquet_file_keeps_its_types_except_nanoseconds(tmp_path):
         }
     )
     pq.write_table(table, tmp_path / "in.parquet")
-    rows = Rows(InputFile(tmp_path / "in.parquet"), Columns(), "file")
+    rows = ReviewRows(InputFile(tmp_path / "in.parquet"), Columns(), "file")
     ((records, _),) = rows.chunks()
     fields = row_writer.fields(rows, {})
     for suffix in FORMATS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.cascade.rule import Curve, StageRule
-from shared.cascade.stage import Decision, Match, Verdict, decide, following
+from shared.cascade.stage import Match, StageDecision, Verdict, decide, following
 
 
 def sure(confidence: float) -> Verdict:
@@ -14,23 +14,23 @@ def sure(confidence: float) -> Verdict:
 
 def test_verdicts_at_or_above_the_threshold_are_kept_and_the_rest_travels_on():
     verdicts = [sure(0.81), None, sure(0.8), sure(0.79), sure(1.0), sure(0.0)]
-    assert decide(verdicts, StageRule(0.8)) == Decision(kept=[0, 2, 4], passed_on=[1, 3, 5])
+    assert decide(verdicts, StageRule(0.8)) == StageDecision(kept=[0, 2, 4], passed_on=[1, 3, 5])
 
 
 def test_an_abstention_travels_on_even_at_threshold_zero():
-    assert decide([None, sure(0.0)], StageRule(0.0)) == Decision(kept=[1], passed_on=[0])
+    assert decide([None, sure(0.0)], StageRule(0.0)) == StageDecision(kept=[1], passed_on=[0])
 
 
 def test_only_certainty_is_kept_at_threshold_one():
-    assert decide([sure(0.999_999), sure(1.0)], StageRule(1.0)) == Decision(kept=[1], passed_on=[0])
+    assert decide([sure(0.999_999), sure(1.0)], StageRule(1.0)) == StageDecision(kept=[1], passed_on=[0])
 
 
 def test_a_confidence_that_is_no_number_is_never_kept():
-    assert decide([sure(float("nan"))], StageRule(0.0)) == Decision(kept=[], passed_on=[0])
+    assert decide([sure(float("nan"))], StageRule(0.0)) == StageDecision(kept=[], passed_on=[0])
 
 
 def test_no_verdicts_mean_no_decision():
-    assert decide([], StageRule(0.5)) == Decision(kept=[], passed_on=[])
+    assert decide([], StageRule(0.5)) == StageDecision(kept=[], passed_on=[])
 
 
 def test_every_review_is_either_kept_or_passed_on():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.labelling.second_try import Part, stages_of_queues
+from shared.labelling.second_try import RetriedPart, stages_of_queues
 from shared.settings import load
 from shared.store.second_tries import Again
 from workers.tasks.second_try import stages_of_queues as by_settings
@@ -32,4 +32,4 @@ def test_a_stage_out_of_use_is_in_no_queue() -> None:
 
 def test_reviews_are_sent_by_stage_and_taxonomy() -> None:
     rows = [Again(1, 7, 1, "keywords"), Again(2, 8, 1, "keywords"), Again(3, 7, 2, "keywords")]
-    assert Part(3, 3, reviews=rows).by_stage() == {("keywords", 7): [1, 3], ("keywords", 8): [2]}
+    assert RetriedPart(3, 3, reviews=rows).by_stage() == {("keywords", 7): [1, 3], ("keywords", 8): [2]}

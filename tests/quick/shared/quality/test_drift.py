@@ -9,7 +9,7 @@ import pytest
 
 from shared.classifiers.distribution import reference
 from shared.classifiers.manifest import Reference
-from shared.quality.drift import Counts, Limits, alarms, of_day, stability_index
+from shared.quality.drift import DailyCounts, Limits, alarms, of_day, stability_index
 
 DAY = date(2026, 11, 24)
 LIMITS = Limits(psi=0.25, accuracy_drop=0.05, disagreement=0.2)
@@ -26,9 +26,9 @@ def day(
     confidence: float = 0.85,
     different: float = 0.0,
     n: int = 1_000,
-) -> list[Counts]:
+) -> list[DailyCounts]:
     return [
-        Counts(
+        DailyCounts(
             1,
             DAY,
             slug,
@@ -42,7 +42,7 @@ def day(
     ]
 
 
-def kinds(counts: list[Counts]) -> set[str]:
+def kinds(counts: list[DailyCounts]) -> set[str]:
     return {alarm.kind for alarm in alarms(of_day(counts, REFERENCE), REFERENCE, LIMITS)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.quality.planning import Reservoir, Share
+from shared.quality.planning import Reservoir, SampleShare
 
 
 def sample(size: int, total: int, seed: int) -> list[int]:
@@ -32,6 +32,6 @@ def test_a_short_file_is_its_own_sample():
 
 
 def test_the_interval_is_the_one_of_the_tables():
-    assert Share(5, 10).interval == pytest.approx((0.1871, 0.8129), abs=1e-4)
-    assert Share(0, 10).interval == pytest.approx((0.0, 0.3085), abs=1e-4)
-    assert Share(0, 0).interval == (0.0, 1.0)
+    assert SampleShare(5, 10).interval == pytest.approx((0.1871, 0.8129), abs=1e-4)
+    assert SampleShare(0, 10).interval == pytest.approx((0.0, 0.3085), abs=1e-4)
+    assert SampleShare(0, 0).interval == (0.0, 1.0)

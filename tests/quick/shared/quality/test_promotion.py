@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.quality.promotion import Decision, decide
+from shared.quality.promotion import PromotionDecision, decide
 
 TRUTH = ["shoes", "clothes"] * 100
 RIGHT = list(TRUTH)
@@ -12,7 +12,7 @@ HALF = [name if at % 4 < 2 else "shoes" for at, name in enumerate(TRUTH)]
 """Right about three of four."""
 
 
-def decided(challenger: list[str], champion: list[str] | None = None, **other: Any) -> Decision:
+def decided(challenger: list[str], champion: list[str] | None = None, **other: Any) -> PromotionDecision:
     given = {"automatic": True, "held": "", "most_fall": 0.1, "comparisons": 1, **other}
     return decide(TRUTH, challenger, champion, **given)
 

@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
-from shared.stages.llm import ChatServer, Choice, Outcome, PromptWriter
+from shared.stages.llm import ChatServer, Choice, ChoiceOrError, PromptWriter
 from shared.stages.llm.prompt import Prompt
 from shared.stages.llm.server import MOST_REPLY_BYTES, retry_after_s
 from tests.support.chat_endpoint import (
@@ -47,7 +47,7 @@ def prompts(*texts: str) -> list[Prompt]:
     return [prompt for prompt in map(WRITER.write, texts) if prompt]
 
 
-def asked(endpoint: ChatEndpoint, *texts: str, **arguments: Any) -> list[Outcome]:
+def asked(endpoint: ChatEndpoint, *texts: str, **arguments: Any) -> list[ChoiceOrError]:
     with ChatServer(endpoint.url, "test", **({"attempts": 1} | arguments)) as server:
         return server.choose(prompts(*texts), WRITER.options)
 
@@ -57,7 +57,7 @@ def on_fault(reply: Reply) -> Model:
     return lambda request: reply if "fault" in review_in(request) else by_words(request)
 
 
-def failed(outcome: Outcome) -> OtzyvError:
+def failed(outcome: ChoiceOrError) -> OtzyvError:
     assert isinstance(outcome, OtzyvError), outcome
     return outcome
 

@@ -8,11 +8,11 @@ from shared.errors import SettingsError
 from shared.settings import STAGE_NAMES, load
 from workers.app import app, configuration
 from workers.rabbitmq import topology
-from workers.rabbitmq.topology import ALL_LINES, BULK_LINES, LINES, Line
+from workers.rabbitmq.topology import ALL_LINES, BULK_LINES, LINES, QueueSpec
 
 
 @pytest.mark.parametrize("line", ALL_LINES, ids=lambda line: line.queue)
-def test_a_queue_survives_restarts_and_never_drops_a_message(line: Line) -> None:
+def test_a_queue_survives_restarts_and_never_drops_a_message(line: QueueSpec) -> None:
     arguments = topology.queue(line).queue_arguments
     assert arguments["x-queue-type"] == "quorum"
     assert arguments["x-delivery-limit"] >= 1
@@ -24,7 +24,7 @@ def test_a_queue_survives_restarts_and_never_drops_a_message(line: Line) -> None
 
 
 @pytest.mark.parametrize("line", ALL_LINES, ids=lambda line: line.queue)
-def test_dead_letters_have_a_queue_of_their_own_that_is_bound_to_their_key(line: Line) -> None:
+def test_dead_letters_have_a_queue_of_their_own_that_is_bound_to_their_key(line: QueueSpec) -> None:
     queue = topology.dead_letter_queue(line)
     assert queue.routing_key == topology.queue(line).queue_arguments["x-dead-letter-routing-key"]
     assert queue.queue_arguments == {"x-queue-type": "quorum"}

@@ -39,7 +39,7 @@ def enqueue(settings: Settings, lane: Lane, reviews: Iterable[dict[str, object]]
         assert sum(sent.reviews for sent in publisher.send(uuid.uuid4(), "test", groups)) == len(rows)
 
 
-def ready(settings: Settings, line: topology.Line) -> dict[Lane, int]:
+def ready(settings: Settings, line: topology.QueueSpec) -> dict[Lane, int]:
     """Messages that wait in each lane of a line."""
     with Connection(settings.amqp_url) as connection:
         topology.declare(connection)

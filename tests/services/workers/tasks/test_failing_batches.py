@@ -154,7 +154,7 @@ def test_a_review_that_kills_its_process_is_delivered_a_limited_number_of_times(
     assert len(found) == 1
 
 
-def ready(settings: Settings, line: topology.Line = topology.CPU_KEYWORDS) -> tuple[int, int]:
+def ready(settings: Settings, line: topology.QueueSpec = topology.CPU_KEYWORDS) -> tuple[int, int]:
     """Messages that wait in a queue, and its consumers."""
     with Connection(settings.amqp_url) as connection, connection.channel() as channel:
         declared = topology.queue(line)(channel).queue_declare(passive=True)

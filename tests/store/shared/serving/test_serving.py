@@ -19,7 +19,7 @@ from shared.reviews.review import Message
 from shared.serving.predictor import Predictor, answered
 from shared.serving.registry import Registry
 from shared.store import Database, aliases, predictions, taxonomies
-from shared.store.places import Waiting
+from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support.servers import wait_until
 from tests.support.stored import ask, blocked, review
@@ -262,7 +262,7 @@ def test_reviews_that_a_model_cannot_answer_are_told_and_the_others_are_predicte
                 raise InvalidAnswer("no number")
             return Predictions(np.ones((len(texts), 1), np.float32), np.zeros(len(texts), bool))
 
-    rows, failed = answered(Stumbles(), [Waiting(n, 1, "bad" if n == 3 else "good") for n in range(7)])
+    rows, failed = answered(Stumbles(), [WaitingReview(n, 1, "bad" if n == 3 else "good") for n in range(7)])
     assert failed == [3]
     assert [row.review_id for row in rows] == [0, 1, 2, 4, 5, 6]
 

@@ -10,7 +10,7 @@ from shared.store import Database, batches, failures
 from tests.support.stored import QUEUE, ask, review
 
 
-def progress(database: Database, batch: BatchPart, taxonomy: int) -> batches.Progress:
+def progress(database: Database, batch: BatchPart, taxonomy: int) -> batches.BatchProgress:
     with database.transaction() as cursor:
         found = batches.progress(cursor, str(batch.id), taxonomy)
     assert found is not None

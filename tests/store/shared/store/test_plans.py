@@ -17,7 +17,7 @@ from shared.labelling.rules import Rules
 from shared.reviews.review import Message
 from shared.store import Database, batches, labels, places, predictions, reviews, taxonomies, verdicts
 from shared.store.labels import Label
-from shared.store.places import Waiting
+from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support import ledger
 from tests.support.stored import QUEUE, ByFirstLetter, review
@@ -184,7 +184,7 @@ def test_no_statement_handles_many_more_rows_than_its_batch_has(
 
 def predict(cursor: PlainCursor, review_ids: list[int], taxonomy: int) -> int:
     predictions.keep_place(cursor, review_ids, taxonomy)
-    read: list[Waiting] = predictions.texts(cursor, review_ids, taxonomy)
+    read: list[WaitingReview] = predictions.texts(cursor, review_ids, taxonomy)
     mine = predictions.settle(cursor, read, taxonomy)
     predictions.write(
         cursor, [Prediction(row.review_id, row.revision, "shoes", 0.9, False, [0.9]) for row in mine], 1

@@ -11,7 +11,7 @@ from shared.errors import BrokerUnavailable
 from shared.labelling import second_try
 from shared.reviews.review import Rejected
 from shared.store import Database, failures, predictions, taxonomies
-from shared.store.failures import Choice
+from shared.store.failures import FailureFilter
 from shared.store.second_tries import Again
 from tests.support import ledger
 from tests.support.servers import wait_until
@@ -19,7 +19,7 @@ from tests.support.stored import QUEUE, ask, review
 
 pytestmark = pytest.mark.services
 
-ALL = Choice()
+ALL = FailureFilter()
 STAGES = [("cpu.keywords", "keywords"), ("gpu.label", "zero_shot"), ("gpu.label", "llm")]
 
 
@@ -182,7 +182,7 @@ def test_what_is_rejected_once_more_before_it_is_forgotten_gets_a_row_of_its_own
             lambda: ask(database, stuck) or not ingest.is_alive(), 30, "the rejection to come this far"
         )
 
-    list(second_try.send_again(database, Choice(upto=before), send))
+    list(second_try.send_again(database, FailureFilter(upto=before), send))
     ingest.join(60)
     rows = ask(database, "SELECT id, payload FROM failures")
     assert [bytes(payload) for _, payload in rows] == [b"bad"]
@@ -208,12 +208,12 @@ def test_large_payloads_are_sent_in_several_transactions(database, monkeypatch):
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        (Choice(), 3),
-        (Choice(queue="cpu.keywords"), 1),
-        (Choice(reason="MESSAGE: b"), 2),
-        (Choice(reason="100%_"), 0),
-        (Choice(queue="cpu.keywords", reason="message"), 0),
-        (Choice(upto=0), 0),
+        (FailureFilter(), 3),
+        (FailureFilter(queue="cpu.keywords"), 1),
+        (FailureFilter(reason="MESSAGE: b"), 2),
+        (FailureFilter(reason="100%_"), 0),
+        (FailureFilter(queue="cpu.keywords", reason="message"), 0),
+        (FailureFilter(upto=0), 0),
     ],
 )
 def test_failures_are_chosen_by_queue_and_by_a_part_of_their_reason(
