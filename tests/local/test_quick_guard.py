@@ -26,10 +26,10 @@ def ran(folder: Path, test: str) -> str:
         "-c",
         os.devnull,
         "--rootdir",
-        folder,
+        str(folder),
     ]
     done = subprocess.run(
-        [*command, folder],
+        [*command, str(folder)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
