@@ -72,6 +72,7 @@ def whole(database: Database, reviews: int) -> bool:
     )
 
 
+@pytest.mark.everyday
 def test_reviews_wait_for_the_first_champion_and_are_predicted_as_soon_as_there_is_one(
     settings: Settings, database: Database, tiny: Models, tmp_path: Path
 ) -> None:
