@@ -13,7 +13,7 @@ from shared.settings import Settings, load
 from shared.store import Database
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
-from tests.support.servers import RabbitNode, database_of, rabbit_node
+from tests.support.servers import RabbitNode, database_of, execute, rabbit_node
 
 pytest_plugins = ["tests.support.store_fixtures"]
 
@@ -43,6 +43,10 @@ def _logs_of_no_other_test() -> Iterator[None]:
 def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL server of the tests' own."""
     with embedded_server() as url:
+        # Databases come and go by the hundred, and none has to outlive a power cut.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            execute(url, f"ALTER SYSTEM SET {setting} = off")
+        execute(url, "SELECT pg_reload_conf()")
         yield url
 
 

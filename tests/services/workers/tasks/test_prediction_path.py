@@ -27,11 +27,6 @@ pytestmark = pytest.mark.services
 IN_MESSAGE = 50
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("tiny"))
-
-
 @contextmanager
 def running(settings: Settings, folder: Path, *, beat: bool = False) -> Iterator[None]:
     """`otzyv ingest`, a CPU worker of two processes and, if asked for, `otzyv beat`."""
