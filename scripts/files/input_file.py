@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from scripts.files.formulas import are_ours, unescaped
 from shared.errors import InputFileError
-from shared.reviews.review import json_fault
+from shared.reviews.wire import json_fault
 from shared.text.nesting import is_too_deep
 
 CHUNK_ROWS = 10_000

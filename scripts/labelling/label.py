@@ -22,8 +22,7 @@ from scripts.labelling.run_summary import StageTally, summarise
 from shared.errors import ConfigurationError
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller, StageOutcome
-from shared.reviews import review
-from shared.reviews.review import BatchPart, Message
+from shared.reviews.wire import BatchPart, Message, decode, encode, masked
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
@@ -151,11 +150,9 @@ def _through_the_cascade(
         for _, wire in run.rows.chunks():
             for group in pack(wire, here.settings.batch_rows):
                 part = BatchPart(batch, number, name=run.rows.file.name)
-                message = review.decode(
-                    review.encode(group, part), max_text_chars=here.settings.max_text_chars
-                )
+                message = decode(encode(group, part), max_text_chars=here.settings.max_text_chars)
                 if here.settings.mask_personal_data:
-                    message = review.masked(message)
+                    message = masked(message)
                 _label_message(cascade, here, message, tallies)
                 number += 1
                 rows_read += len(group)

@@ -25,7 +25,7 @@ from scripts.models.registry import registry
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
 from shared.errors import ModelError, ModelUnavailable
-from shared.reviews import review as reviews
+from shared.reviews.wire import decode, encode
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
@@ -180,7 +180,7 @@ def _texts(wire: Sequence[Record], max_text_chars: int) -> tuple[list[str], list
     """The texts that can be predicted, and for each row why it cannot, or None."""
     texts, reasons = [], list[str | None]()
     for row in wire:
-        message = reviews.decode(reviews.encode([row]), max_text_chars=max_text_chars)
+        message = decode(encode([row]), max_text_chars=max_text_chars)
         reasons.append(message.rejected[0].reason if message.rejected else None)
         texts += [review.text for review in message.reviews]
     return texts, reasons

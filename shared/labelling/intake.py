@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.store import Database, batches, failures, predictions, reviews, streams
 from shared.store.reviews import Incoming, Stored
 from shared.store.streams import Step

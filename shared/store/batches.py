@@ -9,7 +9,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.reviews.review import BatchPart
+from shared.reviews.wire import BatchPart
 from shared.store.postgres.recordset import array
 
 

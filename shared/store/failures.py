@@ -12,7 +12,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.reviews.review import Rejected
+from shared.reviews.wire import Rejected
 from shared.store import places
 from shared.store.places import QueuePosition
 from shared.store.postgres.recordset import array

@@ -28,7 +28,8 @@ from shared.classifiers import Artefact, Location
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import package
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.serving.registry import Registry
 from shared.settings import Settings, load

@@ -19,8 +19,8 @@ from kombu.message import Message as Delivery
 
 from shared.errors import ConfigurationError, OtzyvError, PoisonError, PositionLost, RetryableError
 from shared.labelling.intake import take_in
-from shared.reviews import review
-from shared.reviews.review import Message, Rejected
+from shared.reviews import wire
+from shared.reviews.wire import Message, Rejected
 from shared.runtime.runtime import Runtime
 from workers.ingest import envelope
 from workers.ingest.gathered import Gathered, count, due, is_full, most_reviews, nothing
@@ -204,7 +204,7 @@ class Ingest:
 
     def _refused(self, one: HeldMessage, error: PoisonError) -> HeldMessage:
         message = one.message
-        rejected = [*message.rejected, Rejected(str(error), review.encode_reviews(message.reviews))]
+        rejected = [*message.rejected, Rejected(str(error), wire.encode_reviews(message.reviews))]
         return HeldMessage(one.delivery, Message([], rejected, message.batch))
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from kombu import Connection, Consumer, Producer
 
-from shared.reviews.review import Rejected
+from shared.reviews.wire import Rejected
 from shared.settings import Settings
 from shared.store.streams import Step
 from workers.ingest import source

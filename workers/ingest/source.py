@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
-from shared.reviews.review import Message, Rejected
+from shared.reviews.wire import Message, Rejected
 from shared.settings import Settings
 from shared.store.streams import Step
 from workers.rabbitmq.topology import Lane

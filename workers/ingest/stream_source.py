@@ -19,7 +19,7 @@ from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
 from shared.errors import BrokerUnavailable, ConfigurationError
-from shared.reviews.review import Rejected
+from shared.reviews.wire import Rejected
 from shared.runtime.runtime import Runtime
 from shared.store import streams
 from shared.store.streams import Claim, Position, Step

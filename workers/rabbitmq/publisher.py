@@ -12,8 +12,8 @@ from typing import Self
 import msgspec
 
 from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
-from shared.reviews import review
-from shared.reviews.review import BatchPart
+from shared.reviews import wire
+from shared.reviews.wire import BatchPart
 from shared.settings import Settings
 from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
@@ -83,7 +83,7 @@ class Publisher:
             yield self._send(held, BatchPart(batch, number, last=True, name=name))
 
     def _send(self, group: list[dict[str, object]], part: BatchPart) -> Sent:
-        body = review.encode(group, part)
+        body = wire.encode(group, part)
         refused_since: float | None = None
         failures = refusals = 0
         while True:

@@ -14,7 +14,7 @@ from typing import Any
 from kombu import Connection
 
 from scripts.bench.system import pipeline
-from shared.reviews import review as reviews
+from shared.reviews import wire
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
@@ -58,7 +58,7 @@ class Live:
                 review = {"source": SOURCE, "id": name, "text": self._texts[self._number % len(self._texts)]}
                 self._sent[name] = time.perf_counter()
                 confirmed.publish(
-                    reviews.encode([review]), topology.REVIEWS, topology.INCOMING.routing_key, PROPERTIES
+                    wire.encode([review]), topology.REVIEWS, topology.INCOMING.routing_key, PROPERTIES
                 )
                 self._number += 1
                 sent += 1

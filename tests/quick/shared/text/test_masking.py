@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.reviews.review import Message, Rejected, masked
+from shared.reviews.wire import Message, Rejected, masked
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 from shared.text.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words

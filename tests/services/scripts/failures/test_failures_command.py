@@ -14,7 +14,8 @@ import pytest
 from kombu import Connection
 
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, Rejected, Review
+from shared.reviews.review import Review
+from shared.reviews.wire import Message, Rejected
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, failures

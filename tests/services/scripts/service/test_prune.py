@@ -8,7 +8,7 @@ import pytest
 
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
-from shared.reviews.review import BatchPart, Message
+from shared.reviews.wire import BatchPart, Message
 from shared.settings import Settings
 from shared.store import Database, gold, labels, retention, taxonomies
 from shared.store.gold import GoldAnswer

@@ -15,7 +15,7 @@ import pytest
 from shared.classifiers import Location
 from shared.classifiers.packaging.package import package
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runs import schedule
 from shared.runtime import runtime
 from shared.serving import watching

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.serving.predictor import Predictor, answered
 from shared.serving.registry import Registry
 from shared.store import Database, aliases, predictions, taxonomies

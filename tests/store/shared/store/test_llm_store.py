@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import BudgetSpent, ModelError
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runtime import stages
 from shared.settings import load
 from shared.stages.llm import ChatServer, Choice, LlmStage

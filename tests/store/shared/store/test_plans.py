@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as PlainCursor
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.store import Database, batches, labels, places, predictions, reviews, taxonomies, verdicts
 from shared.store.labels import Label
 from shared.store.places import WaitingReview

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import BrokerUnavailable
 from shared.labelling import second_try
-from shared.reviews.review import Rejected
+from shared.reviews.wire import Rejected
 from shared.store import Database, failures, predictions, taxonomies
 from shared.store.failures import FailureFilter
 from shared.store.second_tries import Again

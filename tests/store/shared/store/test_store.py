@@ -14,7 +14,7 @@ from shared.errors import PoisonError
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import BatchPart, Message, decode, encode
+from shared.reviews.wire import BatchPart, Message, decode, encode
 from shared.store import labels, places, taxonomies
 from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
