@@ -13,7 +13,7 @@ from rich.table import Table
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import aliases, batches, llm_budget, predictions, streams, taxonomies, thresholds
+from shared.store import aliases, awaiting, batches, llm_budget, streams, taxonomies, thresholds
 from shared.store.reports import overview
 from workers.ingest import stream_bounds
 from workers.rabbitmq import connection as broker
@@ -34,7 +34,7 @@ def overall(settings: Settings) -> RenderableType:
         recent = batches.recent(cursor, RECENT_BATCHES)
         version = thresholds.newest(cursor, taxonomy_id)
         tokens = llm_budget.spent_today(cursor)
-        unpredicted = predictions.line(cursor, taxonomy_id)
+        unpredicted = awaiting.backlog(cursor, taxonomy_id)
         serving = aliases.current(cursor, taxonomy.name)
         read = streams.listed(cursor)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]

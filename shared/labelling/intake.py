@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shared.reviews.wire import Message
-from shared.store import Database, batches, failures, predictions, reviews, streams
+from shared.store import Database, awaiting, batches, failures, reviews, streams
 from shared.store.reviews import Incoming, Stored
 from shared.store.streams import Step
 
@@ -42,7 +42,7 @@ def take_in(
         if predict_queue is not None:
             stored = msgspec.structs.replace(
                 stored,
-                unpredicted=predictions.await_predictions(
+                unpredicted=awaiting.await_predictions(
                     cursor, taxonomy_id, predict_queue, stored.fresh, stored.known
                 ),
             )

@@ -13,8 +13,8 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.reviews.wire import Rejected
-from shared.store import places
-from shared.store.places import QueuePosition
+from shared.store import awaiting, places
+from shared.store.places import QueuePosition, WaitingReview
 from shared.store.postgres.recordset import array
 
 # PostgreSQL takes up to half a gigabyte of bytes, ours come as text of twice their size. A message is smaller.
@@ -156,18 +156,49 @@ def record_failed(
     held = places.hold(cursor, list(judged), taxonomy_id)
     given_up = [number for number, place in held.items() if place == QueuePosition(judged[number], stage)]
     places.leave(cursor, given_up, taxonomy_id)
+    failed = {number: judged[number] for number in given_up}
+    _record_stored(cursor, queue, failed, taxonomy_id, reason, traceback_hash)
+
+
+def record_unpredicted(
+    cursor: Cursor,
+    queue: str,
+    read: Mapping[int, int],
+    taxonomy_id: int,
+    reason: str,
+    traceback_hash: str,
+) -> None:
+    """Note stored reviews that no model can predict, by id and revision, and let them await no prediction.
+
+    The rows name no taxonomy: a review without a prediction can still be labelled.
+    """
+    rows = [WaitingReview(number, revision, "") for number, revision in read.items()]
+    failed = {row.review_id: row.revision for row in awaiting.settle(cursor, rows, taxonomy_id)}
+    _record_stored(cursor, queue, failed, None, reason, traceback_hash)
+
+
+def _record_stored(
+    cursor: Cursor,
+    queue: str,
+    failed: Mapping[int, int],
+    taxonomy_id: int | None,
+    reason: str,
+    traceback_hash: str,
+) -> None:
+    """One row for each review, by id and revision; the same one twice is one row."""
+    # `concat_ws` leaves out a taxonomy that is NULL.
     cursor.execute(
         """
         INSERT INTO failures (digest, queue, reason, review_id, taxonomy_id, revision, traceback_hash)
         SELECT sha256(convert_to(concat_ws('/', %(queue)s, review_id, %(taxonomy)s::integer, revision), 'UTF8')),
-               %(queue)s, %(reason)s, review_id, %(taxonomy)s, revision, %(hash)s
-        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS given_up (review_id, revision)
+               %(queue)s, %(reason)s, review_id, %(taxonomy)s::integer, revision, %(hash)s
+        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS failed (review_id, revision)
         ON CONFLICT (digest) DO NOTHING
         """,
         {
             "taxonomy": taxonomy_id,
-            "ids": array(given_up),
-            "revisions": array(judged[number] for number in given_up),
+            "ids": array(failed),
+            "revisions": array(failed.values()),
             "queue": queue,
             "reason": reason.replace("\x00", ""),
             "hash": traceback_hash,

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import BrokerUnavailable
 from shared.labelling import second_try
 from shared.reviews.wire import Rejected
-from shared.store import Database, failures, predictions, taxonomies
+from shared.store import Database, failures, taxonomies
 from shared.store.failures import FailureFilter
 from shared.store.second_tries import Again
 from tests.support import ledger
@@ -139,7 +139,7 @@ def test_a_review_that_could_not_be_predicted_is_back_in_line(database, taxonomy
             "INSERT INTO awaiting_prediction (review_id, taxonomy_id, revision) VALUES (%s, %s, 1)",
             (number, taxonomy),
         )
-        predictions.record_failed(cursor, "cpu.classify", {number: 1}, taxonomy, "ModelError: no", "abc")
+        failures.record_unpredicted(cursor, "cpu.classify", {number: 1}, taxonomy, "ModelError: no", "abc")
     assert ledger.count(database, "awaiting_prediction") == 0
     assert [part.unpredicted for part in second_try.await_again(database, ALL, taxonomy)] == [[number]]
     assert ask(database, "SELECT review_id, revision FROM awaiting_prediction") == [(number, 1)]
