@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import repeat
 from typing import Any, Literal
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.reviews.wire import Rejected
+from shared.reviews.wire import Message
 from shared.store import awaiting, places
 from shared.store.places import QueuePosition, WaitingReview
 from shared.store.postgres.recordset import array
@@ -98,30 +97,31 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def record_rejected(
-    cursor: Cursor,
-    queue: str,
-    rejected: Iterable[tuple[Rejected, str | None]],
-    offsets: Iterable[int | None] = repeat(None),
+    cursor: Cursor, queue: str, messages: Sequence[Message], offsets: Sequence[int] | None = None
 ) -> None:
-    """Note reviews (with their batch, if any) that broke the wire contract. The same one twice is one row.
+    """Note what of messages broke the wire contract, with its batch, if any. The same one twice is one row.
 
-    `offsets` say where in a stream each was: the same at another offset is another row.
+    `offsets` say where in a stream each message was: the same at another offset is another row.
     """
-    rows = [
-        (
-            hashlib.sha256(
-                b"\0".join((_place(queue, offset).encode(), (batch_id or "").encode(), item.payload))
-            ).digest(),
-            queue,
-            offset,
-            item.reason.replace("\x00", ""),
-            _storable(item.source),
-            _storable(item.id),
-            batch_id,
-            item.payload[:MAX_PAYLOAD_BYTES],
-        )
-        for (item, batch_id), offset in zip(rejected, offsets, strict=False)
-    ]
+    rows = []
+    for number, message in enumerate(messages):
+        offset = None if offsets is None else offsets[number]
+        batch_id = str(message.batch.id) if message.batch else None
+        place = queue if offset is None else f"{queue} {offset}"
+        for item in message.rejected:
+            key = b"\0".join((place.encode(), (batch_id or "").encode(), item.payload))
+            rows.append(
+                (
+                    hashlib.sha256(key).digest(),
+                    queue,
+                    offset,
+                    item.reason.replace("\x00", ""),
+                    _storable(item.source),
+                    _storable(item.id),
+                    batch_id,
+                    item.payload[:MAX_PAYLOAD_BYTES],
+                )
+            )
     execute_values(
         cursor,
         """
@@ -130,10 +130,6 @@ def record_rejected(
         """,
         rows,
     )
-
-
-def _place(queue: str, offset: int | None) -> str:
-    return queue if offset is None else f"{queue} {offset}"
 
 
 def _storable(name: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
@@ -13,6 +14,8 @@ from shared.store.places import HeldPositions, with_revision
 from shared.store.postgres.copying import NULL, copied
 from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
+
+LabelRow = TypeVar("LabelRow", tuple[int, int, str], tuple[int, int, str, float])
 
 
 class Label(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +29,19 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     status: str
 
 
+# In the place of other stages' labels, and of people's on an older text.
+_REPLACE = """
+INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
+SELECT review_id, %s, revision, category, confidence, stage, status
+FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
+    stage text, status text)
+ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+    stage = excluded.stage, status = excluded.status, at = now()
+WHERE l.status <> 'human' OR l.revision < excluded.revision
+"""
+
+
 def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: HeldPositions) -> None:
     """Write labels and take their reviews, whose places are held, out of the line.
 
@@ -36,16 +52,7 @@ def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: HeldPo
     if not rows:
         return
     places.leave(cursor, [row.review_id for row in rows], taxonomy_id)
-    others = [row for row in rows if row.revision != 1]
-    if not _add(cursor, [row for row in rows if row.revision == 1], taxonomy_id):
-        others = rows
-    if others:
-        _replace(cursor, others, taxonomy_id)
-
-
-def _add(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> bool:
-    """Add labels; False where there is one already."""
-    return copied(
+    added = copied(
         cursor,
         "labels",
         "review_id, taxonomy_id, revision, category, confidence, stage, status",
@@ -53,29 +60,16 @@ def _add(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> bool:
             f"{row.review_id}\t{taxonomy_id}\t{row.revision}\t{_or_null(row.category)}\t{_or_null(row.confidence)}\t"
             f"{_or_null(row.stage)}\t{row.status}\n".encode()
             for row in rows
+            if row.revision == 1
         ],
     )
+    others = [row for row in rows if not added or row.revision != 1]
+    if others:
+        cursor.execute(_REPLACE, (taxonomy_id, recordset(others)))
 
 
 def _or_null(value: str | float | None) -> str | float:
     return NULL if value is None else value
-
-
-def _replace(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
-    """Add labels, or put them in the place of other stages' and of people's on an older text."""
-    cursor.execute(
-        """
-        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
-        SELECT review_id, %s, revision, category, confidence, stage, status
-        FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
-            stage text, status text)
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
-        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
-            stage = excluded.stage, status = excluded.status, at = now()
-        WHERE l.status <> 'human' OR l.revision < excluded.revision
-        """,
-        (taxonomy_id, recordset(rows)),
-    )
 
 
 def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxonomy_id: int) -> None:
@@ -84,9 +78,7 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
     Their reviews wait for no stage any more, unless their text has been replaced in the meantime: then they do, and a
     label that the new text has already stays. A review that has been deleted meanwhile gets none.
     """
-    there = hold(cursor, (review_id for review_id, _, _ in rows))
-    rows = sorted(row for row in rows if row[0] in there)
-    _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _ in rows], taxonomy_id)
+    rows = _wait_no_more(cursor, rows, taxonomy_id)
     execute_values(
         cursor,
         """
@@ -109,9 +101,7 @@ def settle_from_outside(
     They take the place of labels that stages gave, not of people's. The same again is no change. A review that has
     been deleted meanwhile gets none.
     """
-    there = hold(cursor, (review_id for review_id, *_ in rows))
-    rows = sorted(row for row in rows if row[0] in there)
-    _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _, _ in rows], taxonomy_id)
+    rows = _wait_no_more(cursor, rows, taxonomy_id)
     execute_values(
         cursor,
         """
@@ -142,8 +132,10 @@ def by_stage(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dic
     return dict(cursor.fetchall())
 
 
-def _wait_no_more(cursor: Cursor, rows: Sequence[tuple[int, int]], taxonomy_id: int) -> None:
-    """Take texts, as (review id, revision), out of the line of whatever stage."""
-    held = places.hold(cursor, [review_id for review_id, _ in rows], taxonomy_id)
-    told = [review_id for review_id, revision in rows if with_revision(held, review_id, revision)]
-    places.leave(cursor, told, taxonomy_id)
+def _wait_no_more(cursor: Cursor, rows: Sequence[LabelRow], taxonomy_id: int) -> list[LabelRow]:
+    """Take texts out of the line of whatever stage; the rows, in order, of reviews that have not been deleted."""
+    there = hold(cursor, (row[0] for row in rows))
+    rows = sorted(row for row in rows if row[0] in there)
+    held = places.hold(cursor, [row[0] for row in rows], taxonomy_id)
+    places.leave(cursor, [row[0] for row in rows if with_revision(held, row[0], row[1])], taxonomy_id)
+    return rows

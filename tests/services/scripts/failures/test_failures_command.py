@@ -76,15 +76,17 @@ def failed(settings: Settings, database: Database, texts: Sequence[str]) -> None
 
 def rejected(database: Database, payloads: Sequence[bytes], reason: str = "message: bad") -> None:
     with database.transaction() as cursor:
-        failures.record_rejected(cursor, QUEUE, [(Rejected(reason, payload), None) for payload in payloads])
+        failures.record_rejected(
+            cursor, QUEUE, [Message([], [Rejected(reason, payload)]) for payload in payloads]
+        )
 
 
 def rejected_each(database: Database, reasons: Sequence[str], queue: str = QUEUE) -> None:
     """One failure for each reason; where the queue is a stream, at the offsets 100, 101, ..."""
-    items = [(Rejected(reason, reason.encode()), None) for reason in reasons]
-    offsets = range(100, 100 + len(items)) if queue.startswith("stream ") else [None] * len(items)
+    messages = [Message([], [Rejected(reason, reason.encode())]) for reason in reasons]
+    offsets = range(100, 100 + len(messages)) if queue.startswith("stream ") else None
     with database.transaction() as cursor:
-        failures.record_rejected(cursor, queue, items, offsets)
+        failures.record_rejected(cursor, queue, messages, offsets)
 
 
 def taken(settings: Settings, queue: str) -> list[bytes]:

@@ -366,7 +366,7 @@ def test_reviews_are_taken_in_without_the_right_to_temporary_tables(
     here = runtime.build(Settings(), worker)
     with worker.transaction() as cursor:
         stored = stored_reviews.upsert(
-            cursor, [stored_reviews.Incoming(review("1", "туфли"))], here.taxonomy_id, "keywords"
+            cursor, [Message([review("1", "туфли")], [])], here.taxonomy_id, "keywords"
         )
-    assert stored.new == ledger.count(database, "reviews") == 1
+    assert len(stored.fresh) == ledger.count(database, "reviews") == 1
     worker.close()

@@ -164,8 +164,8 @@ def test_no_statement_handles_many_more_rows_than_its_batch_has(
 ) -> None:
     if settings:
         empty_the_lines(database)
-    incoming = [reviews.Incoming(review(str(number), f"туфли {number}")) for number in range(BATCH)]
-    again = [reviews.Incoming(review(str(number), f"туфли {number % 50}")) for number in range(BATCH)]
+    incoming = [Message([review(str(number), f"туфли {number}") for number in range(BATCH)], [])]
+    again = [Message([review(str(number), f"туфли {number % 50}") for number in range(BATCH)], [])]
 
     with explaining(database_url, settings) as cursor:
         for batch in (incoming, incoming, again):

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import BrokerUnavailable
 from shared.labelling import second_try
-from shared.reviews.wire import Rejected
+from shared.reviews.wire import Message, Rejected
 from shared.store import Database, failures, taxonomies
 from shared.store.failures import FailureFilter
 from shared.store.second_tries import Again
@@ -38,7 +38,7 @@ def retry(database: Database) -> tuple[list[Again], int]:
 def reject(database: Database, *payloads: bytes) -> None:
     with database.transaction() as cursor:
         failures.record_rejected(
-            cursor, QUEUE, [(Rejected("message: bad", payload), None) for payload in payloads]
+            cursor, QUEUE, [Message([], [Rejected("message: bad", payload)]) for payload in payloads]
         )
 
 

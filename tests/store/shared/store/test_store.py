@@ -11,14 +11,13 @@ from threading import Barrier
 import pytest
 
 from shared.errors import PoisonError
-from shared.labelling.intake import take_in
+from shared.labelling.intake import Stored, take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.reviews.wire import BatchPart, Message, decode, encode
 from shared.store import labels, places, taxonomies
 from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
-from shared.store.reviews import Incoming, Stored
 from shared.text.nesting import MAX_DEPTH
 from tests.support.servers import wait_until
 from tests.support.stored import QUEUE, ByFirstLetter, ask, blocked, dump, review, waiting
@@ -172,13 +171,11 @@ def test_new_reviews_that_another_process_is_storing_as_well_are_stored_once(dat
     other = Message([review("1", "тапочки"), review("2", "очки")], [])
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
-            first = stored_reviews.upsert(
-                cursor, [Incoming(one) for one in other.reviews], taxonomy, "keywords"
-            )
+            first = stored_reviews.upsert(cursor, [other], taxonomy, "keywords")
             late = pool.submit(take, review("2", "туфли"), review("1", "тапочки"), review("3", "чайник"))
             wait_until(lambda: blocked(database), 30, "the second transaction to wait for the first")
         second = late.result()
-    assert (first.new, second.new, second.replaced) == (2, 1, 1)
+    assert (len(first.fresh), second.new, second.replaced) == (2, 1, 1)
     assert second.ids[0][:2] == list(reversed(first.ids[0]))
     assert ask(database, "SELECT external_id, text, revision FROM reviews ORDER BY 1") == [
         ("1", "тапочки", 1),
@@ -210,7 +207,7 @@ def test_a_text_that_is_replaced_while_another_taxonomy_takes_the_review_in_is_t
         other = taxonomies.register(cursor, "test", "2", "{}")
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
-            stored_reviews.upsert(cursor, [Incoming(review("1", "тапочки"))], other, "keywords")
+            stored_reviews.upsert(cursor, [Message([review("1", "тапочки")], [])], other, "keywords")
             edit = pool.submit(take, review("1", "очки"))
             wait_until(lambda: blocked(database), 30, "the edit to wait for the first transaction")
         assert edit.result().replaced == 1
