@@ -29,8 +29,8 @@ from workers.ingest.queue_source import QueueSource
 from workers.ingest.stream_source import StreamSource
 from workers.monitoring import processes as observed
 from workers.process import worker_name
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.connection import connected
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ def _ready(settings: Settings) -> None:
     database = runtime.open_database(settings)
     schema.check(database)
     database.close()
-    with broker.translated(), broker.connection(settings) as connection:
+    with connected(settings) as connection:
         connection.ensure_connection(errback=_say_retry, max_retries=CONNECT_ATTEMPTS, interval_start=1)
         topology.declare(connection)
 

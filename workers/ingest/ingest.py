@@ -27,11 +27,11 @@ from workers.ingest.gathered import Gathered, count, due, is_full, most_reviews,
 from workers.ingest.source import HeldMessage, MessageSource, Stopped
 from workers.monitoring import metrics
 from workers.process import crash_points
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.backoff import pause_s
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.topology import LANES, Lane
 from workers.tasks import labelling, prediction
-from workers.tasks.batch_task import pause_s
 
 log = structlog.get_logger()
 
@@ -83,8 +83,7 @@ class Ingest:
     def _consume(self) -> None:
         with (
             self._source.claimed(lambda: self._stopping),
-            broker.translated(),
-            broker.connection(self._settings) as connection,
+            connected(self._settings) as connection,
         ):
             topology.declare(connection)
             with self._source.attached(connection, self._receive) as consumers:

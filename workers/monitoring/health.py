@@ -9,7 +9,7 @@ from shared.errors import OtzyvError
 from shared.runtime import runtime
 from shared.settings import Settings
 from workers.monitoring.recent import Late, Recent
-from workers.rabbitmq import connection as broker
+from workers.rabbitmq.connection import connected
 
 KEPT_S: Final = 1.0
 """Seconds for which an answer about a service counts: probes in a row open no connection each."""
@@ -43,7 +43,7 @@ class Health:
         return found | {name: check() or "ok" for name, check in self._others.items()}
 
     def _ask_broker(self) -> None:
-        with broker.translated(), broker.connection(self._settings) as connection:
+        with connected(self._settings) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0)
             connection.channel().close()
 

@@ -15,12 +15,12 @@ from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
 from shared.reviews import wire
 from shared.reviews.wire import BatchPart
 from shared.settings import Settings
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.backoff import pause_s
 from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.queue_states import counted
 from workers.rabbitmq.topology import Lane
-from workers.tasks.batch_task import pause_s
 
 ATTEMPTS = 8
 FIRST_ATTEMPTS = 2  # before anything was confirmed: a wrong URL should not take minutes to show
@@ -117,7 +117,7 @@ class Publisher:
     def _fullness(self) -> str:
         """How full the queue is and who consumes it, for a person."""
         try:
-            with broker.translated(), broker.connection(self._settings) as connection:
+            with connected(self._settings) as connection:
                 messages, consumers = counted(connection, topology.queue(self._line))
         except OtzyvError as error:
             return str(error)

@@ -15,8 +15,8 @@ from shared.serving.predictor import Predictor
 from shared.settings import load, settings
 from shared.store import aliases, awaiting, backfills, places, taxonomies
 from workers.app import app
-from workers.queue_depth import depth
 from workers.rabbitmq import topology
+from workers.rabbitmq.queue_states import depth
 from workers.tasks import backfill, labelling, prediction
 from workers.tasks.batch_task import BatchTask
 from workers.training import supervisor
@@ -99,7 +99,7 @@ def _sweep(labeller: Labeller) -> None:
         log.warning("sweep.stage_not_in_use", sent_to=stage, reviews=len(ids))
         labelling.send(stage, ids, labeller.taxonomy_id, "bulk")
     for stage in chosen.stages:
-        if depth(topology.stage_lines(chosen)[stage]) > 0:
+        if depth(chosen, topology.stage_lines(chosen)[stage]) > 0:
             continue
         with labeller.database.transaction() as cursor:
             ids = places.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)
@@ -110,7 +110,7 @@ def _sweep(labeller: Labeller) -> None:
 
 def _sweep_predictions(predictor: Predictor) -> None:
     """Send reviews that waited for a champion once there is one, and those whose message was lost."""
-    if not predictor.has_champion() or depth(topology.CPU_CLASSIFY) > 0:
+    if not predictor.has_champion() or depth(settings(), topology.CPU_CLASSIFY) > 0:
         return
     with predictor.database.transaction() as cursor:
         parked = awaiting.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)

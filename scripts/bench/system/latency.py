@@ -18,9 +18,9 @@ from shared.reviews import wire
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.publisher import PROPERTIES
 
 LOOK_S = 0.01
@@ -125,7 +125,7 @@ def run(
     source = pipeline.Supply(texts)
     with ExitStack() as stack:
         ours = stack.enter_context(pipeline.otzyv(settings, folder, cores))
-        connection = stack.enter_context(broker.connection(settings))
+        connection = stack.enter_context(connected(settings))
         ours.run(source.take(pipeline.WARM_UP))
         live = Live(settings, texts, rate)
         live.run(_for(2.0))

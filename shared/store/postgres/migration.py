@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError
 from shared.settings import DatabaseRole
-from shared.store.postgres import privileges, schema
+from shared.store.postgres import privileges, version
 from shared.store.postgres.database import Database, translate
 
 # Two processes that migrate at once take turns on this advisory lock.
@@ -36,17 +36,17 @@ def upgrade(
         connection.exec_driver_sql("SET statement_timeout = 0")
         _take_turn(connection, tell)
         config = _config()
-        schema.refuse_unknown(_current(connection))
+        version.refuse_unknown(_current(connection))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
-        version = _current(connection) or ""
+        reached = _current(connection) or ""
         connection.commit()
         if refused := _privileges(connection, logins):
             if logins:
                 raise ConfigurationError(refused)
             tell(refused)
-        return version
+        return reached
 
 
 def _take_turn(connection: Connection, tell: Callable[[str], object]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
 from shared.store import Database, taxonomies
-from shared.store.postgres import migration, schema
+from shared.store.postgres import migration, schema, version
 from tests.support.servers import database_of, free_port, wait_until
 from tests.support.stored import weak_user
 
@@ -134,8 +134,8 @@ def test_a_database_with_two_versions_is_refused(database):
 
 def test_the_names_of_the_migrations_are_the_versions_that_alembic_knows():
     scripts = ScriptDirectory.from_config(alembic())
-    assert schema.versions() == tuple(sorted(script.revision for script in scripts.walk_revisions()))
-    assert schema.versions()[-1] == scripts.get_current_head()
+    assert version.versions() == tuple(sorted(script.revision for script in scripts.walk_revisions()))
+    assert version.versions()[-1] == scripts.get_current_head()
 
 
 @pytest.mark.parametrize("act", [schema.check, schema.upgrade])
