@@ -8,6 +8,8 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import all_of, first_column
+
 Alias = Literal["champion", "challenger"]
 Action = Literal["promote", "rollback", "withdraw"]
 
@@ -39,7 +41,7 @@ def current(cursor: Cursor, taxonomy: str) -> dict[str, int]:
 def taxonomies(cursor: Cursor) -> list[str]:
     """The names of all taxonomies for which a model ever served."""
     cursor.execute("SELECT DISTINCT taxonomy FROM model_aliases ORDER BY 1")
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def lock(cursor: Cursor, taxonomy: str) -> None:
@@ -80,7 +82,7 @@ def history(cursor: Cursor, taxonomy: str) -> list[Move]:
         """,
         (taxonomy,),
     )
-    return [Move(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Move)
 
 
 def newest(cursor: Cursor, taxonomy: str, alias: Alias) -> Move | None:

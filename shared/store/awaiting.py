@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.store import places
 from shared.store.places import WaitingReview
+from shared.store.postgres.fetched import all_of, first_column
 from shared.store.postgres.recordset import array
 
 PREDICTED = """EXISTS (
@@ -69,7 +70,7 @@ def _await_known(cursor: Cursor, taxonomy_id: int, queue: str, review_ids: list[
         "SELECT review_id FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id = ANY(%s)",
         (taxonomy_id, review_ids),
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[WaitingReview]:
@@ -82,7 +83,7 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[W
         """,
         (taxonomy_id, array(review_ids)),
     )
-    return [WaitingReview(*row) for row in cursor.fetchall()]
+    return all_of(cursor, WaitingReview)
 
 
 def settle(cursor: Cursor, rows: Iterable[WaitingReview], taxonomy_id: int) -> list[WaitingReview]:
@@ -113,7 +114,7 @@ def park(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> int:
         """,
         (taxonomy_id, array(review_ids)),
     )
-    locked = array(row[0] for row in cursor.fetchall())
+    locked = array(first_column(cursor))
     cursor.execute(
         "UPDATE awaiting_prediction SET sent_at = NULL WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
         (taxonomy_id, locked),
@@ -124,7 +125,7 @@ def park(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> int:
 def in_line(cursor: Cursor) -> list[int]:
     """The taxonomies for which reviews await predictions."""
     cursor.execute("SELECT DISTINCT taxonomy_id FROM awaiting_prediction ORDER BY 1")
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def parked(cursor: Cursor, taxonomy_id: int, limit: int) -> list[int]:

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.reviews.wire import Message
+from shared.store.postgres.fetched import first_value
 from shared.store.postgres.recordset import array
 
 
@@ -104,7 +105,7 @@ def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress |
         """,
         (batch_id, taxonomy_id),
     )
-    failed = int((cursor.fetchone() or (0,))[0])
+    failed = first_value(cursor, int) or 0
     return BatchProgress(
         batch_id, name, created_at, messages, stored, int(received), int(rejected), waiting, failed
     )

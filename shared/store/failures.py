@@ -14,6 +14,7 @@ from psycopg2.extras import execute_values
 from shared.reviews.wire import Message
 from shared.store import awaiting, places
 from shared.store.places import QueuePosition, WaitingReview
+from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array
 
 # PostgreSQL takes up to half a gigabyte of bytes, ours come as text of twice their size. A message is smaller.
@@ -252,7 +253,7 @@ def missing(cursor: Cursor, numbers: Sequence[int]) -> list[int]:
         "SELECT n FROM unnest(%s::bigint[]) AS n WHERE NOT EXISTS (SELECT FROM failures WHERE id = n) ORDER BY n",
         (list(numbers),),
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def get(cursor: Cursor, number: int, most: int | None) -> Failure | None:

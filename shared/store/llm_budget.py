@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from psycopg2.extensions import cursor as Cursor
 
 from shared.store.postgres.database import Database
+from shared.store.postgres.fetched import first_value
 
 
 class DailyTokens:
@@ -49,5 +50,4 @@ def today() -> str:
 def spent_today(cursor: Cursor) -> int:
     """Tokens that are spent or set aside today."""
     cursor.execute("SELECT tokens FROM llm_usage WHERE day = %s", (today(),))
-    row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
+    return first_value(cursor, int) or 0

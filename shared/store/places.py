@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import all_of, first_column
 from shared.store.postgres.recordset import array
 
 Table = Literal["waiting", "awaiting_prediction"]
@@ -48,7 +49,7 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: st
         """,
         (taxonomy_id, stage, array(review_ids)),
     )
-    return [WaitingReview(*row) for row in cursor.fetchall()]
+    return all_of(cursor, WaitingReview)
 
 
 def hold(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> HeldPositions:
@@ -97,7 +98,7 @@ def ids(cursor: Cursor, taxonomy_id: int, stage: str) -> list[int]:
     cursor.execute(
         "SELECT review_id FROM waiting WHERE taxonomy_id = %s AND stage = %s ORDER BY 1", (taxonomy_id, stage)
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[WaitingReview]:
@@ -109,7 +110,7 @@ def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[W
         """,
         (taxonomy_id, stage, limit),
     )
-    return [WaitingReview(*row) for row in cursor.fetchall()]
+    return all_of(cursor, WaitingReview)
 
 
 def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: int) -> list[int]:
@@ -143,7 +144,7 @@ def sent_now(
         """,  # noqa: S608  constants of this module and of `awaiting`
         {**values, "taxonomy": taxonomy_id, "limit": limit},
     )
-    found = [row[0] for row in cursor.fetchall()]
+    found = first_column(cursor)
     cursor.execute(
         f"UPDATE {table} SET sent_at = now() WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",  # noqa: S608
         (taxonomy_id, array(found)),

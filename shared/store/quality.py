@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
-import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.quality.drift import Alarm, DailyCounts, Quality
+from shared.store.postgres.fetched import all_of, converted
 
 
 def counts(cursor: Cursor, taxonomy: str, since: date) -> list[DailyCounts]:
@@ -109,7 +109,7 @@ def since(cursor: Cursor, taxonomy: str, day: date) -> list[Quality]:
         """,
         (taxonomy, day),
     )
-    return [Quality(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Quality)
 
 
 def alarms_since(cursor: Cursor, taxonomy: str, day: date) -> list[Alarm]:
@@ -122,5 +122,4 @@ def alarms_since(cursor: Cursor, taxonomy: str, day: date) -> list[Alarm]:
         """,
         (taxonomy, day),
     )
-    names = Alarm.__struct_fields__
-    return [msgspec.convert(dict(zip(names, row, strict=True)), Alarm) for row in cursor.fetchall()]
+    return converted(cursor, Alarm)

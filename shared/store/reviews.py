@@ -11,6 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from shared.reviews.review import Review
 from shared.reviews.wire import Message
 from shared.store.postgres.copying import NULL, cell, copied, copy
+from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array, recordset
 
 
@@ -106,7 +107,7 @@ def _add(
     if not incoming:
         return {}
     cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(incoming),))
-    numbers = sorted(row[0] for row in cursor.fetchall())
+    numbers = sorted(first_column(cursor))
     lines = []
     for number, (review, batch_id) in zip(numbers, incoming, strict=True):
         created_at = NULL if review.created_at is None else review.created_at.isoformat()
@@ -217,7 +218,7 @@ def _line_up(
         "SELECT review_id FROM waiting WHERE review_id = ANY(%s) AND taxonomy_id = %s AND stage = %s",
         (known, taxonomy_id, first_stage),
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def hold(cursor: Cursor, review_ids: Iterable[int]) -> set[int]:
@@ -225,7 +226,7 @@ def hold(cursor: Cursor, review_ids: Iterable[int]) -> set[int]:
     cursor.execute(
         "SELECT id FROM reviews WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE", (array(review_ids),)
     )
-    return {row[0] for row in cursor.fetchall()}
+    return set(first_column(cursor))
 
 
 def some(cursor: Cursor, limit: int) -> list[tuple[int, str]]:

@@ -14,6 +14,8 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
+from shared.store.postgres.fetched import all_of, first_column, first_value, returned
+
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -94,13 +96,13 @@ _MINE = "id = %(run)s AND attempt = %(attempt)s AND status = 'running'"
 
 
 def _runs(cursor: Cursor) -> list[Run]:
-    return [Run(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Run)
 
 
 def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Asked]) -> tuple[int, list[int]]:
     """Queue runs as one experiment; returns its number and theirs."""
     cursor.execute("SELECT nextval('training_experiments')")
-    (experiment,) = cursor.fetchone() or (0,)
+    experiment = returned(cursor)
     rows = execute_values(
         cursor,
         """
@@ -124,7 +126,7 @@ def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Ask
         ],
         fetch=True,
     )
-    return int(experiment), sorted(row[0] for row in rows)
+    return experiment, sorted(row[0] for row in rows)
 
 
 def get(cursor: Cursor, run: int) -> Run | None:
@@ -231,8 +233,7 @@ def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
         f"SELECT cancel_requested FROM training_runs WHERE {_MINE} FOR UPDATE",  # noqa: S608
         {"run": run, "attempt": attempt},
     )
-    row = cursor.fetchone()
-    return None if row is None else bool(row[0])
+    return first_value(cursor, bool)
 
 
 def release(cursor: Cursor, run: int, attempt: int, *, crashed: bool, message: str) -> bool:
@@ -309,8 +310,7 @@ def cancel(cursor: Cursor, run: int) -> Status | None:
 def answers(cursor: Cursor, run: int) -> list[str]:
     """What a run's model says about the gold of its snapshot."""
     cursor.execute("SELECT coalesce(answers, '{}') FROM training_runs WHERE id = %s", (run,))
-    (found,) = cursor.fetchone() or ([],)
-    return list(found)
+    return list(first_value(cursor, list) or ())
 
 
 def points(cursor: Cursor, run: int) -> list[LoggedValue]:
@@ -318,7 +318,7 @@ def points(cursor: Cursor, run: int) -> list[LoggedValue]:
     cursor.execute(
         "SELECT name, step, epoch, value FROM training_metrics WHERE run_id = %s ORDER BY name, step", (run,)
     )
-    return [LoggedValue(*row) for row in cursor.fetchall()]
+    return all_of(cursor, LoggedValue)
 
 
 def in_line(cursor: Cursor) -> int:
@@ -329,13 +329,13 @@ def in_line(cursor: Cursor) -> int:
         WHERE status = 'queued' OR (status = 'running' AND lease_until < now())
         """
     )
-    return int((cursor.fetchone() or (0,))[0])
+    return first_value(cursor, int) or 0
 
 
 def unfinished(cursor: Cursor) -> list[int]:
     """Runs that are queued or running."""
     cursor.execute("SELECT id FROM training_runs WHERE status IN ('queued', 'running') ORDER BY id")
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def lock_schedule(cursor: Cursor, taxonomy: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.store.awaiting import PREDICTED
+from shared.store.postgres.fetched import all_of, first_column
 
 
 class Again(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +65,7 @@ def wait_again(
             "first": first_stage,
         },
     )
-    return [Again(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Again)
 
 
 def await_again(cursor: Cursor, numbers: Sequence[int], taxonomy_id: int) -> list[int]:
@@ -91,7 +92,7 @@ def await_again(cursor: Cursor, numbers: Sequence[int], taxonomy_id: int) -> lis
         """,  # noqa: S608  a constant of `awaiting`
         {"numbers": list(numbers), "taxonomy": taxonomy_id},
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def _lock(cursor: Cursor, numbers: Sequence[int]) -> None:

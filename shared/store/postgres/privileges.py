@@ -19,6 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
 from shared.settings import DatabaseRole
+from shared.store.postgres.fetched import all_of
 
 ROLES: Final[tuple[DatabaseRole, ...]] = get_args(DatabaseRole)
 GRANTED: Final[tuple[DatabaseRole, ...]] = ("worker", "trainer", "operator", "reader")
@@ -208,7 +209,7 @@ def _relations(cursor: Cursor) -> list[_Relation]:
         """,
         (list(RIGHTS),),
     )
-    return [_Relation(*row) for row in cursor.fetchall()]
+    return all_of(cursor, _Relation)
 
 
 def held(cursor: Cursor) -> dict[tuple[str, str], set[Right]]:
