@@ -125,6 +125,25 @@ def _add(
     return {(review.source, review.id): number for number, (review, _) in zip(numbers, incoming, strict=True)}
 
 
+_WRITE = """
+WITH written AS (
+    INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
+    SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id
+    FROM json_to_recordset(%s) AS i (source text, external_id text, text text, text_sha text,
+        created_at timestamptz, meta jsonb, batch_id uuid)
+    ON CONFLICT (source, external_id) DO UPDATE
+    SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
+        created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
+        received_at = now()
+    WHERE reviews.text_sha <> excluded.text_sha
+    RETURNING id, revision, source, external_id),
+in_line AS (
+    INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+    SELECT id, %s, revision, %s FROM written WHERE revision = 1)
+SELECT id, revision, source, external_id FROM written
+"""
+
+
 def _write(
     cursor: Cursor, incoming: Sequence[_Incoming], taxonomy_id: int, first_stage: str
 ) -> list[tuple[int, int, str, str]]:
@@ -146,26 +165,7 @@ def _write(
         }
         for review, batch_id in incoming
     ]
-    cursor.execute(
-        """
-        WITH written AS (
-            INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
-            SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id
-            FROM json_to_recordset(%s) AS i (source text, external_id text, text text, text_sha text,
-                created_at timestamptz, meta jsonb, batch_id uuid)
-            ON CONFLICT (source, external_id) DO UPDATE
-            SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
-                created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
-                received_at = now()
-            WHERE reviews.text_sha <> excluded.text_sha
-            RETURNING id, revision, source, external_id),
-        in_line AS (
-            INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
-            SELECT id, %s, revision, %s FROM written WHERE revision = 1)
-        SELECT id, revision, source, external_id FROM written
-        """,
-        (recordset(rows), taxonomy_id, first_stage),
-    )
+    cursor.execute(_WRITE, (recordset(rows), taxonomy_id, first_stage))
     return cursor.fetchall()
 
 

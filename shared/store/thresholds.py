@@ -71,13 +71,16 @@ def store(
         INSERT INTO thresholds (version_id, stage, category, model, value, answers, kept, correct, bound, curve)
         VALUES %s
         """,
-        [(version, *astuple(row)[:-1], _json(row.curve)) for row in rows],
+        [
+            (
+                version,
+                *astuple(row)[:-1],
+                None if row.curve is None else msgspec.json.encode(row.curve).decode(),
+            )
+            for row in rows
+        ],
     )
     return version
-
-
-def _json(curve: Curve | None) -> str | None:
-    return None if curve is None else msgspec.json.encode(curve).decode()
 
 
 def newest(cursor: Cursor, taxonomy_id: int) -> int | None:

@@ -39,7 +39,15 @@ class Health:
         """What is checked, and `ok` or what is wrong with it."""
         for service in self._services.values():
             service.begin()
-        found = {name: _told(service) for name, service in self._services.items()}
+        found = {}
+        for name, service in self._services.items():
+            try:
+                service.get()
+                found[name] = "ok"
+            except (Late, OtzyvError) as error:
+                found[name] = str(error)
+            except Exception as error:  # noqa: BLE001  whatever it is, the service does not answer as it should
+                found[name] = f"{type(error).__name__}: {error}"
         return found | {name: check() or "ok" for name, check in self._others.items()}
 
     def _ask_broker(self) -> None:
@@ -51,13 +59,3 @@ class Health:
         # Not of the pool: after a restart of PostgreSQL that would still hold a connection to the old one.
         with self._database.connection() as connection, connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-
-
-def _told(service: Recent[None]) -> str:
-    try:
-        service.get()
-    except (Late, OtzyvError) as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001  whatever it is, the service does not answer as it should
-        return f"{type(error).__name__}: {error}"
-    return "ok"

@@ -88,7 +88,9 @@ class Publisher:
         failures = refusals = 0
         while True:
             try:
-                self._publish(body)
+                if self._confirmed is None:
+                    self._confirmed = self._open.enter_context(Confirmed(self._settings))
+                self._confirmed.publish(body, topology.REVIEWS, self._line.routing_key, PROPERTIES)
             except QueueFull as error:
                 refused_since = refused_since or time.monotonic()
                 if time.monotonic() - refused_since >= self._patience_s:
@@ -124,11 +126,6 @@ class Publisher:
         who = f"{consumers} consumers have" if consumers > 1 else "its consumer has"
         rest = f"{who} to catch up" if consumers else "nobody consumes it: start `otzyv ingest`"
         return f"{self._line.queue} is full with {messages or 0:,} messages; {rest}"
-
-    def _publish(self, body: bytes) -> None:
-        if self._confirmed is None:
-            self._confirmed = self._open.enter_context(Confirmed(self._settings))
-        self._confirmed.publish(body, topology.REVIEWS, self._line.routing_key, PROPERTIES)
 
     def _close(self) -> None:
         self._open.close()

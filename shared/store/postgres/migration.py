@@ -35,17 +35,22 @@ def upgrade(
     with _connection(database) as connection:
         connection.exec_driver_sql("SET statement_timeout = 0")
         _take_turn(connection, tell)
-        config = _config()
+        config = Config()
+        config.set_main_option("script_location", str(files("shared.store") / "migrations"))
         version.refuse_unknown(_current(connection))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
         reached = _current(connection) or ""
         connection.commit()
-        if refused := _privileges(connection, logins):
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, psycopg2.extensions.connection):
+            raise TypeError(f"expected a connection of psycopg2, found {type(driver).__name__}")
+        if refused := privileges.apply(driver, logins):
+            sentence = privileges.sentence(refused, driver.info.user)
             if logins:
-                raise ConfigurationError(refused)
-            tell(refused)
+                raise ConfigurationError(sentence)
+            tell(sentence)
         return reached
 
 
@@ -76,15 +81,6 @@ def _holder(connection: Connection) -> str:
     return str(found or "that has just ended")
 
 
-def _privileges(connection: Connection, logins: Mapping[DatabaseRole, str]) -> str:
-    """Bring privileges into force; the sentence about those that this user could not, or nothing."""
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, psycopg2.extensions.connection):
-        raise TypeError(f"expected a connection of psycopg2, found {type(driver).__name__}")
-    refused = privileges.apply(driver, logins)
-    return privileges.sentence(refused, driver.info.user) if refused else ""
-
-
 @contextmanager
 def _connection(database: Database) -> Iterator[Connection]:
     """A connection for Alembic, with the driver's errors as ours."""
@@ -101,9 +97,3 @@ def _connection(database: Database) -> Iterator[Connection]:
 
 def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(files("shared.store") / "migrations"))
-    return config
