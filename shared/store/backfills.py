@@ -21,16 +21,6 @@ class BackfillPart(msgspec.Struct, frozen=True):
     last_id: int
 
 
-class BackfillProgress(msgspec.Struct, frozen=True):
-    """How far a backfill is, by numbers of reviews looked at."""
-
-    id: int
-    model_id: int
-    created_at: datetime
-    done: int
-    total: int
-
-
 def start(cursor: Cursor, model_id: int, parts: int) -> tuple[int, list[int]]:
     """A backfill of all reviews that are stored now; returns its number and those of its parts."""
     cursor.execute("INSERT INTO backfills (model_id) VALUES (%s) RETURNING id", (model_id,))
@@ -110,6 +100,16 @@ def touch(cursor: Cursor, backfill: int, number: int) -> None:
     cursor.execute(
         "UPDATE backfill_parts SET at = now() WHERE backfill_id = %s AND part = %s", (backfill, number)
     )
+
+
+class BackfillProgress(msgspec.Struct, frozen=True):
+    """How far a backfill is, by numbers of reviews looked at."""
+
+    id: int
+    model_id: int
+    created_at: datetime
+    done: int
+    total: int
 
 
 def progress(cursor: Cursor, backfill: int) -> BackfillProgress | None:

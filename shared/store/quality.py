@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
@@ -66,17 +67,7 @@ def write(cursor: Cursor, rows: Sequence[Quality]) -> None:
             psi_categories = excluded.psi_categories, psi_confidence = excluded.psi_confidence, at = now()
         """,
         [
-            (
-                row.model_id,
-                row.day,
-                row.category or "",
-                row.predictions,
-                row.expected_accuracy,
-                row.labelled,
-                row.disagreements,
-                row.psi_categories,
-                row.psi_confidence,
-            )
+            (row.model_id, row.day, row.category or "", *astuple(row)[3:])
             for row in sorted(rows, key=lambda row: (row.model_id, row.day, row.category or ""))
         ],
     )

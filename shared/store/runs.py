@@ -31,7 +31,7 @@ class Asked(msgspec.Struct, frozen=True):
     time_limit_s: int
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(Asked, frozen=True):
     """A run as it stands. `key` names its folder; `facts` tell what it was trained on and what it cost."""
 
     id: int
@@ -39,13 +39,6 @@ class Run(msgspec.Struct, frozen=True):
     experiment: int
     taxonomy_id: int
     snapshot_id: int
-    architecture: str
-    seed: int
-    arguments: dict[str, Any]
-    asked_by: str
-    reason: str
-    auto_promote: bool
-    time_limit_s: int
     status: Status
     cancel_requested: bool
     attempt: int
@@ -69,26 +62,6 @@ class LoggedValue(msgspec.Struct, frozen=True):
     step: int
     epoch: float
     value: float
-
-
-class News(msgspec.Struct, frozen=True):
-    """What has come since the last run of an architecture: is one at work, how many labels and alarms are newer.
-
-    `last_at` is when that run was asked for, None without one, `last_reason` why.
-    """
-
-    at_work: bool
-    last_at: datetime | None
-    last_reason: str
-    labels: int
-    alarms: int
-
-
-class LeaseState(msgspec.Struct, frozen=True):
-    """What the holder of a lease is told when it is renewed."""
-
-    cancel_requested: bool
-    spent_s: float
 
 
 _COLUMNS = ", ".join(f"r.{name}::text" if name == "key" else f"r.{name}" for name in Run.__struct_fields__)
@@ -186,6 +159,13 @@ def claim(cursor: Cursor, worker: str, lease_s: int, crashes: int) -> Run | None
         {"worker": worker, "lease": lease_s},
     )
     return next(iter(_runs(cursor)), None)
+
+
+class LeaseState(msgspec.Struct, frozen=True):
+    """What the holder of a lease is told when it is renewed."""
+
+    cancel_requested: bool
+    spent_s: float
 
 
 def renew(
@@ -341,6 +321,19 @@ def unfinished(cursor: Cursor) -> list[int]:
 def lock_schedule(cursor: Cursor, taxonomy: str) -> None:
     """Let one transaction at a time decide whether to retrain."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('retrain'), hashtext(%s))", (taxonomy,))
+
+
+class News(msgspec.Struct, frozen=True):
+    """What has come since the last run of an architecture: is one at work, how many labels and alarms are newer.
+
+    `last_at` is when that run was asked for, None without one, `last_reason` why.
+    """
+
+    at_work: bool
+    last_at: datetime | None
+    last_reason: str
+    labels: int
+    alarms: int
 
 
 def news(cursor: Cursor, taxonomy: str, taxonomy_id: int, architecture: str) -> News:

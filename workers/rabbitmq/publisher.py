@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import Self
 
 import msgspec
 
@@ -35,7 +34,7 @@ class Sent(msgspec.Struct, frozen=True):
     reviews: int
 
 
-class Publisher:
+class Publisher(AbstractContextManager["Publisher"]):
     """Publishes the messages of one batch. A message counts as sent once RabbitMQ has confirmed it.
 
     A full queue slows the publisher down to the speed of those who consume it. Raises BrokerUnavailable when RabbitMQ
@@ -58,9 +57,6 @@ class Publisher:
         self._open = ExitStack()
         self._confirmed: Confirmed | None = None
         self._has_sent = False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None

@@ -27,6 +27,11 @@ ROOT = Path(__file__).resolve().parents[4]
 EXAMPLES = ROOT / "examples" / "reviews.csv"
 
 
+def stop(process: subprocess.Popen[bytes], within_s: float) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(within_s) == 0
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process has forked."""
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -105,8 +110,7 @@ def test_a_killed_child_takes_no_count_with_it_and_the_next_one_counts_on(
             assert seen() == number * 10
         (folder,) = temporary.glob("otzyv-metrics-*")
         assert {path.stem.rsplit("_", 1)[-1] for path in folder.iterdir()} == {"main", "0"}
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
+        stop(worker, 60)
     assert list(temporary.glob("otzyv-metrics-*")) == []
 
 
@@ -213,8 +217,7 @@ def test_workers_in_threads_have_the_same_pages_and_end_in_order(
         assert figures(port, "otzyv_worker_consuming") == {(queue,): 1 for queue in queues}
         assert figures(port, "otzyv_task_retries_total") == {(queue,): 0 for queue in queues}
         assert figures(port, "otzyv_predictions_total") == {}
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
+        stop(worker, 60)
     assert health(port) == (0, {})
 
 
@@ -226,8 +229,7 @@ def test_a_busy_beat_ends_in_order_and_what_it_sent_is_there(
     with started("beat", settings=settings, log=tmp_path / "beat.log", **more) as beat:
         wait_until(lambda: health(port)[0] == 200, 60, "beat")
         wait_until(lambda: figures(port, "otzyv_queue_messages").get(("cpu.upkeep",), 0) > 0, 60, "a task")
-        beat.send_signal(signal.SIGTERM)
-        assert beat.wait(30) == 0
+        stop(beat, 30)
     assert health(port) == (0, {})
 
 

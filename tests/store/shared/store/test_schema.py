@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.resources import files
 from threading import Barrier
 from typing import Any
@@ -34,9 +35,8 @@ def bare_url(postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 def bare(bare_url: str) -> Iterator[Database]:
-    opened = Database(bare_url)
-    yield opened
-    opened.close()
+    with closing(Database(bare_url)) as opened:
+        yield opened
 
 
 def shape(database: Database) -> dict[str, list[tuple[Any, ...]]]:

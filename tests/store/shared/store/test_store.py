@@ -14,8 +14,9 @@ from shared.errors import PoisonError
 from shared.labelling.intake import Stored, take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
+from shared.reviews.review import Review
 from shared.reviews.wire import BatchPart, Message, decode, encode
-from shared.store import labels, places, taxonomies
+from shared.store import Database, labels, places, taxonomies
 from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
 from shared.text.nesting import MAX_DEPTH
@@ -86,12 +87,17 @@ def test_a_text_that_returns_to_an_earlier_one_is_a_new_revision(database, take)
     assert ask(database, "SELECT text FROM review_history ORDER BY revision") == [("тапочки",), ("очки",)]
 
 
-def test_an_edited_review_is_labelled_anew_by_every_taxonomy(database, take, taxonomy):
-    stored = take(review("1", "тапочки"))
+def taken_for_another_taxonomy(database: Database, one: Review) -> int:
+    """Store a review for another version of the taxonomy; returns its number."""
     with database.transaction() as cursor:
         other = taxonomies.register(cursor, "test", "2", "{}")
-    message = Message([review("1", "тапочки")], [])
-    take_in(database, [message], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    take_in(database, [Message([one], [])], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    return other
+
+
+def test_an_edited_review_is_labelled_anew_by_every_taxonomy(database, take, taxonomy):
+    stored = take(review("1", "тапочки"))
+    other = taken_for_another_taxonomy(database, review("1", "тапочки"))
     take(review("1", "очки"))
     query = "SELECT taxonomy_id, revision FROM waiting WHERE review_id = %s ORDER BY 1"
     assert ask(database, query, stored.ids[0][0]) == [(taxonomy, 2), (other, 2)]
@@ -99,10 +105,7 @@ def test_an_edited_review_is_labelled_anew_by_every_taxonomy(database, take, tax
 
 def test_an_edit_starts_other_taxonomies_anew_that_had_labelled_the_review(database, take, taxonomy):
     stored = take(review("1", "тапочки"))
-    with database.transaction() as cursor:
-        other = taxonomies.register(cursor, "test", "2", "{}")
-    message = Message([review("1", "тапочки")], [])
-    take_in(database, [message], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    other = taken_for_another_taxonomy(database, review("1", "тапочки"))
     for each in (taxonomy, other):
         Labeller(
             database, each, ("keywords",), {"keywords": ByFirstLetter()}, Rules(each, {"keywords": 0.8})
