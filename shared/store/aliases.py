@@ -87,8 +87,7 @@ def history(cursor: Cursor, taxonomy: str) -> list[Move]:
 
 def newest(cursor: Cursor, taxonomy: str, alias: Alias) -> Move | None:
     """The last move of an alias; None where it never had a model."""
-    found = [move for move in history(cursor, taxonomy) if move.alias == alias]
-    return found[-1] if found else None
+    return next((move for move in reversed(history(cursor, taxonomy)) if move.alias == alias), None)
 
 
 def champions(moves: list[Move]) -> list[int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
@@ -14,8 +14,6 @@ from shared.store.places import HeldPositions, with_revision
 from shared.store.postgres.copying import NULL, copied
 from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
-
-LabelRow = TypeVar("LabelRow", tuple[int, int, str], tuple[int, int, str, float])
 
 
 class Label(msgspec.Struct, frozen=True, gc=False):
@@ -78,19 +76,7 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
     Their reviews wait for no stage any more, unless their text has been replaced in the meantime: then they do, and a
     label that the new text has already stays. A review that has been deleted meanwhile gets none.
     """
-    rows = _wait_no_more(cursor, rows, taxonomy_id)
-    execute_values(
-        cursor,
-        """
-        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, status) VALUES %s
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
-        SET revision = excluded.revision, category = excluded.category, confidence = NULL, stage = NULL,
-            status = excluded.status, at = now()
-        WHERE l.revision <= excluded.revision AND (l.revision, l.category, l.status) IS DISTINCT FROM
-            (excluded.revision, excluded.category, excluded.status)
-        """,
-        [(review_id, taxonomy_id, revision, category, "human") for review_id, revision, category in rows],
-    )
+    _settle_given(cursor, [Label(*row, None, None, "human") for row in rows], taxonomy_id)
 
 
 def settle_from_outside(
@@ -101,22 +87,27 @@ def settle_from_outside(
     They take the place of labels that stages gave, not of people's. The same again is no change. A review that has
     been deleted meanwhile gets none.
     """
-    rows = _wait_no_more(cursor, rows, taxonomy_id)
+    _settle_given(cursor, [Label(*row, stage, "accepted") for row in rows], taxonomy_id)
+
+
+def _settle_given(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
+    there = hold(cursor, (row.review_id for row in rows))
+    rows = sorted((row for row in rows if row.review_id in there), key=lambda row: row.review_id)
+    held = places.hold(cursor, [row.review_id for row in rows], taxonomy_id)
+    waiting = [row.review_id for row in rows if with_revision(held, row.review_id, row.revision)]
+    places.leave(cursor, waiting, taxonomy_id)
     execute_values(
         cursor,
         """
-        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status) VALUES %s
+        INSERT INTO labels AS l (taxonomy_id, review_id, revision, category, confidence, stage, status) VALUES %s
         ON CONFLICT (review_id, taxonomy_id) DO UPDATE
         SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
             stage = excluded.stage, status = excluded.status, at = now()
-        WHERE l.status <> 'human' AND l.revision <= excluded.revision
+        WHERE (l.status <> 'human' OR excluded.status = 'human') AND l.revision <= excluded.revision
           AND (l.revision, l.category, l.confidence, l.stage, l.status) IS DISTINCT FROM
               (excluded.revision, excluded.category, excluded.confidence::real, excluded.stage, excluded.status)
         """,
-        [
-            (review_id, taxonomy_id, revision, category, confidence, stage, "accepted")
-            for review_id, revision, category, confidence in rows
-        ],
+        [(taxonomy_id, *astuple(row)) for row in rows],
     )
 
 
@@ -130,12 +121,3 @@ def by_stage(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dic
         (taxonomy_id, list(review_ids)),
     )
     return dict(cursor.fetchall())
-
-
-def _wait_no_more(cursor: Cursor, rows: Sequence[LabelRow], taxonomy_id: int) -> list[LabelRow]:
-    """Take texts out of the line of whatever stage; the rows, in order, of reviews that have not been deleted."""
-    there = hold(cursor, (row[0] for row in rows))
-    rows = sorted(row for row in rows if row[0] in there)
-    held = places.hold(cursor, [row[0] for row in rows], taxonomy_id)
-    places.leave(cursor, [row[0] for row in rows if with_revision(held, row[0], row[1])], taxonomy_id)
-    return rows

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
-from shared.store.postgres.fetched import all_of, first_column, first_value, returned
+from shared.store.postgres.fetched import all_of, first_column, first_of, first_value, returned
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -90,10 +91,7 @@ def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Ask
                 one.architecture,
                 one.seed,
                 Json(one.arguments),
-                one.asked_by,
-                one.reason,
-                one.auto_promote,
-                one.time_limit_s,
+                *astuple(one)[3:],
             )
             for one in wanted
         ],
@@ -169,9 +167,16 @@ class LeaseState(msgspec.Struct, frozen=True):
 
 
 def renew(
-    cursor: Cursor, run: int, attempt: int, *, lease_s: int, spent_s: float, progress: float, message: str,
+    cursor: Cursor,
+    run: int,
+    attempt: int,
+    *,
+    lease_s: int,
+    spent_s: float,
+    progress: float,
+    message: str,
     points: Sequence[LoggedValue] = (),
-) -> LeaseState | None:  # fmt: skip
+) -> LeaseState | None:
     """Say that a run is alive, how far it is, and what it has logged; None where it is no longer this holder's.
 
     `spent_s` are seconds since the last time. Points that are logged again, as after a resumption, are replaced.
@@ -191,8 +196,8 @@ def renew(
             "message": message,
         },
     )
-    row = cursor.fetchone()
-    if row is None:
+    state = first_of(cursor, LeaseState)
+    if state is None:
         return None
     newest = {(one.name, one.step): one for one in points}
     if newest:
@@ -204,7 +209,7 @@ def renew(
             """,
             [(run, one.name, one.step, one.epoch, one.value) for one in newest.values()],
         )
-    return LeaseState(*row)
+    return state
 
 
 def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
@@ -218,52 +223,40 @@ def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
 
 def release(cursor: Cursor, run: int, attempt: int, *, crashed: bool, message: str) -> bool:
     """Put a run back in the queue; False where it is no longer this holder's."""
-    cursor.execute(
-        f"""
-        UPDATE training_runs SET status = 'queued', lease_until = NULL, worker = '', message = %(message)s,
-            crashes = crashes + %(crashed)s::integer
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "crashed": crashed, "message": message},
-    )
-    return cursor.rowcount == 1
+    what = """
+        status = 'queued', lease_until = NULL, worker = '', message = %(message)s,
+        crashes = crashes + %(crashed)s::integer
+    """
+    return _update(cursor, run, attempt, what, crashed=crashed, message=message)
 
 
 def end(cursor: Cursor, run: int, attempt: int, status: Status, message: str) -> bool:
     """End a run that failed or was cancelled; False where it is no longer this holder's."""
-    cursor.execute(
-        f"""
-        UPDATE training_runs SET status = %(status)s, finished_at = now(), lease_until = NULL, message = %(message)s
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "status": status, "message": message},
-    )
-    return cursor.rowcount == 1
+    what = "status = %(status)s, finished_at = now(), lease_until = NULL, message = %(message)s"
+    return _update(cursor, run, attempt, what, status=status, message=message)
 
 
 def keep_model(
     cursor: Cursor, run: int, attempt: int, *, model_id: int, answers: Sequence[str], facts: dict[str, Any]
 ) -> bool:
     """Note the model that a run has made, which is not ended yet; False where it is no longer this holder's."""
-    cursor.execute(
-        f"""
-        UPDATE training_runs SET model_id = %(model)s, answers = %(answers)s, facts = %(facts)s
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "model": model_id, "answers": list(answers), "facts": Json(facts)},
-    )
-    return cursor.rowcount == 1
+    what = "model_id = %(model)s, answers = %(answers)s, facts = %(facts)s"
+    return _update(cursor, run, attempt, what, model=model_id, answers=list(answers), facts=Json(facts))
 
 
 def succeed(cursor: Cursor, run: int, attempt: int, verdict: dict[str, Any], message: str) -> bool:
     """End a run that has a model; False where it is no longer this holder's."""
+    what = """
+        status = 'succeeded', finished_at = now(), lease_until = NULL, progress = 1, verdict = %(verdict)s,
+        message = %(message)s
+    """
+    return _update(cursor, run, attempt, what, verdict=Json(verdict), message=message)
+
+
+def _update(cursor: Cursor, run: int, attempt: int, what: str, **values: object) -> bool:
     cursor.execute(
-        f"""
-        UPDATE training_runs SET status = 'succeeded', finished_at = now(), lease_until = NULL, progress = 1,
-            verdict = %(verdict)s, message = %(message)s
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "verdict": Json(verdict), "message": message},
+        f"UPDATE training_runs SET {what} WHERE {_MINE}",  # noqa: S608  constants of this module
+        {"run": run, "attempt": attempt, **values},
     )
     return cursor.rowcount == 1
 

@@ -11,16 +11,6 @@ from shared.store.postgres.fetched import all_of, returned
 from shared.training.data import Row
 
 
-class Snapshot(msgspec.Struct, frozen=True):
-    """A snapshot without its lists. `counts` are labelled reviews by category, `sha` is of all that is in it."""
-
-    id: int
-    sha: str
-    counts: dict[str, int]
-    gold: int
-    created_at: datetime
-
-
 class GoldText(msgspec.Struct, frozen=True):
     """A checked review as it was when the snapshot was taken."""
 
@@ -29,6 +19,16 @@ class GoldText(msgspec.Struct, frozen=True):
     text: str
     category: str
     ambiguous: bool
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A snapshot without its lists. `counts` are labelled reviews by category, `sha` is of all that is in it."""
+
+    id: int
+    sha: str
+    counts: dict[str, int]
+    gold: int
+    created_at: datetime
 
 
 # Gold that was drawn because model and label differed is no sample of all reviews: it teaches, it does not measure.

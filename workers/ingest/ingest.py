@@ -137,7 +137,7 @@ class Ingest:
             metrics.INGEST_WAITS.add(source=self._source.name)
             log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
             return False
-        self._source.set_aside(connection, rejected)
+        self._source.keep_rejected(connection, rejected)
         crash_points.at("ingest.sent")
         part[-1].delivery.ack(multiple=True)
         gathered.forget(part)

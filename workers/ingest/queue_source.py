@@ -61,7 +61,7 @@ class QueueSource:
     def stored(self, step: Step | None) -> None:
         """Nothing to note: the acknowledgement is RabbitMQ's note."""
 
-    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
         """Put what was rejected, with the reason, where a person can look at it and send it again."""
         if not rejected:
             return

@@ -55,7 +55,7 @@ class MessageSource(Protocol):
     def stored(self, step: Step | None) -> None:
         """That transaction has been committed."""
 
-    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
         """Keep what was rejected where a person can send it again, besides its row in `failures`."""
 
 

@@ -195,5 +195,5 @@ class StreamSource:
         if step is not None:
             self._position = step.next_offset
 
-    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
         """Nothing to do: the stream keeps every message, and the row in `failures` says at which offset it is."""
