@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import asdict
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
@@ -42,8 +43,7 @@ class FailureFilter(msgspec.Struct, frozen=True):
     @property
     def values(self) -> dict[str, Any]:
         """What `_CHOSEN` asks for."""
-        numbers = None if self.numbers is None else list(self.numbers)
-        return {"numbers": numbers, "queue": self.queue, "reason": self.reason, "upto": self.upto}
+        return asdict(self) | {"numbers": None if self.numbers is None else list(self.numbers)}
 
 
 _CHOSEN = """

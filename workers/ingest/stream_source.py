@@ -19,12 +19,11 @@ from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
 from shared.errors import BrokerUnavailable, ConfigurationError
-from shared.reviews.wire import Rejected
 from shared.runtime.runtime import Runtime
 from shared.store import streams
 from shared.store.streams import Claim, Position, Step
 from workers.ingest import source, stream_bounds
-from workers.ingest.source import HeldMessage, Receive, Stopped
+from workers.ingest.source import HeldMessage, MessageSource, Receive, Stopped
 from workers.ingest.stream_bounds import OFFSET, Bounds
 from workers.ingest.stream_start import Start
 from workers.tasks import labelling, prediction
@@ -37,8 +36,11 @@ OWN_ENTRIES = 20
 """RabbitMQ writes entries of its own into a stream, which take offsets and are delivered to nobody: a few in a row."""
 
 
-class StreamSource:
-    """One stream, read from its stored offset on, or once from `start`."""
+class StreamSource(MessageSource):
+    """One stream, read from its stored offset on, or once from `start`.
+
+    What is rejected stays in the stream, and its row in `failures` says at which offset it is.
+    """
 
     def __init__(self, runtime: Runtime, stream: str, start: Start | None = None) -> None:
         self.name = f"stream {stream}"
@@ -194,6 +196,3 @@ class StreamSource:
         """The stream has been moved."""
         if step is not None:
             self._position = step.next_offset
-
-    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
-        """Nothing to do: the stream keeps every message, and the row in `failures` says at which offset it is."""
