@@ -180,10 +180,10 @@ def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str, str]]) -> None
     execute_values(
         cursor,
         """
-        UPDATE audit_items i SET answer = told.category, annotator = told.annotator, answered_at = now()
-        FROM (VALUES %s) AS told (audit, review, category, annotator)
-        WHERE i.audit_id = told.audit AND i.review_id = told.review
-          AND (i.answer, i.annotator) IS DISTINCT FROM (told.category, told.annotator)
+        UPDATE audit_items i SET answer = given.category, annotator = given.annotator, answered_at = now()
+        FROM (VALUES %s) AS given (audit, review, category, annotator)
+        WHERE i.audit_id = given.audit AND i.review_id = given.review
+          AND (i.answer, i.annotator) IS DISTINCT FROM (given.category, given.annotator)
         """,
         answers,
     )

@@ -101,7 +101,7 @@ class StreamSource(MessageSource):
         queue = Queue(self._stream, no_declare=True, consumer_arguments={OFFSET: self._position})
         most = source.most_held(self._runtime.settings, "live")
         with source.consumer(connection, queue, most, note) as consumer, ExitStack() as consuming:
-            with stream_bounds.told(self._stream):
+            with stream_bounds.explained(self._stream):
                 consuming.enter_context(consumer)
             yield [consumer]
 

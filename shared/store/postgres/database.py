@@ -91,7 +91,7 @@ class Database:
             with connection, connection.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
-            raise self._told(connection, error) from error
+            raise self._as_ours(connection, error) from error
         finally:
             pool.putconn(connection, close=bool(connection.closed))
 
@@ -107,11 +107,11 @@ class Database:
         try:
             yield connection
         except psycopg2.Error as error:
-            raise self._told(connection, error) from error
+            raise self._as_ours(connection, error) from error
         finally:
             connection.close()
 
-    def _told(self, connection: Connection, error: psycopg2.Error) -> Exception:
+    def _as_ours(self, connection: Connection, error: psycopg2.Error) -> Exception:
         if connection.was_cut:
             return DatabaseUnavailable(
                 f"PostgreSQL did not finish: no answer within {self._limit_s} s; check that it runs, and that "
