@@ -8,7 +8,8 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-Alias = Literal["champion", "challenger"]
+from shared.quality.alias import Alias
+
 Action = Literal["promote", "rollback", "withdraw"]
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.training.data import Row
+from shared.reviews.labelled_text import Row
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -15,13 +15,13 @@ import msgspec
 from shared.classifiers import linear
 from shared.classifiers.artefact import TOKENIZER, Artefact, save
 from shared.classifiers.classifier import Classifier
-from shared.classifiers.distribution import reference
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.location import Location
 from shared.classifiers.manifest import Export, Manifest, ModelRuntime, Precision
 from shared.classifiers.model_card import model_card
 from shared.classifiers.onnx_classifier import OnnxClassifier
 from shared.errors import ModelError
+from shared.quality.drift import Reference
 from shared.taxonomy import Taxonomy
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -90,7 +90,7 @@ def package(
         origin=ready.origin,
         metrics=ready.metrics | (measure(ready.classifier) if measure else {}),
         dataset=ready.dataset | dict(dataset),
-        reference=reference(ready.classifier.predict(sample).probabilities, labels),
+        reference=Reference.of(ready.classifier.predict(sample).probabilities, labels),
         runtime=ready.runtime,
     )
     card = model_card(manifest).encode()

@@ -20,9 +20,10 @@ from shared.classifiers.packaging.package import package
 from shared.classifiers.vocabulary import LONGEST, Vocabulary, learnt
 from shared.errors import ModelError
 from shared.quality.evaluation import score
+from shared.reviews.labelled_text import Row
 from shared.taxonomy import default_taxonomy
 from shared.training.arguments import arguments
-from shared.training.data import Data, Row, facts, prepared
+from shared.training.data import Data, facts, prepared
 from shared.training.linear import train_linear
 from tests.support import tiny_linear
 from tests.support.tiny_linear import TEXTS
