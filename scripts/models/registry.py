@@ -19,12 +19,13 @@ from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Export, Manifest
 from shared.errors import ConfigurationError, InputFileError, ModelError, OtzyvError
+from shared.quality.alias import Alias
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.store import aliases, awaiting, models, reviews
-from shared.store.aliases import Alias, Move
+from shared.store.aliases import Move
 
 SAMPLE = 1_000
 """Texts on which the graphs are compared with the model that they were made from."""

@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.quality.alias import Alias
 from shared.store.postgres.fetched import all_of, first_column
 
-Alias = Literal["champion", "challenger"]
 Action = Literal["promote", "rollback", "withdraw"]
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.reviews.labelled_text import Row
 from shared.store.postgres.fetched import all_of, returned
-from shared.training.data import Row
 
 
 class GoldText(msgspec.Struct, frozen=True):

@@ -16,13 +16,14 @@ import pytest
 import safetensors.numpy
 
 from shared.classifiers import Artefact, LinearClassifier, Location, linear
-from shared.classifiers.packaging.package import package
+from shared.classifiers.packaging.package import package, servable, written
 from shared.classifiers.vocabulary import LONGEST, Vocabulary, learnt
 from shared.errors import ModelError
 from shared.quality.evaluation import score
+from shared.reviews.labelled_text import Row
 from shared.taxonomy import default_taxonomy
 from shared.training.arguments import arguments
-from shared.training.data import Data, Row, facts, prepared
+from shared.training.data import Data, facts, prepared
 from shared.training.linear import train_linear
 from tests.support import tiny_linear
 from tests.support.tiny_linear import TEXTS
@@ -225,12 +226,10 @@ def test_it_reaches_weighted_f1_087_and_macro_076_on_gold(shared_data: Path) -> 
 
 
 def packaged(model: LinearClassifier, location: Location | None = None) -> Artefact:
-    return package(
-        model,
-        default_taxonomy(),
-        TEXTS,
+    return written(
+        servable(model, default_taxonomy(), TEXTS),
         location or Location(f"memory://{uuid4().hex}"),
-        measure=lambda classifier: {"weighted_f1": 0.5, "labels": float(len(classifier.labels))},
+        metrics={"weighted_f1": 0.5, "labels": 9.0},
         dataset=facts(tiny_linear.data()),
     )
 

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.classifiers import manifest as manifests
-from shared.classifiers.manifest import Agreement, Export, Manifest, Reference
+from shared.classifiers.manifest import Agreement, Export, Manifest
+from shared.quality.drift import Reference
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving import watching
