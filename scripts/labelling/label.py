@@ -14,6 +14,7 @@ from rich.progress import Progress, TaskID
 
 from scripts.command.console import err, file_progress, out, remark
 from scripts.command.ending import ended_by_signals
+from scripts.files import whole_file
 from scripts.files.input_file import Record
 from scripts.files.review_rows import ReviewRows, pack
 from scripts.labelling import labelled_file, report
@@ -70,7 +71,7 @@ def _masked(text: object) -> object:
 
 def label(run: LabelRequest) -> RunSummary:
     """Label a file, write the labels and the report, and show the tables."""
-    labelled_file.check(run.out, run.report, run.rows.file.path)
+    whole_file.check(run.out, run.report, run.rows.file.path)
     run.rows.check()
     started, begun = datetime.now(UTC), time.monotonic()
     with ended_by_signals(), _server(run.store) as url:
@@ -97,7 +98,7 @@ def label(run: LabelRequest) -> RunSummary:
         )
         here.database.close()
     if run.report is not None:
-        labelled_file.write_text(run.report, report.render(summary))
+        whole_file.write_text(run.report, report.render(summary))
     out.print(report.tables(summary))
     return summary
 

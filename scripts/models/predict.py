@@ -17,10 +17,9 @@ from rich.table import Table
 
 from scripts.command.console import err, file_progress, out, remark
 from scripts.command.database import opened
-from scripts.files import row_writer
+from scripts.files import row_writer, whole_file
 from scripts.files.input_file import Record
 from scripts.files.review_rows import ReviewRows
-from scripts.labelling import labelled_file
 from scripts.models.registry import registry
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
@@ -58,7 +57,7 @@ def predict(
     store: Path | None = None,
 ) -> None:
     """Write every row of a file with its prediction, in order, and show how many there are of which category."""
-    labelled_file.check(path, None, rows.file.path)
+    whole_file.check(path, None, rows.file.path)
     rows.check()
     taxonomy = runtime.load_taxonomy(settings)
     place = _place(model, settings, store)
@@ -123,14 +122,14 @@ def _write(
     rows: ReviewRows, path: Path, place: ModelHandle, taxonomy: Taxonomy, processes: int, max_text_chars: int
 ) -> Counter[str]:
     """Write the file; returns how many rows there are of each category, and how many were rejected or truncated."""
-    names = labelled_file.column_names(rows, COLUMNS)
+    names = row_writer.column_names(rows, COLUMNS)
     kinds: dict[str, type] = {names[column]: str for column in COLUMNS}
     kinds |= {names["confidence"]: float, names["truncated"]: bool}
     titles = {category.slug: category.title for category in taxonomy.categories}
     counts: Counter[str] = Counter()
     done = 0
     with (
-        labelled_file.whole(path) as unfinished,
+        whole_file.whole(path) as unfinished,
         row_writer.opened(unfinished, path.suffix.lower(), row_writer.fields(rows, kinds)) as write_rows,
         file_progress() as progress,
         ProcessPoolExecutor(processes, get_context("spawn"), _load, (place,)) as pool,
@@ -224,12 +223,12 @@ def _answers(texts: list[str]) -> list[PredictedText]:
 
 
 def _counted(answer: PredictedText | str) -> str:
-    return labelled_file.REJECTED if isinstance(answer, str) else answer.slug
+    return row_writer.REJECTED if isinstance(answer, str) else answer.slug
 
 
 def _cells(answer: PredictedText | str, titles: dict[str, str]) -> Record:
     if isinstance(answer, str):
-        values: tuple[object, ...] = (None, None, None, None, None, labelled_file.REJECTED, answer)
+        values: tuple[object, ...] = (None, None, None, None, None, row_writer.REJECTED, answer)
     else:
         shares = json.dumps(answer.probabilities, ensure_ascii=False)
         confidence = round(answer.confidence, 4)
@@ -242,6 +241,6 @@ def _show(counts: Counter[str], taxonomy: Taxonomy) -> None:
     table.add_column("reviews", justify="right")
     for category in sorted(taxonomy.categories, key=lambda one: -counts[one.slug]):
         table.add_row(category.title, f"{counts[category.slug]:,}")
-    if counts[labelled_file.REJECTED]:
-        table.add_row(labelled_file.REJECTED, f"{counts[labelled_file.REJECTED]:,}")
+    if counts[row_writer.REJECTED]:
+        table.add_row(row_writer.REJECTED, f"{counts[row_writer.REJECTED]:,}")
     out.print(table)

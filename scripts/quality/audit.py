@@ -16,7 +16,7 @@ from rich.table import Table
 from scripts.command.console import out, remark
 from scripts.files.answer_file import Given, read_answers
 from scripts.files.formulas import escaped
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
 from shared.errors import ConfigurationError, InputFileError
 from shared.quality import audit
 from shared.quality.audit import Checked, Estimate

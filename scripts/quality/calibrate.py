@@ -13,7 +13,7 @@ from rich.table import Table
 from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.files.gold_file import GoldRow, read_gold
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
 from scripts.quality import calibration_plot
 from scripts.quality.judging import Judged, judge
 from shared.cascade.rule import StageRule
