@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.files.formulas import escaped
-from scripts.files.input_file import Record
+from scripts.files.parquet_rows import parquet_schema
+from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
 from shared.errors import InputFileError
 
@@ -32,7 +33,7 @@ def fields(rows: ReviewRows, added: Mapping[str, type]) -> pa.Schema:
     has that type; what is mixed or nested becomes JSON text.
     """
     if rows.file.format == ".parquet":
-        given = list(rows.file.parquet_schema())
+        given = list(parquet_schema(rows.file.path))
     else:
         given = [pa.field(name, _arrow_type(kinds)) for name, kinds in rows.kinds.items()]
     return pa.schema([*given, *(pa.field(name, _arrow_type({kind})) for name, kind in added.items())])

@@ -5,12 +5,13 @@ Which label a row gets is decided here; how a CSV, JSON lines or Parquet file is
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from scripts.files import row_writer, whole_file
-from scripts.files.input_file import Record
+from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
 from shared.reviews import review
 from shared.runtime.runtime import Runtime
@@ -27,7 +28,8 @@ def write(path: Path, rows: ReviewRows, here: Runtime) -> None:
     """Read the input once more and write each of its rows with what the store knows about it.
 
     A row that broke the wire contract has the status `rejected` and a reason; a row whose
-    text was replaced by a later row with the same id has the status `replaced`.
+    text was replaced by a later row with the same id has the status `replaced`. Where personal data is masked,
+    texts are written as they were judged; other columns stay as they are.
     """
     names = row_writer.column_names(rows, COLUMNS)
     fields = row_writer.fields(
@@ -38,20 +40,27 @@ def write(path: Path, rows: ReviewRows, here: Runtime) -> None:
         row_writer.opened(unfinished, path.suffix.lower(), fields) as write_rows,
     ):
         for records, wire in rows.chunks():
-            write_rows(_with_labels(records, wire, here, names))
+            if here.settings.mask_personal_data:
+                records = [_masked(record, rows.columns.text) for record in records]
+            labels = (
+                {names[column]: value for column, value in label.items()} for label in _labels(wire, here)
+            )
+            write_rows([{**record, **label} for record, label in zip(records, labels, strict=True)])
 
 
-def _with_labels(
-    records: list[Record], wire: list[Record], here: Runtime, names: dict[str, str]
-) -> list[Record]:
+def _masked(record: Record, column: str) -> Record:
+    text = record.get(column)
+    if isinstance(text, bytes):
+        return {**record, column: mask(text.decode()).encode()}
+    return {**record, column: mask(text)} if isinstance(text, str) else record
+
+
+def _labels(wire: Sequence[Record], here: Runtime) -> Iterator[Record]:
     keys = [(row["source"], row["id"]) for row in wire]
     with here.database.transaction() as cursor:
         stored = export.by_names(cursor, [key for key in keys if _can_be_stored(*key)], here.taxonomy_id)
-    result = []
-    for record, row, key in zip(records, wire, keys, strict=True):
-        label = _label(row, stored.get(key) if _can_be_stored(*key) else None, here)
-        result.append({**record, **{names[column]: value for column, value in label.items()}})
-    return result
+    for row, key in zip(wire, keys, strict=True):
+        yield _label(row, stored.get(key) if _can_be_stored(*key) else None, here)
 
 
 def _can_be_stored(*names: object) -> bool:
@@ -65,8 +74,7 @@ def _stored_sha(text: str, here: Runtime) -> str:
 
 def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
     category = slug = confidence = stage = evidence = reason = None
-    text = row["text"]
-    if found and isinstance(text, str) and found.text_sha == _stored_sha(text, here):
+    if found and isinstance(row["text"], str) and found.text_sha == _stored_sha(row["text"], here):
         slug, confidence, stage, status = found.category, found.confidence, found.stage, found.status
         category = here.taxonomy.category(slug).title if slug else None
         evidence = msgspec.json.encode(found.evidence).decode() if found.evidence else None

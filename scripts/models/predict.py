@@ -18,7 +18,7 @@ from rich.table import Table
 from scripts.command.console import err, file_progress, out, remark
 from scripts.command.database import opened
 from scripts.files import row_writer, whole_file
-from scripts.files.input_file import Record
+from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
 from scripts.models.registry import registry
 from shared.classifiers import Artefact, Classifier, Location
