@@ -203,22 +203,20 @@ def _exported(
     known: Registry,
 ) -> Artefact:
     try:
-        from shared.classifiers.packaging.hugging_face import read_folder, trainers_files
-        from shared.classifiers.packaging.measuring import measured
-        from shared.classifiers.packaging.package import package
+        from shared.classifiers.packaging import hugging_face, measuring, package
     except ImportError as error:
         raise ConfigurationError(
             f"otzyv models import: expected torch and onnx, found: {error}; in the project's folder: `make models`"
         ) from error
     with err.status("reading the model"):
-        made = read_folder(folder, here.taxonomy, max_tokens)
-    for name in trainers_files(folder):
+        made = hugging_face.read_folder(folder, here.taxonomy, max_tokens)
+    for name in hugging_face.trainers_files(folder):
         remark("left out", f"{name}, which is no part of the model")
     if checked:
         with err.status("measuring on gold"):
-            made = measured(made, [row.text for row in checked], [row.category for row in checked])
+            made = measuring.measured(made, [row.text for row in checked], [row.category for row in checked])
     with err.status("exporting and comparing"):
-        return package(made, here.taxonomy, texts, known.location)
+        return package.package(made, here.taxonomy, texts, known.location)
 
 
 def _with_ids(reviews: Path | None) -> Path | None:
