@@ -8,6 +8,8 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.errors import ModelError
+
 Alias = Literal["champion", "challenger"]
 Action = Literal["promote", "rollback", "withdraw"]
 
@@ -34,6 +36,14 @@ def current(cursor: Cursor, taxonomy: str) -> dict[str, int]:
         (taxonomy,),
     )
     return {alias: model_id for alias, model_id in cursor.fetchall() if model_id is not None}
+
+
+def champion(cursor: Cursor, taxonomy: str, otherwise: str) -> int:
+    """The model that serves. Raises ModelError, with the sentence `otherwise`, where none does."""
+    number = current(cursor, taxonomy).get("champion")
+    if number is None:
+        raise ModelError(otherwise)
+    return number
 
 
 def taxonomies(cursor: Cursor) -> list[str]:

@@ -126,9 +126,14 @@ def versions(cursor: Cursor, taxonomy_id: int, limit: int) -> list[Version]:
     return [Version(*row) for row in cursor.fetchall()]
 
 
-def rules(cursor: Cursor, version: int) -> dict[str, StoredRule]:
-    """A version as rules by stage."""
-    found = rows(cursor, version)
+def current(cursor: Cursor, taxonomy_id: int) -> dict[str, StoredRule]:
+    """The rules that hold now, by stage."""
+    return rules(cursor, newest(cursor, taxonomy_id))
+
+
+def rules(cursor: Cursor, version: int | None) -> dict[str, StoredRule]:
+    """A version as rules by stage; none without one."""
+    found = [] if version is None else rows(cursor, version)
     return {
         row.stage: StoredRule(
             row.model,
