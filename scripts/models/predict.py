@@ -24,6 +24,7 @@ from scripts.pages.tables import table
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
 from shared.errors import ModelError, ModelUnavailable
+from shared.reviews.wire import decode, encode
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import aliases

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from shared.errors import DatabaseUnavailable
 from shared.store import Database
 from tests.faults.postgres_node import PostgresNode
-from tests.faults.proxy import Proxy, proxy_to
+from tests.faults.proxy import Mode, Proxy, proxy_to
 from tests.faults.world import World
 from tests.support.servers import database_of
 
@@ -82,7 +82,7 @@ def health(world: World) -> tuple[int, str, float]:
 )
 @pytest.mark.parametrize("mode", ["swallow", "hold"])
 def test_a_database_that_never_answers_is_given_up_and_work_goes_on_when_it_does(
-    world: World, mode: str
+    world: World, mode: Mode
 ) -> None:
     """PostgreSQL takes connections and statements, and answers none of them."""
     with behind_proxies(world) as (postgres, _), world.running():

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_a_worker_that_dies_between_commit_and_forwarding_costs_nothing(world: W
 def die_in_a_worker(world: World, place: str, whom: str) -> None:
     """Let a worker die at a place, once; another one is there where it took everybody along."""
     file = world.folder / "crash"
-    deadly = crash(place, file, "group" if whom == "group" else "")
+    deadly: dict[str, Any] = crash(place, file, "group" if whom == "group" else "")
     with world.started("ingest", log="ingest.log"):
         with world.started("worker", "cpu", "--processes", "2", log="worker.log", **deadly) as worker:
             world.send(2_000)

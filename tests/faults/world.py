@@ -62,7 +62,7 @@ class World:
             yield process
 
     @contextmanager
-    def running(self, **more: str) -> Iterator[None]:
+    def running(self, **more: Any) -> Iterator[None]:
         """`otzyv ingest` and `otzyv worker cpu` with two processes."""
         with (
             self.started("ingest", log="ingest.log", **more),
@@ -157,7 +157,7 @@ def review(number: int, text: str = "Платье село отлично") -> d
     return {"source": SOURCE, "id": str(number), "text": text}
 
 
-def crash(place: str, file: Path, whom: str = "") -> dict[str, str]:
+def crash(place: str, file: Path, whom: str = "") -> dict[str, Any]:
     """The variable that lets one process die at a place once; `whom` "group" takes those started with it along."""
     file.write_text(whom)
     return {"TEST_OTZYV_CRASH_AT": f"{place}={file}"}

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kombu import Connection, Producer
@@ -171,7 +172,7 @@ def _unacknowledged(settings: Settings) -> int:
         )
 
 
-BAD = {
+BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "invalid JSON": (b'{"source": "shop", ', {}, "in UTF-8 JSON"),
     "not UTF-8": ('{"source":"s","id":"1","text":"Платье"}'.encode("cp1251"), {}, "UTF-8"),
     "a pickle": (

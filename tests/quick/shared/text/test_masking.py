@@ -10,7 +10,6 @@ import pytest
 
 from shared.reviews.wire import Message, Rejected, masked
 from shared.stages.keywords.stage import KeywordStage
-from shared.taxonomy import default_taxonomy
 from shared.text.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words
 
 PHONES = [
@@ -394,11 +393,10 @@ def test_a_million_hostile_characters_of_json_take_no_longer_than_a_million_othe
     )
 
 
-def test_a_placeholder_is_no_word_for_whoever_judges_the_text():
+def test_a_placeholder_is_no_word_for_whoever_judges_the_text(market: KeywordStage):
     given = f"Жмут, {PHONE} {MAIL}, {CARD}; [нет]"
     assert without_words(given) == "Жмут, [*******] [*****], [*****]; [нет]"
-    stage = KeywordStage(default_taxonomy())
-    judged, plain = stage.verdicts(
+    judged, plain = market.verdicts(
         [without_words(f"Кроссовки жмут, звоните {PHONE}"), "Кроссовки жмут, звоните"]
     )
     assert judged == plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -164,11 +165,11 @@ def test_what_awaits_a_prediction_stays_unless_it_waits_for_a_champion(
 def test_a_batch_of_which_messages_are_missing_is_not_forgotten(
     settings: Settings, database: Database, take
 ) -> None:
-    whole = BatchPart(id="00000000-0000-4000-8000-000000000001", number=0, last=True)
-    part = BatchPart(id="00000000-0000-4000-8000-000000000002", number=0)
+    whole = BatchPart(id=UUID("00000000-0000-4000-8000-000000000001"), number=0, last=True)
+    part = BatchPart(id=UUID("00000000-0000-4000-8000-000000000002"), number=0)
     take(review("a", "туфли"), batch=whole)
     take(review("b", "туфли"), batch=part)
     with database.transaction() as cursor:
         cursor.execute("UPDATE batches SET created_at = now() - interval '400 days'")
     assert run("db", "prune", "--older-than", "365", "--yes", settings=settings).returncode == 0
-    assert ask(database, "SELECT id::text FROM batches") == [(part.id,)]
+    assert ask(database, "SELECT id::text FROM batches") == [(str(part.id),)]

@@ -20,7 +20,7 @@ from shared.runs import schedule
 from shared.runtime import runtime
 from shared.serving import watching
 from shared.serving.registry import Registry
-from shared.settings import Settings
+from shared.settings import Settings, load
 from shared.stages.llm import Choice
 from shared.store import Database, llm_budget
 from shared.store import reviews as stored_reviews
@@ -363,7 +363,7 @@ def test_reviews_are_taken_in_without_the_right_to_temporary_tables(
 ) -> None:
     assert refused(as_role("worker"), "CREATE TEMPORARY TABLE scratch ()")
     worker = Database(as_role("worker"))
-    here = runtime.build(Settings(), worker)
+    here = runtime.build(load(), worker)
     with worker.transaction() as cursor:
         stored = stored_reviews.upsert(
             cursor, [Message([review("1", "туфли")], [])], here.taxonomy_id, "keywords"

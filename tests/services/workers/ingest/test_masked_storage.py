@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.services
 SECRET = ("9161234567", "916 123", "anna@example", "4111")
 TEXT = "Кроссовки жмут, звоните 8 916 123-45-67 или anna@example.ru"
 MASKED = "Кроссовки жмут, звоните [телефон] или [почта]"
-ON = {"OTZYV_MASK_PERSONAL_DATA": "true"}
+ON: dict[str, Any] = {"OTZYV_MASK_PERSONAL_DATA": "true"}
 
 
 def everything(database: Database) -> str:

@@ -18,7 +18,7 @@ from shared.quality.drift import Reference
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving import watching
-from shared.settings import Settings
+from shared.settings import load
 from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
@@ -30,7 +30,7 @@ REVIEWS = 600
 @pytest.fixture
 def here(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     monkeypatch.setenv("OTZYV_DATABASE_URL", database_url)
-    return runtime.build(Settings(database_url=database_url), database)
+    return runtime.build(load(database_url=database_url), database)
 
 
 @pytest.fixture

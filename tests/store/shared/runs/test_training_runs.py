@@ -328,7 +328,7 @@ def test_two_schedulers_at_once_ask_for_one_run(here: Runtime) -> None:
 
 
 def test_an_alarm_retrains_once(here: Runtime) -> None:
-    quiet = {"retrain_new_labels": 0}
+    quiet: dict[str, Any] = {"retrain_new_labels": 0}
     (number,) = scheduled(here, retrain_new_labels=1)
     with here.database.transaction() as cursor:
         runs.cancel(cursor, number)
@@ -354,7 +354,7 @@ def test_an_alarm_retrains_once(here: Runtime) -> None:
 
 
 def test_the_clock_retrains_whatever_the_labels_and_two_clocks_count_as_one(here: Runtime) -> None:
-    quiet = {"retrain_new_labels": 0}
+    quiet: dict[str, Any] = {"retrain_new_labels": 0}
     assert scheduled(here, **quiet) == []
     (number,) = scheduled(here, by_clock=True, **quiet)
     with here.database.transaction() as cursor:

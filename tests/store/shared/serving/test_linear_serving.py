@@ -20,6 +20,7 @@ from shared.labelling.intake import take_in
 from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.serving.registry import Registry
+from shared.settings import load
 from shared.store import Database
 from tests.support import tiny_linear
 from tests.support.processes import run
@@ -36,7 +37,7 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def here(database: Database, models: Path) -> runtime.Runtime:
-    return runtime.build(runtime.settings().model_copy(update={"models": str(models)}), database)
+    return runtime.build(load().model_copy(update={"models": str(models)}), database)
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ def test_a_text_that_is_replaced_while_predictions_are_off_is_predicted_once(wor
 
 def test_reviews_that_a_model_cannot_answer_are_told_and_the_others_are_predicted() -> None:
     class Stumbles:
-        labels = ("shoes",)
+        labels: tuple[str, ...] = ("shoes",)
 
         def predict(self, texts: Sequence[str]) -> Predictions:
             if "bad" in texts:

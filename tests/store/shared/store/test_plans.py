@@ -151,6 +151,7 @@ def rows_of(plan: dict[str, Any]) -> float:
 def explaining(url: str, settings: str) -> Iterator[Explaining]:
     connection = psycopg2.connect(url, cursor_factory=Explaining, options=settings)
     with connection, connection.cursor() as cursor:
+        assert isinstance(cursor, Explaining)
         cursor.handled = []
         yield cursor
     connection.close()

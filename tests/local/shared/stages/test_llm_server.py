@@ -33,7 +33,7 @@ from tests.support.chat_endpoint import (
 
 WRITER = PromptWriter(SMALL)
 KEY = "sk-very-secret"
-RAW = (200, {}, b"")
+RAW: Reply = (200, {}, b"")
 GOOD = ("Платье", "Тапки")
 
 
