@@ -18,7 +18,7 @@ from shared.store import Database
 from tests.integration import ledger
 from tests.integration.processes import started
 from tests.integration.test_failing_batches import send
-from tests.services import free_port, wait_until
+from tests.services import PATIENCE_S, free_port, wait_until
 
 pytestmark = [
     pytest.mark.services,
@@ -51,7 +51,7 @@ class Flower:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
         if login is not None:
             request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     def told(self, path: str) -> Any:
@@ -69,7 +69,7 @@ def flower(settings: Settings, database: Database, tmp_path: Path) -> Iterator[F
         started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"),
     ):
         here = Flower(port)
-        wait_until(lambda: here.status("/healthcheck") == 200, 60, "Flower")
+        wait_until(lambda: here.status("/healthcheck") == 200, "Flower")
         yield here
 
 
@@ -89,15 +89,15 @@ def test_the_password_is_not_in_the_list_of_processes(flower: Flower) -> None:
 def test_the_worker_and_a_task_that_succeeded_are_seen_and_no_text_is(
     flower: Flower, settings: Settings, database: Database
 ) -> None:
-    wait_until(lambda: any(flower.told("/api/workers?refresh=1").values()), 60, "the worker to be seen")
+    wait_until(lambda: any(flower.told("/api/workers?refresh=1").values()), "the worker to be seen")
     (worker,) = flower.told("/api/workers")
     assert worker.startswith("cpu@")
     queues = {queue["name"] for queue in flower.told("/api/workers")[worker]["active_queues"]}
     assert {"cpu.keywords", "cpu.classify", "cpu.upkeep"} <= queues
 
     send(settings, database, [f"{TEXT} {number}" for number in range(3)])
-    wait_until(lambda: ledger.count(database, "labels") == 3, 60, "the labels")
-    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), 60, "the task to be seen")
+    wait_until(lambda: ledger.count(database, "labels") == 3, "the labels")
+    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), "the task to be seen")
     (task,) = flower.told("/api/tasks?state=SUCCESS").values()
     assert task["name"] == "workers.labelling.keywords"
     assert task["worker"] == worker
@@ -112,7 +112,7 @@ def test_what_flower_never_protects_tells_no_ids_and_no_text(
     flower: Flower, settings: Settings, database: Database
 ) -> None:
     send(settings, database, [TEXT])
-    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), 60, "the task to be seen")
+    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), "the task to be seen")
     (task,) = flower.told("/api/tasks")
     assert flower.status("/healthcheck") == 200
     shown = flower.ask("/metrics")

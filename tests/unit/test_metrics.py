@@ -14,6 +14,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.services import PATIENCE_S
 from workers.metrics import METRICS, Metric
 
 ROOT = Path(__file__).parents[2]
@@ -185,7 +186,7 @@ def test_what_killed_children_have_counted_stays_and_takes_no_more_room_with_eac
         [sys.executable, "-c", COUNTING, tmp_path, "7"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     ).stdout
     found = {
