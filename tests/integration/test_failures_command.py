@@ -331,6 +331,9 @@ def test_looking_at_dead_letters_loses_none_of_them_however_often(
             wait_until(lambda: letters.count(topology.INCOMING) == 120, "all of them")  # noqa: B023
             found = letters.look(topology.INCOMING)
         assert found == DeadQueue("reviews.rejected", 120, [("text: bad", 100)], 100)
+    with Confirmed(settings, declare=False) as confirmed:
+        letters = DeadLetters(confirmed)
+        wait_until(lambda: letters.count(topology.INCOMING) == 120, "all of them to be back")
     counts = []
     with Connection(settings.amqp_url) as connection, connection.channel() as channel:
         while (message := channel.basic_get("reviews.rejected", no_ack=True)) is not None:

@@ -86,15 +86,22 @@ def test_the_password_is_not_in_the_list_of_processes(flower: Flower) -> None:
     assert not [words for words in shown if LOGIN.split(":")[1].encode() in words]
 
 
+def seen_queues(flower: Flower) -> set[str]:
+    """What the worker consumes; nothing while Flower has not asked it, or got no answer in its second."""
+    workers = flower.told("/api/workers?refresh=1").values()
+    return {queue["name"] for worker in workers for queue in worker.get("active_queues", ())}
+
+
 def test_the_worker_and_a_task_that_succeeded_are_seen_and_no_text_is(
     flower: Flower, settings: Settings, database: Database
 ) -> None:
-    wait_until(lambda: any(flower.told("/api/workers?refresh=1").values()), "the worker to be seen")
+    wait_until(lambda: seen_queues(flower), "the worker to be seen, with its queues")
     (worker,) = flower.told("/api/workers")
     assert worker.startswith("cpu@")
-    queues = {queue["name"] for queue in flower.told("/api/workers")[worker]["active_queues"]}
+    queues = seen_queues(flower)
     assert {"cpu.keywords", "cpu.classify", "cpu.upkeep"} <= queues
 
+    wait_until(lambda: flower.told("/workers?json=1")["data"], "the worker to be heard of")
     send(settings, database, [f"{TEXT} {number}" for number in range(3)])
     wait_until(lambda: ledger.count(database, "labels") == 3, "the labels")
     wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), "the task to be seen")
@@ -111,6 +118,8 @@ def test_the_worker_and_a_task_that_succeeded_are_seen_and_no_text_is(
 def test_what_flower_never_protects_tells_no_ids_and_no_text(
     flower: Flower, settings: Settings, database: Database
 ) -> None:
+    # What happens before it listens to the worker, it never hears of.
+    wait_until(lambda: flower.told("/workers?json=1")["data"], "the worker to be heard of")
     send(settings, database, [TEXT])
     wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), "the task to be seen")
     (task,) = flower.told("/api/tasks")

@@ -155,14 +155,14 @@ def test_ingest_stores_what_it_holds_when_it_is_told_to_stop(
     with started("ingest", settings=settings, log=log, OTZYV_LINGER_MS="60000") as process:
         wait_until(lambda: "ingest.consuming" in log.read_text(), "ingest to consume")
         publish(settings, json.dumps(review(1)).encode())
-        wait_until(lambda: _unacknowledged(settings) == 0, "the message to be taken")
+        wait_until(lambda: _left(settings) == 0, "the message to be taken")
         assert ledger.count(database, "reviews") == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
     assert ledger.count(database, "reviews") == 1
 
 
-def _unacknowledged(settings: Settings) -> int:
+def _left(settings: Settings) -> int:
     with Connection(settings.amqp_url) as connection:
         return int(
             topology.queue(topology.INCOMING)(connection.channel()).queue_declare(passive=True).message_count
@@ -220,6 +220,11 @@ def test_bad_messages_end_with_their_reason_in_failures_and_in_the_rejected_queu
 def _rejected(settings: Settings, expected: int) -> list[tuple[bytes, str]]:
     with Connection(settings.amqp_url) as connection:
         queue = topology.dead_letter_queue(topology.INCOMING)(connection.channel())
+        # ingest puts them there after it has stored the rows about them.
+        wait_until(
+            lambda: queue.queue_declare(passive=True).message_count == expected,
+            f"{expected} rejected messages",
+        )
         messages = [queue.get() for _ in range(expected)]
         assert queue.get() is None
         return [
