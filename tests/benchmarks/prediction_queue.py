@@ -124,7 +124,7 @@ def _queued(
             OTZYV_MODELS=settings.models,
             OTZYV_WORKER_PROCESSES=str(processes),
         ) as worker:
-            wait_until(lambda: _count(database) == len(texts), 300, "all predictions")
+            wait_until(lambda: _count(database) == len(texts), "all predictions")
             most = max(
                 child.memory_info().rss for child in psutil.Process(worker.pid).children(recursive=True)
             )

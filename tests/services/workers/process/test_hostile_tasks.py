@@ -104,8 +104,8 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
             for body, properties in sent.values():
                 producer.publish(body, routing_key=topology.CPU_KEYWORDS.routing_key, **properties)
         publish(settings, json.dumps(review(1)).encode())
-        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "a review to be labelled after them")
-        wait_until(lambda: len(dead(settings)) == len(sent), 30, "all of them among the dead letters")
+        wait_until(lambda: ledger.count(database, "labels") == 1, "a review to be labelled after them")
+        wait_until(lambda: len(dead(settings)) == len(sent), "all of them among the dead letters")
     assert not trace.exists()
     kept = dead(settings)
     assert [name for name, (body, _) in sent.items() if body not in kept] == []

@@ -234,7 +234,7 @@ def test_a_message_that_comes_again_while_its_reviews_are_predicted_puts_none_in
             waiting = awaiting.texts(cursor, ids, world.here.taxonomy_id)
             awaiting.settle(cursor, waiting, world.here.taxonomy_id)
             again = pool.submit(world.take)
-            wait_until(lambda: blocked(world.database), 20, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(world.database), "the second transaction to wait for the first")
             rows = [Prediction(row.review_id, row.revision, "shoes", 0.9, False, [0.9]) for row in waiting]
             predictions.write(cursor, rows, world.numbers["first"])
         assert again.result() == []

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
 from shared.store import Database, taxonomies
 from shared.store.postgres import migration, schema, version
-from tests.support.servers import database_of, free_port, wait_until
+from tests.support.servers import PATIENCE_S, database_of, free_port, wait_until
 from tests.support.stored import weak_user
 
 HEAD = "0011"
@@ -157,10 +157,10 @@ def test_an_upgrade_says_whom_it_waits_for(database):
         _, process, user = cursor.fetchone()
         with ThreadPoolExecutor() as pool:
             upgrade = pool.submit(schema.upgrade, database, None, told.append)
-            wait_until(lambda: told, 30, "the upgrade to say so")
+            wait_until(lambda: told, "the upgrade to say so")
             assert not upgrade.done()
             cursor.connection.commit()
-            assert upgrade.result(30) == HEAD
+            assert upgrade.result(PATIENCE_S) == HEAD
     assert told[0] == (
         f"expected no other upgrade, found one by {user}, process {process} of the server; waiting for its end"
     )

@@ -14,7 +14,7 @@ from shared.store import Database, failures, taxonomies
 from shared.store.failures import FailureFilter
 from shared.store.second_tries import Again
 from tests.support import ledger
-from tests.support.servers import wait_until
+from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.stored import QUEUE, ask, review
 
 pytestmark = pytest.mark.services
@@ -178,12 +178,10 @@ def test_what_is_rejected_once_more_before_it_is_forgotten_gets_a_row_of_its_own
     def send(_payload: bytes) -> None:
         ingest.start()
         stuck = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'INTO failures'"
-        wait_until(
-            lambda: ask(database, stuck) or not ingest.is_alive(), 30, "the rejection to come this far"
-        )
+        wait_until(lambda: ask(database, stuck) or not ingest.is_alive(), "the rejection to come this far")
 
     list(second_try.send_again(database, FailureFilter(upto=before), send))
-    ingest.join(60)
+    ingest.join(PATIENCE_S)
     rows = ask(database, "SELECT id, payload FROM failures")
     assert [bytes(payload) for _, payload in rows] == [b"bad"]
     assert rows[0][0] > before
@@ -239,6 +237,6 @@ def test_two_commands_at_once_send_everything_once(database):
     for one in commands:
         one.start()
     for one in commands:
-        one.join(60)
+        one.join(PATIENCE_S)
     assert sorted(sent) == sorted(b"%d" % number for number in range(400))
     assert ledger.count(database, "failures") == 0

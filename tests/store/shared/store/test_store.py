@@ -128,7 +128,7 @@ def test_a_review_sent_again_while_it_is_being_labelled_is_not_labelled_twice(da
             rows = [Label(stored.ids[0][0], 1, "shoes", 0.9, "keywords", "accepted")]
             labels.settle(cursor, rows, taxonomy, held)
             again = pool.submit(take, review("1", "тапочки"))
-            wait_until(lambda: blocked(database), 30, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(database), "the second transaction to wait for the first")
         assert again.result().first_stage == []
     assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
     assert ask(database, "SELECT count(*) FROM label_history") == [(0,)]
@@ -176,7 +176,7 @@ def test_new_reviews_that_another_process_is_storing_as_well_are_stored_once(dat
         with database.transaction() as cursor:
             first = stored_reviews.upsert(cursor, [other], taxonomy, "keywords")
             late = pool.submit(take, review("2", "туфли"), review("1", "тапочки"), review("3", "чайник"))
-            wait_until(lambda: blocked(database), 30, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(database), "the second transaction to wait for the first")
         second = late.result()
     assert (len(first.fresh), second.new, second.replaced) == (2, 1, 1)
     assert second.ids[0][:2] == list(reversed(first.ids[0]))
@@ -195,7 +195,7 @@ def test_a_known_review_that_is_deleted_while_it_comes_again_is_a_new_one(databa
         with database.transaction() as cursor:
             cursor.execute("DELETE FROM waiting; DELETE FROM reviews")
             again = pool.submit(take, review("1", "тапочки"), review("2", "очки"))
-            wait_until(lambda: blocked(database), 30, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(database), "the second transaction to wait for the first")
         stored = again.result()
     assert (stored.new, stored.replaced) == (2, 0)
     assert number not in stored.first_stage
@@ -212,7 +212,7 @@ def test_a_text_that_is_replaced_while_another_taxonomy_takes_the_review_in_is_t
         with database.transaction() as cursor:
             stored_reviews.upsert(cursor, [Message([review("1", "тапочки")], [])], other, "keywords")
             edit = pool.submit(take, review("1", "очки"))
-            wait_until(lambda: blocked(database), 30, "the edit to wait for the first transaction")
+            wait_until(lambda: blocked(database), "the edit to wait for the first transaction")
         assert edit.result().replaced == 1
     query = "SELECT taxonomy_id, revision FROM waiting ORDER BY 1"
     assert ask(database, query) == [(taxonomy, 2), (other, 2)]
