@@ -6,10 +6,14 @@ Each figure may only fall: .ci/house.json holds what it was last, and a test com
 from __future__ import annotations
 
 import ast
+import io
 import json
+import keyword
 import sys
+import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,6 +21,9 @@ PACKAGES = ("scripts", "workers", "shared")
 LIMITS = ROOT / ".ci" / "house.json"
 LONG_FUNCTION = 40
 LONG_FILE = 400
+ALIKE_LINES = 6
+MOST_PLACES = 8
+"""What stands in more places than that is the form of the language, not something written twice."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Places = list[str]
 """Where a figure comes from, one entry for each that is counted."""
@@ -38,6 +45,7 @@ def figures(found: dict[Path, ast.Module]) -> dict[str, Places]:
         "type names defined in several files": list(_shared_names(found)),
         "private functions named once": list(_called_once(found)),
         "files in the largest folder": _largest_folder(found),
+        "pairs of files alike in six lines": list(_alike(found)),
     }
 
 
@@ -123,6 +131,43 @@ def _largest_folder(found: dict[Path, ast.Module]) -> Places:
         if path.name != "__init__.py":
             folders[path.parent].append(path.relative_to(ROOT).as_posix())
     return max(folders.values(), key=len)
+
+
+def _shapes(path: Path, tree: ast.Module) -> list[tuple[int, str]]:
+    """Lines of code with their numbers, every name, number and string replaced; no docstrings, imports or brackets."""
+    left_out: set[int] = set()
+    for node in ast.walk(tree):
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if text or isinstance(node, ast.Import | ast.ImportFrom):
+            left_out |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines: dict[int, list[str]] = defaultdict(list)
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+        if token.start[0] not in left_out and token.type != tokenize.COMMENT and token.string.strip():
+            lines[token.start[0]].append(_shape(token))
+    return [(number, " ".join(line)) for number, line in sorted(lines.items()) if any(map(str.isalnum, line))]
+
+
+def _shape(token: tokenize.TokenInfo) -> str:
+    if token.type == tokenize.NAME and not keyword.iskeyword(token.string):
+        return "n"
+    return {tokenize.NUMBER: "0", tokenize.STRING: "s"}.get(token.type, token.string)
+
+
+def _alike(found: dict[Path, ast.Module]) -> Iterator[str]:
+    """Pairs of files that share six or more lines of the same shape, with the first such place in each."""
+    places: dict[tuple[str, ...], list[tuple[str, int]]] = defaultdict(list)
+    for path, tree in found.items():
+        lines, name = _shapes(path, tree), path.relative_to(ROOT).as_posix()
+        for start in range(len(lines) - ALIKE_LINES + 1):
+            window = lines[start : start + ALIKE_LINES]
+            places[tuple(line for _, line in window)].append((name, window[0][0]))
+    pairs: dict[tuple[str, str], str] = {}
+    for same in places.values():
+        if len(same) <= MOST_PLACES:
+            for (one, line), (other, twin) in combinations(same, 2):
+                if one != other or twin - line >= ALIKE_LINES:
+                    pairs.setdefault((one, other), f"{one}:{line} ~ {other}:{twin}")
+    yield from pairs.values()
 
 
 def limits() -> dict[str, int]:
