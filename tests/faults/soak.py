@@ -221,7 +221,7 @@ class Soak:
             service.revive()
 
     def _restart_rabbit(self, *, kill: bool) -> None:
-        self._rabbit.stop(kill=kill)
+        (self._rabbit.crash if kill else self._rabbit.stop)()
         self._rabbit.start()
 
 

@@ -22,8 +22,11 @@ pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 QUICK = {"OTZYV_CONNECT_TIMEOUT_S": "2", "OTZYV_STATEMENT_TIMEOUT_S": "5", "OTZYV_BROKER_TIMEOUT_S": "5"}
 """Limits that a test can wait for; RabbitMQ's heartbeat, which is no setting, takes a minute on top."""
-HEALTH_S = 25
-"""What `otzyv health` may take: two tries to connect for RabbitMQ, and the start of an interpreter."""
+HEALTH_S = 50
+"""What `otzyv health` may take on a busy machine: two tries to connect for RabbitMQ, and the start of an interpreter.
+
+Less than a minute, after which RabbitMQ's heartbeat would end what has no limit of its own.
+"""
 
 
 @contextmanager

@@ -18,13 +18,10 @@ from tests.faults.ledger import SOURCE, Ledger
 from tests.faults.postgres_node import PostgresNode
 from tests.support import ledger as tables
 from tests.support import processes
-from tests.support.servers import RabbitNode, wait_until
+from tests.support.servers import PATIENCE_S, RabbitNode, wait_until
 from workers.rabbitmq import topology
 
 IN_MESSAGE = 50
-PATIENCE_S = 150.0
-"""What waits for a fact gives up after this time: far more than a loaded machine needs."""
-
 TEXTS = ("Платье номер {} село отлично", "Утюг номер {} гладит хорошо", "Вещь номер {}, рекомендую")
 """The first two are clear to the keywords, the third goes on to the next stage."""
 
@@ -122,7 +119,7 @@ class World:
 
     def wait(self, fact: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
         """Wait until something is so."""
-        wait_until(fact, seconds, f"{what}; logs in {self.folder}")
+        wait_until(fact, f"{what}; logs in {self.folder}", seconds=seconds)
 
     def count(self, table: str) -> int:
         """Rows of a table; or of a query, in parentheses."""

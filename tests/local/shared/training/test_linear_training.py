@@ -13,9 +13,10 @@ import pytest
 
 from shared.classifiers import linear
 from shared.quality.evaluation import score
+from shared.reviews.labelled_text import Row
 from shared.taxonomy import default_taxonomy
 from shared.training.arguments import arguments
-from shared.training.data import Row, prepared
+from shared.training.data import prepared
 from shared.training.linear import train_linear
 from tests.support import tiny_linear
 from tests.support.tiny_linear import TEXTS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.reviews.review import Message, Rejected, masked
+from shared.reviews.wire import Message, Rejected, masked
 from shared.stages.keywords.stage import KeywordStage
 from shared.text.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words
 
@@ -274,9 +274,9 @@ HUNDRED_THOUSAND = 100_000
 )  # fmt: skip
 def test_a_hundred_thousand_characters_full_of_numbers_are_done_at_once(part):
     text = part * (HUNDRED_THOUSAND // len(part))
-    begun = time.monotonic()
+    begun = time.process_time()
     mask(text)
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(

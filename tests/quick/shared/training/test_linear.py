@@ -12,12 +12,13 @@ import pytest
 import safetensors.numpy
 
 from shared.classifiers import Artefact, LinearClassifier, Location, linear
-from shared.classifiers.packaging.package import package
+from shared.classifiers.packaging.package import package, servable, written
 from shared.classifiers.vocabulary import LONGEST, Vocabulary, learnt
 from shared.errors import ModelError
+from shared.reviews.labelled_text import Row
 from shared.taxonomy import default_taxonomy
 from shared.training.arguments import arguments
-from shared.training.data import Data, Row, facts
+from shared.training.data import Data, facts
 from shared.training.linear import train_linear
 from tests.support import tiny_linear
 from tests.support.tiny_linear import TEXTS
@@ -157,12 +158,10 @@ def test_with_two_categories_the_answers_are_of_the_right_one() -> None:
 
 
 def packaged(model: LinearClassifier, location: Location | None = None) -> Artefact:
-    return package(
-        model,
-        default_taxonomy(),
-        TEXTS,
+    return written(
+        servable(model, default_taxonomy(), TEXTS),
         location or Location(f"memory://{uuid4().hex}"),
-        measure=lambda classifier: {"weighted_f1": 0.5, "labels": float(len(classifier.labels))},
+        metrics={"weighted_f1": 0.5, "labels": 9.0},
         dataset=facts(tiny_linear.data()),
     )
 

@@ -6,7 +6,8 @@ import math
 
 from kombu.message import Message as Delivery
 
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.settings import load
 from workers.ingest.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, most_reviews, nothing
 from workers.rabbitmq.topology import Lane

@@ -9,11 +9,11 @@ import pytest
 
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
-from shared.reviews.review import BatchPart, Message
+from shared.reviews.wire import BatchPart, Message
 from shared.settings import Settings
 from shared.store import Database, gold, labels, retention, taxonomies
 from shared.store.gold import GoldAnswer
-from shared.store.reviews import Incoming, upsert
+from shared.store.reviews import upsert
 from tests.support import ledger
 from tests.support.processes import run
 from tests.support.stored import QUEUE, ask, review
@@ -126,7 +126,7 @@ def test_what_comes_again_while_it_is_old_is_in_line_and_stays(
     with database.transaction() as cursor:
         other = taxonomies.register(cursor, "test", "2", "{}")
     with database.transaction() as coming:
-        incoming = [Incoming(review("plain", "туфли"))]
+        incoming = [Message([review("plain", "туфли")], [])]
         assert upsert(coming, incoming, other, "keywords").first_stage == [names["plain"]]
         with database.transaction() as cursor:
             assert retention.prune(cursor, before, 100) == 1

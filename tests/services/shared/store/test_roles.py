@@ -13,7 +13,7 @@ import pytest
 from shared.classifiers import Location
 from shared.classifiers.packaging.package import package
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runs import schedule
 from shared.runtime import runtime
 from shared.serving import watching
@@ -75,16 +75,14 @@ def test_reviews_go_from_the_queue_to_labels_and_predictions_with_the_workers_ri
         publish(settings, b"{", json.dumps({"source": "shop", "id": "1", "text": "Платье"}).encode())
         sent = run("enqueue", EXAMPLES, "--follow", settings=worker, **env)
         assert sent.returncode == 0, sent.stderr
-        wait_until(lambda: ledger.count(database, "labels") == total, 60, "all labels, also of what was lost")
+        wait_until(lambda: ledger.count(database, "labels") == total, "all labels, also of what was lost")
         publish(settings, json.dumps({"source": "shop", "id": "1", "text": "Кроссовки жмут"}).encode())
-        wait_until(
-            lambda: ledger.count(database, "label_history") == 1, 60, "the label of the old text to go"
-        )
+        wait_until(lambda: ledger.count(database, "label_history") == 1, "the label of the old text to go")
         predicted = (
             "SELECT count(*) FROM predictions JOIN reviews r ON r.id = review_id AND r.external_id <> 'lost'"
         )
-        wait_until(lambda: ask(database, predicted) == [(total - 1,)], 60, "all predictions")
-        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the edited one to be labelled anew")
+        wait_until(lambda: ask(database, predicted) == [(total - 1,)], "all predictions")
+        wait_until(lambda: ledger.count(database, "waiting") == 0, "the edited one to be labelled anew")
     assert ledger.astray(database) == []
     assert ask(database, "SELECT text FROM review_history") == [("Платье",)]
     assert ask(database, "SELECT convert_from(payload, 'UTF8') FROM failures") == [("{",)]

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from scripts.cli import app
 from scripts.files.gold_file import read_gold
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import load
 from shared.store import Database, gold

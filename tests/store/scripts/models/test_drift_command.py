@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.classifiers import manifest as manifests
-from shared.classifiers.manifest import Agreement, Export, Manifest, Reference
+from shared.classifiers.manifest import Agreement, Export, Manifest
+from shared.quality.drift import Reference
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving import watching
 from shared.settings import load
-from shared.store import Database, aliases, models, predictions
+from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support.stored import ask
@@ -82,7 +83,7 @@ def predict(here: Runtime, model: int, category: Any, confidence: float = 0.95) 
     with here.database.transaction() as cursor:
         cursor.execute("DELETE FROM predictions")
         predictions.write(cursor, rows, model)
-        predictions.settle(cursor, [WaitingReview(1, 1, "")], here.taxonomy_id)
+        awaiting.settle(cursor, [WaitingReview(1, 1, "")], here.taxonomy_id)
 
 
 def as_labelled(number: int) -> str:

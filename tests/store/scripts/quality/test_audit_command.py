@@ -14,7 +14,7 @@ from shared.errors import OtzyvError
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import Settings, load
 from shared.store import Database, gold

@@ -17,7 +17,7 @@ from shared.classifiers import Artefact, Location, linear
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.serving.registry import Registry
 from shared.settings import load

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import load
 from shared.store import Database
@@ -162,7 +163,7 @@ def test_reviews_are_taken_in_without_the_right_to_temporary_tables(
     here = runtime.build(load(), worker)
     with worker.transaction() as cursor:
         stored = stored_reviews.upsert(
-            cursor, [stored_reviews.Incoming(review("1", "туфли"))], here.taxonomy_id, "keywords"
+            cursor, [Message([review("1", "туфли")], [])], here.taxonomy_id, "keywords"
         )
-    assert stored.new == ledger.count(database, "reviews") == 1
+    assert len(stored.fresh) == ledger.count(database, "reviews") == 1
     worker.close()
