@@ -25,14 +25,14 @@ from workers.rabbitmq.dead_letters import DeadLetters, line_of
 
 def retry(choice: FailureFilter, settings: Settings) -> int:
     """`otzyv failures retry`; returns how many failures were left as they are."""
-    from workers.tasks.second_try import SecondTry
+    from workers.tasks import second_try as sent
 
     here = runtime.build(settings)
     choice, counts = _meant(here.database, choice)
     if not counts:
         return 0
     with Confirmed(settings) as confirmed:
-        seen, done, _ = _through("sent again", SecondTry(here, confirmed).retry(choice), sum(counts.values()))
+        seen, done, _ = _through("sent again", sent.retry(here, confirmed, choice), sum(counts.values()))
     out.print(f"sent again: {done:,} of {sum(counts.values()):,}", soft_wrap=True)
     if left := seen - done:
         remark(

@@ -17,14 +17,14 @@ LOOK_UP_S = 0.5
 
 def backfill(model: int, settings: Settings, *, follow: bool) -> None:
     """Start a backfill, and watch it if asked to."""
-    from workers.tasks.backfill import send
+    from workers.tasks import sending
 
     here = runtime.build(settings)
     registry(here).get(model)
     with here.database.transaction() as cursor:
         number, parts = backfills.start(cursor, model, PARTS)
     for part in parts:
-        send(number, part)
+        sending.backfill_part(number, part)
     out.print(
         f"backfill {number}: model {model} predicts stored reviews that it has not seen, whenever no others wait"
     )

@@ -154,13 +154,11 @@ def _wake(here: Runtime) -> None:
         parked = predictions.line(cursor, here.taxonomy_id).parked
     if not parked:
         return
-    from workers.app import app
-    from workers.rabbitmq import connection
+    from workers.tasks import sending
 
     out.print(f"{parked:,} reviews waited for a champion and are predicted now")
     try:
-        with connection.translated():
-            app.send_task("workers.upkeep.sweep")
+        sending.sweep()
     except OtzyvError as error:
         remark("note", f"they are sent by the next sweep, because: {error}")
 

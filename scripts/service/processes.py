@@ -151,7 +151,7 @@ def _load_models() -> None:
     from workers.tasks import labelling
 
     began = time.monotonic()
-    labelling.load_gpu_stages()
+    labelling.warm_up("gpu")
     log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from scripts.command.settings import TaxonomyFile, settings
 from scripts.store_option import Store
+from shared.catalogue import ARCHITECTURES
 
 runs = typer.Typer(
     help="Training runs: how far they are, what came out, how they compare.", no_args_is_help=True
@@ -16,22 +17,22 @@ runs = typer.Typer(
 
 labels = typer.Typer(help="Labels from elsewhere.", no_args_is_help=True)
 
+_ENCODERS = ", ".join(name for name, row in ARCHITECTURES.items() if row.pretrained)
+
 RunNumber = Annotated[int, typer.Argument(help="Number of the run, see `otzyv runs list`.")]
 
 
 def train(
     architectures: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="linear, lstm, mlp, full, bert_lstm, lora, or all. With --here, none: what is queued."
-        ),
+        typer.Argument(help=f"{', '.join(ARCHITECTURES)}, or all. With --here, none: what is queued."),
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="Runs of each architecture, with seeds from --seed.")
     ] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     base: Annotated[
-        str | None, typer.Option(help="Pretrained encoder of mlp, full, bert_lstm and lora: name or folder.")
+        str | None, typer.Option(help=f"Pretrained encoder of {_ENCODERS}: name or folder.")
     ] = None,
     random_weights: Annotated[
         bool,

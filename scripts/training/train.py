@@ -16,10 +16,11 @@ from scripts.command.database import opened
 from scripts.models.registry import user
 from scripts.quality.audit import import_answers
 from scripts.training.runs import follow_all, unfinished
+from shared.catalogue import ARCHITECTURES
 from shared.errors import ConfigurationError, RetryableError, TrainingError
 from shared.runs.schedule import asked
 from shared.runtime.runtime import Runtime
-from shared.settings import ARCHITECTURE_NAMES, Settings
+from shared.settings import Settings
 from shared.store import runs, snapshots
 from shared.store.runs import Asked
 from shared.store.snapshots import Snapshot
@@ -72,10 +73,10 @@ def _wanted(request: TrainRequest, settings: Settings) -> list[Asked]:
     """One run for each architecture and seed. Raises TrainingError."""
     names = list(dict.fromkeys(request.architectures))
     if ALL in names:
-        names = list(ARCHITECTURE_NAMES)
+        names = list(ARCHITECTURES)
     if not names and not request.here:
         raise TrainingError(
-            f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURE_NAMES, ALL))}, found none"
+            f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURES, ALL))}, found none"
         )
     values = {**request.arguments, **_given(request.given)}
     if values.get("base") is not None:
@@ -159,11 +160,11 @@ def _check(snapshot: Snapshot, here: Runtime) -> None:
 
 
 def _send(numbers: list[int]) -> None:
-    from workers.training.supervisor import send
+    from workers.tasks import sending
 
     try:
         for number in numbers:
-            send(number)
+            sending.wake_trainer(number)
     except RetryableError as error:
         remark("note", f"training workers look for runs by themselves, in a moment: {error}")
 

@@ -43,15 +43,15 @@ class RetriedPart(msgspec.Struct, frozen=True):
 
 
 def stages_of_queues(
-    order: Sequence[str], now: Mapping[str, str], ever: Sequence[Mapping[str, str]]
+    order: Sequence[str], now: Mapping[str, str], ever: Mapping[str, Sequence[str]]
 ) -> list[tuple[str, str]]:
-    """(queue, stage) of the stages in use. `now` and `ever` name each stage's queue, by these and by other settings.
+    """(queue, stage) of the stages in use. `now` names each stage's queue, `ever` those by any settings.
 
     A queue that no stage in use goes to now means the stages that would go there by other settings.
     """
     found = [(now[stage], stage) for stage in order]
     known = {queue for queue, _ in found}
-    others = [(queues[stage], stage) for stage in order for queues in ever if queues[stage] not in known]
+    others = [(queue, stage) for stage in order for queue in ever[stage] if queue not in known]
     return [*found, *dict.fromkeys(others)]
 
 
@@ -89,9 +89,12 @@ def send_again(
     after = 0
     while True:
         with database.transaction() as cursor:
-            found = _leading(failures.take(cursor, choice, "rejected", after, MESSAGES))
+            found = failures.take(cursor, choice, "rejected", after, MESSAGES)
             if not found:
                 return
+            # As many of the first as are not too large together, and one at least.
+            sizes = accumulate(size or 0 for _, size in found)
+            found = found[: max(1, sum(total <= BYTES for total in sizes))]
             whole = [number for number, size in found if size is not None and size < MAX_PAYLOAD_BYTES]
             for payload in failures.take_out(cursor, whole):
                 send(payload)
@@ -131,10 +134,3 @@ def _parts(
             part = settle(cursor, numbers)
         after = numbers[-1]
         yield part
-
-
-def _leading(found: Sequence[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
-    """As many of the first as are not too large together, and one at least."""
-    sizes = accumulate(size or 0 for _, size in found)
-    fitting = sum(total <= BYTES for total in sizes)
-    return list(found[: max(1, fitting)])

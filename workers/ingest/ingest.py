@@ -29,9 +29,9 @@ from workers.monitoring import metrics
 from workers.process import crash_points
 from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.backoff import pause_s
 from workers.rabbitmq.topology import LANES, Lane
-from workers.tasks import labelling, prediction
-from workers.tasks.batch_task import pause_s
+from workers.tasks import sending
 
 log = structlog.get_logger()
 
@@ -198,8 +198,8 @@ class Ingest:
         )
         self._source.stored(step)
         crash_points.at("ingest.stored")
-        labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id, lane)
-        prediction.send(stored.unpredicted, self._runtime.taxonomy_id, lane)
+        sending.to_stage(first_stage, stored.first_stage, self._runtime.taxonomy_id, lane)
+        sending.to_be_predicted(stored.unpredicted, self._runtime.taxonomy_id, lane)
         return len(stored.first_stage)
 
     def _refused(self, one: HeldMessage, error: PoisonError) -> HeldMessage:

@@ -75,7 +75,7 @@ breaker = Breaker(line.queue for line in topology.ALL_LINES)
 
 
 class Watched(Request):  # type: ignore[misc]  # Celery has no types
-    """A task's message in a worker's main process, which alone notices that a child has died over it."""
+    """A batch's message in a worker's main process, which alone notices that a child has died over it."""
 
     def on_failure(self, exc_info: Any, *rest: Any, **named: Any) -> Any:
         """A child that died counts as a batch that failed; whoever is told to stop dies for another reason."""
@@ -83,7 +83,7 @@ class Watched(Request):  # type: ignore[misc]  # Celery has no types
         stopping = self._already_cancelled or self._already_revoked
         died = isinstance(cause, (WorkerLostError, SystemExit)) and not stopping
         # Once for each message: the same one comes again at once, and is halved.
-        if died and self.task.may_break and not self.delivery_info.get("redelivered"):
+        if died and not self.delivery_info.get("redelivered"):
             routing_key = str(self.delivery_info.get("routing_key"))
             queue = topology.queue_of(self.task.name, routing_key, settings())
             breaker.failed(queue, settings().poison_streak)

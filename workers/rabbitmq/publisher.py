@@ -17,10 +17,10 @@ from shared.reviews.review import BatchPart
 from shared.settings import Settings
 from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.backoff import pause_s
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.queue_states import counted
 from workers.rabbitmq.topology import Lane
-from workers.tasks.batch_task import pause_s
 
 ATTEMPTS = 8
 FIRST_ATTEMPTS = 2  # before anything was confirmed: a wrong URL should not take minutes to show

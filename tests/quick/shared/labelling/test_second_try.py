@@ -26,8 +26,8 @@ def test_a_queue_that_nothing_goes_to_any_more_means_what_went_there_by_other_se
 
 
 def test_a_stage_out_of_use_is_in_no_queue() -> None:
-    queues = {"a": "first", "b": "second"}
-    assert stages_of_queues(["b"], queues, [queues]) == [("second", "b")]
+    ever = {"a": ["first"], "b": ["second"]}
+    assert stages_of_queues(["b"], {"a": "first", "b": "second"}, ever) == [("second", "b")]
 
 
 def test_reviews_are_sent_by_stage_and_taxonomy() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import Verdict, verdicts
 from shared.encoders.encoder import Encoder
 from shared.encoders.navec import NavecEncoder
 from shared.stages.keywords.stage import KeywordStage
@@ -62,7 +62,7 @@ def market(navec: NavecEncoder) -> SimilarityStage:
 
 
 def one(stage: SimilarityStage, text: str) -> Verdict:
-    verdict = stage.verdicts([text])[0]
+    verdict = verdicts(stage, [text])[0]
     assert verdict is not None, text
     return verdict
 
@@ -171,11 +171,11 @@ def test_the_evidence_names_the_entry_itself_when_a_text_is_one(stage: Similarit
 
 
 def test_a_text_of_unknown_words_gets_no_verdict(stage: SimilarityStage) -> None:
-    assert stage.verdicts(["ыыъпкх щщщъ", "", "\ud800", "!!!"]) == [None, None, None, None]
+    assert verdicts(stage, ["ыыъпкх щщщъ", "", "\ud800", "!!!"]) == [None, None, None, None]
 
 
 def test_identical_texts_get_equal_verdicts_and_keep_their_places(stage: SimilarityStage) -> None:
-    first, none, second = stage.verdicts(["пальто", "", "пальто"])
+    first, none, second = verdicts(stage, ["пальто", "", "пальто"])
     assert first == second
     assert first is not None
     assert none is None
@@ -187,7 +187,7 @@ def test_a_megabyte_of_text_is_survived(stage: SimilarityStage) -> None:
 
 def test_more_texts_than_fit_one_chunk_are_all_judged(stage: SimilarityStage) -> None:
     texts = [f"пальто {number}" for number in range(600)]
-    answers = stage.verdicts(texts)
+    answers = verdicts(stage, texts)
     assert [answer is not None for answer in answers] == [True] * 600
 
 
@@ -230,7 +230,7 @@ def test_labels_of_keywords_and_similarity_are_right_in_93_of_100_on_gold(
     reviews = [row for row in rows("reviews.csv") if row["id"] in gold]
     right: dict[str, list[bool]] = {"keywords": [], "similarity": []}
     for stage in (KeywordStage(default_taxonomy()), market):
-        answers = stage.verdicts([row["text"] for row in reviews])
+        answers = verdicts(stage, [row["text"] for row in reviews])
         kept = [answer is not None and answer.confidence >= stage.default_threshold for answer in answers]
         right[stage.name] = [
             answer is not None and answer.category == gold[row["id"]]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.cascade.stage import verdicts
 from shared.reviews.review import Message, Rejected, masked
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
@@ -398,7 +399,7 @@ def test_a_placeholder_is_no_word_for_whoever_judges_the_text():
     given = f"Жмут, {PHONE} {MAIL}, {CARD}; [нет]"
     assert without_words(given) == "Жмут, [*******] [*****], [*****]; [нет]"
     stage = KeywordStage(default_taxonomy())
-    judged, plain = stage.verdicts(
-        [without_words(f"Кроссовки жмут, звоните {PHONE}"), "Кроссовки жмут, звоните"]
+    judged, plain = verdicts(
+        stage, [without_words(f"Кроссовки жмут, звоните {PHONE}"), "Кроссовки жмут, звоните"]
     )
     assert judged == plain
