@@ -91,6 +91,7 @@ def _schedule(chosen: Settings) -> dict[str, Any]:
 # `celery -A workers.app` and the decorators of tasks need an application to be there. It knows its tasks by module, and
 # asks the environment when it is first used.
 TASKS = ("tasks.backfill", "tasks.labelling", "tasks.prediction", "training.supervisor", "tasks.upkeep")
+connection.unpack_nothing()
 app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
 app.steps["consumer"].add(TellConsuming)

@@ -21,12 +21,11 @@ from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.dead_letters import DeadLetters, line_of
+from workers.tasks import second_try as sent
 
 
 def retry(choice: FailureFilter, settings: Settings) -> int:
     """`otzyv failures retry`; returns how many failures were left as they are."""
-    from workers.tasks import second_try as sent
-
     here = runtime.build(settings)
     choice, counts = _meant(here.database, choice)
     if not counts:

@@ -9,6 +9,7 @@ from scripts.models.registry import registry
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, backfills
+from workers.tasks import sending
 
 PARTS = 8
 """Parts that can be worked on at a time."""
@@ -17,8 +18,6 @@ LOOK_UP_S = 0.5
 
 def backfill(model: int, settings: Settings, *, follow: bool) -> None:
     """Start a backfill, and watch it if asked to."""
-    from workers.tasks import sending
-
     here = runtime.build(settings)
     registry(here).get(model)
     with here.database.transaction() as cursor:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from scripts.command.console import remark, review_progress
+from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage, Verdict, raise_if_nothing_came
 from shared.errors import OtzyvError
+from shared.labelling.rules import resolve
 from shared.runtime import stages
 from shared.settings import Settings
 from shared.store import Database
+from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
 
 ROWS = 256
@@ -27,6 +30,11 @@ class Judged(msgspec.Struct):
     seconds: float = 0.0
     tokens_in: int = 0
     tokens_out: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All that were paid for."""
+        return self.tokens_in + self.tokens_out
 
 
 def judge(
@@ -62,3 +70,10 @@ def judge(
                 remark("no answer", f"{name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
             judged[name] = found
     return judged
+
+
+def rules(
+    judged: Mapping[str, Judged], settings: Settings, stored: Mapping[str, StoredRule]
+) -> dict[str, StageRule]:
+    """The rule that holds for each stage, where these are stored."""
+    return {name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()}

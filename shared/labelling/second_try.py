@@ -13,7 +13,9 @@ from itertools import accumulate
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.catalogue import STAGES
 from shared.labelling.labeller import for_people
+from shared.settings import Settings
 from shared.store import Database, failures, labels, places, second_tries
 from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
 from shared.store.places import WaitingReview
@@ -42,17 +44,15 @@ class RetriedPart(msgspec.Struct, frozen=True):
         return found
 
 
-def stages_of_queues(
-    order: Sequence[str], now: Mapping[str, str], ever: Mapping[str, Sequence[str]]
-) -> list[tuple[str, str]]:
-    """(queue, stage) of the stages in use. `now` names each stage's queue, `ever` those by any settings.
+def stages_of_queues(settings: Settings) -> list[tuple[str, str]]:
+    """(queue, stage) of the stages in use, in the order of the cascade.
 
     A queue that no stage in use goes to now means the stages that would go there by other settings.
     """
-    found = [(now[stage], stage) for stage in order]
-    known = {queue for queue, _ in found}
-    others = [(queue, stage) for stage in order for queue in ever[stage] if queue not in known]
-    return [*found, *dict.fromkeys(others)]
+    now = [(STAGES[stage].queue_by(settings), stage) for stage in settings.stages]
+    ever = [(queue, stage) for stage in settings.stages for queue in STAGES[stage].queues]
+    known = {queue for queue, _ in now}
+    return [*now, *(pair for pair in ever if pair[0] not in known)]
 
 
 def wait_again(

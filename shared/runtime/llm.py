@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from shared.runtime.stages import StoredParts
 from shared.settings import Settings
 from shared.stages.llm import Backend, ChatServer, LlmStage, MemoryCache, PromptWriter
 from shared.stages.llm.examples import NearestGold
 from shared.stages.llm.local import LocalModel
 from shared.stages.llm.prompt import DEFAULT_TEMPLATE
+from shared.stages.parts import StageParts
 from shared.stages.similarity import encoder
-from shared.store import gold
+from shared.store import Database, gold
 from shared.store.llm_answers import StoredAnswers
 from shared.store.llm_budget import DailyTokens
 
@@ -19,9 +19,10 @@ DEADLINE_S = 100
 """Seconds for one round of questions to a server; a message may be worked on for half an hour."""
 
 
-def build(parts: StoredParts) -> LlmStage:
+def build(parts: StageParts) -> LlmStage:
     """The stage for a taxonomy. Raises ConfigurationError where its model or server cannot be used."""
-    chosen, database = parts.settings, parts.database
+    chosen = parts.settings
+    database: Database | None = parts.database
 
     def checked() -> list[tuple[str, str]]:
         assert database is not None  # noqa: S101  for mypy

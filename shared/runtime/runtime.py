@@ -99,12 +99,12 @@ def stored_taxonomy(runtime: Runtime, taxonomy_id: int) -> Runtime:
     return Runtime(runtime.settings, runtime.database, Taxonomy.model_validate_json(document), taxonomy_id)
 
 
-def of_taxonomies(make: Callable[[Runtime], T], keep: int = 2) -> PerProcess[T]:
-    """What a process makes for each taxonomy that batches come for, of its own runtime, the `keep` used last.
+def of_taxonomies(make: Callable[[Runtime], T]) -> PerProcess[T]:
+    """What a process makes, of its own runtime, for each taxonomy that batches come for; the two used last.
 
     A batch is worked on by the taxonomy that it was stored for, whatever this process's own file says.
     """
-    return PerProcess(lambda taxonomy_id: make(stored_taxonomy(here(), taxonomy_id)), keep)
+    return PerProcess(lambda taxonomy_id: make(stored_taxonomy(here(), taxonomy_id)))
 
 
 def here() -> Runtime:

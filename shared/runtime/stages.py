@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
-import msgspec
-
-from shared import catalogue
 from shared.cascade.stage import Stage
+from shared.catalogue import STAGES, load
 from shared.settings import Settings
+from shared.stages.parts import StageParts
 from shared.store import Database
 from shared.taxonomy import Taxonomy
-
-
-class StoredParts(msgspec.Struct, frozen=True):
-    """Implements `shared.stages.parts.StageParts`, with the store where there is one.
-
-    With a database, paid answers, the token budget and gold examples come from there.
-    """
-
-    taxonomy: Taxonomy
-    settings: Settings
-    database: Database | None
-    taxonomy_id: int
 
 
 def build(
     name: str, taxonomy: Taxonomy, settings: Settings, database: Database | None = None, taxonomy_id: int = 0
 ) -> Stage:
-    """The stage of that name. Raises ConfigurationError where its model or server cannot be used."""
-    make = catalogue.load(catalogue.STAGES[name].code)
-    return cast("Stage", make(StoredParts(taxonomy, settings, database, taxonomy_id)))
+    """The stage of that name. With a database, paid answers, the token budget and gold examples come from there.
+
+    Raises ConfigurationError where its model or server cannot be used.
+    """
+    stage: Stage = load(STAGES[name].code)(StageParts(taxonomy, settings, database, taxonomy_id))
+    return stage
 
 
 class LazyStages(dict[str, Stage]):

@@ -16,7 +16,7 @@ import structlog
 
 from shared.classifiers import Artefact, Classifier, Location, Predictions
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
-from shared.store import Database, aliases, models, predictions
+from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from shared.text.masking import without_words
@@ -110,9 +110,9 @@ class Predictor:
         with self.database.transaction() as cursor:
             read_at = time.monotonic()
             if champion is None:
-                parked = predictions.park(cursor, review_ids, self.taxonomy_id)
+                parked = awaiting.park(cursor, review_ids, self.taxonomy_id)
                 return AwaitedPredictions([], read_at, parked=parked)
-            waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
+            waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
         return AwaitedPredictions(waiting, read_at, champion, challenger)
 
     def predict(self, awaited: AwaitedPredictions) -> PredictionOutcome:
@@ -127,7 +127,7 @@ class Predictor:
         if challenger is not None and (shadow := _in_shadow(challenger, waiting, texts)) is not None:
             answers[challenger.model_id] = shadow
         with self.database.transaction() as cursor:
-            settled = {row.review_id for row in predictions.settle(cursor, waiting, self.taxonomy_id)}
+            settled = {row.review_id for row in awaiting.settle(cursor, waiting, self.taxonomy_id)}
             for model_id, rows in answers.items():
                 predictions.write(cursor, [row for row in rows if row.review_id in settled], model_id)
         passed = time.monotonic() - awaited.read_at
@@ -137,7 +137,7 @@ class Predictor:
     def revisions(self, review_ids: Sequence[int]) -> dict[int, int]:
         """Those of the reviews that await a prediction, with their revisions; no model is loaded."""
         with self.database.transaction() as cursor:
-            waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
+            waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
         return {row.review_id: row.revision for row in waiting}
 
     def has_champion(self) -> bool:

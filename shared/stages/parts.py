@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any
+
+import msgspec
 
 from shared.settings import Settings
 from shared.taxonomy import Taxonomy
 
 
-class StageParts(Protocol):
-    """What the `build` of a stage gets. That of the LLM stage gets the store as well: see `shared.runtime.stages`."""
+class StageParts(msgspec.Struct, frozen=True):
+    """What the `build` of a stage gets: the categories, and which model on which device with which limits.
 
-    @property
-    def taxonomy(self) -> Taxonomy:
-        """The categories."""
-        ...
+    `database` is a `shared.store.Database`, for stages that keep something: their `build` lies in `shared.runtime`.
+    """
 
-    @property
-    def settings(self) -> Settings:
-        """Which model, on which device, with which limits."""
-        ...
+    taxonomy: Taxonomy
+    settings: Settings
+    database: Any = None
+    taxonomy_id: int = 0

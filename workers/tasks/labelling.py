@@ -53,44 +53,13 @@ class StageTask(BatchTask):
     slice_rows: float = FIRST_SLICE_ROWS
     """Reviews that the last slice's speed lets one do in SLICE_S; in a GPU worker, whose tasks have no time limit."""
 
-    def label(self, batch: Batch) -> None:
-        """A batch by the taxonomy that ingest stored it for: whole in a CPU worker, else in slices."""
-        labeller, began = labellers.get(batch.taxonomy_id), time.monotonic()
-        whole = self.stage in stages_of("cpu", settings())
-        outcome = self._judged(labeller, batch, batch) if whole else self._in_slices(labeller, batch)
-        counts, stage = outcome.counts, self.stage
-        metrics.STAGE_SEEN.add(counts.seen, stage=stage)
-        metrics.STAGE_KEPT.add(counts.kept, stage=stage)
-        metrics.STAGE_PASSED.add(counts.passed_on, stage=stage)
-        metrics.STAGE_ABSTAINED.add(counts.abstained, stage=stage)
-        metrics.STAGE_UNANSWERED.add(len(outcome.unanswered), stage=stage)
-        metrics.STAGE_SECONDS.observe([time.monotonic() - began], stage=stage)
-        metrics.LABEL_LATENCY.observe(counts.kept_after_s, stage=stage, status="accepted")
-        metrics.LABEL_LATENCY.observe(counts.to_people_after_s, stage=stage, status="needs_review")
-        log.info(
-            "stage.done",
-            stage=stage,
-            seen=counts.seen,
-            kept=counts.kept,
-            forward=len(outcome.forward),
-            unanswered=len(outcome.unanswered),
-        )
-        crash_points.at("stage.committed")
-        if outcome.next_stage is not None:
-            sending.to_stage(outcome.next_stage, outcome.forward, batch.taxonomy_id, self.lane)
-        crash_points.at("stage.sent")
-        if isinstance(outcome.error, BudgetSpent):
-            # They keep their queue position; the sweep sends them again.
-            log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))
-        elif outcome.error is not None:
-            raise BatchFailed(batch.part(outcome.unanswered), outcome.error)
-
-    def _judged(self, labeller: Labeller, batch: Batch, part: Batch) -> StageOutcome:
+    def judged(self, labeller: Labeller, batch: Batch, part: Batch) -> StageOutcome:
+        """A part of a batch, which fails as a whole."""
         reading = labeller.read(self.stage, part.review_ids)
         with blaming(batch, reading.revisions):
             return labeller.judge(reading)
 
-    def _in_slices(self, labeller: Labeller, batch: Batch) -> StageOutcome:
+    def in_slices(self, labeller: Labeller, batch: Batch) -> StageOutcome:
         """Slice by slice, each in transactions of its own.
 
         A thread cannot be stopped by a time limit. So what is not done when the limit is reached goes back into the
@@ -100,7 +69,7 @@ class StageTask(BatchTask):
         total, todo = StageOutcome(), batch.review_ids
         while todo and total.error is None and time.monotonic() < until:
             part, began = batch.part(todo[: max(1, int(self.slice_rows))]), time.monotonic()
-            total += self._judged(labeller, batch, part)
+            total += self.judged(labeller, batch, part)
             todo = todo[len(part.review_ids) :]
             # At most doubled: a slice of short or cached reviews says little about the next.
             per_row = (time.monotonic() - began) / len(part.review_ids)
@@ -129,9 +98,37 @@ class StageTask(BatchTask):
             )
 
 
-def label(task: StageTask, batch: Batch) -> None:
-    """A stage over one batch of reviews."""
-    task.label(batch)
+def label(self: StageTask, batch: Batch) -> None:
+    """A batch by the taxonomy that ingest stored it for: whole in a CPU worker, else in slices."""
+    labeller, began = labellers.get(batch.taxonomy_id), time.monotonic()
+    whole = self.stage in stages_of("cpu", settings())
+    outcome = self.judged(labeller, batch, batch) if whole else self.in_slices(labeller, batch)
+    counts, stage = outcome.counts, self.stage
+    metrics.STAGE_SEEN.add(counts.seen, stage=stage)
+    metrics.STAGE_KEPT.add(counts.kept, stage=stage)
+    metrics.STAGE_PASSED.add(counts.passed_on, stage=stage)
+    metrics.STAGE_ABSTAINED.add(counts.abstained, stage=stage)
+    metrics.STAGE_UNANSWERED.add(len(outcome.unanswered), stage=stage)
+    metrics.STAGE_SECONDS.observe([time.monotonic() - began], stage=stage)
+    metrics.LABEL_LATENCY.observe(counts.kept_after_s, stage=stage, status="accepted")
+    metrics.LABEL_LATENCY.observe(counts.to_people_after_s, stage=stage, status="needs_review")
+    log.info(
+        "stage.done",
+        stage=stage,
+        seen=counts.seen,
+        kept=counts.kept,
+        forward=len(outcome.forward),
+        unanswered=len(outcome.unanswered),
+    )
+    crash_points.at("stage.committed")
+    if outcome.next_stage is not None:
+        sending.to_stage(outcome.next_stage, outcome.forward, batch.taxonomy_id, self.lane)
+    crash_points.at("stage.sent")
+    if isinstance(outcome.error, BudgetSpent):
+        # They keep their queue position; the sweep sends them again.
+        log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))
+    elif outcome.error is not None:
+        raise BatchFailed(batch.part(outcome.unanswered), outcome.error)
 
 
 for _stage in STAGES:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.catalogue import STAGES
 from shared.labelling import second_try
 from shared.labelling.second_try import RetriedPart
 from shared.runtime.runtime import Runtime
-from shared.settings import Settings
 from shared.store.failures import FailureFilter
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.publisher import PROPERTIES
 from workers.tasks import sending
-
-
-def stages_of_queues(settings: Settings) -> list[tuple[str, str]]:
-    """(queue, stage) of the stages in use, in the order of the cascade."""
-    now = {stage: line.queue for stage, line in topology.stage_lines(settings).items()}
-    ever = {stage: row.queues for stage, row in STAGES.items()}
-    return second_try.stages_of_queues(settings.stages, now, ever)
 
 
 def retry(here: Runtime, confirmed: Confirmed, choice: FailureFilter) -> Iterator[RetriedPart]:
@@ -34,7 +25,7 @@ def retry(here: Runtime, confirmed: Confirmed, choice: FailureFilter) -> Iterato
         confirmed.publish(payload, topology.REVIEWS, topology.INCOMING_KEY, PROPERTIES)
 
     yield from second_try.send_again(here.database, choice, publish)
-    stages = stages_of_queues(here.settings)
+    stages = second_try.stages_of_queues(here.settings)
     for part in second_try.wait_again(here.database, choice, stages, here.settings.stages[0]):
         for (stage, taxonomy_id), ids in part.by_stage().items():
             sending.to_stage(stage, ids, taxonomy_id)

