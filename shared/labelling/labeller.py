@@ -202,7 +202,7 @@ class Labeller:
             labels.settle(cursor, accepted, self.taxonomy_id, held)
             if next_stage is None:
                 return []
-            there = [review_id for review_id, place in held.items() if place.stage == next_stage]
+            there = [review_id for review_id, position in held.items() if position.stage == next_stage]
             moved = places.pass_on(cursor, passed_on, self.taxonomy_id, next_stage, held)
             return sorted({*there, *moved})
 

@@ -56,7 +56,7 @@ def _of_tasks(name: str, max_messages: int) -> QueueSpec:
 
 
 # Every exit of ingest gives back all that it holds and counts as a delivery of each: a limit that a crash loop can
-# reach would move reviews that nobody looked at to the rejected ones. Ingest sets bad messages aside itself.
+# reach would move reviews that nobody looked at to the rejected ones. Ingest rejects bad messages itself.
 INCOMING = QueueSpec(
     "reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 1_000_000, 1_000_000, 4 * _GIB
 )
