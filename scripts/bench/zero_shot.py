@@ -135,14 +135,14 @@ def _measured(
     """The rates. One unmeasured chunk comes first."""
     lengths = [stage.tokens(chunk).ravel() for chunk in chunks]
     flops = [shape.flops(some) for some in lengths]
-    stage.verdicts(chunks[0])
+    stage.answers(chunks[0])
     done: list[int] = []
     order = cycle(range(len(chunks)))
     with _forwards(stage) as forwards:
         before = now = time.perf_counter()
         while now - before < seconds or not done:
             number = next(order)
-            stage.verdicts(chunks[number])
+            stage.answers(chunks[number])
             done.append(number)
             now = time.perf_counter()
     spent = now - before

@@ -21,18 +21,17 @@ from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.dead_letters import DeadLetters, line_of
+from workers.tasks import second_try as sent
 
 
 def retry(choice: FailureFilter, settings: Settings) -> int:
     """`otzyv failures retry`; returns how many failures were left as they are."""
-    from workers.tasks.second_try import SecondTry
-
     here = runtime.build(settings)
     choice, counts = _meant(here.database, choice)
     if not counts:
         return 0
     with Confirmed(settings) as confirmed:
-        seen, done, _ = _through("sent again", SecondTry(here, confirmed).retry(choice), sum(counts.values()))
+        seen, done, _ = _through("sent again", sent.retry(here, confirmed, choice), sum(counts.values()))
     out.print(f"sent again: {done:,} of {sum(counts.values()):,}", soft_wrap=True)
     if left := seen - done:
         remark(

@@ -13,16 +13,17 @@ from scripts.command.console import out
 from scripts.command.database import opened
 from scripts.files.gold_file import cell, read_records, require_column
 from scripts.files.record import Record
+from shared.catalogue import STAGES
 from shared.errors import ConfigurationError, InputFileError, TaxonomyError
 from shared.runtime.runtime import Runtime
-from shared.settings import STAGE_NAMES, Settings
+from shared.settings import Settings
 from shared.store import audits, labels
 from shared.taxonomy import Taxonomy
 
 CHUNK: Final = 10_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
-RESERVED: Final = (*STAGE_NAMES, "human", "accepted", "needs_review")
+RESERVED: Final = (*STAGES, "human", "accepted", "needs_review")
 """Names of stages and of states, which would be taken for them."""
 
 Told = tuple[int, int, str, float]

@@ -44,10 +44,10 @@ class StageTally(msgspec.Struct):
 
     def add(self, outcome: StageOutcome) -> None:
         """Count one batch."""
-        self.silent = outcome.seen > 0 and len(outcome.unanswered) == outcome.seen
-        self.seen += outcome.seen
-        self.kept += outcome.kept
-        self.abstained += outcome.abstained
+        self.silent = outcome.counts.seen > 0 and len(outcome.unanswered) == outcome.counts.seen
+        self.seen += outcome.counts.seen
+        self.kept += outcome.counts.kept
+        self.abstained += outcome.counts.abstained
 
 
 def summarise(

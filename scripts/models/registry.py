@@ -24,6 +24,7 @@ from shared.runtime.runtime import Runtime
 from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.store import aliases, awaiting, models, reviews
+from workers.tasks import sending
 
 SAMPLE = 1_000
 """Texts on which the graphs are compared with the model that they were made from."""
@@ -145,13 +146,9 @@ def _wake(here: Runtime) -> None:
         parked = awaiting.backlog(cursor, here.taxonomy_id).parked
     if not parked:
         return
-    from workers.app import app
-    from workers.rabbitmq import connection
-
     out.print(f"{parked:,} reviews waited for a champion and are predicted now")
     try:
-        with connection.translated():
-            app.send_task("workers.upkeep.sweep")
+        sending.sweep()
     except OtzyvError as error:
         remark("note", f"they are sent by the next sweep, because: {error}")
 

@@ -106,7 +106,7 @@ def _at_work(kind: WorkerKind, settings: Settings, name: str) -> Iterator[None]:
     if kind == "gpu":
         with _gpu_claimed(settings):
             began = time.monotonic()
-            labelling.load_gpu_stages()
+            labelling.warm_up("gpu")
             log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
             yield
     elif kind == "train":

@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import Verdict, verdicts
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 
@@ -33,7 +33,7 @@ def label(texts: Sequence[str]) -> int:
     """Label texts and COPY what was found, a transaction for every 500; returns how many there were."""
     for at in range(0, len(texts), CHUNK):
         part = texts[at : at + CHUNK]
-        found = _stage.verdicts(part)
+        found = verdicts(_stage, part)
         rows = [
             (str(at + place), text, *_answer(verdict))
             for place, (text, verdict) in enumerate(zip(part, found, strict=True))

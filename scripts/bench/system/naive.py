@@ -15,6 +15,7 @@ import psycopg2
 from celery import Celery
 from psycopg2.extensions import connection as Connection
 
+from shared.cascade.stage import verdicts
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 
@@ -43,7 +44,7 @@ def _connection() -> Connection:
 @app.task(name="naive.label", shared=False)  # type: ignore[untyped-decorator]
 def label(review: dict[str, str]) -> None:
     """Label one review and store it."""
-    (verdict,) = _stage().verdicts([review["text"]])
+    (verdict,) = verdicts(_stage(), [review["text"]])
     with _connection().cursor() as cursor:
         cursor.execute(
             "INSERT INTO naive VALUES (%s, %s, %s, %s, %s)",

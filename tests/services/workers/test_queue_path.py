@@ -262,7 +262,7 @@ def test_a_message_that_got_lost_is_sent_again_by_the_sweep(
         publish(settings, json.dumps(review(1)).encode())
         wait_until(lambda: ledger.count(database, "waiting") == 1, "the review to be stored")
     with Connection(settings.amqp_url) as connection:
-        assert topology.queue(topology.CPU_KEYWORDS)(connection.channel()).purge() == 1
+        assert topology.queue(topology.STAGE_QUEUES["cpu.keywords"])(connection.channel()).purge() == 1
     with database.transaction() as cursor:
         cursor.execute("UPDATE waiting SET sent_at = now() - interval '1 hour'")
     swift = {"OTZYV_SWEEP_AFTER_S": "10"}
