@@ -38,7 +38,8 @@ def show_groups(choice: FailureFilter, limit: int, settings: Settings, *, json: 
     queues, broken = None, "ok"
     try:
         with Confirmed(settings, declare=False) as confirmed:
-            queues = [DeadLetters(confirmed).look(line) for line in topology.LINES]
+            dead_letters = DeadLetters(confirmed)
+            queues = [dead_letters.look(line) for line in topology.LINES]
     except OtzyvError as error:
         broken = str(error)
     if json:
