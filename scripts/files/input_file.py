@@ -17,7 +17,7 @@ import msgspec
 
 from scripts.files.record import CHUNK_ROWS, Record
 from shared.errors import InputFileError
-from shared.reviews.review import json_fault
+from shared.reviews.wire import json_fault
 from shared.text.nesting import is_too_deep
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")

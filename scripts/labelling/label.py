@@ -22,8 +22,7 @@ from scripts.labelling.run_summary import StageTally, summarise
 from shared.errors import ConfigurationError
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller, StageOutcome
-from shared.reviews import review
-from shared.reviews.review import BatchPart, Message
+from shared.reviews.wire import BatchPart, Message, decode, encode, masked
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
@@ -129,10 +128,10 @@ def _through_the_cascade(
         task = progress.add_task(file.name, total=1.0, reviews=0)
         for _, wire in run.rows.chunks():
             for group in pack(wire, here.settings.batch_rows):
-                data = review.encode(group, BatchPart(batch, next(numbers), name=file.name))
-                message = review.decode(data, max_text_chars=here.settings.max_text_chars)
+                data = encode(group, BatchPart(batch, next(numbers), name=file.name))
+                message = decode(data, max_text_chars=here.settings.max_text_chars)
                 if here.settings.mask_personal_data:
-                    message = review.masked(message)
+                    message = masked(message)
                 _label_message(cascade, here, message, tallies)
                 rows_read += len(group)
                 progress.update(task, completed=file.fraction_read, reviews=rows_read)

@@ -13,7 +13,7 @@ import msgspec
 from scripts.files import row_writer, whole_file
 from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
-from shared.reviews import review
+from shared.reviews import review, wire
 from shared.runtime.runtime import Runtime
 from shared.store.reports import export
 from shared.store.reports.export import Labelled
@@ -79,7 +79,7 @@ def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
         category = here.taxonomy.category(slug).title if slug else None
         evidence = msgspec.json.encode(found.evidence).decode() if found.evidence else None
     else:
-        message = review.decode(review.encode([row]), max_text_chars=here.settings.max_text_chars)
+        message = wire.decode(wire.encode([row]), max_text_chars=here.settings.max_text_chars)
         status = row_writer.REJECTED if message.rejected else REPLACED
         reason = message.rejected[0].reason if message.rejected else "a later row has the same id"
     rounded = None if confidence is None else round(confidence, 4)

@@ -24,7 +24,7 @@ from scripts.pages.tables import table
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
 from shared.errors import ModelError, ModelUnavailable
-from shared.reviews import review as reviews
+from shared.reviews.wire import decode, encode
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import aliases
@@ -154,7 +154,7 @@ def _answered(
         for start in range(0, len(records), CHUNK):
             texts, reasons = list[str](), list[str | None]()
             for row in wire[start : start + CHUNK]:
-                message = reviews.decode(reviews.encode([row]), max_text_chars=max_text_chars)
+                message = decode(encode([row]), max_text_chars=max_text_chars)
                 reasons.append(message.rejected[0].reason if message.rejected else None)
                 texts += [review.text for review in message.reviews]
             pending.append((records[start : start + CHUNK], reasons, pool.submit(_answers, texts)))

@@ -18,12 +18,12 @@ from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Manifest
 from shared.errors import ConfigurationError, InputFileError, ModelError, OtzyvError
+from shared.quality.alias import Alias
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving.registry import Registry
 from shared.settings import Settings
-from shared.store import aliases, models, predictions, reviews
-from shared.store.aliases import Alias
+from shared.store import aliases, awaiting, models, reviews
 
 SAMPLE = 1_000
 """Texts on which the graphs are compared with the model that they were made from."""
@@ -41,7 +41,7 @@ def show_all(settings: Settings, store: Path | None) -> None:
         found = models.of_taxonomy(cursor, here.taxonomy.name)
         serving = aliases.current(cursor, here.taxonomy.name)
         moves = aliases.history(cursor, here.taxonomy.name)
-        line = predictions.line(cursor, here.taxonomy_id)
+        line = awaiting.backlog(cursor, here.taxonomy_id)
         told = [manifests.decode(models.manifest(cursor, model.id), str(model.id)) for model in found]
     names = {number: alias for alias, number in serving.items()}
     rows = [
@@ -142,7 +142,7 @@ def _readable(reason: str) -> str:
 def _wake(here: Runtime) -> None:
     """Let a sweep send the reviews that waited for a champion, now and not in a minute."""
     with here.database.transaction() as cursor:
-        parked = predictions.line(cursor, here.taxonomy_id).parked
+        parked = awaiting.backlog(cursor, here.taxonomy_id).parked
     if not parked:
         return
     from workers.app import app

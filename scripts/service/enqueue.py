@@ -12,7 +12,7 @@ from scripts.command.console import err, file_progress, out, remark, review_prog
 from scripts.files.review_rows import ReviewRows, pack
 from scripts.pages.tables import table
 from shared.errors import InputFileError, OtzyvError
-from shared.reviews.review import MAX_REVIEWS_PER_MESSAGE
+from shared.reviews.wire import MAX_REVIEWS_PER_MESSAGE
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, batches, failures

@@ -33,8 +33,8 @@ from workers.ingest.queue_source import QueueSource
 from workers.ingest.stream_source import StreamSource
 from workers.monitoring import processes as observed
 from workers.process import worker_name
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.connection import connected
 from workers.tasks import labelling
 from workers.training import supervisor
 
@@ -50,7 +50,7 @@ def _ready(settings: Settings) -> None:
     database = runtime.open_database(settings)
     schema.check(database)
     database.close()
-    with broker.translated(), broker.connection(settings) as connection:
+    with connected(settings) as connection:
         connection.ensure_connection(
             errback=lambda error, seconds: log.warning("broker.retry", pause_s=seconds, error=str(error)),
             max_retries=CONNECT_ATTEMPTS,

@@ -15,10 +15,10 @@ from scripts.pages.tables import table
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import aliases, batches, llm_budget, predictions, streams, taxonomies, thresholds
+from shared.store import aliases, awaiting, batches, llm_budget, streams, taxonomies, thresholds
 from shared.store.reports import overview
 from workers.ingest import stream_bounds
-from workers.rabbitmq import connection as broker
+from workers.rabbitmq.connection import connected, translated
 from workers.rabbitmq.queue_states import queue_states
 
 RECENT_BATCHES = 5
@@ -36,7 +36,7 @@ def overall(settings: Settings) -> RenderableType:
         recent = batches.recent(cursor, RECENT_BATCHES)
         version = thresholds.newest(cursor, taxonomy_id)
         tokens = llm_budget.spent_today(cursor)
-        unpredicted = predictions.line(cursor, taxonomy_id)
+        unpredicted = awaiting.backlog(cursor, taxonomy_id)
         serving = aliases.current(cursor, taxonomy.name)
         read = streams.listed(cursor)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
@@ -97,7 +97,7 @@ def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
 def _behind(settings: Settings, read: list[streams.Stream]) -> dict[str, str]:
     """How many messages of each stream wait to be read."""
     told = {stream.name: "?" for stream in read}
-    with suppress(BrokerUnavailable), broker.translated(), broker.connection(settings) as connection:
+    with suppress(BrokerUnavailable), connected(settings) as connection:
         connection.ensure_connection(max_retries=1)
         for stream in read:
             try:
@@ -147,7 +147,7 @@ def check_health(settings: Settings, *, worker: bool) -> None:
         from workers.app import app
 
         host = socket.gethostname()
-        with broker.translated():
+        with translated():
             answers = app.control.ping(timeout=settings.connect_timeout_s)
         names = [name for answer in answers or [] for name in answer]
         if not any(name.endswith(f"@{host}") for name in names):
