@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from shared.cascade.stage import Verdict
+from scripts.bench.turns import CHUNK
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 
 TABLE = "CREATE TABLE IF NOT EXISTS bare (external_id text, text text, category text, confidence real, evidence json)"
-CHUNK = 500
+COPY = "COPY bare FROM STDIN WITH (FORMAT csv, FORCE_NULL (category, confidence, evidence))"
 
 _stage: KeywordStage
 _connection: Connection
@@ -33,26 +33,20 @@ def label(texts: Sequence[str]) -> int:
     """Label texts and COPY what was found, a transaction for every 500; returns how many there were."""
     for at in range(0, len(texts), CHUNK):
         part = texts[at : at + CHUNK]
-        found = _stage.verdicts(part)
-        rows = [
-            (str(at + place), text, *_answer(verdict))
-            for place, (text, verdict) in enumerate(zip(part, found, strict=True))
-        ]
+        rows = []
+        for number, (text, verdict) in enumerate(zip(part, _stage.verdicts(part), strict=True), at):
+            answer: tuple[object, ...] = ("", "", "")
+            if verdict is not None:
+                answer = (verdict.category, verdict.confidence, _encode(verdict.evidence).decode())
+            rows.append((str(number), text, *answer))
         with _connection, _connection.cursor() as cursor:
-            _copy(cursor, rows)
+            copy(cursor, COPY, rows)
     return len(texts)
 
 
-def _copy(cursor: Cursor, rows: Sequence[Sequence[object]]) -> None:
+def copy(cursor: Cursor, statement: str, rows: Iterable[Sequence[object]]) -> None:
+    """COPY rows; texts are quoted, so that an empty one is none of NULL unless the statement says so."""
     buffer = io.StringIO()
     csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
     buffer.seek(0)
-    cursor.copy_expert(
-        "COPY bare FROM STDIN WITH (FORMAT csv, FORCE_NULL (category, confidence, evidence))", buffer
-    )
-
-
-def _answer(verdict: Verdict | None) -> tuple[str, object, str]:
-    if verdict is None:
-        return "", "", ""
-    return verdict.category, verdict.confidence, _encode(verdict.evidence).decode()
+    cursor.copy_expert(statement, buffer)
