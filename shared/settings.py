@@ -6,6 +6,7 @@ docs/settings.md shows the same table; a test keeps the two together.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -27,14 +28,6 @@ from shared.setting_values import Fraction
 from shared.setting_values import StageName as StageName
 
 _SEE = "\nSee docs/settings.md for ranges and defaults."
-_JSON = {
-    "thresholds": '{"keywords": 0.9}',
-    "llm_extra": '{"seed": 1}',
-    "retrain_arguments": '{"base": "my-encoder"}',
-    "database_logins": '{"worker": "a-long-password"}',
-}
-_SECRET = ("database_logins",)
-"""Settings whose values no message shows."""
 
 DatabaseRole = Literal["migrator", "worker", "trainer", "operator", "reader"]
 RETRAINING = (
@@ -50,7 +43,10 @@ NAVEC = "navec"
 
 
 class Settings(BaseSettings):
-    """What a process is told about its surroundings. Raised as SettingsError when a value is out of range."""
+    """What a process is told about its surroundings. Raised as SettingsError when a value is out of range.
+
+    Those that are read as JSON have an example; no message shows the value of one with `repr=False`.
+    """
 
     model_config = SettingsConfigDict(env_prefix="OTZYV_", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -61,7 +57,10 @@ class Settings(BaseSettings):
         "postgresql://postgres@127.0.0.1:5432/otzyv", description="PostgreSQL, as a libpq URL."
     )
     database_logins: dict[DatabaseRole, Annotated[SecretStr, AfterValidator(values.login)]] = Field(
-        {}, description="Passwords that `otzyv db upgrade` gives to roles of the database, as JSON."
+        {},
+        description="Passwords that `otzyv db upgrade` gives to roles of the database, as JSON.",
+        examples=[{"worker": "a-long-password"}],
+        repr=False,
     )
     taxonomy: Path | None = Field(
         None, description="Taxonomy file in YAML. Empty: the nine categories that ship with Otzyv."
@@ -76,6 +75,7 @@ class Settings(BaseSettings):
         description="Confidence from which a stage's verdict is kept, as JSON: "
         '`{"keywords": 0.9}`, for one category `{"llm/shoes": 0.95}`. A stage not named uses what `otzyv '
         "calibrate` has stored, or else its own default.",
+        examples=[{"keywords": 0.9}],
     )
     device: str = Field(
         "auto",
@@ -128,7 +128,9 @@ class Settings(BaseSettings):
         description="Send `chat_template_kwargs` that switch thinking off. A cloud may refuse the field.",
     )
     llm_extra: dict[str, Any] = Field(
-        {}, description="Fields merged into every request, as JSON; null removes one."
+        {},
+        description="Fields merged into every request, as JSON; null removes one.",
+        examples=[{"seed": 1}],
     )
     llm_prompt: Path | None = Field(None, description="Prompt template. Empty: the Russian one of Otzyv.")
     llm_examples: int = Field(
@@ -205,7 +207,9 @@ class Settings(BaseSettings):
         "mlp, full, bert_lstm, lora. Empty: none.",
     )
     retrain_arguments: dict[str, Any] = Field(
-        {}, description="Arguments of these runs, as JSON: see `otzyv train --set help`."
+        {},
+        description="Arguments of these runs, as JSON: see `otzyv train --set help`.",
+        examples=[{"base": "my-encoder"}],
     )
     retrain_new_labels: int = Field(
         10_000,
@@ -336,8 +340,8 @@ def load(**overrides: object) -> Settings:
         raise SettingsError("\n".join(lines) + _SEE) from error
     except MalformedValue as error:
         # Some settings are read as JSON; the error names the one.
-        name, example = next((n, e) for n, e in _JSON.items() if f'"{n}"' in str(error))
-        variable = f"OTZYV_{name.upper()}"
+        name, field = next(one for one in Settings.model_fields.items() if f'"{one[0]}"' in str(error))
+        variable, example = f"OTZYV_{name.upper()}", json.dumps((field.examples or [{}])[0])
         found = _found(name, os.environ.get(variable))
         raise SettingsError(
             f"{variable}: expected a JSON object such as {example}; found {found}{_SEE}"
@@ -352,25 +356,20 @@ _EXPECTED = {
 
 
 def _complaint(item: ErrorDetails) -> str:
-    """What was expected and found: our own sentence, the range of a number, or pydantic's words."""
+    """What was expected and found: our own sentence, the range of a number with both ends, or pydantic's words."""
     own = item.get("ctx", {}).get("error")
     if isinstance(own, ValueError):
         return str(own)
-    words = _EXPECTED.get(item["type"], item["msg"])
+    name, words = str(item["loc"][0]), _EXPECTED.get(item["type"], item["msg"])
     if item["type"] in ("greater_than_equal", "less_than_equal"):
-        words = _range(str(item["loc"][0])) or words
-    return f"{words}; found {_found(str(item['loc'][0]), item['input'])}"
+        metadata = Settings.model_fields[name].metadata
+        ends = [getattr(one, end) for end in ("ge", "le") for one in metadata if hasattr(one, end)]
+        words = f"expected {ends[0]:,} to {ends[1]:,}" if len(ends) == 2 else words
+    return f"{words}; found {_found(name, item['input'])}"
 
 
 def _found(name: str, value: object) -> str:
-    return "something else" if name in _SECRET else repr(value)
-
-
-def _range(name: str) -> str:
-    """`expected 1 to 500`, for a setting with both ends."""
-    metadata = Settings.model_fields[name].metadata
-    ends = [getattr(one, end) for end in ("ge", "le") for one in metadata if hasattr(one, end)]
-    return f"expected {ends[0]:,} to {ends[1]:,}" if len(ends) == 2 else ""
+    return repr(value) if Settings.model_fields[name].repr else "something else"
 
 
 def unknown(environment: Iterable[str]) -> dict[str, str]:

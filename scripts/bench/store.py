@@ -14,7 +14,8 @@ from rich.table import Table
 from scripts.bench.system.bare import copy
 from scripts.bench.turns import CHUNK, Peer, chunked, compared, rates
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import Settings
 

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 from scripts.command.console import out, remark
 from scripts.files.answer_file import Given, read_answers
 from scripts.files.formulas import escaped
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
 from scripts.pages.tables import table
 from scripts.pages.templates import rendered
 from shared.errors import ConfigurationError, InputFileError

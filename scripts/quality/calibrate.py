@@ -12,7 +12,7 @@ import msgspec
 from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.files.gold_file import GoldRow, read_gold
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
 from scripts.pages.tables import table
 from scripts.quality import calibration_plot
 from scripts.quality.judging import judge, rules

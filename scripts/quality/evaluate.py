@@ -11,7 +11,7 @@ import msgspec
 from scripts.command.console import out
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.label_file import read_labels
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
 from scripts.quality import evaluation_report
 from scripts.quality.evaluation_report import Evaluation, StageLine, SubChain
 from scripts.quality.judging import Judged, judge, rules

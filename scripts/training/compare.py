@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
 from scripts.models.registry import registry
 from scripts.training import runs_report
 from scripts.training.runs_report import Gold, RunResult

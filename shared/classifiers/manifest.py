@@ -8,11 +8,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from shared.errors import ModelError
+from shared.quality.drift import BINS, Reference
 
 FORMAT: Final = 1
 NAME: Final = "manifest.json"
-BINS: Final = 10
-"""Equal bins of confidence from 0 to 1 in a reference."""
 LEAST_TOKENS: Final = 3
 """The two special ones and one of the text."""
 MOST_TOKENS: Final = 8_192
@@ -49,18 +48,6 @@ class Export(msgspec.Struct, frozen=True):
     fp32: Agreement
     int8: Agreement | None
     fallback: str = ""
-
-
-class Reference(msgspec.Struct, frozen=True):
-    """What the model said about the texts it was made for: shares by category, and of confidences in ten equal bins.
-
-    `expected_accuracy` is the mean of its confidences.
-    """
-
-    texts: int
-    expected_accuracy: float
-    categories: dict[str, float]
-    confidences: tuple[float, ...]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from shared.classifiers.manifest import Reference
+from shared.compute.arrays import Float32s
 from shared.quality import binomial
 
 CERTAINTY: Final = 0.95
@@ -22,7 +22,36 @@ FEWEST: Final = 500
 FEWEST_COMPARED: Final = 50
 """Predictions with a label below which their disagreement raises no alarm: a day has many categories."""
 
+BINS: Final = 10
+"""Equal bins of confidence from 0 to 1 in a reference."""
+
 AlarmKind = Literal["expected_accuracy", "disagreement", "psi_categories", "psi_confidence"]
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """What the model said about the texts it was made for: shares by category, and of confidences in ten equal bins.
+
+    `expected_accuracy` is the mean of its confidences.
+    """
+
+    texts: int
+    expected_accuracy: float
+    categories: dict[str, float]
+    confidences: tuple[float, ...]
+
+    @classmethod
+    def of(cls, probabilities: Float32s, labels: Sequence[str]) -> Reference:
+        """That of answers with shape [n, k], n above 0."""
+        categories = np.bincount(probabilities.argmax(axis=1), minlength=len(labels))
+        places = np.minimum((probabilities.max(axis=1) * BINS).astype(int), BINS - 1)
+        confidences = np.bincount(places, minlength=BINS)
+        total = len(probabilities)
+        return cls(
+            total,
+            float(probabilities.max(axis=1).mean()),
+            {label: float(count / total) for label, count in zip(labels, categories, strict=True)},
+            tuple(float(count / total) for count in confidences),
+        )
 
 
 class DailyCounts(msgspec.Struct, frozen=True):

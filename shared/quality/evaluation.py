@@ -72,6 +72,16 @@ class Score(msgspec.Struct, frozen=True):
         """Mean F1 of the categories, weighted by their share of gold."""
         return sum(row.f1 * row.gold for row in self.categories) / self.total if self.total else 0.0
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is kept with a model: `weighted_f1`, `macro_f1`, `accuracy`, and how many `gold_reviews` there were."""
+        return {
+            "weighted_f1": self.weighted_f1,
+            "macro_f1": self.macro_f1,
+            "accuracy": self.accuracy,
+            "gold_reviews": float(self.total),
+        }
+
 
 def score(gold: Sequence[str], answers: Sequence[str | None]) -> Score:
     """Compare answers (None: no answer) with gold, review by review. Raises ValueError on unequal lengths."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
+from shared.quality.alias import Alias
 from shared.quality.comparison import FEWEST_GOLD, Comparison, judge
 from shared.quality.evaluation import score
-
-Alias = Literal["champion", "challenger"]
 
 
 class PromotionDecision(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ from shared.classifiers import Artefact, Location, OnnxClassifier
 from shared.classifiers import manifest as manifests
 from shared.classifiers.artefact import PICKLES, WEIGHTS
 from shared.errors import InvalidAnswer, ModelError, OtzyvError
+from shared.quality.alias import Alias
 from shared.store import Database, aliases, models
-from shared.store.aliases import Alias
 from shared.store.models import Model
 from shared.taxonomy import Taxonomy
 

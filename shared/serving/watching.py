@@ -8,8 +8,7 @@ from itertools import groupby
 import structlog
 
 from shared.classifiers import manifest as manifests
-from shared.classifiers.manifest import Reference
-from shared.quality.drift import Alarm, DailyCounts, Limits, Quality, alarms, of_day
+from shared.quality.drift import Alarm, DailyCounts, Limits, Quality, Reference, alarms, of_day
 from shared.settings import Settings
 from shared.store import Database, models, quality
 

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from shared.errors import TrainingError
+from shared.reviews.labelled_text import Row
 from shared.taxonomy import Taxonomy
 from shared.text.reading import CODEC, Page
 from shared.training.arguments import Arguments
@@ -33,21 +34,6 @@ LEAST_CATEGORIES: Final = 2
 CHUNK: Final = 4_096
 """Texts normalised at a time."""
 HASH_BYTES: Final = 8
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """One text and the slug of its category. `review_id` 0 is a text of the taxonomy itself, not a review.
-
-    `trusted`: the label comes from a person, or from a review of known category. `guess` is the confidence of a label
-    that is only a guess, None for one that was accepted.
-    """
-
-    text: str
-    category: str
-    review_id: int = 0
-    revision: int = 0
-    trusted: bool = False
-    guess: float | None = None
 
 
 class Data(msgspec.Struct, frozen=True):

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.compute.arrays import Float32s
+from shared.reviews.labelled_text import Row
 from shared.training.arguments import arguments
-from shared.training.data import Data, Row, counts
+from shared.training.data import Data, counts
 from shared.training.linear import train_linear
 
 FOLDS: Final = 5

@@ -13,8 +13,9 @@ from shared.classifiers.linear import NEVER, LinearClassifier, Weights, encoder,
 from shared.classifiers.temperature import fit_temperature
 from shared.classifiers.vocabulary import Vocabulary, learnt
 from shared.compute.arrays import Float32s
+from shared.reviews.labelled_text import Row
 from shared.training.arguments import Arguments
-from shared.training.data import Data, Row, oversampled_places
+from shared.training.data import Data, oversampled_places
 
 VECTOR_WEIGHT: Final = 0.5
 """Length of a text's word vector beside its two rows of TF-IDF, which have length 1. Without word vectors, weighted F1

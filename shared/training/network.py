@@ -28,10 +28,11 @@ from shared.classifiers.packaging.package import Package
 from shared.classifiers.temperature import fit_temperature
 from shared.compute.device import device_for, dtype_for, out_of_memory, release
 from shared.errors import TrainingError
+from shared.reviews.labelled_text import Row
 from shared.training import checkpoints
 from shared.training.architectures import Architecture, Built, network, with_defaults
 from shared.training.arguments import Arguments
-from shared.training.data import Data, Row, class_weights, oversampled
+from shared.training.data import Data, class_weights, oversampled
 from shared.training.trainer import STEPS_PER_LOG, Keeper, NetworkTrainer, OneDevice, with_labels
 from shared.training.watch import Interrupted, Watch
 

@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.compute.device import device_for
+from shared.reviews.labelled_text import Row
 from shared.training.architectures import with_defaults
 from shared.training.arguments import arguments
-from shared.training.data import Data, Row
+from shared.training.data import Data
 from shared.training.network import train
 from shared.training.watch import Interrupted
 from tests.benchmarks.small_encoder import encoder, texts_of

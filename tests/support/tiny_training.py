@@ -14,8 +14,9 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from shared.reviews.labelled_text import Row
 from shared.training.arguments import Arguments, arguments
-from shared.training.data import Data, Row
+from shared.training.data import Data
 from tests.support import tiny_models
 
 LABELS = ("clothes", "electronics")

@@ -63,7 +63,8 @@ def _leave_with_the_worker() -> None:
 
 def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
     # Imported here: what is slow to import begins only once the lease is kept alive.
-    from shared.runs.run import RunLost, execute
+    from shared.runs.held_run import RunLost
+    from shared.runs.run import execute
     from shared.training.watch import Interrupted
 
     try:

@@ -24,7 +24,7 @@ from scripts.bench.system import pipeline, processes
 from scripts.bench.turns import compared
 from shared.settings import Settings
 from shared.store import Database
-from workers.rabbitmq import connection as broker
+from workers.rabbitmq.connection import connected
 
 QUEUE = Queue("otzyv.bench.arrival", durable=True, queue_arguments={"x-queue-type": "quorum"})
 WAYS = {
@@ -52,7 +52,7 @@ def run(
     source = pipeline.Supply(texts)
     with (
         pipeline.opened(settings, TABLE) as database,
-        broker.connection(settings) as connection,
+        connected(settings) as connection,
         connection.channel() as channel,
     ):
         queue = QUEUE(channel)

@@ -14,12 +14,12 @@ from rich.console import RenderableType
 
 from scripts.bench.system import pipeline
 from scripts.pages.tables import table
-from shared.reviews import review as reviews
+from shared.reviews import wire
 from shared.settings import Settings
 from shared.store import Database
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.publisher import PROPERTIES
 
 LOOK_S = 0.01
@@ -78,7 +78,7 @@ class Live:
                 review = {"source": SOURCE, "id": name, "text": self._texts[self._number % len(self._texts)]}
                 self._sent[name] = time.perf_counter()
                 confirmed.publish(
-                    reviews.encode([review]), topology.REVIEWS, topology.INCOMING.routing_key, PROPERTIES
+                    wire.encode([review]), topology.REVIEWS, topology.INCOMING.routing_key, PROPERTIES
                 )
                 self._number += 1
                 sent += 1
@@ -141,7 +141,7 @@ def run(
 ) -> Iterator[LatencyTurn]:
     """The figures of each turn: some `seconds` alone, then while a `backlog` of so many reviews waits."""
     source = pipeline.Supply(texts)
-    with pipeline.otzyv(settings, folder) as ours, broker.connection(settings) as connection:
+    with pipeline.otzyv(settings, folder) as ours, connected(settings) as connection:
         ours.run(source.take(pipeline.WARM_UP))
         live = Live(settings, texts, rate)
         live.run(_for(2.0))

@@ -36,7 +36,7 @@ def _held() -> tuple[KeywordStage, Connection]:
     return KeywordStage(default_taxonomy()), connection
 
 
-@app.task(name="naive.label")  # type: ignore[untyped-decorator]
+@app.task(name="naive.label", shared=False)  # type: ignore[untyped-decorator]
 def label(review: dict[str, str]) -> None:
     """Label one review and store it."""
     stage, connection = _held()

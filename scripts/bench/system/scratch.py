@@ -13,8 +13,8 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
 from shared.store.postgres import schema
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.queue_states import counted
 
 
@@ -60,7 +60,7 @@ def _queues(settings: Settings) -> Iterator[None]:
         for line in topology.ALL_LINES
         for queue in (topology.queue(line), topology.dead_letter_queue(line))
     ]
-    with broker.translated(), broker.connection(settings) as connection:
+    with connected(settings) as connection:
         for queue in queues:
             if counted(connection, queue)[0] is not None:
                 raise ConfigurationError(
@@ -73,6 +73,6 @@ def _queues(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        with broker.translated(), broker.connection(settings) as connection, connection.channel() as channel:
+        with connected(settings) as connection, connection.channel() as channel:
             for queue in queues:
                 queue(channel).delete()

@@ -26,13 +26,4 @@ def measured(made: Package, texts: Sequence[str], truth: Sequence[str]) -> Packa
         raise ValueError("measuring: expected at least one checked review, found none")
     logits = torch_logits(made.network, ids)
     found = score(truth, [made.labels[column] for column in logits.argmax(axis=1)])
-    return msgspec.structs.replace(
-        made,
-        temperature=fit_temperature(logits, columns),
-        metrics={
-            "weighted_f1": found.weighted_f1,
-            "macro_f1": found.macro_f1,
-            "accuracy": found.accuracy,
-            "gold_reviews": float(len(truth)),
-        },
-    )
+    return msgspec.structs.replace(made, temperature=fit_temperature(logits, columns), metrics=found.metrics)

@@ -5,7 +5,7 @@ Exporting needs torch, which is imported only then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,13 +15,13 @@ import msgspec
 from shared.classifiers import linear
 from shared.classifiers.artefact import TOKENIZER, Artefact, save
 from shared.classifiers.classifier import Classifier
-from shared.classifiers.distribution import reference
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.location import Location
-from shared.classifiers.manifest import Export, Manifest, ModelRuntime, Precision
+from shared.classifiers.manifest import Manifest
 from shared.classifiers.model_card import model_card
 from shared.classifiers.onnx_classifier import OnnxClassifier
 from shared.errors import ModelError
+from shared.quality.drift import Reference
 from shared.taxonomy import Taxonomy
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -42,101 +42,81 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     dataset: dict[str, Any] = {}
 
 
-class _Servable(msgspec.Struct, frozen=True, kw_only=True):
-    """What serves a model, its files, and what its manifest says of them."""
+class Servable(msgspec.Struct, frozen=True):
+    """What serves a model, its files, and what its manifest says before anybody has measured it."""
 
     classifier: Classifier
     contents: Mapping[str, bytes]
-    architecture: str
-    max_tokens: int
-    temperature: float
-    precision: Precision
-    export: Export | None
-    runtime: ModelRuntime
-    origin: str = ""
-    metrics: dict[str, float] = {}
-    dataset: dict[str, Any] = {}
+    manifest: Manifest
 
 
 def package(
-    made: Package | LinearClassifier,
-    taxonomy: Taxonomy,
-    sample: Sequence[str],
-    location: Location,
-    *,
-    measure: Callable[[Classifier], dict[str, float]] | None = None,
-    dataset: Mapping[str, Any] = NOTHING,
+    made: Package | LinearClassifier, taxonomy: Taxonomy, sample: Sequence[str], location: Location
 ) -> Artefact:
-    """Export a model and write it to a location; what it says about `sample` is what later days are compared with.
+    """Make a model `servable` and write it to a location. Raises what `servable` and `written` do."""
+    return written(servable(made, taxonomy, sample), location)
 
-    `measure` gives metrics of what will serve, which may be an int8 graph; `dataset` says what it was trained on.
 
-    Raises ModelError without a sample or where it cannot be exported, ModelUnavailable where it cannot be written.
+def servable(made: Package | LinearClassifier, taxonomy: Taxonomy, sample: Sequence[str]) -> Servable:
+    """What serves a trained model: a linear one itself, a network as a graph that is compared with it on a sample.
+
+    What it says about the sample is what later days are compared with. Raises ModelError without a sample or where the
+    model cannot be exported.
     """
     if not sample:
         raise ModelError("packaging: expected reviews to compare on, found none; store some, or name a file")
-    ready = _linear(made) if isinstance(made, LinearClassifier) else _network(made, sample)
-    labels = ready.classifier.labels
+    if isinstance(made, LinearClassifier):
+        classifier: Classifier = made
+        contents: Mapping[str, bytes] = linear.files(made)
+        own: dict[str, Any] = {"architecture": "linear", "runtime": "linear", "max_tokens": 0}
+        own |= {"precision": "fp32", "export": None}
+    else:
+        classifier, contents, own = _exported(made, sample)
     manifest = Manifest(
-        architecture=ready.architecture,
         taxonomy=taxonomy.name,
         taxonomy_version=taxonomy.version,
-        labels=labels,
-        max_tokens=ready.max_tokens,
-        temperature=ready.temperature,
-        precision=ready.precision,
-        export=ready.export,
+        labels=classifier.labels,
+        temperature=made.temperature,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        origin=ready.origin,
-        metrics=ready.metrics | (measure(ready.classifier) if measure else {}),
-        dataset=ready.dataset | dict(dataset),
-        reference=reference(ready.classifier.predict(sample).probabilities, labels),
-        runtime=ready.runtime,
+        reference=Reference.of(classifier.predict(sample).probabilities, classifier.labels),
+        **own,
+    )
+    return Servable(classifier, contents, manifest)
+
+
+def _exported(made: Package, sample: Sequence[str]) -> tuple[Classifier, Mapping[str, bytes], dict[str, Any]]:
+    from shared.classifiers.packaging.export import export
+
+    limits: dict[str, Any] = {"max_tokens": made.max_tokens, "temperature": made.temperature}
+    exported = export(made.network, made.tokenizer, made.labels, sample, **limits)
+    own = {
+        "architecture": made.architecture,
+        "max_tokens": made.max_tokens,
+        "precision": exported.precision,
+        "export": exported.export,
+        "origin": made.origin,
+        "metrics": made.metrics,
+        "dataset": made.dataset,
+    }
+    graph = exported.graphs[f"model.{exported.precision}.onnx"]
+    contents = {**made.files, TOKENIZER: made.tokenizer, **exported.graphs}
+    return OnnxClassifier(graph, made.tokenizer, made.labels, **limits), contents, own
+
+
+def written(
+    ready: Servable,
+    location: Location,
+    *,
+    metrics: Mapping[str, float] = NOTHING,
+    dataset: Mapping[str, Any] = NOTHING,
+) -> Artefact:
+    """The artefact of a model. `metrics` are those of what serves, `dataset` says what it was trained on.
+
+    Raises ModelUnavailable where it cannot be written.
+    """
+    known = ready.manifest
+    manifest = msgspec.structs.replace(
+        known, metrics={**known.metrics, **metrics}, dataset={**known.dataset, **dataset}
     )
     card = model_card(manifest).encode()
     return save(location, manifest, {**ready.contents, "README.md": card})
-
-
-def _linear(made: LinearClassifier) -> _Servable:
-    return _Servable(
-        classifier=made,
-        contents=linear.files(made),
-        architecture="linear",
-        max_tokens=0,
-        temperature=made.temperature,
-        precision="fp32",
-        export=None,
-        runtime="linear",
-    )
-
-
-def _network(made: Package, sample: Sequence[str]) -> _Servable:
-    from shared.classifiers.packaging.export import export
-
-    exported = export(
-        made.network,
-        made.tokenizer,
-        made.labels,
-        sample,
-        max_tokens=made.max_tokens,
-        temperature=made.temperature,
-    )
-    return _Servable(
-        classifier=OnnxClassifier(
-            exported.graphs[f"model.{exported.precision}.onnx"],
-            made.tokenizer,
-            made.labels,
-            max_tokens=made.max_tokens,
-            temperature=made.temperature,
-        ),
-        contents={**made.files, TOKENIZER: made.tokenizer, **exported.graphs},
-        architecture=made.architecture,
-        max_tokens=made.max_tokens,
-        temperature=made.temperature,
-        precision=exported.precision,
-        export=exported.export,
-        runtime="onnx",
-        origin=made.origin,
-        metrics=made.metrics,
-        dataset=made.dataset,
-    )

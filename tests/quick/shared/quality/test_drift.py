@@ -7,9 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from shared.classifiers.distribution import reference
-from shared.classifiers.manifest import Reference
-from shared.quality.drift import DailyCounts, Limits, alarms, of_day, stability_index
+from shared.quality.drift import DailyCounts, Limits, Reference, alarms, of_day, stability_index
 
 DAY = date(2026, 11, 24)
 LIMITS = Limits(psi=0.25, accuracy_drop=0.05, disagreement=0.2)
@@ -102,7 +100,7 @@ def test_a_model_without_a_reference_is_watched_for_disagreement_only() -> None:
 
 def test_the_reference_of_a_model_counts_its_answers() -> None:
     shares = np.array([[0.95, 0.05], [1.0, 0.0], [0.35, 0.65]], dtype=np.float32)
-    found = reference(shares, ("shoes", "toys"))
+    found = Reference.of(shares, ("shoes", "toys"))
     assert found.categories == pytest.approx({"shoes": 2 / 3, "toys": 1 / 3})
     assert found.confidences == pytest.approx((0, 0, 0, 0, 0, 0, 1 / 3, 0, 0, 2 / 3))
     assert found.expected_accuracy == pytest.approx((0.95 + 1 + 0.65) / 3)
