@@ -27,27 +27,6 @@ LOOK_S = 0.01
 SOURCE = "live"
 
 
-class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds, and of how many reviews."""
-
-    p50: float
-    p95: float
-    reviews: int
-
-    @classmethod
-    def of(cls, taken: list[float]) -> Latency:
-        """What reviews come to that took so many seconds."""
-        hundredths = quantiles(taken, n=100)
-        return cls(1e3 * hundredths[49], 1e3 * hundredths[94], len(taken))
-
-
-class LatencyTurn(msgspec.Struct, frozen=True):
-    """One turn, without a backlog and with one."""
-
-    alone: Latency
-    backlog: Latency
-
-
 class Live:
     """Publishes single reviews at a steady rate and notes when their labels are there."""
 
@@ -128,6 +107,27 @@ class BacklogWatch:
                     for line in topology.BULK_LINES
                 )
         return self._is_there
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds, and of how many reviews."""
+
+    p50: float
+    p95: float
+    reviews: int
+
+    @classmethod
+    def of(cls, taken: list[float]) -> Latency:
+        """What reviews come to that took so many seconds."""
+        hundredths = quantiles(taken, n=100)
+        return cls(1e3 * hundredths[49], 1e3 * hundredths[94], len(taken))
+
+
+class LatencyTurn(msgspec.Struct, frozen=True):
+    """One turn, without a backlog and with one."""
+
+    alone: Latency
+    backlog: Latency
 
 
 def run(

@@ -53,6 +53,8 @@ PARTS = {
     "store": "PostgreSQL",
 }
 Reviews = list[dict[str, object]]
+Way = Callable[[Reviews], float]
+"""Labels reviews, and tells how many seconds that took."""
 
 
 class PipelineTurn(msgspec.Struct, frozen=True):
@@ -93,7 +95,13 @@ class Otzyv:
         """Publish reviews and wait for their labels. Seconds in all, and CPU seconds by part."""
         before, began = self._spent(), time.perf_counter()
         self.publish(reviews)
-        self._wait_cheaply()
+        # Only the ends of indexes are looked at, the last label and the first that waits, since nobody else publishes:
+        # counting rows cost PostgreSQL a tenth of what labelling them did.
+        question = f"""
+            SELECT coalesce(least((SELECT max(review_id) FROM labels WHERE review_id > {self._before}),
+                (SELECT min(review_id) - 1 FROM waiting WHERE review_id > {self._before})) - {self._before}, 0)
+        """  # noqa: S608  numbers of this module
+        wait_for(self._database, question, self._published)
         seconds = time.perf_counter() - began
         after = self._spent()
         found = asked(self._database, self._labelled())
@@ -117,17 +125,6 @@ class Otzyv:
     def wait(self) -> None:
         """Until all that was published last has its label. What was there before is not looked at."""
         wait_for(self._database, self._labelled(), self._published)
-
-    def _wait_cheaply(self) -> None:
-        """The same while nobody else publishes: counting rows cost PostgreSQL a tenth of what labelling them did.
-
-        Only the ends of indexes are looked at: the last label, and the first that waits.
-        """
-        question = f"""
-            SELECT coalesce(least((SELECT max(review_id) FROM labels WHERE review_id > {self._before}),
-                (SELECT min(review_id) - 1 FROM waiting WHERE review_id > {self._before})) - {self._before}, 0)
-        """  # noqa: S608  numbers of this module
-        wait_for(self._database, question, self._published)
 
     def _labelled(self) -> str:
         return f"""
@@ -158,35 +155,29 @@ def otzyv(settings: Settings, folder: Path) -> Iterator[Otzyv]:
         yield Otzyv(settings, database, ingest, worker)
 
 
-class Naive:
-    """One Celery task per review."""
-
-    def __init__(self, app: Celery, database: Database) -> None:
-        self._app, self._database = app, database
-        self._labelled = 0
-
-    def run(self, reviews: Reviews) -> dict[str, float]:
-        """Send a task for each review and wait for the rows."""
-        began = time.perf_counter()
-        for review in reviews:
-            self._app.send_task("naive.label", args=(review,), queue=naive.QUEUE)
-        self._labelled += len(reviews)
-        wait_for(self._database, "SELECT count(*) FROM naive", self._labelled)
-        return {"seconds": time.perf_counter() - began}
-
-
 @contextmanager
-def naive_worker(settings: Settings, folder: Path) -> Iterator[Naive]:
-    """A Celery worker of the naive application."""
+def naive_worker(settings: Settings, folder: Path) -> Iterator[Way]:
+    """One Celery task per review, on a worker of the naive application."""
     command = [
         sys.executable, "-m", "celery", "-A", "scripts.bench.system.naive", "worker", f"--concurrency={CORES}",
         "--loglevel=warning", f"--queues={naive.QUEUE}",
     ]  # fmt: skip
     surroundings = processes.environment(settings)
     with opened(settings, naive.TABLE) as database, Celery("naive", broker=settings.amqp_url) as app:
+        labelled = 0
+
+        def run(reviews: Reviews) -> float:
+            nonlocal labelled
+            began = time.perf_counter()
+            for review in reviews:
+                app.send_task("naive.label", args=(review,), queue=naive.QUEUE)
+            labelled += len(reviews)
+            wait_for(database, "SELECT count(*) FROM naive", labelled)
+            return time.perf_counter() - began
+
         try:
             with processes.started(command, surroundings, folder / "naive.log"):
-                yield Naive(app, database)
+                yield run
         finally:
             # Only now: a worker declares its queue again.
             with app.connection() as connection, connection.channel() as channel:
@@ -194,17 +185,17 @@ def naive_worker(settings: Settings, folder: Path) -> Iterator[Naive]:
 
 
 @contextmanager
-def bare_loop(settings: Settings, cores: int) -> Iterator[Callable[[Reviews], dict[str, float]]]:
+def bare_loop(settings: Settings, cores: int) -> Iterator[Way]:
     """The ceiling, in so many processes."""
     with opened(settings, bare.TABLE):
         pass
     with ProcessPoolExecutor(cores, get_context("spawn"), bare.prepare, (settings.database_url,)) as pool:
 
-        def run(reviews: Reviews) -> dict[str, float]:
+        def run(reviews: Reviews) -> float:
             began = time.perf_counter()
             texts = [str(review["text"]) for review in reviews]
             sum(pool.map(bare.label, [texts[core::cores] for core in range(cores)]))
-            return {"seconds": time.perf_counter() - began}
+            return time.perf_counter() - began
 
         yield run
 
@@ -260,20 +251,21 @@ def run(
     reviews, naive_reviews = sizes
     with ExitStack() as stack:
         ours = stack.enter_context(otzyv(settings, folder))
-        peer = stack.enter_context(naive_worker(settings, folder))
+        naively = stack.enter_context(naive_worker(settings, folder))
         loop = stack.enter_context(bare_loop(settings, 1))
         loops = stack.enter_context(bare_loop(settings, CORES))
 
-        def rate(way: Callable[[Reviews], dict[str, float]], count: int) -> float:
-            return count / way(source.take(count))["seconds"]
+        def rate(way: Way, count: int) -> float:
+            return count / way(source.take(count))
 
-        for way, count in ((ours.run, WARM_UP), (peer.run, WARM_UP // 10), (loop, WARM_UP), (loops, WARM_UP)):
+        ours.run(source.take(WARM_UP))
+        for way, count in ((naively, WARM_UP // 10), (loop, WARM_UP), (loops, WARM_UP)):
             rate(way, count)
         for _ in range(turns):
             spent = ours.run(source.take(reviews))
             yield PipelineTurn(
                 otzyv=reviews / spent["seconds"],
-                naive=rate(peer.run, naive_reviews),
+                naive=rate(naively, naive_reviews),
                 loop=rate(loop, reviews),
                 loops=rate(loops, reviews),
                 cpu_us={part: 1e6 * spent[part] / reviews for part in PARTS},

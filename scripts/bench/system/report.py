@@ -51,59 +51,28 @@ class Bench(msgspec.Struct, Generic[TurnT], frozen=True):
             json_path.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
 
-def run_pipeline(
-    settings: Settings,
-    file: InputFile,
-    column: str,
-    sizes: tuple[int, int],
-    turns: int,
-    json_path: Path | None,
-) -> None:
+def of_pipeline(sizes: tuple[int, int], turns: int) -> Bench[pipeline.PipelineTurn]:
     """`otzyv bench pipeline`; `sizes` are the reviews of a turn for Otzyv and for the naive way."""
-    run = partial(pipeline.run, sizes=sizes, turns=turns)
-    Bench(run, turns, pipeline.shown).measure(settings, file, column, json_path)
+    return Bench(partial(pipeline.run, sizes=sizes, turns=turns), turns, pipeline.shown)
 
 
-def run_latency(
-    settings: Settings,
-    file: InputFile,
-    column: str,
-    seconds: float,
-    rate: float,
-    backlog: int,
-    turns: int,
-    json_path: Path | None,
-) -> None:
+def of_latency(seconds: float, rate: float, backlog: int, turns: int) -> Bench[latency.LatencyTurn]:
     """`otzyv bench latency`."""
     run = partial(latency.run, seconds=seconds, rate=rate, backlog=backlog, turns=turns)
-    shown = partial(latency.shown, rate=rate, backlog=backlog)
-    Bench(run, turns, shown).measure(settings, file, column, json_path)
+    return Bench(run, turns, partial(latency.shown, rate=rate, backlog=backlog))
 
 
-def run_ingest(
-    settings: Settings,
-    file: InputFile,
-    column: str,
-    sizes: tuple[int, int],
-    turns: int,
-    json_path: Path | None,
-) -> None:
+def of_ingest(sizes: tuple[int, int], turns: int) -> Bench[arrival.ArrivalTurn]:
     """`otzyv bench ingest`; `sizes` are the reviews of a turn for Otzyv and for the naive way."""
-    run = partial(arrival.run, sizes=sizes, turns=turns)
-    Bench(run, turns, arrival.shown).measure(settings, file, column, json_path)
+    return Bench(partial(arrival.run, sizes=sizes, turns=turns), turns, arrival.shown)
 
 
-def run_store(
-    settings: Settings, file: InputFile, column: str, seconds: float, json_path: Path | None
-) -> None:
-    """`otzyv bench store`."""
+def of_store(seconds: float) -> Bench[dict[str, float]]:
+    """`otzyv bench store`, for so long in all."""
     run = partial(store.run, seconds=seconds / RUNS, turns=RUNS)
-    Bench(run, RUNS, store.shown, own_database).measure(settings, file, column, json_path)
+    return Bench(run, RUNS, store.shown, own_database)
 
 
-def run_scale(
-    settings: Settings, file: InputFile, column: str, marks: Sequence[int], json_path: Path | None
-) -> None:
-    """`otzyv bench scale`."""
-    run = partial(scale.run, marks=marks)
-    Bench(run, len(marks), scale.shown).measure(settings, file, column, json_path)
+def of_scale(marks: Sequence[int]) -> Bench[scale.ScaleTurn]:
+    """`otzyv bench scale`, which measures at so many stored reviews."""
+    return Bench(partial(scale.run, marks=marks), len(marks), scale.shown)
