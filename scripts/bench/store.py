@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -11,13 +14,13 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_batch, execute_values
 from rich.table import Table
 
-from scripts.bench.system.bare import copy
 from scripts.bench.turns import CHUNK, Peer, chunked, compared, rates
 from shared.labelling.intake import take_in
 from shared.reviews.review import make
 from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import Settings
+from shared.store import Database
 
 WAYS = {
     "ours": "Otzyv: names looked up, then COPY",
@@ -49,13 +52,10 @@ def run(
     All but `copy` keep the names apart, store a digest and put every review in line; `copy` is the ceiling.
     """
     here = runtime.for_batches(settings)
-    numbers = count()
-
-    def named(chunk: Sequence[str]) -> NamedTexts:
-        return [(str(next(numbers)), text) for text in chunk]
+    names = map(str, count())
 
     def ours(chunk: Sequence[str]) -> None:
-        rows = [make("store", name, text, max_text_chars=20_000) for name, text in named(chunk)]
+        rows = [make("store", next(names), text, max_text_chars=20_000) for text in chunk]
         take_in(
             here.database,
             [Message(rows, [])],
@@ -64,29 +64,27 @@ def run(
             first_stage="keywords",
         )
 
-    def peer(table: str, way: Callable[[Cursor, str, NamedTexts], None]) -> Peer:
-        def store(chunk: Sequence[str]) -> None:
-            with here.database.transaction() as cursor:
-                way(cursor, table, named(chunk))
-
-        return store
-
+    ways: dict[str, Peer] = {"ours": ours}
     with here.database.transaction() as cursor:
-        for table in ("values", "batch", "rows"):
+        for table, way in (("values", _values), ("batch", _batch), ("rows", _rows)):
             cursor.execute(TABLES.format(table=table))
+            ways[table] = partial(_put, here.database, names, table, way)
         cursor.execute("CREATE TABLE copied (external_id text, text text)")
-    ways: dict[str, Peer] = {
-        "ours": ours,
-        "values": peer("values", _values),
-        "batch": peer("batch", _batch),
-        "rows": peer("rows", _rows),
-        "copy": peer(
-            "copied", lambda cursor, table, rows: copy(cursor, f"COPY {table} FROM STDIN CSV", rows)
-        ),
-    }
+    ways["copy"] = partial(_put, here.database, names, "COPY copied FROM STDIN CSV", copy)
     for _ in range(turns):
         yield rates(ways, chunked(texts), seconds)
     here.database.close()
+
+
+def _put(
+    database: Database,
+    names: Iterator[str],
+    where: str,
+    way: Callable[[Cursor, str, NamedTexts], None],
+    chunk: Sequence[str],
+) -> None:
+    with database.transaction() as cursor:
+        way(cursor, where, [(next(names), text) for text in chunk])
 
 
 def shown(turns: list[dict[str, float]]) -> list[Table]:
@@ -125,3 +123,11 @@ def _rows(cursor: Cursor, table: str, rows: NamedTexts) -> None:
         cursor.execute(reviews, (name, text, text))
         with suppress(TypeError):
             cursor.execute(line, cursor.fetchone())
+
+
+def copy(cursor: Cursor, statement: str, rows: Iterable[Sequence[object]]) -> None:
+    """COPY rows as CSV in which every text is quoted."""
+    buffer = io.StringIO()
+    csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
+    buffer.seek(0)
+    cursor.copy_expert(statement, buffer)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForSequenceClassification
@@ -42,10 +43,9 @@ def run(
     """Reviews per second on one device, over at least `seconds` of wall-clock and one chunk.
 
     Identical texts are left out, since the stage scores them once. The tokenizer is trained on the texts, and its
-    pieces are not as long as bge-m3's, so compare `tokens_per_second`. For bge-m3's shape this takes some 3 GB of
-    memory and of disk to set up.
+    pieces are shorter than bge-m3's: compare `tokens_per_second`. bge-m3's shape takes some 3 GB of memory and disk.
 
-    Keys: those of `_measured`, `turns.about`, and `load_seconds`, `parameters`, `categories`, `tokens_per_batch`,
+    Keys: those of `_measured` and `turns.about`, and `load_seconds`, `parameters`, `categories`, `tokens_per_batch`,
     `device`, `dtype`.
 
     Raises:
@@ -79,14 +79,13 @@ def _measured(
     """The rates. One unmeasured chunk comes first.
 
     Keys: `reviews_per_second`, `pairs_per_second`, `tokens_per_second` (without padding), `flops_per_second` (those
-    needed, see `Shape.flops`), `peak_flops_per_second` (the fastest square matrix product of the same dtype, measured
-    first), `share_of_peak` (their ratio), `padding_share` (of the tokens computed), `tokens_per_pair`,
-    `forwards_per_chunk`, `memory_bytes` (CUDA's own peak, else None).
+    needed, see `Shape.flops`), `peak_flops_per_second` (the fastest square matrix product of that dtype, measured
+    first), `share_of_peak`, `padding_share` (of the tokens computed), `tokens_per_pair`, `forwards_per_chunk`,
+    `memory_bytes` (CUDA's own peak, else None).
     """
     lengths = [stage.tokens(chunk).ravel() for chunk in chunks]
-    flops = [shape.flops(some) for some in lengths]
     stage.verdicts(chunks[0])
-    done: list[int] = []
+    times = np.zeros(len(chunks), dtype=int)  # that each chunk was done
     forwards: list[int] = []
 
     def note(_module: Any, _args: Any, inputs: dict[str, Any]) -> None:
@@ -94,19 +93,17 @@ def _measured(
 
     handle = stage.nli.network.register_forward_pre_hook(note, with_kwargs=True)
     before = now = time.perf_counter()
-    while now - before < seconds or not done:
-        number = len(done) % len(chunks)
+    while now - before < seconds or not times.any():
+        number = times.sum() % len(chunks)
         stage.verdicts(chunks[number])
-        done.append(number)
+        times[number] += 1
         now = time.perf_counter()
     handle.remove()
     spent = now - before
-    pairs = sum(len(lengths[number]) for number in done)
-    tokens = sum(int(lengths[number].sum()) for number in done)
-    rate = sum(flops[number] for number in done) / spent
-    device = stage.nli.device
+    pairs, tokens = (times @ [size(some) for some in lengths] for size in (len, np.sum))
+    rate = times @ [shape.flops(some) for some in lengths] / spent
     return {
-        "reviews_per_second": sum(len(chunks[number]) for number in done) / spent,
+        "reviews_per_second": times @ [len(chunk) for chunk in chunks] / spent,
         "pairs_per_second": pairs / spent,
         "tokens_per_second": tokens / spent,
         "flops_per_second": rate,
@@ -114,8 +111,8 @@ def _measured(
         "share_of_peak": rate / peak,
         "padding_share": 1 - tokens / sum(forwards),
         "tokens_per_pair": tokens / pairs,
-        "forwards_per_chunk": len(forwards) / len(done),
-        "memory_bytes": int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None,
+        "forwards_per_chunk": len(forwards) / times.sum(),
+        "memory_bytes": _peak_memory(stage.nli.device),
     }
 
 
@@ -182,6 +179,10 @@ def _wait(device: Any) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+def _peak_memory(device: Any) -> int | None:
+    return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
 
 
 def _device_name(device: Any) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
 
+from scripts.bench.store import copy
 from scripts.bench.turns import CHUNK
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
@@ -42,11 +40,3 @@ def label(texts: Sequence[str]) -> int:
         with _connection, _connection.cursor() as cursor:
             copy(cursor, COPY, rows)
     return len(texts)
-
-
-def copy(cursor: Cursor, statement: str, rows: Iterable[Sequence[object]]) -> None:
-    """COPY rows; texts are quoted, so that an empty one is none of NULL unless the statement says so."""
-    buffer = io.StringIO()
-    csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
-    buffer.seek(0)
-    cursor.copy_expert(statement, buffer)
