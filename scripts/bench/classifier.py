@@ -21,18 +21,16 @@ from transformers import (
     pipeline,
 )
 
-from scripts.bench.turns import Peer, rates
+from scripts.bench.shapes import RUBERT_TINY2
+from scripts.bench.turns import Peer, about, chunked, rates
 from shared.classifiers import OnnxClassifier
 from shared.classifiers.onnx_classifier import LOGITS, padded, session
 from shared.classifiers.packaging.export import Logits, quantised, to_onnx
 from shared.compute.packing import scored
 
-CHUNK: Final = 500
-"""Texts per call: as many as a worker gets at once."""
 MAX_TOKENS: Final = 512
 TORCH_TOKENS: Final = 2_048
 """Tokens per batch of the sorted torch batches: the best of 256 to 8,192 for torch on one core."""
-VOCABULARY: Final = 83_828
 SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -46,17 +44,16 @@ def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories
     Raises:
         ValueError: there are no texts.
     """
-    if not texts:
-        raise ValueError("expected at least one text to measure with, found none")
+    chunks = chunked(texts)
     torch.set_num_threads(1)
     tokenize = _trained(texts) if tokenizer is None else AutoTokenizer.from_pretrained(tokenizer)
-    network = _network(categories)
+    torch.manual_seed(0)
+    network = BertForSequenceClassification(BertConfig(**RUBERT_TINY2.config(), num_labels=categories)).eval()
     told = tokenize.backend_tokenizer.to_str().encode()
     ids = [tokenize(text, truncation=True, max_length=MAX_TOKENS)["input_ids"] for text in texts]
     fp32 = to_onnx(Logits(network), ids, MAX_TOKENS)
     int8 = quantised(fp32)
     labels = [str(number) for number in range(categories)]
-    chunks = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
     ours = {
         name: OnnxClassifier(graph, told, labels, max_tokens=MAX_TOKENS)
         for name, graph in (("ours_fp32", fp32), ("ours_int8", int8))
@@ -68,28 +65,9 @@ def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories
         **{name: classifier.predict for name, classifier in ours.items()},
         "bare_int8": _bare(int8, ours["ours_int8"], chunks),
     }
-    return {
-        **rates(ways, chunks, seconds),
-        "texts": len(texts),
-        "mean_chars": sum(map(len, texts)) / len(texts),
-        "mean_tokens": sum(map(len, ids)) / len(ids),
-        "chunk": CHUNK,
-        "int8_bytes": len(int8),
-    }
-
-
-def _network(categories: int) -> Any:
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=312,
-        num_hidden_layers=3,
-        num_attention_heads=12,
-        intermediate_size=600,
-        max_position_embeddings=2_048,
-        num_labels=categories,
-    )
-    return BertForSequenceClassification(config).eval()
+    mean_tokens = sum(map(len, ids)) / len(ids)
+    measured = rates(ways, chunks, seconds)
+    return {**measured, **about(texts), "mean_tokens": mean_tokens, "int8_bytes": len(int8)}
 
 
 def _trained(texts: Sequence[str]) -> PreTrainedTokenizerFast:
@@ -98,7 +76,7 @@ def _trained(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     made.normalizer = normalizers.BertNormalizer(lowercase=False)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=list(SPECIAL))
+    trainer = trainers.WordPieceTrainer(vocab_size=RUBERT_TINY2.vocabulary, special_tokens=list(SPECIAL))
     made.train_from_iterator(texts, trainer)
     ends = [(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     made.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)

@@ -54,7 +54,9 @@ def bench_pipeline(
     On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
     queues of an Otzyv.
     """
-    system.run_pipeline(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
+    system.of_pipeline((reviews, naive_reviews), turns).measure(
+        settings(), InputFile(file), text_column, json
+    )
 
 
 @bench.command("latency")
@@ -70,7 +72,7 @@ def bench_latency(
     json: JsonFile = None,
 ) -> None:
     """From publish to label, alone and while a bulk backlog waits. Needs what `bench pipeline` needs."""
-    system.run_latency(settings(), InputFile(file), text_column, seconds, rate, backlog, turns, json)
+    system.of_latency(seconds, rate, backlog, turns).measure(settings(), InputFile(file), text_column, json)
 
 
 @bench.command("ingest")
@@ -83,7 +85,7 @@ def bench_ingest(
     json: JsonFile = None,
 ) -> None:
     """From RabbitMQ to stored reviews, beside a consumer of single reviews. Needs what `bench pipeline` needs."""
-    system.run_ingest(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
+    system.of_ingest((reviews, naive_reviews), turns).measure(settings(), InputFile(file), text_column, json)
 
 
 @bench.command("store")
@@ -94,7 +96,7 @@ def bench_store(
     json: JsonFile = None,
 ) -> None:
     """Storing reviews and their places in line, in one process, beside the usual ways with psycopg2. No RabbitMQ."""
-    system.run_store(settings(), InputFile(file), text_column, seconds, json)
+    system.of_store(seconds).measure(settings(), InputFile(file), text_column, json)
 
 
 @bench.command("scale")
@@ -110,7 +112,7 @@ def bench_scale(
     json: JsonFile = None,
 ) -> None:
     """What a review costs when many are stored already, and memory by process. Needs what `bench pipeline` needs."""
-    system.run_scale(settings(), InputFile(file), text_column, marks_of(marks), json)
+    system.of_scale(marks_of(marks)).measure(settings(), InputFile(file), text_column, json)
 
 
 @bench.command("keywords")

@@ -14,12 +14,9 @@ from typing import Any
 
 import pymorphy3
 
-from scripts.bench.turns import Peer, rates
+from scripts.bench.turns import Peer, about, chunked, rates
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import Taxonomy, default_taxonomy
-
-CHUNK = 500
-"""Texts per call: as many as a worker gets at once."""
 
 
 def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
@@ -32,9 +29,7 @@ def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
     Raises:
         ValueError: there are no texts.
     """
-    if not texts:
-        raise ValueError("expected at least one text to measure with, found none")
-    taxonomy = default_taxonomy()
+    chunks, taxonomy = chunked(texts), default_taxonomy()
     before = time.perf_counter()
     stage = KeywordStage(taxonomy)
     compiled = time.perf_counter() - before
@@ -43,14 +38,7 @@ def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
         "regex": _regex(taxonomy),
         "lemmas": _lemmas(taxonomy),
     }
-    chunks = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
-    return {
-        **rates(ways, chunks, seconds),
-        "compile_seconds": compiled,
-        "texts": len(texts),
-        "mean_chars": sum(map(len, texts)) / len(texts),
-        "chunk": CHUNK,
-    }
+    return {**rates(ways, chunks, seconds), "compile_seconds": compiled, **about(texts)}
 
 
 def _words(taxonomy: Taxonomy) -> dict[str, str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.table import Table
-
 from scripts.bench import keywords as keyword_bench
+from scripts.bench.turns import compared, taken
 from scripts.command.console import err, out
 from scripts.files.input_file import InputFile
+from scripts.pages.tables import table
+from shared.compute.device import device_for
 from shared.errors import InputFileError
 
 RUNS = 3
@@ -35,8 +36,7 @@ CLASSIFIERS = {
 def keywords(file: InputFile, text_column: str, seconds: float, json_path: Path | None) -> None:
     """Measure the keyword stage on a file's texts, several times, and print the medians."""
     texts = texts_of(file, text_column)
-    runs = _runs(lambda: keyword_bench.run(texts, seconds / RUNS))
-    _show(WAYS, runs, "ours", json_path)
+    runs = _told(WAYS, lambda: keyword_bench.run(texts, seconds / RUNS), json_path)
     first = runs[0]
     out.print(
         f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters on average, {first['chunk']} a call, "
@@ -52,42 +52,34 @@ def classifier(
     from scripts.bench import classifier as classifier_bench
 
     texts = texts_of(file, text_column)
-    runs = _runs(lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer))
-    _show(CLASSIFIERS, runs, "ours_int8", json_path)
-    first = runs[0]
+    first, *_ = _told(CLASSIFIERS, lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer), json_path)
     out.print(
         f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters and {first['mean_tokens']:.0f} tokens on "
         f"average, {first['chunk']} a call, one core; rubert-tiny2's shape with random weights"
     )
 
 
-def _runs(run: Callable[[], dict[str, Any]]) -> list[dict[str, Any]]:
-    runs = []
-    with err.status("measuring") as status:
-        for number in range(1, RUNS + 1):
-            status.update(f"measuring, run {number} of {RUNS}")
-            runs.append(run())
-    return runs
-
-
-def _show(ways: Mapping[str, str], runs: list[dict[str, Any]], ours: str, json_path: Path | None) -> None:
-    out.print(rates(ways, runs, ours))
+def _told(
+    ways: Mapping[str, str], run: Callable[[], dict[str, Any]], json_path: Path | None
+) -> list[dict[str, Any]]:
+    runs = taken((run() for _ in range(RUNS)), RUNS, "run")
+    out.print(compared(ways, runs))
     if json_path is not None:
         figures = {name: median(run[name] for run in runs) for name in ways}
         json_path.write_text(json.dumps({"median": figures, "runs": runs}, indent=2), encoding="utf-8")
+    return runs
 
 
 def zero_shot(file: InputFile, text_column: str, seconds: float, device: str, json_path: Path | None) -> None:
     """Measure the zero-shot stage on random weights of bge-m3's shape, and print what it reached."""
+    device_for(device)  # says that there is no such device, or no torch
     # Imported here: keywords are measured where there is no torch.
     from scripts.bench import zero_shot as zero_shot_bench
 
     texts = texts_of(file, text_column)
     with err.status("measuring"):
         found = zero_shot_bench.run(texts, seconds, device)
-    table = Table("zero-shot, random weights of bge-m3's shape", "", box=None)
-    table.columns[1].justify = "right"
-    for name, shown in (
+    rows = (
         ("reviews/s", f"{found['reviews_per_second']:,.1f}"),
         ("pairs/s", f"{found['pairs_per_second']:,.0f}"),
         ("tokens/s", f"{found['tokens_per_second']:,.0f}"),
@@ -96,9 +88,8 @@ def zero_shot(file: InputFile, text_column: str, seconds: float, device: str, js
         ("share of that", f"{found['share_of_peak']:.1%}"),
         ("padding", f"{found['padding_share']:.1%}"),
         ("device", f"{found['device']}, {found['dtype']}"),
-    ):
-        table.add_row(name, shown)
-    out.print(table)
+    )
+    out.print(table(("zero-shot, random weights of bge-m3's shape", ""), rows, pad_edge=True))
     if json_path is not None:
         json_path.write_text(json.dumps(found, indent=2), encoding="utf-8")
 
@@ -113,17 +104,3 @@ def texts_of(file: InputFile, column: str) -> list[str]:
             )
         texts += [str(record[column]) for record in chunk]
     return texts
-
-
-def rates(ways: Mapping[str, str], runs: list[dict[str, Any]], ours: str) -> Table:
-    """Reviews per second of each way: the median, the extremes, and how much faster ours is."""
-    table = Table("way", "reviews/s", "lowest to highest run", "ours is", box=None)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, explanation in ways.items():
-        found = [run[name] for run in runs]
-        # The median of the ratios within the runs: a busy machine slows both sides of each.
-        ratio = median(run[ours] / run[name] for run in runs)
-        told = "" if name == ours else f"{ratio:.2f} x as fast"
-        table.add_row(explanation, f"{median(found):,.0f}", f"{min(found):,.0f} to {max(found):,.0f}", told)
-    return table

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
+from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_batch, execute_values
+from rich.table import Table
 
-from scripts.bench.turns import rates
+from scripts.bench.turns import CHUNK, Peer, chunked, compared, rates
 from shared.labelling.intake import take_in
 from shared.reviews.review import make
 from shared.reviews.wire import Message
@@ -19,7 +22,13 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
 
-CHUNK = 500
+WAYS = {
+    "ours": "Otzyv: names looked up, then COPY",
+    "values": "execute_values for reviews, and for their places in line",
+    "batch": "execute_batch",
+    "rows": "a statement a row",
+    "copy": "COPY into a table without an index: the ceiling",
+}
 INSERT = """
 INSERT INTO {table} (source, external_id, text, text_sha) VALUES {values}
 ON CONFLICT (source, external_id) DO UPDATE SET text = excluded.text, text_sha = excluded.text_sha,
@@ -32,19 +41,21 @@ CREATE TABLE {table}_waiting (LIKE waiting INCLUDING ALL);
 """
 
 
-def run(settings: Settings, texts: Sequence[str], seconds: float, turns: int) -> Iterator[dict[str, float]]:
+NamedTexts = list[tuple[str, str]]
+
+
+def run(
+    settings: Settings, texts: Sequence[str], _folder: Path, seconds: float, turns: int
+) -> Iterator[dict[str, float]]:
     """One dict a turn, of `seconds`: reviews per second in one process of `ours`, `values`, `batch`, `rows`, `copy`.
 
     All but `copy` keep the names apart, store a digest and put every review in line; `copy` is the ceiling.
     """
     here = runtime.for_batches(settings)
-    numbers = count()
-
-    def named(chunk: Sequence[str]) -> list[tuple[str, str]]:
-        return [(str(next(numbers)), text) for text in chunk]
+    names = map(str, count())
 
     def ours(chunk: Sequence[str]) -> None:
-        rows = [make("store", name, text, max_text_chars=20_000) for name, text in named(chunk)]
+        rows = [make("store", next(names), text, max_text_chars=20_000) for text in chunk]
         take_in(
             here.database,
             [Message(rows, [])],
@@ -53,34 +64,32 @@ def run(settings: Settings, texts: Sequence[str], seconds: float, turns: int) ->
             first_stage="keywords",
         )
 
-    ways: dict[str, Callable[[Sequence[str]], object]] = {"ours": ours}
-    for name, way in (("values", _values), ("batch", _batch), ("rows", _rows)):
-        with here.database.transaction() as cursor:
-            cursor.execute(TABLES.format(table=name))
-        ways[name] = _peer(here.database, name, way, named)
+    ways: dict[str, Peer] = {"ours": ours}
     with here.database.transaction() as cursor:
+        for table, way in (("values", _values), ("batch", _batch), ("rows", _rows)):
+            cursor.execute(TABLES.format(table=table))
+            ways[table] = partial(_put, here.database, names, table, way)
         cursor.execute("CREATE TABLE copied (external_id text, text text)")
-    ways["copy"] = _peer(here.database, "copied", _copy, named)
-    chunks = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
+    ways["copy"] = partial(_put, here.database, names, "COPY copied FROM STDIN CSV", copy)
     for _ in range(turns):
-        yield rates(ways, chunks, seconds)
+        yield rates(ways, chunked(texts), seconds)
     here.database.close()
 
 
-NamedTexts = list[tuple[str, str]]
-
-
-def _peer(
+def _put(
     database: Database,
-    table: str,
+    names: Iterator[str],
+    where: str,
     way: Callable[[Cursor, str, NamedTexts], None],
-    named: Callable[[Sequence[str]], NamedTexts],
-) -> Callable[[Sequence[str]], None]:
-    def store(chunk: Sequence[str]) -> None:
-        with database.transaction() as cursor:
-            way(cursor, table, named(chunk))
+    chunk: Sequence[str],
+) -> None:
+    with database.transaction() as cursor:
+        way(cursor, where, [(next(names), text) for text in chunk])
 
-    return store
+
+def shown(turns: list[dict[str, float]]) -> list[Table]:
+    """What the turns come to."""
+    return [compared(WAYS, turns)]
 
 
 def _values(cursor: Cursor, table: str, rows: NamedTexts) -> None:
@@ -116,9 +125,9 @@ def _rows(cursor: Cursor, table: str, rows: NamedTexts) -> None:
             cursor.execute(line, cursor.fetchone())
 
 
-def _copy(cursor: Cursor, table: str, rows: NamedTexts) -> None:
-    """COPY into a table without an index."""
+def copy(cursor: Cursor, statement: str, rows: Iterable[Sequence[object]]) -> None:
+    """COPY rows as CSV in which every text is quoted."""
     buffer = io.StringIO()
-    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
     buffer.seek(0)
-    cursor.copy_expert(f"COPY {table} FROM STDIN CSV", buffer)
+    cursor.copy_expert(statement, buffer)

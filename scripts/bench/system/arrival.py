@@ -12,18 +12,25 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psycopg2
 from kombu import Connection, Consumer, Producer, Queue
 from kombu.message import Message as Delivery
+from rich.table import Table
 
 from scripts.bench.system import pipeline, processes
-from shared.runtime import runtime
+from scripts.bench.turns import compared
 from shared.settings import Settings
 from shared.store import Database
 from workers.rabbitmq.connection import connected
 
 QUEUE = Queue("otzyv.bench.arrival", durable=True, queue_arguments={"x-queue-type": "quorum"})
+WAYS = {
+    "otzyv": "otzyv ingest, 250 reviews a message",
+    "naive": "one review a message, one INSERT and one acknowledgement each",
+}
 TABLE = "CREATE TABLE arrivals (LIKE reviews INCLUDING ALL)"
 INSERT = """
 INSERT INTO arrivals (source, external_id, text, text_sha) VALUES (%s, %s, %s, sha256(convert_to(%s, 'UTF8')))
@@ -31,32 +38,41 @@ ON CONFLICT DO NOTHING
 """
 
 
+class ArrivalTurn(msgspec.Struct, frozen=True):
+    """Reviews per second of each way, from the first row stored to the last."""
+
+    otzyv: float
+    naive: float
+
+
 def run(
-    settings: Settings, texts: Sequence[str], folder: Path, count: int, naive_count: int, turns: int
-) -> Iterator[dict[str, float]]:
-    """One dict a turn: reviews per second of `otzyv` and `naive`, from the first row stored to the last."""
+    settings: Settings, texts: Sequence[str], folder: Path, sizes: tuple[int, int], turns: int
+) -> Iterator[ArrivalTurn]:
+    """The figures of each turn, in which the naive way gets the second of `sizes`, ours the first."""
     source = pipeline.Supply(texts)
-    database = runtime.open_database(settings, "otzyv bench")
-    with database.transaction() as cursor:
-        cursor.execute(TABLE)
-    with connected(settings) as connection:
+    with (
+        pipeline.opened(settings, TABLE) as database,
+        connected(settings) as connection,
+        connection.channel() as channel,
+    ):
+        queue = QUEUE(channel)
         try:
-            QUEUE(connection.channel()).declare()
+            queue.declare()
             for _ in range(turns):
-                yield {
-                    "otzyv": _otzyv(settings, database, folder, source.take(count)),
-                    "naive": _naive(settings, connection, source.take(naive_count)),
-                }
+                ours, theirs = (source.take(size) for size in sizes)
+                yield ArrivalTurn(_otzyv(settings, database, folder, ours), _naive(settings, channel, theirs))
         finally:
-            QUEUE(connection.channel()).delete()
-            database.close()
+            queue.delete()
 
 
-def _otzyv(settings: Settings, database: Database, folder: Path, batch: list[dict[str, object]]) -> float:
+def shown(turns: list[ArrivalTurn]) -> list[Table]:
+    """What the turns come to."""
+    return [compared(WAYS, msgspec.to_builtins(turns))]
+
+
+def _otzyv(settings: Settings, database: Database, folder: Path, batch: pipeline.Reviews) -> float:
     """Everything waits in the queue before ingest starts; the first transaction only begins the time."""
-    with database.transaction() as cursor:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM reviews")
-        (before,) = cursor.fetchone() or (0,)
+    before = pipeline.asked(database, "SELECT coalesce(max(id), 0) FROM reviews")
     pipeline.publish(settings, batch)
     with processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **pipeline.SETTINGS):
         pipeline.wait_for(database, f"SELECT count(*) FROM reviews WHERE id > {before}", len(batch))  # noqa: S608
@@ -73,11 +89,10 @@ def _otzyv(settings: Settings, database: Database, folder: Path, batch: list[dic
     return float(stored) / float(seconds)
 
 
-def _naive(settings: Settings, connection: Connection, batch: list[dict[str, object]]) -> float:
-    with connection.channel() as channel:
-        producer = Producer(channel)
-        for review in batch:
-            producer.publish(review, routing_key=QUEUE.name, delivery_mode=2)
+def _naive(settings: Settings, channel: Any, batch: pipeline.Reviews) -> float:
+    producer = Producer(channel)
+    for review in batch:
+        producer.publish(review, routing_key=QUEUE.name, delivery_mode=2)
     command = [sys.executable, "-m", "scripts.bench.system.arrival", str(len(batch))]
     done = subprocess.run(
         command, env=processes.environment(settings), capture_output=True, text=True, check=True

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import quantiles
-from typing import Any
+from statistics import median, quantiles
 
+import msgspec
 from kombu import Connection
+from rich.console import RenderableType
 
 from scripts.bench.system import pipeline
+from scripts.pages.tables import table
 from shared.reviews import wire
-from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
 from workers.rabbitmq import topology
@@ -65,17 +64,16 @@ class Live:
                 time.sleep(max(0.0, began + sent / self._rate - time.perf_counter()))
 
     def _look(self, done: threading.Event) -> None:
-        database = runtime.open_database(self._settings, "otzyv bench")
         end = float("inf")
-        while time.perf_counter() < end:
-            if done.is_set():
-                end = min(end, time.perf_counter() + pipeline.PATIENCE_S)
-                if not self._sent:
-                    break
-            for name in _labelled(database, list(self._sent)):
-                self._taken.append(time.perf_counter() - self._sent.pop(name))
-            time.sleep(LOOK_S)
-        database.close()
+        with pipeline.opened(self._settings) as database:
+            while time.perf_counter() < end:
+                if done.is_set():
+                    end = min(end, time.perf_counter() + pipeline.PATIENCE_S)
+                    if not self._sent:
+                        break
+                for name in _labelled(database, list(self._sent)):
+                    self._taken.append(time.perf_counter() - self._sent.pop(name))
+                time.sleep(LOOK_S)
 
 
 def _labelled(database: Database, names: list[str]) -> list[str]:
@@ -111,6 +109,27 @@ class BacklogWatch:
         return self._is_there
 
 
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds, and of how many reviews."""
+
+    p50: float
+    p95: float
+    reviews: int
+
+    @classmethod
+    def of(cls, taken: list[float]) -> Latency:
+        """What reviews come to that took so many seconds."""
+        hundredths = quantiles(taken, n=100)
+        return cls(1e3 * hundredths[49], 1e3 * hundredths[94], len(taken))
+
+
+class LatencyTurn(msgspec.Struct, frozen=True):
+    """One turn, without a backlog and with one."""
+
+    alone: Latency
+    backlog: Latency
+
+
 def run(
     settings: Settings,
     texts: Sequence[str],
@@ -119,28 +138,19 @@ def run(
     rate: float,
     backlog: int,
     turns: int,
-) -> Iterator[dict[str, Any]]:
-    """One dict a turn: milliseconds `p50` and `p95`, and how many `reviews`, for `alone` and `backlog`."""
-    cores = len(os.sched_getaffinity(0))
+) -> Iterator[LatencyTurn]:
+    """The figures of each turn: some `seconds` alone, then while a `backlog` of so many reviews waits."""
     source = pipeline.Supply(texts)
-    with ExitStack() as stack:
-        ours = stack.enter_context(pipeline.otzyv(settings, folder, cores))
-        connection = stack.enter_context(connected(settings))
+    with pipeline.otzyv(settings, folder) as ours, connected(settings) as connection:
         ours.run(source.take(pipeline.WARM_UP))
         live = Live(settings, texts, rate)
         live.run(_for(2.0))
         for _ in range(turns):
             alone = live.run(_for(seconds))
-            with _published(ours, source.take(backlog)):
-                behind = live.run(BacklogWatch(connection))
-            yield {"alone": _summary(alone), "backlog": _summary(behind)}
-
-
-@contextmanager
-def _published(ours: pipeline.Otzyv, batch: list[dict[str, object]]) -> Iterator[None]:
-    ours.publish(batch)
-    yield
-    ours.wait()
+            ours.publish(source.take(backlog))
+            behind = live.run(BacklogWatch(connection))
+            ours.wait()
+            yield LatencyTurn(Latency.of(alone), Latency.of(behind))
 
 
 def _for(seconds: float) -> Callable[[], bool]:
@@ -148,6 +158,17 @@ def _for(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() < end
 
 
-def _summary(taken: list[float]) -> dict[str, float]:
-    hundredths = quantiles(taken, n=100)
-    return {"p50": 1e3 * hundredths[49], "p95": 1e3 * hundredths[94], "reviews": len(taken)}
+def shown(turns: list[LatencyTurn], rate: float, backlog: int) -> Iterator[RenderableType]:
+    """What the turns come to."""
+    rows = []
+    for words, found in (
+        ("alone", [turn.alone for turn in turns]),
+        (f"while a backlog of {backlog:,} waits", [turn.backlog for turn in turns]),
+    ):
+        ratio = median(one.p95 / turn.alone.p95 for one, turn in zip(found, turns, strict=True))
+        told = "" if words == "alone" else f"{ratio:.2f} x as long"
+        p50, p95 = median(one.p50 for one in found), median(one.p95 for one in found)
+        rows.append((words, f"{p50:,.0f}", f"{p95:,.0f}", f"{sum(one.reviews for one in found):,}", told))
+    heads = ("from publish to label, milliseconds", "p50", "p95", "reviews", "p95 is")
+    yield table(heads, rows, pad_edge=True)
+    yield f"single-review messages, {rate:g} a second; medians of {len(turns)} turns"

@@ -30,29 +30,21 @@ app.conf.worker_hijack_root_logger = False
 
 
 @cache
-def _stage() -> KeywordStage:
-    return KeywordStage(default_taxonomy())
-
-
-@cache
-def _connection() -> Connection:
+def _held() -> tuple[KeywordStage, Connection]:
+    """What a process works with."""
     connection = psycopg2.connect(os.environ["OTZYV_DATABASE_URL"])
     connection.autocommit = True
-    return connection
+    return KeywordStage(default_taxonomy()), connection
 
 
 @app.task(name="naive.label", shared=False)  # type: ignore[untyped-decorator]
 def label(review: dict[str, str]) -> None:
     """Label one review and store it."""
-    (verdict,) = verdicts(_stage(), [review["text"]])
-    with _connection().cursor() as cursor:
+    stage, connection = _held()
+    (verdict,) = verdicts(stage, [review["text"]])
+    answer = (verdict.category, verdict.confidence) if verdict else (None, None)
+    with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO naive VALUES (%s, %s, %s, %s, %s)",
-            (
-                review["source"],
-                review["id"],
-                review["text"],
-                verdict.category if verdict else None,
-                verdict.confidence if verdict else None,
-            ),
+            (review["source"], review["id"], review["text"], *answer),
         )

@@ -13,15 +13,19 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from statistics import median
 
+import msgspec
 from celery import Celery
+from rich.table import Table
 
 from scripts.bench.system import bare, naive, processes
+from scripts.bench.turns import compared
+from scripts.pages.tables import table
 from shared.errors import DatabaseUnavailable
 from shared.runtime import runtime
 from shared.settings import Settings
@@ -33,8 +37,34 @@ WARM_UP = 2_000
 PATIENCE_S = 600.0
 LOOK_S = 0.1
 SOURCE = "bench"
+CORES = len(os.sched_getaffinity(0))
 SETTINGS = {"OTZYV_CASCADE_STAGES": "keywords", "OTZYV_PREDICTIONS": "false"}
-PARTS = ("producer", "broker", "ingest", "stage", "store")
+WAYS = {
+    "otzyv": "Otzyv: keywords and labels, all guarantees",
+    "naive": "one Celery task and one INSERT a review, late acknowledgement",
+    "loop": "the keyword stage in a bare loop and COPY, one process",
+    "loops": "the same, a process a core: the ceiling",
+}
+PARTS = {
+    "producer": "producer",
+    "broker": "RabbitMQ",
+    "ingest": "ingest",
+    "stage": "worker",
+    "store": "PostgreSQL",
+}
+Reviews = list[dict[str, object]]
+Way = Callable[[Reviews], float]
+"""Labels reviews, and tells how many seconds that took."""
+
+
+class PipelineTurn(msgspec.Struct, frozen=True):
+    """Reviews per second of each way, and the CPU time of a review on ours in microseconds, by part."""
+
+    otzyv: float
+    naive: float
+    loop: float
+    loops: float
+    cpu_us: dict[str, float]
 
 
 class Supply:
@@ -43,7 +73,7 @@ class Supply:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts, self._next = texts, 0
 
-    def take(self, count: int) -> list[dict[str, object]]:
+    def take(self, count: int) -> Reviews:
         """The next reviews."""
         numbers = range(self._next, self._next + count)
         self._next += count
@@ -61,44 +91,40 @@ class Otzyv:
         self.ingest, self.worker = ingest, worker
         self._before = self._published = 0
 
-    def run(self, reviews: list[dict[str, object]]) -> dict[str, float]:
+    def run(self, reviews: Reviews) -> dict[str, float]:
         """Publish reviews and wait for their labels. Seconds in all, and CPU seconds by part."""
         before, began = self._spent(), time.perf_counter()
         self.publish(reviews)
-        self._wait_cheaply()
-        seconds = time.perf_counter() - began
-        after = self._spent()
-        self._check()
-        return {"seconds": seconds, **{part: _grown(before[part], after[part]) for part in PARTS}}
-
-    def publish(self, reviews: list[dict[str, object]]) -> None:
-        """Send reviews by the bulk lane, as `otzyv enqueue` does."""
-        self._before = _asked(self._database, "SELECT coalesce(max(id), 0) FROM reviews")
-        self._published = publish(self._settings, reviews)
-
-    def wait(self) -> None:
-        """Until all that was published last has its label. What was there before is not looked at."""
-        wait_for(self._database, self._labelled(), self._published)
-
-    def _wait_cheaply(self) -> None:
-        """The same while nobody else publishes: counting rows cost PostgreSQL a tenth of what labelling them did.
-
-        Only the ends of indexes are looked at: the last label, and the first that waits.
-        """
+        # Only the ends of indexes are looked at, the last label and the first that waits, since nobody else publishes:
+        # counting rows cost PostgreSQL a tenth of what labelling them did.
         question = f"""
             SELECT coalesce(least((SELECT max(review_id) FROM labels WHERE review_id > {self._before}),
                 (SELECT min(review_id) - 1 FROM waiting WHERE review_id > {self._before})) - {self._before}, 0)
         """  # noqa: S608  numbers of this module
         wait_for(self._database, question, self._published)
-
-    def _check(self) -> None:
-        """Raises DatabaseUnavailable unless all that was published last has its label."""
-        found = _asked(self._database, self._labelled())
+        seconds = time.perf_counter() - began
+        after = self._spent()
+        found = asked(self._database, self._labelled())
         if found != self._published:
             raise DatabaseUnavailable(
                 f"otzyv bench: expected {self._published:,} labels of what was published, found {found:,}: "
                 "the turn was measured before its end; run it again"
             )
+        # Processes that have ended are with their parents, or of no concern.
+        spent = {
+            part: sum(cpu - before[part].get(number, 0.0) for number, cpu in after[part].items())
+            for part in PARTS
+        }
+        return {"seconds": seconds, **spent}
+
+    def publish(self, reviews: Reviews) -> None:
+        """Send reviews by the bulk lane, as `otzyv enqueue` does."""
+        self._before = asked(self._database, "SELECT coalesce(max(id), 0) FROM reviews")
+        self._published = publish(self._settings, reviews)
+
+    def wait(self) -> None:
+        """Until all that was published last has its label. What was there before is not looked at."""
+        wait_for(self._database, self._labelled(), self._published)
 
     def _labelled(self) -> str:
         return f"""
@@ -117,86 +143,71 @@ class Otzyv:
         }
 
 
-def _grown(before: dict[int, float], after: dict[int, float]) -> float:
-    """CPU seconds that processes have added; those that have ended are with their parents, or of no concern."""
-    return sum(seconds - before.get(number, 0.0) for number, seconds in after.items())
-
-
 @contextmanager
-def otzyv(settings: Settings, folder: Path, cores: int, **more: str) -> Iterator[Otzyv]:
-    """Otzyv's processes, warm: keywords and labels only, everything else as it is by default."""
-    environment = {**SETTINGS, "OTZYV_WORKER_PROCESSES": str(cores), **more}
-    database = runtime.open_database(settings, "otzyv bench")
+def otzyv(settings: Settings, folder: Path) -> Iterator[Otzyv]:
+    """Otzyv's processes on all cores, warm: keywords and labels only, everything else as it is by default."""
+    more = {**SETTINGS, "OTZYV_WORKER_PROCESSES": str(CORES)}
     with (
-        processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **environment) as ingest,
-        processes.otzyv(
-            "worker", "cpu", settings=settings, log=folder / "worker.log", **environment
-        ) as worker,
+        opened(settings) as database,
+        processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **more) as ingest,
+        processes.otzyv("worker", "cpu", settings=settings, log=folder / "worker.log", **more) as worker,
     ):
-        try:
-            yield Otzyv(settings, database, ingest, worker)
-        finally:
-            database.close()
-
-
-class Naive:
-    """One Celery task per review."""
-
-    def __init__(self, app: Celery, database: Database) -> None:
-        self._app, self._database = app, database
-        self._labelled = 0
-
-    def run(self, reviews: list[dict[str, object]]) -> dict[str, float]:
-        """Send a task for each review and wait for the rows."""
-        began = time.perf_counter()
-        for review in reviews:
-            self._app.send_task("naive.label", args=(review,), queue=naive.QUEUE)
-        self._labelled += len(reviews)
-        wait_for(self._database, "SELECT count(*) FROM naive", self._labelled)
-        return {"seconds": time.perf_counter() - began}
+        yield Otzyv(settings, database, ingest, worker)
 
 
 @contextmanager
-def naive_worker(settings: Settings, folder: Path, cores: int) -> Iterator[Naive]:
-    """A Celery worker of the naive application."""
-    database = runtime.open_database(settings, "otzyv bench")
-    with database.transaction() as cursor:
-        cursor.execute(naive.TABLE)
+def naive_worker(settings: Settings, folder: Path) -> Iterator[Way]:
+    """One Celery task per review, on a worker of the naive application."""
     command = [
-        sys.executable, "-m", "celery", "-A", "scripts.bench.system.naive", "worker", f"--concurrency={cores}",
+        sys.executable, "-m", "celery", "-A", "scripts.bench.system.naive", "worker", f"--concurrency={CORES}",
         "--loglevel=warning", f"--queues={naive.QUEUE}",
     ]  # fmt: skip
     surroundings = processes.environment(settings)
-    app = Celery("naive", broker=settings.amqp_url)
-    try:
-        with processes.started(command, surroundings, folder / "naive.log"):
-            yield Naive(app, database)
-    finally:
-        # Only now: a worker declares its queue again.
-        with app.connection() as connection, connection.channel() as channel:
-            channel.queue_delete(naive.QUEUE)
-        app.close()
-        database.close()
+    with opened(settings, naive.TABLE) as database, Celery("naive", broker=settings.amqp_url) as app:
+        labelled = 0
+
+        def run(reviews: Reviews) -> float:
+            nonlocal labelled
+            began = time.perf_counter()
+            for review in reviews:
+                app.send_task("naive.label", args=(review,), queue=naive.QUEUE)
+            labelled += len(reviews)
+            wait_for(database, "SELECT count(*) FROM naive", labelled)
+            return time.perf_counter() - began
+
+        try:
+            with processes.started(command, surroundings, folder / "naive.log"):
+                yield run
+        finally:
+            # Only now: a worker declares its queue again.
+            with app.connection() as connection, connection.channel() as channel:
+                channel.queue_delete(naive.QUEUE)
 
 
 @contextmanager
-def bare_loop(
-    settings: Settings, cores: int
-) -> Iterator[Callable[[list[dict[str, object]]], dict[str, float]]]:
+def bare_loop(settings: Settings, cores: int) -> Iterator[Way]:
     """The ceiling, in so many processes."""
-    database = runtime.open_database(settings, "otzyv bench")
-    with database.transaction() as cursor:
-        cursor.execute(bare.TABLE)
-    database.close()
+    with opened(settings, bare.TABLE):
+        pass
     with ProcessPoolExecutor(cores, get_context("spawn"), bare.prepare, (settings.database_url,)) as pool:
 
-        def run(reviews: list[dict[str, object]]) -> dict[str, float]:
+        def run(reviews: Reviews) -> float:
             began = time.perf_counter()
             texts = [str(review["text"]) for review in reviews]
             sum(pool.map(bare.label, [texts[core::cores] for core in range(cores)]))
-            return {"seconds": time.perf_counter() - began}
+            return time.perf_counter() - began
 
         yield run
+
+
+@contextmanager
+def opened(settings: Settings, statement: str = "") -> Iterator[Database]:
+    """The database, once a statement has been executed in it."""
+    with closing(runtime.open_database(settings, "otzyv bench")) as database:
+        if statement:
+            with database.transaction() as cursor:
+                cursor.execute(statement)
+        yield database
 
 
 def publish(settings: Settings, reviews: Iterable[dict[str, object]]) -> int:
@@ -213,48 +224,57 @@ def wait_for(database: Database, question: str, count: int) -> None:
     Raises DatabaseUnavailable where that takes too long.
     """
     began = time.monotonic()
-    first = found = _asked(database, question)
+    first = found = asked(database, question)
     while time.monotonic() < began + PATIENCE_S:
         if found >= count:
             return
         rate = (found - first) / (time.monotonic() - began)
         time.sleep(min(1.0, max(LOOK_S, (count - found) / rate / 2 if rate else LOOK_S)))
-        found = _asked(database, question)
+        found = asked(database, question)
     raise DatabaseUnavailable(
         f"otzyv bench: expected {count:,} rows within {PATIENCE_S:g} s, found {found:,}"
     )
 
 
-def _asked(database: Database, question: str) -> int:
+def asked(database: Database, question: str) -> int:
+    """The one number that a statement gives."""
     with database.transaction() as cursor:
         cursor.execute(question)
         return int((cursor.fetchone() or (0,))[0])
 
 
 def run(
-    settings: Settings, texts: Sequence[str], folder: Path, reviews: int, naive_reviews: int, turns: int
-) -> Iterator[dict[str, Any]]:
-    """One dict a turn: reviews per second of `otzyv`, `naive`, `loop` and `loops`, and Otzyv's `cpu_us` by part."""
-    cores = len(os.sched_getaffinity(0))
+    settings: Settings, texts: Sequence[str], folder: Path, sizes: tuple[int, int], turns: int
+) -> Iterator[PipelineTurn]:
+    """The figures of each turn, in which the naive way gets the second of `sizes`, all others the first."""
     source = Supply(texts)
+    reviews, naive_reviews = sizes
     with ExitStack() as stack:
-        ours = stack.enter_context(otzyv(settings, folder, cores))
-        peer = stack.enter_context(naive_worker(settings, folder, cores))
+        ours = stack.enter_context(otzyv(settings, folder))
+        naively = stack.enter_context(naive_worker(settings, folder))
         loop = stack.enter_context(bare_loop(settings, 1))
-        loops = stack.enter_context(bare_loop(settings, cores))
-        for way, count in (
-            (ours.run, WARM_UP),
-            (peer.run, WARM_UP // 10),
-            (loop, WARM_UP),
-            (loops, WARM_UP),
-        ):
-            way(source.take(count))
+        loops = stack.enter_context(bare_loop(settings, CORES))
+
+        def rate(way: Way, count: int) -> float:
+            return count / way(source.take(count))
+
+        ours.run(source.take(WARM_UP))
+        for way, count in ((naively, WARM_UP // 10), (loop, WARM_UP), (loops, WARM_UP)):
+            rate(way, count)
         for _ in range(turns):
-            found = ours.run(source.take(reviews))
-            yield {
-                "otzyv": reviews / found["seconds"],
-                "naive": naive_reviews / peer.run(source.take(naive_reviews))["seconds"],
-                "loop": reviews / loop(source.take(reviews))["seconds"],
-                "loops": reviews / loops(source.take(reviews))["seconds"],
-                "cpu_us": {part: 1e6 * found[part] / reviews for part in PARTS},
-            }
+            spent = ours.run(source.take(reviews))
+            yield PipelineTurn(
+                otzyv=reviews / spent["seconds"],
+                naive=rate(naively, naive_reviews),
+                loop=rate(loop, reviews),
+                loops=rate(loops, reviews),
+                cpu_us={part: 1e6 * spent[part] / reviews for part in PARTS},
+            )
+
+
+def shown(turns: list[PipelineTurn]) -> Iterator[Table]:
+    """What the turns come to."""
+    yield compared(WAYS, msgspec.to_builtins(turns))
+    costs = {name: median(turn.cpu_us[part] for turn in turns) for part, name in PARTS.items()}
+    rows = [(name, f"{cost:.1f}") for name, cost in (*costs.items(), ("all", sum(costs.values())))]
+    yield table(("CPU time of a review", "microseconds, median"), rows, pad_edge=True)

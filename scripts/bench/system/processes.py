@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.settings import Settings
@@ -36,24 +36,25 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 @contextmanager
 def started(command: list[str], surroundings: dict[str, str], log: Path) -> Iterator[int]:
     """A process of its own session; gives its number, and ends it politely."""
-    with log.open("ab") as handle:
-        process = subprocess.Popen(
+    with (
+        log.open("ab") as handle,
+        subprocess.Popen(
             command, env=surroundings, stdout=handle, stderr=handle, start_new_session=True
-        )
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
+        ) as process,
+    ):
         try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
+            yield process.pid
+        finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
             process.kill()
-            process.wait(10)
 
 
 def cpu_seconds(number: int) -> float:
     """CPU time of a process and its children so far, those that have ended included. From Linux's /proc."""
-    return sum(_own(one) for one in _family(number))
+    # User and system time of each, and of those of its children that have ended.
+    return sum(sum(map(int, _stat(one)[11:15])) for one in _family(number)) / _TICKS
 
 
 def cpu_seconds_named(name: str) -> dict[int, float]:
@@ -61,7 +62,8 @@ def cpu_seconds_named(name: str) -> dict[int, float]:
 
     By families, since a process that ends is counted once more, with its parent.
     """
-    named = {int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _name(entry) == name}
+    entries = Path("/proc").glob("[0-9]*")
+    named = {int(entry.name) for entry in entries if _read(entry / "comm").strip() == name}
     return {number: cpu_seconds(number) for number in named if _parent(number) not in named}
 
 
@@ -80,19 +82,14 @@ def _family(number: int) -> list[int]:
     return [number, *(one for child in children for one in _family(int(child)))]
 
 
-def _own(number: int) -> float:
-    """User and system time of a process and of those of its children that have ended."""
-    fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
-
-
 def _parent(number: int) -> int:
-    fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
-    return int(fields[1]) if fields else 0
+    stat = _stat(number)
+    return int(stat[1]) if stat else 0
 
 
-def _name(entry: Path) -> str:
-    return _read(entry / "comm").strip()
+def _stat(number: int) -> list[str]:
+    """What the system notes of a process, from its state on; empty where it has ended."""
+    return _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
 
 
 def _read(path: Path) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+
+import msgspec
+from rich.table import Table
 
 from scripts.bench.system import pipeline, processes
+from scripts.pages.tables import table
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 
@@ -36,35 +38,66 @@ def _window(mark: int) -> int:
     return max(STEP, int(SHARE * mark))
 
 
-def run(
-    settings: Settings, texts: Sequence[str], folder: Path, marks: Sequence[int]
-) -> Iterator[dict[str, Any]]:
-    """One dict at each mark, in order.
+class ScaleTurn(msgspec.Struct, frozen=True):
+    """What was measured at a mark.
 
-    `stored` reviews before it, `reviews_per_second`, `cpu_us` per review by part, the same for all reviews since the
-    measurement before as `cpu_us_since`, and `memory`, the resident bytes of ingest and of the worker's largest
-    process. A measurement may be charged for upkeep of all that came before it, which the longer stretch evens out.
+    `stored` reviews before it, microseconds of CPU a review by part, the same for all reviews since the measurement
+    before, and `memory`, the resident bytes of ingest and of the worker's largest process. A measurement may be
+    charged for upkeep of all that came before it, which the longer stretch evens out.
     """
-    cores = len(os.sched_getaffinity(0))
+
+    stored: int
+    reviews_per_second: float
+    cpu_us: dict[str, float]
+    cpu_us_since: dict[str, float]
+    memory: dict[str, int]
+
+
+def run(settings: Settings, texts: Sequence[str], folder: Path, marks: Sequence[int]) -> Iterator[ScaleTurn]:
+    """The figures at each mark, in order."""
     source = pipeline.Supply(texts)
-    with pipeline.otzyv(settings, folder, cores) as ours:
+    with pipeline.otzyv(settings, folder) as ours:
         ours.run(source.take(pipeline.WARM_UP))
         stored = pipeline.WARM_UP
         for mark in marks:
             between, filled = _add(ours, source, mark - stored)
             stored += filled
             found, added = _add(ours, source, _window(mark))
-            yield {
-                "stored": stored,
-                "reviews_per_second": added / found["seconds"],
-                "cpu_us": _cpu_us(found, added),
-                "cpu_us_since": _cpu_us(between + found, filled + added),
-                "memory": {
+            yield ScaleTurn(
+                stored=stored,
+                reviews_per_second=added / found["seconds"],
+                cpu_us=_cpu_us(found, added),
+                cpu_us_since=_cpu_us(between + found, filled + added),
+                memory={
                     "ingest": max(processes.resident_bytes(ours.ingest).values()),
                     "worker": max(processes.resident_bytes(ours.worker).values()),
                 },
-            }
+            )
             stored += added
+
+
+def shown(turns: list[ScaleTurn]) -> list[Table]:
+    """What was measured, a column for each mark."""
+    rows = [("reviews/s", *(f"{turn.reviews_per_second:,.0f}" for turn in turns))]
+    for part, words in pipeline.PARTS.items():
+        rows.append((f"{words}, µs", *(f"{turn.cpu_us[part]:.1f}" for turn in turns)))
+    rows += _totals("all, µs of CPU a review", [turn.cpu_us for turn in turns])
+    rows += _totals("all since the measurement before", [turn.cpu_us_since for turn in turns])
+    for process, words in (("ingest", "ingest, MiB"), ("worker", "a process of the worker, MiB")):
+        rows.append((words, *(f"{turn.memory[process] / 2**20:.0f}" for turn in turns)))
+    return [table(("stored before", *(f"{turn.stored:,}" for turn in turns)), rows, pad_edge=True)]
+
+
+def _totals(words: str, costs: Sequence[Mapping[str, float]]) -> list[tuple[str, ...]]:
+    """What a review cost in all at each mark, and how much that is of what it cost at the first."""
+    totals = [sum(cost.values()) for cost in costs]
+    # What a worker does has nothing to do with what is stored: where it changes, the machine's speed did.
+    by_worker = [total / cost["stage"] for total, cost in zip(totals, costs, strict=True)]
+    return [
+        (words, *(f"{total:.1f}" for total in totals)),
+        ("  of the first", *(f"{total / totals[0]:.2f}" for total in totals)),
+        ("  the same beside the worker's", *(f"{total / by_worker[0]:.2f}" for total in by_worker)),
+    ]
 
 
 def _cpu_us(spent: Counter[str], reviews: int) -> dict[str, float]:

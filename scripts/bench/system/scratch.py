@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-from kombu import Connection
-
 from scripts.command.ending import ended_by_signals
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
@@ -57,21 +55,13 @@ def _outside_transaction(server: Database, statement: str) -> None:
 
 @contextmanager
 def _queues(settings: Settings) -> Iterator[None]:
+    queues = [
+        queue
+        for line in topology.ALL_LINES
+        for queue in (topology.queue(line), topology.dead_letter_queue(line))
+    ]
     with connected(settings) as connection:
-        _refuse_company(connection)
-        topology.declare(connection)
-    try:
-        yield
-    finally:
-        with connected(settings) as connection, connection.channel() as channel:
-            for line in topology.ALL_LINES:
-                for queue in (topology.queue(line), topology.dead_letter_queue(line)):
-                    queue(channel).delete()
-
-
-def _refuse_company(connection: Connection) -> None:
-    for line in topology.ALL_LINES:
-        for queue in (topology.queue(line), topology.dead_letter_queue(line)):
+        for queue in queues:
             if counted(connection, queue)[0] is not None:
                 raise ConfigurationError(
                     f"otzyv bench: expected a virtual host without queues of Otzyv, found {queue.name}; what comes "
@@ -79,3 +69,10 @@ def _refuse_company(connection: Connection) -> None:
                     "set_permissions -p bench USER '.*' '.*' '.*'`) and name it in OTZYV_AMQP_URL; where a benchmark "
                     "was killed there, delete it first"
                 )
+        topology.declare(connection)
+    try:
+        yield
+    finally:
+        with connected(settings) as connection, connection.channel() as channel:
+            for queue in queues:
+                queue(channel).delete()

@@ -1,29 +1,12 @@
 """What one labelling run did, as a page to forward and as tables for the terminal.
 
-`RunSummary` holds everything that is shown; `render` makes one self-contained HTML file of it, `tables` the
+`summary.RunSummary` holds everything that is shown; `render` makes one self-contained HTML file of it, `tables` the
 terminal's view. Nothing here counts or reads the store: whoever ran the labelling fills the summary.
 """
 
 from __future__ import annotations
 
 from scripts.labelling.report.html import render
-from scripts.labelling.report.summary import (
-    CategoryRow,
-    Rejection,
-    RunSummary,
-    Sample,
-    StageRow,
-    StatusCounts,
-)
 from scripts.labelling.report.terminal import tables
 
-__all__ = [
-    "CategoryRow",
-    "Rejection",
-    "RunSummary",
-    "Sample",
-    "StageRow",
-    "StatusCounts",
-    "render",
-    "tables",
-]
+__all__ = ["render", "tables"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from scripts.pages.templates import rendered
 from scripts.quality.evaluation_report.findings import Evaluation
 from shared.quality.evaluation import Confusion
@@ -15,16 +13,6 @@ LEFT = 240
 TOP = 190
 
 NO_ANSWER = "no answer"
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """One square of the matrix: where it is, what it counts, and its share of its row, 0..1."""
-
-    x: int
-    y: int
-    count: int
-    share: float
-    diagonal: bool
 
 
 def render(result: Evaluation) -> str:
@@ -48,8 +36,15 @@ def matrix_svg(matrix: Confusion, titles: Sequence[str], title: str) -> str:
         "quality/evaluation_report/confusion.svg",
         rows=[(TOP + CELL * at + CELL // 2, f"{name} ({sums[at]:,})") for at, name in enumerate(titles)],
         columns=[(LEFT + CELL * at + CELL // 2, heads[at]) for at in columns],
+        # Where each square is, what it counts, and its share of its row, 0..1.
         cells=[
-            Cell(LEFT + CELL * at, TOP + CELL * row, counts[at], counts[at] / max(1, sums[row]), at == row)
+            {
+                "x": LEFT + CELL * at,
+                "y": TOP + CELL * row,
+                "count": counts[at],
+                "share": counts[at] / max(1, sums[row]),
+                "diagonal": at == row,
+            }
             for row, counts in enumerate(matrix.counts)
             for at in columns
         ],

@@ -14,7 +14,8 @@ pytest.importorskip("transformers", reason="the zero-shot benchmark needs transf
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification  # noqa: E402
 
-from scripts.bench.zero_shot import BGE_M3, Shape, matrix_peak, run  # noqa: E402
+from scripts.bench.shapes import BGE_M3, Shape  # noqa: E402
+from scripts.bench.zero_shot import matrix_peak, run  # noqa: E402
 from shared.errors import ConfigurationError  # noqa: E402
 from tests.support.tiny_models import CORPUS  # noqa: E402
 
@@ -41,15 +42,7 @@ def test_the_figures_agree_with_each_other():
 @pytest.mark.parametrize("shape", [SMALL, Shape(3, 64, 4, 256, 50, 130)])
 def test_the_formula_counts_what_torch_counts(shape: Shape):
     network = XLMRobertaForSequenceClassification(
-        XLMRobertaConfig(
-            vocab_size=shape.vocabulary,
-            hidden_size=shape.hidden,
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            intermediate_size=shape.intermediate,
-            max_position_embeddings=shape.positions,
-            attn_implementation="eager",
-        )
+        XLMRobertaConfig(**shape.config(), attn_implementation="eager")
     )
     pairs, tokens = 3, 100
     with FlopCounterMode(display=False) as counter, torch.inference_mode():

@@ -10,17 +10,16 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from scripts.labelling.report import (
+from scripts.labelling.report import render, tables
+from scripts.labelling.report.highlight import SHOWN, pieces
+from scripts.labelling.report.summary import (
     CategoryRow,
     Rejection,
     RunSummary,
     Sample,
     StageRow,
     StatusCounts,
-    render,
-    tables,
 )
-from scripts.labelling.report.highlight import SHOWN, pieces
 from scripts.pages import figures
 from shared.cascade.stage import Match
 
