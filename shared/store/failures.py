@@ -158,12 +158,7 @@ def record_failed(
 
 
 def record_unpredicted(
-    cursor: Cursor,
-    queue: str,
-    read: Mapping[int, int],
-    taxonomy_id: int,
-    reason: str,
-    traceback_hash: str,
+    cursor: Cursor, queue: str, read: Mapping[int, int], taxonomy_id: int, reason: str, traceback_hash: str
 ) -> None:
     """Note stored reviews that no model can predict, by id and revision, and let them await no prediction.
 
