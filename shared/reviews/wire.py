@@ -102,9 +102,7 @@ def masked(message: Message) -> Message:
     """
     reviews = [
         msgspec.structs.replace(
-            review,
-            text=mask(review.text),
-            meta=None if review.meta is None else mask_json(review.meta),
+            review, text=mask(review.text), meta=None if review.meta is None else mask_json(review.meta)
         )
         for review in message.reviews
     ]

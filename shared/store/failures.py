@@ -154,16 +154,11 @@ def record_failed(
     given_up = [number for number, place in held.items() if place == QueuePosition(judged[number], stage)]
     places.leave(cursor, given_up, taxonomy_id)
     failed = {number: judged[number] for number in given_up}
-    _record_stored(cursor, queue, failed, taxonomy_id, reason, traceback_hash)
+    _record_stored(cursor, failed, taxonomy_id, queue, reason, traceback_hash)
 
 
 def record_unpredicted(
-    cursor: Cursor,
-    queue: str,
-    read: Mapping[int, int],
-    taxonomy_id: int,
-    reason: str,
-    traceback_hash: str,
+    cursor: Cursor, queue: str, read: Mapping[int, int], taxonomy_id: int, reason: str, traceback_hash: str
 ) -> None:
     """Note stored reviews that no model can predict, by id and revision, and let them await no prediction.
 
@@ -171,16 +166,11 @@ def record_unpredicted(
     """
     rows = [WaitingReview(number, revision, "") for number, revision in read.items()]
     failed = {row.review_id: row.revision for row in awaiting.settle(cursor, rows, taxonomy_id)}
-    _record_stored(cursor, queue, failed, None, reason, traceback_hash)
+    _record_stored(cursor, failed, None, queue, reason, traceback_hash)
 
 
 def _record_stored(
-    cursor: Cursor,
-    queue: str,
-    failed: Mapping[int, int],
-    taxonomy_id: int | None,
-    reason: str,
-    traceback_hash: str,
+    cursor: Cursor, failed: Mapping[int, int], taxonomy_id: int | None, queue: str, reason: str, trace: str
 ) -> None:
     """One row for each review, by id and revision; the same one twice is one row."""
     # `concat_ws` leaves out a taxonomy that is NULL.
@@ -198,7 +188,7 @@ def _record_stored(
             "revisions": array(failed.values()),
             "queue": queue,
             "reason": reason.replace("\x00", ""),
-            "hash": traceback_hash,
+            "hash": trace,
         },
     )
 

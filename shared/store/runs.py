@@ -69,10 +69,6 @@ _COLUMNS = ", ".join(f"r.{name}::text" if name == "key" else f"r.{name}" for nam
 _MINE = "id = %(run)s AND attempt = %(attempt)s AND status = 'running'"
 
 
-def _runs(cursor: Cursor) -> list[Run]:
-    return all_of(cursor, Run)
-
-
 def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Asked]) -> tuple[int, list[int]]:
     """Queue runs as one experiment; returns its number and theirs."""
     cursor.execute("SELECT nextval('training_experiments')")
@@ -103,7 +99,7 @@ def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Ask
 def get(cursor: Cursor, run: int) -> Run | None:
     """A run by its number."""
     cursor.execute(f"SELECT {_COLUMNS} FROM training_runs r WHERE r.id = %s", (run,))  # noqa: S608
-    return next(iter(_runs(cursor)), None)
+    return first_of(cursor, Run)
 
 
 def of_taxonomy(cursor: Cursor, name: str, limit: int = 1_000) -> list[Run]:
@@ -115,7 +111,7 @@ def of_taxonomy(cursor: Cursor, name: str, limit: int = 1_000) -> list[Run]:
         """,  # noqa: S608
         (name, limit),
     )
-    return _runs(cursor)
+    return all_of(cursor, Run)
 
 
 def of_experiment(cursor: Cursor, experiment: int) -> list[Run]:
@@ -124,7 +120,7 @@ def of_experiment(cursor: Cursor, experiment: int) -> list[Run]:
         f"SELECT {_COLUMNS} FROM training_runs r WHERE r.experiment = %s ORDER BY r.id",  # noqa: S608
         (experiment,),
     )
-    return _runs(cursor)
+    return all_of(cursor, Run)
 
 
 def claim(cursor: Cursor, worker: str, lease_s: int, crashes: int) -> Run | None:
@@ -156,7 +152,7 @@ def claim(cursor: Cursor, worker: str, lease_s: int, crashes: int) -> Run | None
         """,  # noqa: S608
         {"worker": worker, "lease": lease_s},
     )
-    return next(iter(_runs(cursor)), None)
+    return first_of(cursor, Run)
 
 
 class LeaseState(msgspec.Struct, frozen=True):

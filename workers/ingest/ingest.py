@@ -78,10 +78,7 @@ class Ingest:
         log.info("ingest.stopped")
 
     def _consume(self) -> None:
-        with (
-            self._source.claimed(lambda: self._stopping),
-            connected(self._settings) as connection,
-        ):
+        with self._source.claimed(lambda: self._stopping), connected(self._settings) as connection:
             topology.declare(connection)
             with self._source.attached(connection, self._receive) as consumers:
                 log.info("ingest.consuming", **self._source.place)

@@ -26,11 +26,7 @@ _LOCK = 7_305_061
 LOOK_S = 0.5
 
 
-def upgrade(
-    database: Database,
-    logins: Mapping[DatabaseRole, str],
-    tell: Callable[[str], object],
-) -> str:
+def upgrade(database: Database, logins: Mapping[DatabaseRole, str], tell: Callable[[str], object]) -> str:
     """As `schema.upgrade` says."""
     with _connection(database) as connection:
         connection.exec_driver_sql("SET statement_timeout = 0")

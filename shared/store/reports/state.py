@@ -48,9 +48,7 @@ def read(cursor: Cursor, today: date) -> State:
     )
     # The lowest id for the oldest: a join over a long line would take longer than anybody waits, just when it matters.
     aged = _rows(
-        cursor,
-        "SELECT extract(epoch FROM now() - received_at)::float8 FROM reviews WHERE id = %s",
-        first,
+        cursor, "SELECT extract(epoch FROM now() - received_at)::float8 FROM reviews WHERE id = %s", first
     )
     return State(
         {stage: Backlog(count, max(0.0, oldest)) for stage, count, oldest in waiting},
