@@ -12,7 +12,7 @@ ELSEWHERE ?= $$($(BIN)/python -m tests.faults.elsewhere)
 SIDE_BY_SIDE ?= --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults soak models check sbom bench up down clean
+.PHONY: help demo test test-faults soak models check sbom map house release bench up down clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,15 @@ check: .venv/dev  ## Lint, format, types, import rules, and known vulnerabilitie
 sbom: .venv/dev  ## Write out/sbom.json, a bill of materials in CycloneDX
 	@mkdir -p out
 	$(BIN)/python .ci/dependencies.py sbom > out/sbom.json
+
+map:  ## Print every room, what lives in it and its doors; docs/map.md is this output
+	@$(PYTHON) .ci/map.py
+
+house:  ## Print the figures that may only fall; HOUSE=private shows where one comes from, HOUSE=write keeps them
+	@$(PYTHON) .ci/house.py $(HOUSE)
+
+release:  ## Tag a version that changelog and pyproject.toml agree on: VERSION=1.2.3
+	@$(PYTHON) .ci/release.py $(VERSION)
 
 bench: .venv/gpu  ## Measure; BENCH_REVIEWS=file.csv for your own reviews, BENCH_TOKENIZER=folder for a tokenizer
 	$(BIN)/otzyv bench keywords $(BENCH_REVIEWS)

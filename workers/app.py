@@ -87,6 +87,7 @@ def _retraining(chosen: Settings) -> dict[str, Any]:
 
 
 TASKS = ("tasks.backfill", "tasks.labelling", "tasks.prediction", "training.supervisor", "tasks.upkeep")
+connection.unpack_nothing()
 app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
 app.steps["consumer"].add(TellConsuming)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from scripts.command.options import FileArgument, TextColumn
+from scripts.bench import report
+from scripts.bench.system import report as system
+from scripts.bench.system.scale import marks_of
 from scripts.command.settings import settings
+from scripts.files.input_file import InputFile
+from scripts.files.options import FileArgument, TextColumn
 from shared.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from scripts.files.input_file import InputFile
-
+commands = typer.Typer()
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)
+commands.add_typer(bench, name="bench")
 
 
 def _can_be_written(path: Path | None) -> Path | None:
@@ -26,14 +29,6 @@ def _can_be_written(path: Path | None) -> Path | None:
             "choose another"
         )
     return path
-
-
-def _opened(file: Path) -> InputFile:
-    from scripts.files.input_file import (
-        InputFile,  # pandas and pyarrow, which the other commands need not wait for
-    )
-
-    return InputFile(file)
 
 
 JsonFile = Annotated[
@@ -59,9 +54,7 @@ def bench_pipeline(
     On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
     queues of an Otzyv.
     """
-    from scripts.bench.system.report import run_pipeline
-
-    run_pipeline(settings(), _opened(file), text_column, (reviews, naive_reviews), turns, json)
+    system.run_pipeline(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
 
 
 @bench.command("latency")
@@ -77,9 +70,7 @@ def bench_latency(
     json: JsonFile = None,
 ) -> None:
     """From publish to label, alone and while a bulk backlog waits. Needs what `bench pipeline` needs."""
-    from scripts.bench.system.report import run_latency
-
-    run_latency(settings(), _opened(file), text_column, seconds, rate, backlog, turns, json)
+    system.run_latency(settings(), InputFile(file), text_column, seconds, rate, backlog, turns, json)
 
 
 @bench.command("ingest")
@@ -92,9 +83,7 @@ def bench_ingest(
     json: JsonFile = None,
 ) -> None:
     """From RabbitMQ to stored reviews, beside a consumer of single reviews. Needs what `bench pipeline` needs."""
-    from scripts.bench.system.report import run_ingest
-
-    run_ingest(settings(), _opened(file), text_column, (reviews, naive_reviews), turns, json)
+    system.run_ingest(settings(), InputFile(file), text_column, (reviews, naive_reviews), turns, json)
 
 
 @bench.command("store")
@@ -105,9 +94,7 @@ def bench_store(
     json: JsonFile = None,
 ) -> None:
     """Storing reviews and their places in line, in one process, beside the usual ways with psycopg2. No RabbitMQ."""
-    from scripts.bench.system.report import run_store
-
-    run_store(settings(), _opened(file), text_column, seconds, json)
+    system.run_store(settings(), InputFile(file), text_column, seconds, json)
 
 
 @bench.command("scale")
@@ -123,10 +110,7 @@ def bench_scale(
     json: JsonFile = None,
 ) -> None:
     """What a review costs when many are stored already, and memory by process. Needs what `bench pipeline` needs."""
-    from scripts.bench.system.report import run_scale
-    from scripts.bench.system.scale import marks_of
-
-    run_scale(settings(), _opened(file), text_column, marks_of(marks), json)
+    system.run_scale(settings(), InputFile(file), text_column, marks_of(marks), json)
 
 
 @bench.command("keywords")
@@ -137,9 +121,7 @@ def bench_keywords(
     json: JsonFile = None,
 ) -> None:
     """Reviews per second of the keyword stage on one core, evidence included."""
-    from scripts.bench.report import keywords
-
-    keywords(_opened(file), text_column, seconds, json)
+    report.keywords(InputFile(file), text_column, seconds, json)
 
 
 @bench.command("classifier")
@@ -154,9 +136,7 @@ def bench_classifier(
     json: JsonFile = None,
 ) -> None:
     """Predictions per second on one core, beside transformers, torch and bare ONNX Runtime."""
-    from scripts.bench.report import classifier
-
-    classifier(_opened(file), text_column, seconds, tokenizer, json)
+    report.classifier(InputFile(file), text_column, seconds, tokenizer, json)
 
 
 @bench.command("zero-shot")
@@ -168,6 +148,4 @@ def bench_zero_shot(
     json: JsonFile = None,
 ) -> None:
     """Reviews per second of the zero-shot stage, and its share of what the device can do."""
-    from scripts.bench.report import zero_shot
-
-    zero_shot(_opened(file), text_column, seconds, device, json)
+    report.zero_shot(InputFile(file), text_column, seconds, device, json)

@@ -13,7 +13,8 @@ from psycopg2.extras import execute_batch, execute_values
 
 from scripts.bench.turns import rates
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database

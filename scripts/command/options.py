@@ -1,4 +1,4 @@
-"""Options that several commands have about the file they are given."""
+"""Options that commands of several rooms have. Those about a file of reviews are in `scripts.files.options`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-FileArgument = Annotated[
-    Path, typer.Argument(help=".csv, .tsv, .jsonl, .ndjson, each also with .gz, or .parquet")
+Store = Annotated[
+    Path | None, typer.Option(help="Folder of `otzyv label --store` instead of the server's database.")
 ]
-TextColumn = Annotated[str, typer.Option(help="Column with the review's text.")]
+JsonForTables = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+JsonForTable = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from scripts.command.options import JsonForTable, JsonForTables
 from scripts.command.settings import TaxonomyFile, settings
+from scripts.failures import details, listing, retry
 from shared.errors import ConfigurationError
 from shared.store.failures import FailureFilter
 
+commands = typer.Typer()
 failures = typer.Typer(help="What failed, and what to do about it.", no_args_is_help=True)
+commands.add_typer(failures, name="failures")
 
 FailureNumbers = Annotated[
     list[int] | None, typer.Argument(help="Numbers of failures, see `otzyv failures list`.")
@@ -29,27 +33,23 @@ def failures_list(
     queue: Queue = None,
     reason: ReasonFilter = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Groups to show.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    json: JsonForTables = False,
 ) -> None:
     """Failures by queue and reason, newest first, and what lies in the dead-letter queues.
 
     Reasons that are the same but for the numbers in them are one group, shown with its newest as the example.
     """
-    from scripts.failures.listing import show_groups
-
-    show_groups(FailureFilter(queue=queue, reason=_storable(reason)), limit, settings(), json=json)
+    listing.show_groups(FailureFilter(queue=queue, reason=_storable(reason)), limit, settings(), json=json)
 
 
 @failures.command("show")
 def failures_show(
     number: Annotated[int, typer.Argument(help="Number of the failure, see `otzyv failures list`.")],
     full: Annotated[bool, typer.Option("--full", help="All of the text or payload.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: JsonForTable = False,
 ) -> None:
     """Everything about one failure."""
-    from scripts.failures.details import show
-
-    show(number, settings(), full=full, json=json)
+    details.show(number, settings(), full=full, json=json)
 
 
 @failures.command("retry")
@@ -65,11 +65,9 @@ def failures_retry(
 
     Exit code 3: some were left, because they cannot be sent or have been settled otherwise.
     """
-    from scripts.failures import retry as work
-
     choice = _choice(numbers, queue, reason, everything, dead_letters)
     chosen = settings(taxonomy=taxonomy)
-    left = work.retry(choice, chosen) if choice else work.retry_dead_letters(str(dead_letters), chosen)
+    left = retry.retry(choice, chosen) if choice else retry.retry_dead_letters(str(dead_letters), chosen)
     if left:
         raise typer.Exit(3)
 
@@ -84,13 +82,11 @@ def failures_drop(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Give up on it: a review without a label is given to a person with its best guess, all else is forgotten."""
-    from scripts.failures import retry as work
-
     choice = _choice(numbers, queue, reason, everything, dead_letters)
     if choice:
-        work.drop(choice, settings(), ask=not yes)
+        retry.drop(choice, settings(), ask=not yes)
     else:
-        work.drop_dead_letters(str(dead_letters), settings(), ask=not yes)
+        retry.drop_dead_letters(str(dead_letters), settings(), ask=not yes)
 
 
 def _choice(

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from scripts.command.console import remark
-from scripts.files.input_file import InputFile, Record
+from scripts.files.input_file import InputFile
+from scripts.files.record import Record
 from shared.errors import InputFileError, TaxonomyError
 from shared.taxonomy import Taxonomy
 

@@ -8,27 +8,19 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import warnings
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import msgspec
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from scripts.files.formulas import are_ours, unescaped
+from scripts.files.record import CHUNK_ROWS, Record
 from shared.errors import InputFileError
-from shared.reviews.review import json_fault
+from shared.reviews.wire import json_fault
 from shared.text.nesting import is_too_deep
 
-CHUNK_ROWS = 10_000
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-
-Record = dict[str, Any]
 
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -126,61 +118,18 @@ class InputFile:
         return gzip.GzipFile(fileobj=raw) if head.startswith(_GZIP) else raw
 
     def _csv(self) -> Iterator[list[Record]]:
-        delimiter = self._delimiter or self._sniff()
-        try:
-            self._check_header(delimiter)
-            with self._open() as handle:
-                frames = pd.read_csv(
-                    handle,
-                    sep=delimiter,
-                    dtype=str,
-                    keep_default_na=False,
-                    index_col=False,
-                    encoding=self._encoding,
-                    chunksize=CHUNK_ROWS,
-                )
-                while (frame := _next_frame(frames)) is not None:
-                    yield _as_written(cast("list[Record]", frame.to_dict("records")))
-        except pd.errors.EmptyDataError as error:
-            raise InputFileError(f"{self.path}: expected a header line, found blank lines") from error
-        except pd.errors.ParserWarning as error:
-            raise self._malformed(delimiter, "a first row with more columns than the header") from error
-        except pd.errors.ParserError as error:
-            found = str(error).strip().removeprefix("Error tokenizing data. C error: ")
-            raise self._malformed(delimiter, found) from error
+        # pandas, which takes longer to load than most commands that read another file.
+        from scripts.files.csv_rows import csv_rows
 
-    def _malformed(self, delimiter: str, found: str) -> InputFileError:
-        return InputFileError(
-            f"{self.path}: expected CSV with {delimiter!r} between columns and quotes around text that holds it, "
-            f"found: {found}; quote such texts or name another --delimiter"
-        )
+        return csv_rows(self.path, self._open, self._encoding, self._delimiter)
 
-    def _check_header(self, delimiter: str) -> None:
-        with self._open() as handle:
-            header = pd.read_csv(
-                handle,
-                sep=delimiter,
-                dtype=str,
-                keep_default_na=False,
-                encoding=self._encoding,
-                header=None,
-                nrows=1,
-            )
-        names = [str(name) for name in header.iloc[0]]
-        self._refuse_duplicates([name for name in names if name])
+    def _parquet(self) -> Iterator[list[Record]]:
+        # pyarrow, for the same reason.
+        from scripts.files.parquet_rows import parquet_rows
 
-    def _refuse_duplicates(self, names: list[str]) -> None:
-        twice = next((name for name, count in Counter(names).items() if count > 1), None)
-        if twice is not None:
-            raise InputFileError(
-                f"{self.path}: expected columns with different names, found more than one {twice!r}; rename one"
-            )
-
-    def _sniff(self) -> str:
-        """The delimiter that occurs most in the header; a comma where none does."""
-        with self._open() as handle:
-            header = handle.readline(1_000_000).decode(self._encoding, errors="replace")
-        return max(",;\t", key=lambda mark: (header.count(mark), mark == ","))
+        for done, records in parquet_rows(self.path):
+            self._done = done
+            yield records
 
     def _wrong_encoding(self) -> InputFileError:
         with self._open() as handle:
@@ -235,52 +184,6 @@ class InputFile:
             raise InputFileError(
                 f"{self.path}, line {number}: expected a JSON object, found: {json_fault(error, line)}"
             ) from error
-
-    def _parquet(self) -> Iterator[list[Record]]:
-        try:
-            with pq.ParquetFile(self.path, coerce_int96_timestamp_unit="us") as file:
-                self._refuse_duplicates(file.schema_arrow.names)
-                rows, done = max(1, file.metadata.num_rows), 0
-                for batch in file.iter_batches(batch_size=CHUNK_ROWS):
-                    done += batch.num_rows
-                    self._done = done / rows
-                    yield pa.table(batch).cast(python_schema(batch.schema), safe=False).to_pylist()
-        except UnicodeDecodeError as error:
-            raise InputFileError(
-                f"{self.path}: expected texts in UTF-8, as Parquet prescribes, found other bytes; write it anew"
-            ) from error
-        except pa.ArrowException as error:
-            raise InputFileError(f"{self.path}: expected a Parquet file, found: {error}") from error
-
-    def parquet_schema(self) -> pa.Schema:
-        """Names and types of a Parquet file's columns, as `records` gives them."""
-        return python_schema(pq.read_schema(self.path))
-
-
-def python_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema with times in microseconds: Python's own know no nanoseconds."""
-    return pa.schema([field.with_type(_without_nanoseconds(field.type)) for field in schema])
-
-
-def _without_nanoseconds(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", kind.tz)
-    return pa.duration("us") if pa.types.is_duration(kind) else kind
-
-
-def _next_frame(frames: Iterator[pd.DataFrame]) -> pd.DataFrame | None:
-    """The next chunk, or None. A row longer than the header is an error here, where pandas would cut it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = next(frames, None)
-    return frame if frame is None else frame.fillna("")
-
-
-def _as_written(records: list[Record]) -> list[Record]:
-    """The rows of a file that we have written, with its texts as they were before."""
-    if not records or not are_ours(records[0]):
-        return records
-    return [{unescaped(name): unescaped(value) for name, value in record.items()} for record in records]
 
 
 def _text_encoding(name: str) -> str:

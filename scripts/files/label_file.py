@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from scripts.files.gold_file import GoldRow, cell, read_records, require_column
-from scripts.files.input_file import Record
+from scripts.files.record import Record
 from shared.errors import InputFileError, TaxonomyError
 from shared.taxonomy import Taxonomy
 

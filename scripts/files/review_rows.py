@@ -8,7 +8,8 @@ from datetime import date, datetime
 
 import msgspec
 
-from scripts.files.input_file import InputFile, Record
+from scripts.files.input_file import InputFile
+from scripts.files.record import Record
 from shared.errors import InputFileError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.files.formulas import escaped
-from scripts.files.input_file import Record
+from scripts.files.parquet_rows import parquet_schema
+from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
 from shared.errors import InputFileError
 
-FORMATS = (".csv", ".jsonl", ".parquet")
+REJECTED = "rejected"
+"""The status of a row that broke the wire contract."""
 
 Write = Callable[[list[Record]], None]
 
@@ -31,10 +33,21 @@ def fields(rows: ReviewRows, added: Mapping[str, type]) -> pa.Schema:
     has that type; what is mixed or nested becomes JSON text.
     """
     if rows.file.format == ".parquet":
-        given = list(rows.file.parquet_schema())
+        given = list(parquet_schema(rows.file.path))
     else:
         given = [pa.field(name, _arrow_type(kinds)) for name, kinds in rows.kinds.items()]
     return pa.schema([*given, *(pa.field(name, _arrow_type({kind})) for name, kind in added.items())])
+
+
+def column_names(rows: ReviewRows, columns: Iterable[str]) -> dict[str, str]:
+    """The name that each of our columns gets; one that the input has already gets `otzyv_` before it."""
+    names = {}
+    for column in columns:
+        name = column
+        while name in rows.kinds:
+            name = f"otzyv_{name}"
+        names[column] = name
+    return names
 
 
 def _arrow_type(kinds: set[type]) -> pa.DataType:

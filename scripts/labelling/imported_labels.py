@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from scripts.command.console import out
 from scripts.command.database import opened
 from scripts.files.gold_file import cell, read_records, require_column
-from scripts.files.input_file import Record
+from scripts.files.record import Record
 from shared.errors import ConfigurationError, InputFileError, TaxonomyError
 from shared.runtime.runtime import Runtime
 from shared.settings import STAGE_NAMES, Settings

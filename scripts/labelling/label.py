@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from collections.abc import Iterator
@@ -10,11 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from rich.progress import Progress, TaskID
 
 from scripts.command.console import err, file_progress, out, remark
 from scripts.command.ending import ended_by_signals
-from scripts.files.input_file import Record
+from scripts.files import whole_file
 from scripts.files.review_rows import ReviewRows, pack
 from scripts.labelling import labelled_file, report
 from scripts.labelling.report.summary import RunSummary
@@ -22,15 +22,13 @@ from scripts.labelling.run_summary import StageTally, summarise
 from shared.errors import ConfigurationError
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller, StageOutcome
-from shared.reviews import review
-from shared.reviews.review import BatchPart, Message
+from shared.reviews.wire import BatchPart, Message, decode, encode, masked
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import places
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
-from shared.text.masking import mask
 
 SYNC_OFF = "options=-c%20synchronous_commit%3Doff"
 
@@ -46,31 +44,9 @@ class LabelRequest(msgspec.Struct, frozen=True):
     settings: Settings
 
 
-class MaskedRows(ReviewRows):
-    """The same rows for the file of labels, with their texts as they were judged. Other columns stay as they are."""
-
-    def __init__(self, rows: ReviewRows) -> None:
-        self.__dict__.update(vars(rows))
-
-    def chunks(self) -> Iterator[tuple[list[Record], list[Record]]]:
-        """The rows as they stand in the file but for the text, and the same rows in the wire contract."""
-        name = self.columns.text
-        for records, wire in super().chunks():
-            yield (
-                [{**record, name: _masked(record[name])} if name in record else record for record in records],
-                wire,
-            )
-
-
-def _masked(text: object) -> object:
-    if isinstance(text, bytes):
-        return mask(text.decode()).encode()
-    return mask(text) if isinstance(text, str) else text
-
-
 def label(run: LabelRequest) -> RunSummary:
     """Label a file, write the labels and the report, and show the tables."""
-    labelled_file.check(run.out, run.report, run.rows.file.path)
+    whole_file.check(run.out, run.report, run.rows.file.path)
     run.rows.check()
     started, begun = datetime.now(UTC), time.monotonic()
     with ended_by_signals(), _server(run.store) as url:
@@ -83,8 +59,7 @@ def label(run: LabelRequest) -> RunSummary:
         if run.store is not None:
             _take_up_waiting(cascade, here)
         tallies, rows_read = _through_the_cascade(run, here, cascade, batch)
-        rows = MaskedRows(run.rows) if here.settings.mask_personal_data else run.rows
-        labelled_file.write(run.out, rows, here)
+        labelled_file.write(run.out, run.rows, here)
         summary = summarise(
             here,
             batch,
@@ -97,7 +72,7 @@ def label(run: LabelRequest) -> RunSummary:
         )
         here.database.close()
     if run.report is not None:
-        labelled_file.write_text(run.report, report.render(summary))
+        whole_file.write_text(run.report, report.render(summary))
     out.print(report.tables(summary))
     return summary
 
@@ -120,52 +95,48 @@ def _prepare(settings: Settings, url: str) -> Runtime:
 
 def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:
     """Reviews that an earlier run on this store left in line, for whatever stage, go on first."""
-    while cascade.resettle(here.settings.batch_rows):
+    rows = here.settings.batch_rows
+    while cascade.resettle(rows):
         pass
     for stage in cascade.order:
         with here.database.transaction() as cursor:
             ids = places.ids(cursor, here.taxonomy_id, stage)
-        for start in range(0, len(ids), here.settings.batch_rows):
-            outcome = cascade.run(stage, ids[start : start + here.settings.batch_rows])
-            if isinstance(outcome.error, ConfigurationError):
-                raise outcome.error
-            if outcome.error is not None:
-                _tell_waiting(stage, outcome)
+        for start in range(0, len(ids), rows):
+            if _run(cascade, stage, ids[start : start + rows]).error is not None:
                 break
 
 
-def _tell_waiting(stage: str, outcome: StageOutcome) -> None:
-    remark(
-        "waiting",
-        f"{stage}: no answer about {len(outcome.unanswered)} of the reviews, which wait: {outcome.error}",
-    )
+def _run(cascade: Labeller, stage: str, ids: list[int]) -> StageOutcome:
+    """A batch through a stage; reviews without an answer wait, and that is told. Raises ConfigurationError."""
+    outcome = cascade.run(stage, ids)
+    if isinstance(outcome.error, ConfigurationError):
+        raise outcome.error
+    if outcome.error is not None:
+        remark(
+            "waiting",
+            f"{stage}: no answer about {len(outcome.unanswered)} of the reviews, which wait: {outcome.error}",
+        )
+    return outcome
 
 
 def _through_the_cascade(
     run: LabelRequest, here: Runtime, cascade: Labeller, batch: uuid.UUID
 ) -> tuple[list[StageTally], int]:
     tallies = {stage: StageTally(stage, cascade.threshold(stage)) for stage in run.stages}
-    rows_read = number = 0
+    rows_read, numbers, file = 0, itertools.count(), run.rows.file
     with file_progress() as progress:
-        task = progress.add_task(run.rows.file.name, total=1.0, reviews=0)
+        task = progress.add_task(file.name, total=1.0, reviews=0)
         for _, wire in run.rows.chunks():
             for group in pack(wire, here.settings.batch_rows):
-                part = BatchPart(batch, number, name=run.rows.file.name)
-                message = review.decode(
-                    review.encode(group, part), max_text_chars=here.settings.max_text_chars
-                )
+                data = encode(group, BatchPart(batch, next(numbers), name=file.name))
+                message = decode(data, max_text_chars=here.settings.max_text_chars)
                 if here.settings.mask_personal_data:
-                    message = review.masked(message)
+                    message = masked(message)
                 _label_message(cascade, here, message, tallies)
-                number += 1
                 rows_read += len(group)
-                _show(progress, task, run, rows_read)
+                progress.update(task, completed=file.fraction_read, reviews=rows_read)
         progress.update(task, completed=1.0)
     return list(tallies.values()), rows_read
-
-
-def _show(progress: Progress, task: TaskID, run: LabelRequest, rows_read: int) -> None:
-    progress.update(task, completed=run.rows.file.fraction_read, reviews=rows_read)
 
 
 def _label_message(
@@ -178,10 +149,6 @@ def _label_message(
     stage: str | None = first
     ids = stored.first_stage
     while stage is not None and ids and not tallies[stage].silent:
-        outcome = cascade.run(stage, ids)
+        outcome = _run(cascade, stage, ids)
         tallies[stage].add(outcome)
-        if isinstance(outcome.error, ConfigurationError):
-            raise outcome.error
-        if outcome.error is not None:
-            _tell_waiting(stage, outcome)
         stage, ids = outcome.next_stage, outcome.forward

@@ -5,17 +5,15 @@ Which label a row gets is decided here; how a CSV, JSON lines or Parquet file is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from scripts.files import row_writer
-from scripts.files.input_file import Record
+from scripts.files import row_writer, whole_file
+from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
-from shared.errors import InputFileError
-from shared.reviews import review
+from shared.reviews import review, wire
 from shared.runtime.runtime import Runtime
 from shared.store.reports import export
 from shared.store.reports.export import Labelled
@@ -23,112 +21,46 @@ from shared.text.masking import mask
 
 COLUMNS = ("category", "category_slug", "confidence", "stage", "status", "evidence", "reason")
 
-REJECTED = "rejected"
 REPLACED = "replaced"
-
-
-def check(labels: Path, report: Path | None, given: Path) -> None:
-    """Raises InputFileError, before any work is done, when the results cannot be written there."""
-    if labels.suffix.lower() not in row_writer.FORMATS:
-        raise InputFileError(
-            f"{labels}: expected an output name that ends in {', '.join(row_writer.FORMATS)}; rename --out"
-        )
-    taken = {given.resolve(): "the input"}
-    for path in (labels, report):
-        if path is None:
-            continue
-        if path.resolve() in taken:
-            raise InputFileError(
-                f"{path}: expected a file of its own, found the name of {taken[path.resolve()]}; choose another"
-            )
-        taken[path.resolve()] = "the labels"
-        _check_writable(path)
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputFileError(f"{path}: expected a file in an existing folder; create {path.parent} first")
-    probe = _unfinished(path)
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputFileError(
-            f"{path}: expected a folder in which a file can be written, found: {error.strerror}"
-        ) from error
-
-
-def _unfinished(path: Path) -> Path:
-    """Where a file is put together: beside its place, so that it can be moved there in one step."""
-    target = path.resolve()
-    return target.with_name(f".{target.name}.unfinished")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing. Raises InputFileError."""
-    unfinished = _unfinished(path)
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path.resolve())
-    except OSError as error:
-        raise InputFileError(f"{path}: expected to write it, found: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def write(path: Path, rows: ReviewRows, here: Runtime) -> None:
     """Read the input once more and write each of its rows with what the store knows about it.
 
     A row that broke the wire contract has the status `rejected` and a reason; a row whose
-    text was replaced by a later row with the same id has the status `replaced`.
+    text was replaced by a later row with the same id has the status `replaced`. Where personal data is masked,
+    texts are written as they were judged; other columns stay as they are.
     """
-    names = column_names(rows, COLUMNS)
+    names = row_writer.column_names(rows, COLUMNS)
     fields = row_writer.fields(
         rows, {names[column]: str for column in COLUMNS} | {names["confidence"]: float}
     )
-    with whole(path) as unfinished, row_writer.opened(unfinished, path.suffix.lower(), fields) as write_rows:
+    with (
+        whole_file.whole(path) as unfinished,
+        row_writer.opened(unfinished, path.suffix.lower(), fields) as write_rows,
+    ):
         for records, wire in rows.chunks():
-            write_rows(_with_labels(records, wire, here, names))
+            if here.settings.mask_personal_data:
+                records = [_masked(record, rows.columns.text) for record in records]
+            labels = (
+                {names[column]: value for column, value in label.items()} for label in _labels(wire, here)
+            )
+            write_rows([{**record, **label} for record, label in zip(records, labels, strict=True)])
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Where to put a file together, so that it gets to its place whole or not at all. Raises InputFileError."""
-    unfinished = _unfinished(path)
-    try:
-        yield unfinished
-        unfinished.replace(path.resolve())
-    except OSError as error:
-        raise InputFileError(
-            f"{path}: expected to write the results there, found: {error.strerror or error}; free some disk space "
-            "or choose another folder"
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+def _masked(record: Record, column: str) -> Record:
+    text = record.get(column)
+    if isinstance(text, bytes):
+        return {**record, column: mask(text.decode()).encode()}
+    return {**record, column: mask(text)} if isinstance(text, str) else record
 
 
-def column_names(rows: ReviewRows, columns: Iterable[str]) -> dict[str, str]:
-    """The name that each of our columns gets; one that the input has already gets `otzyv_` before it."""
-    names = {}
-    for column in columns:
-        name = column
-        while name in rows.kinds:
-            name = f"otzyv_{name}"
-        names[column] = name
-    return names
-
-
-def _with_labels(
-    records: list[Record], wire: list[Record], here: Runtime, names: dict[str, str]
-) -> list[Record]:
+def _labels(wire: Sequence[Record], here: Runtime) -> Iterator[Record]:
     keys = [(row["source"], row["id"]) for row in wire]
     with here.database.transaction() as cursor:
         stored = export.by_names(cursor, [key for key in keys if _can_be_stored(*key)], here.taxonomy_id)
-    result = []
-    for record, row, key in zip(records, wire, keys, strict=True):
-        label = _label(row, stored.get(key) if _can_be_stored(*key) else None, here)
-        result.append({**record, **{names[column]: value for column, value in label.items()}})
-    return result
+    for row, key in zip(wire, keys, strict=True):
+        yield _label(row, stored.get(key) if _can_be_stored(*key) else None, here)
 
 
 def _can_be_stored(*names: object) -> bool:
@@ -142,14 +74,13 @@ def _stored_sha(text: str, here: Runtime) -> str:
 
 def _label(row: Record, found: Labelled | None, here: Runtime) -> Record:
     category = slug = confidence = stage = evidence = reason = None
-    text = row["text"]
-    if found and isinstance(text, str) and found.text_sha == _stored_sha(text, here):
+    if found and isinstance(row["text"], str) and found.text_sha == _stored_sha(row["text"], here):
         slug, confidence, stage, status = found.category, found.confidence, found.stage, found.status
         category = here.taxonomy.category(slug).title if slug else None
         evidence = msgspec.json.encode(found.evidence).decode() if found.evidence else None
     else:
-        message = review.decode(review.encode([row]), max_text_chars=here.settings.max_text_chars)
-        status = REJECTED if message.rejected else REPLACED
+        message = wire.decode(wire.encode([row]), max_text_chars=here.settings.max_text_chars)
+        status = row_writer.REJECTED if message.rejected else REPLACED
         reason = message.rejected[0].reason if message.rejected else "a later row has the same id"
     rounded = None if confidence is None else round(confidence, 4)
     return dict(zip(COLUMNS, (category, slug, rounded, stage, status, evidence, reason), strict=True))

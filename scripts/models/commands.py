@@ -1,4 +1,4 @@
-"""`otzyv models`: what these subcommands are called and ask for."""
+"""`otzyv predict`, `backfill`, `quality` and `models`: what these commands are called and ask for."""
 
 from __future__ import annotations
 
@@ -7,29 +7,72 @@ from typing import Annotated, Literal
 
 import typer
 
+from scripts.command.options import Store
 from scripts.command.settings import TaxonomyFile, settings
-from scripts.store_option import Store
+from scripts.files.options import FileOptions, takes_file
+from scripts.models import backfill as backfills
+from scripts.models import drift, registry
+from scripts.models import predict as predicting
 
+commands = typer.Typer()
 models = typer.Typer(help="Registered classifiers, and which of them serves.", no_args_is_help=True)
+commands.add_typer(models, name="models")
 
 ModelNumber = Annotated[int, typer.Argument(help="Number of the model, see `otzyv models list`.")]
 MoveReason = Annotated[str, typer.Option(help="Why; it goes into the history.")]
 
 
+@commands.command()
+@takes_file()
+def predict(
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where predictions go: .csv, .jsonl or .parquet.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Number of a registered model, or a folder of `otzyv models export`, without a database. "
+            "(default: the champion)"
+        ),
+    ] = None,
+    store: Store = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="(default: one per core)")] = None,
+    given: FileOptions,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """Predict a file here with a registered or exported model: no broker."""
+    predicting.predict(given.rows(), out, model, processes, settings(taxonomy=taxonomy), store)
+
+
+@commands.command()
+def backfill(
+    model: Annotated[int, typer.Option(help="Number of the model, see `otzyv models list`.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Watch until it is through.")] = False,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """Let CPU workers predict stored reviews anew with a model, whenever no live review waits."""
+    backfills.backfill(model, settings(taxonomy=taxonomy), follow=follow)
+
+
+@commands.command()
+def quality(
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="How many days, today included (UTC).")] = 14,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """How predictions hold up without labels: expected accuracy, disagreement with labels, drift, alarms."""
+    drift.show(days, settings(taxonomy=taxonomy), as_json=json)
+
+
 @models.command("list")
 def models_list(store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """Which models there are, which of them serve, and who changed that."""
-    from scripts.models.registry import show_all
-
-    show_all(settings(taxonomy=taxonomy), store)
+    registry.show_all(settings(taxonomy=taxonomy), store)
 
 
 @models.command("show")
 def models_show(number: ModelNumber, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """A model's card, and whether its files are unchanged."""
-    from scripts.models.registry import show
-
-    show(number, settings(taxonomy=taxonomy), store)
+    registry.show(number, settings(taxonomy=taxonomy), store)
 
 
 @models.command("promote")
@@ -44,17 +87,13 @@ def models_promote(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Let a model serve. All of it is checked first; running workers use it from their next batch on."""
-    from scripts.models.registry import promote
-
-    promote(number, alias, reason, settings(taxonomy=taxonomy), store)
+    registry.promote(number, alias, reason, settings(taxonomy=taxonomy), store)
 
 
 @models.command("rollback")
 def models_rollback(reason: MoveReason = "", taxonomy: TaxonomyFile = None) -> None:
     """Let the champion before the present one serve again; twice goes two back."""
-    from scripts.models.registry import rollback
-
-    rollback(reason, settings(taxonomy=taxonomy))
+    registry.rollback(reason, settings(taxonomy=taxonomy))
 
 
 @models.command("withdraw")
@@ -66,9 +105,7 @@ def models_withdraw(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Let nobody be challenger, or champion: then reviews wait for the next one."""
-    from scripts.models.registry import withdraw
-
-    withdraw(alias, reason, settings(taxonomy=taxonomy))
+    registry.withdraw(alias, reason, settings(taxonomy=taxonomy))
 
 
 @models.command("import")
@@ -95,9 +132,7 @@ def models_import(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Register a model whose labels are the taxonomy's categories. Folders with pickles or code are refused."""
-    from scripts.models.registry import import_folder
-
-    import_folder(folder, reviews, text_column, gold, max_tokens, settings(taxonomy=taxonomy))
+    registry.import_folder(folder, reviews, text_column, gold, max_tokens, settings(taxonomy=taxonomy))
 
 
 @models.command("export")
@@ -108,6 +143,4 @@ def models_export(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Copy a model with everything that belongs to it."""
-    from scripts.models.registry import export
-
-    export(number, folder, settings(taxonomy=taxonomy), store)
+    registry.export(number, folder, settings(taxonomy=taxonomy), store)

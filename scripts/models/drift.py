@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from rich.table import Table
 
 from scripts.command.console import out
+from scripts.pages.tables import table
 from shared.quality.drift import Alarm, Quality
 from shared.runtime import runtime
-from shared.runtime.runtime import Runtime
 from shared.serving import watching
 from shared.settings import Settings
 from shared.store import quality
@@ -41,63 +41,47 @@ def show(days: int, settings: Settings, *, as_json: bool) -> None:
     if not rows:
         out.print(f"no predictions in the last {days} days; see `otzyv models list`")
         return
+    titles = {category.slug: category.title for category in here.taxonomy.categories}
     out.print(_days([row for row in rows if row.category is None]))
-    out.print(_categories(rows, here))
+    out.print(_categories(rows, titles))
     for alarm in found:
-        out.print(_sentence(alarm, here), soft_wrap=True)
+        out.print(_sentence(alarm, titles), soft_wrap=True)
     if not found:
         out.print("no alarms")
 
 
 def _days(rows: Sequence[Quality]) -> Table:
-    table = Table("day", "model", title="By day", title_justify="left", box=None, pad_edge=False)
-    for name in (*COUNTS, "PSI of\ncategories", "PSI of\nconfidence"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(
+    cells = [
+        (
             row.day.isoformat(),
-            str(row.model_id),
-            f"{row.predictions:,}",
-            f"{row.expected_accuracy:.3f}",
-            _share(row),
+            *_counts(row),
             "" if row.psi_categories is None else f"{row.psi_categories:.3f}",
             "" if row.psi_confidence is None else f"{row.psi_confidence:.3f}",
         )
-    return table
+        for row in rows
+    ]
+    heads = ("day", "model", *COUNTS, "PSI of\ncategories", "PSI of\nconfidence")
+    return table(heads, cells, left=2, title="By day")
 
 
-def _categories(rows: Sequence[Quality], here: Runtime) -> Table:
-    """The newest day of each model, by category."""
+def _categories(rows: Sequence[Quality], titles: Mapping[str, str]) -> Table:
+    """The newest day of each model, by category. One that the taxonomy has no more is shown by its slug."""
     newest = {row.model_id: row.day for row in reversed(rows)}
-    table = Table(
-        "category", "model", title="Newest day, by category", title_justify="left", box=None, pad_edge=False
-    )
-    for name in COUNTS:
-        table.add_column(name, justify="right")
-    for row in rows:
-        if row.category is not None and row.day == newest[row.model_id]:
-            table.add_row(
-                _title(row.category, here),
-                str(row.model_id),
-                f"{row.predictions:,}",
-                f"{row.expected_accuracy:.3f}",
-                _share(row),
-            )
-    return table
+    cells = [
+        (titles.get(row.category, row.category), *_counts(row))
+        for row in rows
+        if row.category is not None and row.day == newest[row.model_id]
+    ]
+    return table(("category", "model", *COUNTS), cells, left=2, title="Newest day, by category")
 
 
-def _title(slug: str, here: Runtime) -> str:
-    """A category's title; of one that the taxonomy has no more, its slug."""
-    known = {category.slug: category.title for category in here.taxonomy.categories}
-    return known.get(slug, slug)
+def _counts(row: Quality) -> tuple[str, ...]:
+    differ = f"{row.disagreements / row.labelled:.1%} of {row.labelled:,}" if row.labelled else ""
+    return str(row.model_id), f"{row.predictions:,}", f"{row.expected_accuracy:.3f}", differ
 
 
-def _share(row: Quality) -> str:
-    return f"{row.disagreements / row.labelled:.1%} of {row.labelled:,}" if row.labelled else ""
-
-
-def _sentence(alarm: Alarm, here: Runtime) -> str:
-    place = f" / {_title(alarm.category, here)}" if alarm.category else ""
+def _sentence(alarm: Alarm, titles: Mapping[str, str]) -> str:
+    place = f" / {titles.get(alarm.category, alarm.category)}" if alarm.category else ""
     side = "below" if alarm.kind == "expected_accuracy" else "above"
     return (
         f"alarm  {alarm.day} model {alarm.model_id}{place}: {_KINDS[alarm.kind]} {alarm.value:.3f} is {side} "

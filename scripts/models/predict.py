@@ -6,28 +6,26 @@ import json
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
-from rich.table import Table
 
 from scripts.command.console import err, file_progress, out, remark
 from scripts.command.database import opened
-from scripts.files import row_writer
-from scripts.files.input_file import Record
+from scripts.files import row_writer, whole_file
+from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
-from scripts.labelling import labelled_file
 from scripts.models.registry import registry
+from scripts.pages.tables import table
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
 from shared.errors import ModelError, ModelUnavailable
-from shared.reviews import review as reviews
+from shared.reviews.wire import decode, encode
 from shared.runtime import runtime
-from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases
 from shared.taxonomy import Taxonomy
@@ -35,6 +33,10 @@ from shared.taxonomy import Taxonomy
 COLUMNS = ("category", "category_slug", "confidence", "truncated", "probabilities", "status", "reason")
 CHUNK = 500
 PREDICTED = "predicted"
+NO_CHAMPION = (
+    "otzyv predict: expected a champion for the taxonomy {}, found none; promote one with `otzyv models promote`, or "
+    "name another model with --model"
+)
 
 
 class ModelHandle(msgspec.Struct, frozen=True):
@@ -58,96 +60,78 @@ def predict(
     store: Path | None = None,
 ) -> None:
     """Write every row of a file with its prediction, in order, and show how many there are of which category."""
-    labelled_file.check(path, None, rows.file.path)
+    whole_file.check(path, None, rows.file.path)
     rows.check()
     taxonomy = runtime.load_taxonomy(settings)
-    place = _place(model, settings, store)
-    _check_labels(place.artefact().manifest.labels, taxonomy)
-    place.artefact().classifier()  # says what is wrong with it here, and not in another process
-    with err.status("reading the file"):
-        total = sum(len(records) for records, _ in rows.chunks())
-    count = min(processes or len(os.sched_getaffinity(0)), max(1, total // CHUNK))
-    began = time.monotonic()
-    counts = _write(rows, path, place, taxonomy, count, settings.max_text_chars)
-    seconds = time.monotonic() - began
-    _show(counts, taxonomy)
-    out.print(f"{total:,} rows in {seconds:.1f} s, {total / seconds:,.0f} reviews/s; processes: {count}")
-    if counts["truncated"]:
-        remark(
-            "note",
-            f"{counts['truncated']:,} texts were longer than the model reads; see the column truncated",
-        )
-
-
-def _place(model: str | None, settings: Settings, store: Path | None) -> ModelHandle:
-    """A folder of that name, else the registered model of that number; the champion where none is named."""
-    if model is not None and (Path(model).is_dir() or not model.isdigit()):
-        return _folder(Path(model))
-    with opened(settings, store, "otzyv predict") as here:
-        found = registry(here).get(_champion(here) if model is None else int(model))
-        here.database.close()
-    return ModelHandle(settings.models, found.path, found.sha256)
-
-
-def _champion(here: Runtime) -> int:
-    with here.database.transaction() as cursor:
-        number = aliases.current(cursor, here.taxonomy.name).get("champion")
-    if number is None:
-        raise ModelError(
-            f"otzyv predict: expected a champion for the taxonomy {here.taxonomy.name}, found none; promote one with "
-            "`otzyv models promote`, or name another model with --model"
-        )
-    return number
-
-
-def _folder(folder: Path) -> ModelHandle:
-    whole = folder.resolve()
-    if (whole / "config.json").exists() and not (whole / manifests.NAME).exists():
-        raise ModelError(
-            f"{folder}: expected a folder of `otzyv models export`, found one that transformers has saved; "
-            "`otzyv models import` it, and name its number"
-        )
-    found = Artefact(Location(str(whole.parent)), whole.name)
-    return ModelHandle(str(whole.parent), whole.name, found.sha256)
-
-
-def _check_labels(labels: tuple[str, ...], taxonomy: Taxonomy) -> None:
+    handle = _handle(model, settings, store)
+    labels = handle.artefact().manifest.labels
     if sorted(labels) != sorted(taxonomy.slugs):
         raise ModelError(
             f"otzyv predict: expected a model for the categories of the taxonomy {taxonomy.name} "
             f"({', '.join(taxonomy.slugs)}), found one for {', '.join(labels)}"
         )
+    handle.artefact().classifier()  # says what is wrong with it here, and not in another process
+    with err.status("reading the file"):
+        total = sum(len(records) for records, _ in rows.chunks())
+    count = min(processes or len(os.sched_getaffinity(0)), max(1, total // CHUNK))
+    began = time.monotonic()
+    counts = _write(rows, path, handle, taxonomy, count, settings.max_text_chars)
+    seconds = time.monotonic() - began
+    titles = {category.slug: category.title for category in taxonomy.categories}
+    titles |= {row_writer.REJECTED: row_writer.REJECTED} if counts[row_writer.REJECTED] else {}
+    shown = sorted(titles, key=lambda slug: (slug == row_writer.REJECTED, -counts[slug]))
+    out.print(table(("category", "reviews"), [(titles[slug], f"{counts[slug]:,}") for slug in shown]))
+    out.print(f"{total:,} rows in {seconds:.1f} s, {total / seconds:,.0f} reviews/s; processes: {count}")
+    if cut := counts["truncated"]:
+        remark("note", f"{cut:,} texts were longer than the model reads; see the column truncated")
+
+
+def _handle(model: str | None, settings: Settings, store: Path | None) -> ModelHandle:
+    """A folder of that name, else the registered model of that number; the champion where none is named."""
+    if model is None or (model.isdigit() and not Path(model).is_dir()):
+        with opened(settings, store, "otzyv predict") as here:
+            if model is None:
+                name = here.taxonomy.name
+                with here.database.transaction() as cursor:
+                    model = str(aliases.champion(cursor, name, NO_CHAMPION.format(name)))
+            found = registry(here).get(int(model))
+            here.database.close()
+        return ModelHandle(settings.models, found.path, found.sha256)
+    folder = Path(model).resolve()
+    if (folder / "config.json").exists() and not (folder / manifests.NAME).exists():
+        raise ModelError(
+            f"{model}: expected a folder of `otzyv models export`, found one that transformers has saved; "
+            "`otzyv models import` it, and name its number"
+        )
+    location = str(folder.parent)
+    return ModelHandle(location, folder.name, Artefact(Location(location), folder.name).sha256)
 
 
 def _write(
-    rows: ReviewRows, path: Path, place: ModelHandle, taxonomy: Taxonomy, processes: int, max_text_chars: int
+    rows: ReviewRows, path: Path, handle: ModelHandle, taxonomy: Taxonomy, processes: int, max_text_chars: int
 ) -> Counter[str]:
     """Write the file; returns how many rows there are of each category, and how many were rejected or truncated."""
-    names = labelled_file.column_names(rows, COLUMNS)
+    names = row_writer.column_names(rows, COLUMNS)
     kinds: dict[str, type] = {names[column]: str for column in COLUMNS}
     kinds |= {names["confidence"]: float, names["truncated"]: bool}
     titles = {category.slug: category.title for category in taxonomy.categories}
     counts: Counter[str] = Counter()
-    done = 0
     with (
-        labelled_file.whole(path) as unfinished,
+        whole_file.whole(path) as unfinished,
         row_writer.opened(unfinished, path.suffix.lower(), row_writer.fields(rows, kinds)) as write_rows,
         file_progress() as progress,
-        ProcessPoolExecutor(processes, get_context("spawn"), _load, (place,)) as pool,
+        ProcessPoolExecutor(processes, get_context("spawn"), _load, (handle,)) as pool,
     ):
         task = progress.add_task(rows.file.name, total=1.0, reviews=0)
-        for part in _answered(pool, rows, max_text_chars, ahead=2 * processes):
-            cells = [_cells(answer, titles) for _, answer in part]
-            counts.update(_counted(answer) for _, answer in part)
-            counts["truncated"] += sum(bool(one["truncated"]) for one in cells)
-            write_rows(
-                [
-                    {**record, **{names[name]: value for name, value in one.items()}}
-                    for (record, _), one in zip(part, cells, strict=True)
-                ]
+        for records, answers in _answered(pool, rows, max_text_chars, ahead=2 * processes):
+            cells = [dict(zip(names.values(), _cells(answer, titles), strict=True)) for answer in answers]
+            write_rows([{**record, **one} for record, one in zip(records, cells, strict=True)])
+            for answer in answers:
+                counts[row_writer.REJECTED if isinstance(answer, str) else answer.slug] += 1
+                counts["truncated"] += not isinstance(answer, str) and answer.truncated
+            progress.update(
+                task, completed=rows.file.fraction_read, reviews=counts.total() - counts["truncated"]
             )
-            done += len(part)
-            progress.update(task, completed=rows.file.fraction_read, reviews=done)
         progress.update(task, completed=1.0)
     return counts
 
@@ -163,12 +147,16 @@ class PredictedText(msgspec.Struct, frozen=True):
 
 def _answered(
     pool: Executor, rows: ReviewRows, max_text_chars: int, ahead: int
-) -> Iterator[list[tuple[Record, PredictedText | str]]]:
-    """Parts of the file in order: its rows, each with an answer, or with why it was rejected."""
+) -> Iterator[tuple[list[Record], list[PredictedText | str]]]:
+    """Parts of the file in order: its rows, and for each an answer, or why it was rejected."""
     pending: deque[tuple[list[Record], list[str | None], Future[list[PredictedText]]]] = deque()
     for records, wire in rows.chunks():
         for start in range(0, len(records), CHUNK):
-            texts, reasons = _texts(wire[start : start + CHUNK], max_text_chars)
+            texts, reasons = list[str](), list[str | None]()
+            for row in wire[start : start + CHUNK]:
+                message = decode(encode([row]), max_text_chars=max_text_chars)
+                reasons.append(message.rejected[0].reason if message.rejected else None)
+                texts += [review.text for review in message.reviews]
             pending.append((records[start : start + CHUNK], reasons, pool.submit(_answers, texts)))
             if len(pending) > ahead:
                 yield _placed(*pending.popleft())
@@ -176,19 +164,9 @@ def _answered(
         yield _placed(*pending.popleft())
 
 
-def _texts(wire: Sequence[Record], max_text_chars: int) -> tuple[list[str], list[str | None]]:
-    """The texts that can be predicted, and for each row why it cannot, or None."""
-    texts, reasons = [], list[str | None]()
-    for row in wire:
-        message = reviews.decode(reviews.encode([row]), max_text_chars=max_text_chars)
-        reasons.append(message.rejected[0].reason if message.rejected else None)
-        texts += [review.text for review in message.reviews]
-    return texts, reasons
-
-
 def _placed(
     records: list[Record], reasons: list[str | None], answers: Future[list[PredictedText]]
-) -> list[tuple[Record, PredictedText | str]]:
+) -> tuple[list[Record], list[PredictedText | str]]:
     try:
         found = iter(answers.result())
     except BrokenProcessPool as error:
@@ -196,16 +174,16 @@ def _placed(
             "otzyv predict: expected its processes to live, found one killed; was there too little memory? Use fewer "
             "with OTZYV_WORKER_PROCESSES"
         ) from error
-    return [(record, reason or next(found)) for record, reason in zip(records, reasons, strict=True)]
+    return records, [reason or next(found) for reason in reasons]
 
 
 _classifier: Classifier | None = None
 """The model of a process of the pool."""
 
 
-def _load(place: ModelHandle) -> None:
+def _load(handle: ModelHandle) -> None:
     global _classifier
-    _classifier = place.artefact().classifier()
+    _classifier = handle.artefact().classifier()
 
 
 def _answers(texts: list[str]) -> list[PredictedText]:
@@ -223,25 +201,10 @@ def _answers(texts: list[str]) -> list[PredictedText]:
     ]
 
 
-def _counted(answer: PredictedText | str) -> str:
-    return labelled_file.REJECTED if isinstance(answer, str) else answer.slug
-
-
-def _cells(answer: PredictedText | str, titles: dict[str, str]) -> Record:
+def _cells(answer: PredictedText | str, titles: dict[str, str]) -> tuple[object, ...]:
+    """What stands in COLUMNS."""
     if isinstance(answer, str):
-        values: tuple[object, ...] = (None, None, None, None, None, labelled_file.REJECTED, answer)
-    else:
-        shares = json.dumps(answer.probabilities, ensure_ascii=False)
-        confidence = round(answer.confidence, 4)
-        values = (titles[answer.slug], answer.slug, confidence, answer.truncated, shares, PREDICTED, None)
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def _show(counts: Counter[str], taxonomy: Taxonomy) -> None:
-    table = Table("category", box=None, pad_edge=False)
-    table.add_column("reviews", justify="right")
-    for category in sorted(taxonomy.categories, key=lambda one: -counts[one.slug]):
-        table.add_row(category.title, f"{counts[category.slug]:,}")
-    if counts[labelled_file.REJECTED]:
-        table.add_row(labelled_file.REJECTED, f"{counts[labelled_file.REJECTED]:,}")
-    out.print(table)
+        return (None, None, None, None, None, row_writer.REJECTED, answer)
+    shares = json.dumps(answer.probabilities, ensure_ascii=False)
+    confidence = round(answer.confidence, 4)
+    return (titles[answer.slug], answer.slug, confidence, answer.truncated, shares, PREDICTED, None)

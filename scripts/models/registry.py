@@ -9,23 +9,21 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from rich.table import Table
-
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.input_file import InputFile
+from scripts.pages.tables import table
 from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
-from shared.classifiers.manifest import Export, Manifest
+from shared.classifiers.manifest import Manifest
 from shared.errors import ConfigurationError, InputFileError, ModelError, OtzyvError
 from shared.quality.alias import Alias
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving.registry import Registry
 from shared.settings import Settings
-from shared.store import aliases, models, predictions, reviews
-from shared.store.aliases import Move
+from shared.store import aliases, awaiting, models, reviews
 
 SAMPLE = 1_000
 """Texts on which the graphs are compared with the model that they were made from."""
@@ -43,43 +41,35 @@ def show_all(settings: Settings, store: Path | None) -> None:
         found = models.of_taxonomy(cursor, here.taxonomy.name)
         serving = aliases.current(cursor, here.taxonomy.name)
         moves = aliases.history(cursor, here.taxonomy.name)
-        line = predictions.line(cursor, here.taxonomy_id)
-        told = {
-            model.id: manifests.decode(models.manifest(cursor, model.id), str(model.id)) for model in found
-        }
-    table = Table("model", "serves as", "architecture", "runtime", "registered", box=None, pad_edge=False)
-    table.add_column("weighted F1", justify="right")
+        line = awaiting.backlog(cursor, here.taxonomy_id)
+        told = [manifests.decode(models.manifest(cursor, model.id), str(model.id)) for model in found]
     names = {number: alias for alias, number in serving.items()}
-    for model in found:
-        score = told[model.id].metrics.get("weighted_f1")
-        table.add_row(
+    rows = [
+        (
             str(model.id),
             names.get(model.id, ""),
             model.architecture,
-            _served_by(told[model.id]),
+            f"{says.runtime} {says.precision}" if says.runtime == "onnx" else says.runtime,
             _when(model.created_at),
-            "" if score is None else f"{score:.3f}",
+            f"{says.metrics['weighted_f1']:.3f}" if "weighted_f1" in says.metrics else "",
         )
-    out.print(table if found else "no models are registered for this taxonomy; see `otzyv models import`")
+        for model, says in zip(found, told, strict=True)
+    ]
+    heads = ("model", "serves as", "architecture", "runtime", "registered", "weighted F1")
+    nothing = "no models are registered for this taxonomy; see `otzyv models import`"
+    out.print(table(heads, rows, left=5) if found else nothing)
     for move in moves[-10:]:
-        out.print(_sentence(move), soft_wrap=True)
+        before, after = (f"model {n}" if n else "nobody" for n in (move.previous_id, move.model_id))
+        why = f": {move.reason}" if move.reason else ""
+        moved = f"{move.alias}: {before} → {after}, {move.action} by {move.moved_by}{why}"
+        out.print(f"{_when(move.at)}  {moved}", soft_wrap=True)
     out.print(
         f"{line.awaiting:,} reviews await a prediction; {line.parked:,} of them wait for a champion that can be loaded"
     )
 
 
-def _served_by(says: Manifest) -> str:
-    return f"{says.runtime} {says.precision}" if says.runtime == "onnx" else says.runtime
-
-
 def _when(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _sentence(move: Move) -> str:
-    before, after = (f"model {n}" if n else "nobody" for n in (move.previous_id, move.model_id))
-    why = f": {move.reason}" if move.reason else ""
-    return f"{_when(move.at)}  {move.alias}: {before} → {after}, {move.action} by {move.moved_by}{why}"
 
 
 def show(number: int, settings: Settings, store: Path | None) -> None:
@@ -152,7 +142,7 @@ def _readable(reason: str) -> str:
 def _wake(here: Runtime) -> None:
     """Let a sweep send the reviews that waited for a champion, now and not in a minute."""
     with here.database.transaction() as cursor:
-        parked = predictions.line(cursor, here.taxonomy_id).parked
+        parked = awaiting.backlog(cursor, here.taxonomy_id).parked
     if not parked:
         return
     from workers.app import app
@@ -187,10 +177,14 @@ def import_folder(
             )
         artefact = known.take_in(folder)
     else:
-        checked = [] if gold is None else read_gold(gold, _with_ids(sample), here.taxonomy)
+        checked: list[GoldRow] = []
+        if gold is not None:
+            # Gold can name its reviews only where they have ids.
+            with_ids = sample if sample and "id" in next(InputFile(sample).records())[0] else None
+            checked = read_gold(gold, with_ids, here.taxonomy)
         artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here, known)
     number = known.register(artefact)
-    _tell(artefact)
+    _tell(artefact.manifest)
     out.print(f"its files are in {known.location.url}/{artefact.path}", soft_wrap=True)
     out.print(f"registered as model {number}; `otzyv models promote {number}` lets it serve")
 
@@ -204,29 +198,20 @@ def _exported(
     known: Registry,
 ) -> Artefact:
     try:
-        from shared.classifiers.packaging.hugging_face import read_folder, trainers_files
-        from shared.classifiers.packaging.measuring import measured
-        from shared.classifiers.packaging.package import package
+        from shared.classifiers.packaging import hugging_face, measuring, package
     except ImportError as error:
         raise ConfigurationError(
             f"otzyv models import: expected torch and onnx, found: {error}; in the project's folder: `make models`"
         ) from error
     with err.status("reading the model"):
-        made = read_folder(folder, here.taxonomy, max_tokens)
-    for name in trainers_files(folder):
+        made = hugging_face.read_folder(folder, here.taxonomy, max_tokens)
+    for name in hugging_face.trainers_files(folder):
         remark("left out", f"{name}, which is no part of the model")
     if checked:
         with err.status("measuring on gold"):
-            made = measured(made, [row.text for row in checked], [row.category for row in checked])
+            made = measuring.measured(made, [row.text for row in checked], [row.category for row in checked])
     with err.status("exporting and comparing"):
-        return package(made, here.taxonomy, texts, known.location)
-
-
-def _with_ids(reviews: Path | None) -> Path | None:
-    """The file of --reviews, if gold can name its reviews."""
-    if reviews is None or "id" not in next(InputFile(reviews).records())[0]:
-        return None
-    return reviews
+        return package.package(made, here.taxonomy, texts, known.location)
 
 
 def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
@@ -252,10 +237,16 @@ def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
     return texts
 
 
-def _tell(artefact: Artefact) -> None:
-    says = artefact.manifest
-    if says.export is not None:
-        _compare(says.export)
+def _tell(says: Manifest) -> None:
+    """How the exported graphs compare with the model, and what it reaches."""
+    if (exported := says.export) is not None:
+        for name, agreement in (("fp32", exported.fp32), ("int8", exported.int8)):
+            if agreement is not None:
+                out.print(
+                    f"{name}: the same category as the model for {agreement.same:.2%} of {exported.texts:,} texts, "
+                    f"probabilities up to {agreement.difference:.2g} apart",
+                    soft_wrap=True,
+                )
     if says.metrics or says.temperature != 1.0:
         shown = "".join(f"{name} {value:.4g}, " for name, value in says.metrics.items())
         out.print(f"{shown}temperature {says.temperature:.3g}", soft_wrap=True)
@@ -264,18 +255,8 @@ def _tell(artefact: Artefact) -> None:
             "not calibrated",
             "expected accuracy means little without a gold set; import with --gold to measure",
         )
-    if says.export is not None and says.export.fallback:
-        remark("fp32 serves", says.export.fallback)
-
-
-def _compare(found: Export) -> None:
-    for name, agreement in (("fp32", found.fp32), ("int8", found.int8)):
-        if agreement is not None:
-            out.print(
-                f"{name}: the same category as the model for {agreement.same:.2%} of {found.texts:,} texts, "
-                f"probabilities up to {agreement.difference:.2g} apart",
-                soft_wrap=True,
-            )
+    if exported is not None and exported.fallback:
+        remark("fp32 serves", exported.fallback)
 
 
 def export(number: int, folder: Path, settings: Settings, store: Path | None) -> None:

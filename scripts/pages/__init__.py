@@ -1,1 +1,1 @@
-"""Templates and figures of HTML pages. What a page tells is beside its command."""
+"""How results look: pages from templates, tables, scales, numbers. What they tell is beside each command."""

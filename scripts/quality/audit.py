@@ -6,20 +6,21 @@ import csv
 import io
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
-from rich.table import Table
 
 from scripts.command.console import out, remark
 from scripts.files.answer_file import Given, read_answers
 from scripts.files.formulas import escaped
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
+from scripts.pages.tables import table
+from scripts.pages.templates import rendered
 from shared.errors import ConfigurationError, InputFileError
 from shared.quality import audit
-from shared.quality.audit import Checked, Estimate
+from shared.quality.audit import Checked, Estimate, Stratum
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
@@ -29,6 +30,10 @@ from shared.store.gold import GoldAnswer
 
 COLUMNS = ("audit", "source", "id", "text", "answer")
 SHOWN = ("label", "stage", "confidence")
+NO_CHAMPION = (
+    "--from disagreements: expected a champion whose predictions differ from labels, found none; see "
+    "`otzyv models list`"
+)
 
 
 def draw(
@@ -51,89 +56,70 @@ def draw(
             f"{path}: expected a new file, found one that may hold answers; name another with --out, or add --overwrite"
         )
     here = runtime.build(settings)
+    as_csv = path.suffix.lower() == ".csv"
     seed = random.randrange(2**31) if seed is None else seed  # noqa: S311  no secret
     with here.database.transaction() as cursor:
-        model = _champion(cursor, here) if disagreements else None
-        sizes = audits.sizes(cursor, here.taxonomy_id, model)
-        if not sizes:
-            raise ConfigurationError(_nothing(cursor, model))
-        try:
-            strata = audit.strata(sizes, count)
-        except ValueError as error:
-            raise ConfigurationError(f"--n: {error}; draw more") from error
+        model = aliases.champion(cursor, here.taxonomy.name, NO_CHAMPION) if disagreements else None
+        labels_there, strata = _strata(cursor, here, model, count)
         number, items = audits.draw(
             cursor, here.taxonomy_id, strata, audit.allocate(strata, count), seed, model
         )
-        text = (
-            _csv(number, items, here, show_labels) if path.suffix.lower() == ".csv" else _tasks(number, items)
-        )
+        text = _csv(number, items, here, show_labels) if as_csv else _tasks(number, items)
         # Inside the transaction: an audit that nobody can open should not be.
         write_text(path, text)
     out.print(
-        f"audit {number}: {len(items):,} of {sum(sizes.values()):,} labels, {len(strata)} strata, seed {seed}: {path}",
+        f"audit {number}: {len(items):,} of {labels_there:,} labels, {len(strata)} strata, seed {seed}: {path}",
         soft_wrap=True,
     )
-    if path.suffix.lower() == ".json":
+    if not as_csv:
         interface = path.with_suffix(".xml")
-        write_text(interface, _interface(here))
+        write_text(interface, f"{rendered('quality/interface.xml', categories=here.taxonomy.categories)}\n")
         out.print(f"labelling interface for Label Studio: {interface}", soft_wrap=True)
 
 
-def _nothing(cursor: Cursor, model: int | None) -> str:
-    """Why there is nothing to draw."""
+def _strata(cursor: Cursor, here: Runtime, model: int | None, count: int) -> tuple[int, dict[Stratum, int]]:
+    """How many labels can be drawn, and the strata they are drawn from. Raises ConfigurationError."""
+    sizes = audits.sizes(cursor, here.taxonomy_id, model)
+    if sizes:
+        try:
+            return sum(sizes.values()), audit.strata(sizes, count)
+        except ValueError as error:
+            raise ConfigurationError(f"--n: {error}; draw more") from error
     if model is None:
-        return "audit: expected labels to check, found none for this taxonomy; label some first"
+        raise ConfigurationError(
+            "audit: expected labels to check, found none for this taxonomy; label some first"
+        )
     if not audits.predicted(cursor, model):
-        return (
+        raise ConfigurationError(
             f"audit: expected predictions of the champion, model {model}, found none yet; `otzyv backfill "
             f"--model {model}` predicts stored reviews"
         )
-    return f"audit: expected labels that the champion, model {model}, disagrees with, found none for this taxonomy"
-
-
-def _champion(cursor: Cursor, here: Runtime) -> int:
-    number = aliases.current(cursor, here.taxonomy.name).get("champion")
-    if number is None:
-        raise ConfigurationError(
-            "--from disagreements: expected a champion whose predictions differ from labels, found none; see "
-            "`otzyv models list`"
-        )
-    return number
+    raise ConfigurationError(
+        f"audit: expected labels that the champion, model {model}, disagrees with, found none for this taxonomy"
+    )
 
 
 def _csv(number: int, items: Sequence[AuditItem], here: Runtime, show_labels: bool) -> str:
+    titles = {category.slug: category.title for category in here.taxonomy.categories}
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow([*COLUMNS, *(SHOWN if show_labels else ())])
     for item in items:
-        shown = _shown(item, here) if show_labels else ()
-        cells = (str(number), item.source, item.external_id, item.text, "", *shown)
-        writer.writerow([escaped(cell) for cell in cells])
+        cells = [str(number), item.source, item.external_id, item.text, ""]
+        if show_labels:
+            confidence = "" if item.confidence is None else f"{item.confidence:.3f}"
+            cells += [titles[item.category] if item.category else "", item.stage or "", confidence]
+        writer.writerow(map(escaped, cells))
     return text.getvalue()
 
 
-def _shown(item: AuditItem, here: Runtime) -> tuple[str, str, str]:
-    title = here.taxonomy.category(item.category).title if item.category else ""
-    return title, item.stage or "", "" if item.confidence is None else f"{item.confidence:.3f}"
-
-
-def _tasks(number: int, items: Iterable[AuditItem]) -> str:
+def _tasks(number: int, items: Sequence[AuditItem]) -> str:
     """Tasks as Label Studio imports them. Labels are left out: who sees one tends to agree with it."""
     tasks = [
         {"data": {"audit": number, "source": item.source, "id": item.external_id, "text": item.text}}
         for item in items
     ]
     return json.dumps(tasks, ensure_ascii=False, indent=1)
-
-
-def _interface(here: Runtime) -> str:
-    from markupsafe import escape
-
-    choices = "".join(f'    <Choice value="{escape(c.title)}"/>\n' for c in here.taxonomy.categories)
-    return (
-        '<View>\n  <Text name="text" value="$text"/>\n  <Choices name="category" toName="text" choice="single-radio">\n'
-        f"{choices}  </Choices>\n</View>\n"
-    )
 
 
 def import_answers(path: Path, annotator: str, settings: Settings) -> None:
@@ -195,8 +181,14 @@ def report(settings: Settings, *, as_json: bool) -> None:
         shown = {name: msgspec.to_builtins(found) for name, found in estimates.items()}
         out.print_json(json.dumps({"drawn": drawn, "answered": len(answered), "precision": shown}))
         return
+    rows = []
+    for name, found in estimates.items():
+        kind, _, slug = name.partition(" ")
+        title = here.taxonomy.category(slug).title if kind == "category" else name
+        interval = f"{found.low:.3f} to {found.high:.3f}"
+        rows.append((title, f"{found.checked:,}", f"{found.right:,}", f"{found.share:.3f}", interval))
     out.print(f"{len(answered):,} of {drawn:,} drawn labels have been checked")
-    out.print(_table(estimates, here))
+    out.print(table(("labels", "checked", "right", "precision", "95 % interval"), rows))
 
 
 def estimates_of(checked: Sequence[Checked]) -> dict[str, Estimate]:
@@ -209,20 +201,3 @@ def estimates_of(checked: Sequence[Checked]) -> dict[str, Estimate]:
         groups.setdefault(f"category {one.category}", []).append(one)
     groups["needs_review"] = [one for one in checked if one.status == "needs_review"]
     return {name: found for name, rows in groups.items() if (found := audit.estimate(rows)) is not None}
-
-
-def _table(estimates: dict[str, Estimate], here: Runtime) -> Table:
-    table = Table("labels", box=None, pad_edge=False)
-    for name in ("checked", "right", "precision", "95 % interval"):
-        table.add_column(name, justify="right")
-    for name, found in estimates.items():
-        kind, _, slug = name.partition(" ")
-        shown = here.taxonomy.category(slug).title if kind == "category" else name
-        table.add_row(
-            shown,
-            f"{found.checked:,}",
-            f"{found.right:,}",
-            f"{found.share:.3f}",
-            f"{found.low:.3f} to {found.high:.3f}",
-        )
-    return table

@@ -8,17 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from rich.table import Table
 
 from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.files.gold_file import GoldRow, read_gold
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
+from scripts.pages.tables import table
 from scripts.quality import calibration_plot
-from scripts.quality.judging import Judged, judge
-from shared.cascade.rule import StageRule
+from scripts.quality.judging import judge, rules
 from shared.errors import ConfigurationError, InputFileError
-from shared.labelling.rules import resolve
 from shared.quality.calibration import GRID
 from shared.quality.certification import StageFinding, certify_chain
 from shared.runtime import runtime
@@ -48,16 +46,18 @@ class CalibrateRequest(msgspec.Struct, frozen=True):
 
 def calibrate(request: CalibrateRequest, settings: Settings) -> int:
     """Find the thresholds, show and draw them, store them; returns the exit code."""
-    _check(request)
+    for option, value in (("--target-precision", request.target), ("--certainty", request.certainty)):
+        if not 0 < value < 1:
+            raise ConfigurationError(f"{option}: expected a number between 0 and 1, found {value:g}")
     with _runtime(request, settings) as here:
         rows = _gold(request, settings, here)
-        findings, judged = _findings(request, settings, here, rows)
+        findings, models = _findings(request, settings, here, rows)
         if request.plot is not None:
             write_text(request.plot, calibration_plot.render(findings, request.target, request.plot.suffix))
         certified = any(finding.certified for finding in findings)
         version = None
         if certified and here is not None and not request.dry_run:
-            version = _store(request, here, findings, judged, len(rows))
+            version = _store(request, here, findings, models, len(rows))
     if request.as_json:
         out.print_json(json.dumps(_as_json(findings, version, len(rows)), ensure_ascii=False))
     else:
@@ -67,22 +67,14 @@ def calibrate(request: CalibrateRequest, settings: Settings) -> int:
     return 0 if certified else NOTHING_CERTIFIED
 
 
-def _check(request: CalibrateRequest) -> None:
-    for option, value in (("--target-precision", request.target), ("--certainty", request.certainty)):
-        if not 0 < value < 1:
-            raise ConfigurationError(f"{option}: expected a number between 0 and 1, found {value:g}")
-
-
 @contextmanager
 def _runtime(request: CalibrateRequest, settings: Settings) -> Iterator[Runtime | None]:
     """The database in which gold is and thresholds go: a folder's, or the server's; None if not needed."""
-    if request.store is not None:
-        with opened(settings, request.store, "otzyv calibrate") as here:
-            yield here
-    elif request.dry_run and request.gold is not None:
+    if request.store is None and request.dry_run and request.gold is not None:
         yield None
-    else:
-        yield runtime.build(settings)
+        return
+    with opened(settings, request.store, "otzyv calibrate") as here:
+        yield here
 
 
 def _gold(request: CalibrateRequest, settings: Settings, here: Runtime | None) -> list[GoldRow]:
@@ -101,14 +93,16 @@ def _gold(request: CalibrateRequest, settings: Settings, here: Runtime | None) -
 
 def _findings(
     request: CalibrateRequest, settings: Settings, here: Runtime | None, rows: Sequence[GoldRow]
-) -> tuple[list[StageFinding], dict[str, Judged]]:
-    database, number = (here.database, here.taxonomy_id) if here else (None, 0)
-    taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
-    judged = judge(settings.stages, [row.text for row in rows], taxonomy, settings, database, number)
-    stored = _stored(here)
-    present = {
-        name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()
-    }
+) -> tuple[list[StageFinding], dict[str, str]]:
+    """What gold says of each stage, and each stage's model."""
+    texts, stored = [row.text for row in rows], dict[str, StoredRule]()
+    if here is None:
+        judged = judge(settings.stages, texts, runtime.load_taxonomy(settings), settings)
+    else:
+        judged = judge(settings.stages, texts, here.taxonomy, settings, here.database, here.taxonomy_id)
+        with here.database.transaction() as cursor:
+            stored = thresholds.current(cursor, here.taxonomy_id)
+    present = rules(judged, settings, stored)
     findings = certify_chain(
         {name: one.verdicts for name, one in judged.items()},
         [row.category for row in rows],
@@ -117,32 +111,23 @@ def _findings(
         per_category=request.per_category,
         uncertified=present if request.allow_uncertified else None,
     )
-    return findings, judged
-
-
-def _stored(here: Runtime | None) -> dict[str, StoredRule]:
-    """The rules that hold now by an earlier calibration."""
-    if here is None:
-        return {}
-    with here.database.transaction() as cursor:
-        version = thresholds.newest(cursor, here.taxonomy_id)
-        return {} if version is None else thresholds.rules(cursor, version)
+    return findings, {name: one.stage.model for name, one in judged.items()}
 
 
 def _store(
     request: CalibrateRequest,
     here: Runtime,
     findings: Sequence[StageFinding],
-    judged: dict[str, Judged],
+    models: dict[str, str],
     gold_reviews: int,
 ) -> int:
     rows = [
         row
         for finding in findings
-        for row in (
-            _as_before(finding, judged[finding.stage].stage.model)
-            if request.allow_uncertified and not finding.certified
-            else _rows(finding, judged[finding.stage].stage.model)
+        for row in _rows(
+            finding,
+            models[finding.stage],
+            as_before=request.allow_uncertified and not finding.certified,
         )
     ]
     with here.database.transaction() as cursor:
@@ -157,32 +142,18 @@ def _store(
         )
 
 
-def _as_before(finding: StageFinding, model: str) -> Iterator[Threshold]:
-    """The rule of a stage that is not certified but allowed: the one that it had."""
-    rule = finding.rule
-    yield Threshold(finding.stage, None, model, rule.value, finding.answers, curve=rule.curve)
-    for category, value in rule.categories.items():
-        yield Threshold(finding.stage, category, model, value)
-
-
-def _rows(finding: StageFinding, model: str) -> Iterator[Threshold]:
+def _rows(finding: StageFinding, model: str, *, as_before: bool) -> Iterator[Threshold]:
+    """What is stored of a stage. One that is not certified but allowed keeps the rule that it had."""
+    stage, rule = finding.stage, finding.rule
+    if as_before:
+        yield Threshold(stage, None, model, rule.value, finding.answers, curve=rule.curve)
+        yield from (Threshold(stage, slug, model, value) for slug, value in rule.categories.items())
+        return
     for group, found in finding.certificates.items():
+        value, curve = (rule.value, finding.curve) if group is None else (rule.categories[group], None)
         chosen = found.chosen
-        yield Threshold(
-            finding.stage,
-            group,
-            model,
-            _value(finding.rule, group),
-            found.answers,
-            chosen.kept if chosen else 0,
-            chosen.right if chosen else 0,
-            chosen.bound if chosen else None,
-            finding.curve if group is None else None,
-        )
-
-
-def _value(rule: StageRule, group: str | None) -> float | None:
-    return rule.value if group is None else rule.categories[group]
+        kept, right, bound = (chosen.kept, chosen.right, chosen.bound) if chosen else (0, 0, None)
+        yield Threshold(stage, group, model, value, found.answers, kept, right, bound, curve)
 
 
 def _show(
@@ -192,22 +163,16 @@ def _show(
         f"{gold_reviews:,} gold reviews, target precision {request.target:g}, certainty {request.certainty:g}",
         soft_wrap=True,
     )
-    table = Table("stage", "category", box=None, pad_edge=False)
-    for name in ("answers", "threshold", "kept", "precision", "at least"):
-        table.add_column(name, justify="right")
+    rows = []
     for finding in findings:
         for group, found in finding.certificates.items():
-            chosen = found.chosen
-            table.add_row(
-                finding.stage,
-                "all" if len(finding.certificates) == 1 else group or "the others",
-                f"{found.answers:,}",
-                f"{chosen.threshold:.2f}" if chosen else "–",
-                f"{chosen.kept:,}" if chosen else "0",
-                f"{chosen.precision:.3f}" if chosen else "",
-                f"{chosen.bound:.3f}" if chosen else "",
-            )
-    out.print(table)
+            name = "all" if len(finding.certificates) == 1 else group or "the others"
+            cells = ("–", "0", "", "")
+            if one := found.chosen:
+                cells = (f"{one.threshold:.2f}", f"{one.kept:,}", f"{one.precision:.3f}", f"{one.bound:.3f}")
+            rows.append((finding.stage, name, f"{found.answers:,}", *cells))
+    heads = ("stage", "category", "answers", "threshold", "kept", "precision", "at least")
+    out.print(table(heads, rows, left=2))
     for finding in findings:
         for group, sentence in reasons(finding, request.target).items():
             remark("not certified", f"{finding.stage}{f' / {group}' if group else ''}: {sentence}")

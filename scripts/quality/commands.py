@@ -1,4 +1,4 @@
-"""`otzyv thresholds` and `otzyv audit`: what these subcommands are called and ask for."""
+"""`otzyv evaluate`, `calibrate`, `thresholds` and `audit`: what these commands are called and ask for."""
 
 from __future__ import annotations
 
@@ -7,34 +7,121 @@ from typing import Annotated, Literal
 
 import typer
 
+from scripts.command.options import JsonForTable, JsonForTables, Store
 from scripts.command.settings import TaxonomyFile, settings
+from scripts.quality import audit as auditing
+from scripts.quality import evaluate as evaluating
+from scripts.quality import thresholds as versions
+from shared.errors import ConfigurationError
 
+commands = typer.Typer()
 audit = typer.Typer(help="Labels checked by hand.", no_args_is_help=True)
 thresholds = typer.Typer(help="Thresholds that calibrations have stored.", no_args_is_help=True)
+commands.add_typer(thresholds, name="thresholds")
+commands.add_typer(audit, name="audit")
+
+ReviewsFile = Annotated[
+    Path | None, typer.Option(help="File with the gold reviews' texts. (default: reviews.csv beside gold)")
+]
+
+
+@commands.command()
+def evaluate(
+    gold: Annotated[
+        Path, typer.Option(help="Gold set: columns id or text, category, and optionally ambiguous.")
+    ],
+    stage: Annotated[str | None, typer.Option(help="Evaluate this stage alone.")] = None,
+    chain: Annotated[
+        str | None, typer.Option(help="Stages in order. (default: those of OTZYV_CASCADE_STAGES)")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Score the labels in this file instead: columns id or text, category.")
+    ] = None,
+    reviews: ReviewsFile = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML page, or the confusion matrix alone as .svg.")
+    ] = None,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="With the thresholds that `otzyv calibrate` has stored.")
+    ] = False,
+    taxonomy: TaxonomyFile = None,
+    json: JsonForTables = False,
+) -> None:
+    """F1, precision and coverage against labels that people made, and what every shorter chain would give."""
+    if sum(option is not None for option in (stage, chain, labels)) > 1:
+        raise ConfigurationError(
+            "evaluate: expected one of --stage, --chain and --labels, found several; choose one"
+        )
+    chosen = settings(taxonomy=taxonomy)
+    order = () if labels else evaluating.stage_order(stage, chain, chosen)
+    request = evaluating.EvaluateRequest(
+        gold=gold,
+        reviews=reviews,
+        order=order,
+        labels=labels,
+        report=report,
+        calibrated=calibrated,
+        as_json=json,
+    )
+    evaluating.evaluate(request, chosen)
+
+
+@commands.command()
+def calibrate(
+    gold: Annotated[
+        Path | None, typer.Option(help="Gold set, as for evaluate. (default: the gold in the database)")
+    ] = None,
+    target_precision: Annotated[float, typer.Option(help="Share of kept labels that must be right.")] = 0.95,
+    certainty: Annotated[float, typer.Option(help="How sure to be of that.")] = 0.95,
+    per_category: Annotated[
+        bool, typer.Option("--per-category", help="Certify categories with enough gold on their own.")
+    ] = False,
+    allow_uncertified: Annotated[
+        bool, typer.Option("--allow-uncertified", help="Leave stages that fail their present threshold.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw precision against coverage: .html or .svg.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
+    reviews: ReviewsFile = None,
+    store: Store = None,
+    taxonomy: TaxonomyFile = None,
+    json: JsonForTables = False,
+) -> None:
+    """Find thresholds that a gold set certifies, and let workers use them from their next batch on."""
+    # With scikit-learn and scipy, which take a second to load.
+    from scripts.quality import calibrate as calibrating
+
+    request = calibrating.CalibrateRequest(
+        gold=gold,
+        reviews=reviews,
+        target=target_precision,
+        certainty=certainty,
+        per_category=per_category,
+        allow_uncertified=allow_uncertified,
+        plot=plot,
+        dry_run=dry_run,
+        as_json=json,
+        store=store,
+    )
+    if code := calibrating.calibrate(request, settings(taxonomy=taxonomy)):
+        raise typer.Exit(code)
 
 
 @thresholds.command("list")
 def thresholds_list() -> None:
     """Which thresholds hold, and which held before."""
-    from scripts.quality.thresholds import show
-
-    show(settings())
+    versions.show(settings())
 
 
 @thresholds.command("use")
 def thresholds_use(version: Annotated[int, typer.Argument(help="Number of an earlier version.")]) -> None:
     """Let an earlier version hold again."""
-    from scripts.quality.thresholds import use
-
-    use(version, settings())
+    versions.use(version, settings())
 
 
 @thresholds.command("reset")
 def thresholds_reset() -> None:
     """Let the stages' own defaults hold again."""
-    from scripts.quality.thresholds import reset
-
-    reset(settings())
+    versions.reset(settings())
 
 
 @audit.command("draw")
@@ -57,9 +144,7 @@ def audit_draw(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Draw labels to check, by stage and category, each with a known probability."""
-    from scripts.quality.audit import draw
-
-    draw(
+    auditing.draw(
         n,
         seed,
         out,
@@ -79,17 +164,13 @@ def audit_import(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Take answers in: they become gold, and people's labels."""
-    from scripts.quality.audit import import_answers
-
-    import_answers(file, annotator, settings(taxonomy=taxonomy))
+    auditing.import_answers(file, annotator, settings(taxonomy=taxonomy))
 
 
 @audit.command("report")
 def audit_report(
     taxonomy: TaxonomyFile = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: JsonForTable = False,
 ) -> None:
     """Precision of the labels by stage and category, with intervals."""
-    from scripts.quality.audit import report
-
-    report(settings(taxonomy=taxonomy), as_json=json)
+    auditing.report(settings(taxonomy=taxonomy), as_json=json)

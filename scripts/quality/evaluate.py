@@ -10,20 +10,20 @@ import msgspec
 
 from scripts.command.console import out
 from scripts.files.gold_file import GoldRow, read_gold
-from scripts.files.label_file import Labels, read_labels
-from scripts.labelling.labelled_file import write_text
+from scripts.files.label_file import read_labels
+from scripts.files.whole_file import write_text
 from scripts.quality import evaluation_report
 from scripts.quality.evaluation_report import Evaluation, StageLine, SubChain
-from scripts.quality.judging import Judged, judge
+from scripts.quality.judging import Judged, judge, rules
 from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError
-from shared.labelling.rules import resolve
 from shared.quality import chains
-from shared.quality.chains import ChainResult
+from shared.quality.chains import ChainResult, StageResult
 from shared.quality.evaluation import Score, confusion, score
 from shared.runtime import runtime
 from shared.settings import STAGE_NAMES, Settings
 from shared.store import thresholds
+from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
 
 ALL = "all"
@@ -63,10 +63,18 @@ def evaluate(request: EvaluateRequest, settings: Settings) -> Evaluation:
     """Score, show, and write the report if one is asked for."""
     taxonomy = runtime.load_taxonomy(settings)
     rows = read_gold(request.gold, request.reviews, taxonomy)
-    if request.labels is not None:
-        result = _of_labels(read_labels(request.labels, rows, taxonomy), rows, taxonomy, request.labels.name)
-    else:
+    if request.labels is None:
         result = _of_chain(request, rows, taxonomy, settings)
+    else:
+        labels = read_labels(request.labels, rows, taxonomy)
+        result = Evaluation(
+            title=request.labels.name,
+            taxonomy=taxonomy,
+            groups=by_source(rows, labels.accepted),
+            final=by_source(rows, labels.final),
+            matrix=confusion([row.category for row in rows], labels.final, taxonomy.slugs),
+            missing=labels.missing,
+        )
     if request.report is not None:
         svg = request.report.suffix.lower() == ".svg"
         page = evaluation_report.svg(result) if svg else evaluation_report.render(result)
@@ -80,25 +88,13 @@ def evaluate(request: EvaluateRequest, settings: Settings) -> Evaluation:
     return result
 
 
-def _of_labels(labels: Labels, rows: Sequence[GoldRow], taxonomy: Taxonomy, name: str) -> Evaluation:
-    gold = [row.category for row in rows]
-    return Evaluation(
-        title=name,
-        taxonomy=taxonomy,
-        groups=by_source(rows, labels.accepted),
-        final=by_source(rows, labels.final),
-        matrix=confusion(gold, labels.final, taxonomy.slugs),
-        missing=labels.missing,
-    )
-
-
 def _of_chain(
     request: EvaluateRequest, rows: Sequence[GoldRow], taxonomy: Taxonomy, settings: Settings
 ) -> Evaluation:
     judged = judge(request.order, [row.text for row in rows], taxonomy, settings)
-    rules = _rules(judged, settings, calibrated=request.calibrated)
+    chosen = rules(judged, settings, _stored(settings) if request.calibrated else {})
     verdicts, gold = {name: one.verdicts for name, one in judged.items()}, [row.category for row in rows]
-    results = {order: chains.run(order, verdicts, rules, gold) for order in chains.sub_chains(request.order)}
+    results = {order: chains.run(order, verdicts, chosen, gold) for order in chains.sub_chains(request.order)}
     whole = results[request.order]
     return Evaluation(
         title=whole.name,
@@ -106,44 +102,43 @@ def _of_chain(
         groups=by_source(rows, whole.kept),
         final=by_source(rows, whole.labels),
         matrix=confusion(gold, whole.labels, taxonomy.slugs),
-        stages=tuple(_stage(name, whole, results, judged[name], rules[name]) for name in request.order),
+        stages=tuple(
+            _stage(run, whole, results.get(chains.without(whole.order, run.stage)), judged, chosen)
+            for run in whole.stages
+        ),
         chains=tuple(_chain(result, judged) for result in results.values()),
     )
 
 
-def _rules(judged: dict[str, Judged], settings: Settings, *, calibrated: bool) -> dict[str, StageRule]:
-    stored = {}
-    if calibrated:
-        here = runtime.build(settings)
-        with here.database.transaction() as cursor:
-            version = thresholds.newest(cursor, here.taxonomy_id)
-            stored = {} if version is None else thresholds.rules(cursor, version)
-        if not stored:
-            raise ConfigurationError(
-                "--calibrated: expected thresholds in the database for this taxonomy, found none; run `otzyv calibrate`"
-            )
-    return {name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()}
+def _stored(settings: Settings) -> dict[str, StoredRule]:
+    here = runtime.build(settings)
+    with here.database.transaction() as cursor:
+        stored = thresholds.current(cursor, here.taxonomy_id)
+    if not stored:
+        raise ConfigurationError(
+            "--calibrated: expected thresholds in the database for this taxonomy, found none; run `otzyv calibrate`"
+        )
+    return stored
 
 
 def _stage(
-    name: str,
+    run: StageResult,
     whole: ChainResult,
-    results: dict[tuple[str, ...], ChainResult],
-    judged: Judged,
-    rule: StageRule,
+    rest: ChainResult | None,
+    judged: dict[str, Judged],
+    chosen: dict[str, StageRule],
 ) -> StageLine:
-    mine = next(stage for stage in whole.stages if stage.stage == name)
-    rest = results.get(chains.without(whole.order, name))
-    share = len(mine.seen) / max(1, len(judged.verdicts))
+    mine = judged[run.stage]
+    share = len(run.seen) / max(1, len(mine.verdicts))
     return StageLine(
-        stage=name,
-        model=judged.stage.model,
-        threshold=rule.value,
-        seen=len(mine.seen),
-        kept=len(mine.kept),
-        precision=mine.precision,
-        seconds=judged.seconds * share,
-        tokens=round((judged.tokens_in + judged.tokens_out) * share),
+        stage=run.stage,
+        model=mine.stage.model,
+        threshold=chosen[run.stage].value,
+        seen=len(run.seen),
+        kept=len(run.kept),
+        precision=run.precision,
+        seconds=mine.seconds * share,
+        tokens=round(mine.tokens * share),
         gain_f1=whole.final.weighted_f1 - (rest.final.weighted_f1 if rest else 0.0),
         gain_right=whole.accepted.right - (rest.accepted.right if rest else 0),
     )
@@ -157,9 +152,7 @@ def _chain(result: ChainResult, judged: dict[str, Judged]) -> SubChain:
         final=result.final,
         sent_to_llm=shares.get("llm", 0.0),
         seconds=sum(judged[name].seconds * share for name, share in shares.items()),
-        tokens=round(
-            sum((judged[name].tokens_in + judged[name].tokens_out) * share for name, share in shares.items())
-        ),
+        tokens=round(sum(judged[name].tokens * share for name, share in shares.items())),
     )
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from scripts.command.console import remark, review_progress
+from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage, Verdict
 from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.labelling.rules import resolve
 from shared.runtime import stages
 from shared.settings import Settings
 from shared.stages.llm import LlmStage
 from shared.store import Database
+from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
 
 ROWS = 256
@@ -29,6 +32,11 @@ class Judged(msgspec.Struct):
     tokens_in: int = 0
     tokens_out: int = 0
     failed: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All that were paid for."""
+        return self.tokens_in + self.tokens_out
 
 
 def judge(
@@ -53,7 +61,9 @@ def judge(
             for start in range(0, len(texts), ROWS):
                 errors += _add(found, texts[start : start + ROWS])
                 progress.update(task, completed=len(found.verdicts))
-            _tell(name, found, errors)
+            if errors:
+                told = f"{name}: {found.failed} of {len(found.verdicts)} reviews; first: {errors[0]}"
+                remark("no answer", told)
             judged[name] = found
     return judged
 
@@ -77,6 +87,8 @@ def _add(found: Judged, texts: Sequence[str]) -> list[OtzyvError]:
     return errors
 
 
-def _tell(name: str, found: Judged, errors: Sequence[OtzyvError]) -> None:
-    if errors:
-        remark("no answer", f"{name}: {found.failed} of {len(found.verdicts)} reviews; first: {errors[0]}")
+def rules(
+    judged: Mapping[str, Judged], settings: Settings, stored: Mapping[str, StoredRule]
+) -> dict[str, StageRule]:
+    """The rule that holds for each stage, where these are stored."""
+    return {name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()}

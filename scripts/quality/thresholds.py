@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.table import Table
-
 from scripts.command.console import out
+from scripts.pages.tables import table
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
@@ -22,28 +21,29 @@ def show(settings: Settings) -> None:
     if not versions:
         out.print("no thresholds stored: every stage uses OTZYV_THRESHOLDS or its own default")
         return
-    history = Table("version", "at", "target", "gold", "note", box=None, pad_edge=False)
-    for number, version in enumerate(versions):
-        history.add_row(
-            f"{version.id}{' *' if number == 0 else ''}",
+    history = [
+        (
+            f"{version.id}{'' if number else ' *'}",
             f"{version.at:%Y-%m-%d %H:%M}",
             "" if version.target is None else f"{version.target:g}",
             "" if version.gold_reviews is None else f"{version.gold_reviews:,}",
             version.note,
         )
-    out.print(history)
-    table = Table(
-        "stage", "category", "threshold", "kept of answers", "precision at least", box=None, pad_edge=False
-    )
-    for row in rows:
-        table.add_row(
+        for number, version in enumerate(versions)
+    ]
+    out.print(table(("version", "at", "target", "gold", "note"), history, left=5))
+    now = [
+        (
             row.stage,
             row.category or "all others",
             "keeps nothing" if row.value is None else f"{row.value:.2f}",
             "" if row.kept is None else f"{row.kept:,} of {row.answers:,}",
             "" if row.bound is None else f"{row.bound:.3f}",
         )
-    out.print(table)
+        for row in rows
+    ]
+    heads = ("stage", "category", "threshold", "kept of answers", "precision at least")
+    out.print(table(heads, now, left=5))
     out.print("* holds now" + ("" if rows else ": the defaults"))
 
 

@@ -10,10 +10,10 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from scripts.command.console import err, file_progress, out, remark, review_progress
-from scripts.files.input_file import Record
+from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows, pack
 from shared.errors import InputFileError, OtzyvError
-from shared.reviews.review import MAX_REVIEWS_PER_MESSAGE
+from shared.reviews.wire import MAX_REVIEWS_PER_MESSAGE
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, batches, failures

@@ -18,19 +18,24 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 from celery.worker import WorkController
 
+from shared.compute.device import gpu_id
 from shared.errors import ConfigurationError, SettingsError
+from shared.runs.schedule import wanted_arguments
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import gpu_claims
 from shared.store.postgres import schema
+from workers.app import app
 from workers.ingest import stream_start
 from workers.ingest.ingest import Ingest
 from workers.ingest.queue_source import QueueSource
 from workers.ingest.stream_source import StreamSource
 from workers.monitoring import processes as observed
 from workers.process import worker_name
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.connection import connected
+from workers.tasks import labelling
+from workers.training import supervisor
 
 log = structlog.get_logger()
 
@@ -39,24 +44,22 @@ CONNECT_ATTEMPTS = 3
 WorkerKind = Literal["cpu", "gpu", "train"]
 
 
-def _say_retry(error: Exception, seconds: float) -> None:
-    log.warning("broker.retry", pause_s=seconds, error=str(error))
-
-
 def _ready(settings: Settings) -> None:
     """Fail now, with a clear message, rather than in the first task."""
     database = runtime.open_database(settings)
     schema.check(database)
     database.close()
-    with broker.translated(), broker.connection(settings) as connection:
-        connection.ensure_connection(errback=_say_retry, max_retries=CONNECT_ATTEMPTS, interval_start=1)
+    with connected(settings) as connection:
+        connection.ensure_connection(
+            errback=lambda error, seconds: log.warning("broker.retry", pause_s=seconds, error=str(error)),
+            max_retries=CONNECT_ATTEMPTS,
+            interval_start=1,
+        )
         topology.declare(connection)
 
 
 def work(kind: WorkerKind, settings: Settings, processes: int | None, name: str | None) -> None:
     """Run a Celery worker of one kind until it is stopped."""
-    from workers.app import app
-
     app.loader.import_default_modules()
     _ready(settings)
     # One thread per process: libraries would otherwise start one per core of the machine in each.
@@ -71,16 +74,12 @@ def work(kind: WorkerKind, settings: Settings, processes: int | None, name: str 
     with ExitStack() as until_ready:
         name = until_ready.enter_context(worker_name.claimed(app, settings, kind, name))
         worker_ready.connect(lambda **_: until_ready.close(), weak=False)
-        _work(app, kind, settings, name, pool, queues)
-
-
-def _work(app: Celery, kind: WorkerKind, settings: Settings, name: str, pool: list[str], queues: str) -> None:
-    arguments = [
-        *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={worker_name.node(name)}",
-        f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
-    ]  # fmt: skip
-    with observed.worker(settings, kind), _at_work(kind, settings, name):
-        _run(app, arguments)
+        arguments = [
+            *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={worker_name.node(name)}",
+            f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
+        ]  # fmt: skip
+        with observed.worker(settings, kind), _at_work(kind, settings, name):
+            _run(app, arguments)
 
 
 def _run(app: Celery, arguments: list[str]) -> None:
@@ -106,12 +105,12 @@ def _at_work(kind: WorkerKind, settings: Settings, name: str) -> Iterator[None]:
     """What a kind of worker does besides its tasks: models loaded before the first message, or runs trained."""
     if kind == "gpu":
         with _gpu_claimed(settings):
-            _load_models()
+            began = time.monotonic()
+            labelling.load_gpu_stages()
+            log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
             yield
     elif kind == "train":
         require_training()
-        from workers.training import supervisor
-
         with supervisor.started(name):
             yield
     else:
@@ -134,8 +133,6 @@ def require_training() -> None:
 @contextmanager
 def _gpu_claimed(settings: Settings) -> Iterator[None]:
     """No training on this worker's GPU while it runs, unless the settings let them share it."""
-    from shared.compute.device import gpu_id
-
     gpu = gpu_id(settings.device)
     if gpu is None or settings.gpu_shared:
         yield
@@ -145,14 +142,6 @@ def _gpu_claimed(settings: Settings) -> Iterator[None]:
         database, gpu, "labelling", lambda: log.warning("gpu.used_for_training", gpu=gpu)
     ):
         yield
-
-
-def _load_models() -> None:
-    from workers.tasks import labelling
-
-    began = time.monotonic()
-    labelling.load_gpu_stages()
-    log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
 
 
 def ingest(settings: Settings, stream: str | None = None, start: str | None = None) -> None:
@@ -171,9 +160,6 @@ def ingest(settings: Settings, stream: str | None = None, start: str | None = No
 
 def beat(settings: Settings) -> None:
     """Send the periodic tasks. Running two does no harm."""
-    from shared.runs.schedule import wanted_arguments
-    from workers.app import app
-
     wanted_arguments(settings)
     _ready(settings)
     with observed.beat(settings), tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:
@@ -189,7 +175,7 @@ def beat(settings: Settings) -> None:
 
 
 def flower(settings: Settings) -> None:
-    """Run Flower behind basic authentication. Without it, Flower answers anybody (RELIABILITY T13)."""
+    """Run Flower behind basic authentication. Without it, Flower answers anybody."""
     user, _, password = settings.flower_basic_auth.partition(":")
     if not user or len(password) < 8:
         raise SettingsError(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 
+from scripts.pages.tables import table
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import aliases, batches, llm_budget, predictions, streams, taxonomies, thresholds
+from shared.store import aliases, awaiting, batches, llm_budget, streams, taxonomies, thresholds
 from shared.store.reports import overview
 from workers.ingest import stream_bounds
-from workers.rabbitmq import connection as broker
+from workers.rabbitmq.connection import connected, translated
 from workers.rabbitmq.queue_states import queue_states
 
 RECENT_BATCHES = 5
@@ -34,7 +36,7 @@ def overall(settings: Settings) -> RenderableType:
         recent = batches.recent(cursor, RECENT_BATCHES)
         version = thresholds.newest(cursor, taxonomy_id)
         tokens = llm_budget.spent_today(cursor)
-        unpredicted = predictions.line(cursor, taxonomy_id)
+        unpredicted = awaiting.backlog(cursor, taxonomy_id)
         serving = aliases.current(cursor, taxonomy.name)
         read = streams.listed(cursor)
     parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
@@ -60,58 +62,59 @@ def _queues(settings: Settings) -> RenderableType:
         states = queue_states(settings)
     except BrokerUnavailable as error:
         return f"queues: {error}"
-    table = Table("queue", title="Queues", title_justify="left", box=None)
-    for name in ("ready", "consumers", "dead letters"):
-        table.add_column(name, justify="right")
-    for state in states:
-        ready = "not declared" if state.messages is None else f"{state.messages:,}"
-        table.add_row(state.line.queue, ready, str(state.consumers), f"{state.dead:,}")
-    return table
+    rows = [
+        (
+            state.line.queue,
+            "not declared" if state.messages is None else f"{state.messages:,}",
+            str(state.consumers),
+            f"{state.dead:,}",
+        )
+        for state in states
+    ]
+    return _table("Queues", ("queue", "ready", "consumers", "dead letters"), rows)
+
+
+def _table(title: str, heads: Sequence[str | Column], rows: Iterable[Sequence[str]]) -> Table:
+    return table(heads, rows, title=title, pad_edge=True)
 
 
 def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
     now = datetime.now(UTC)
-    table = Table("stream", title="Streams", title_justify="left", box=None)
-    for name in ("next offset", "behind", "moved"):
-        table.add_column(name, justify="right")
-    table.add_column("read by")
     behind = _behind(settings, read)
-    for stream in read:
-        age = f"{_age((now - stream.moved_at).total_seconds())} ago"
-        reader = stream.reader or "nobody: `otzyv ingest --stream`"
-        table.add_row(stream.name, f"{stream.next_offset:,}", behind[stream.name], age, reader)
-    return table
+    rows = [
+        (
+            stream.name,
+            f"{stream.next_offset:,}",
+            behind[stream.name],
+            f"{_age((now - stream.moved_at).total_seconds())} ago",
+            stream.reader or "nobody: `otzyv ingest --stream`",
+        )
+        for stream in read
+    ]
+    return _table("Streams", ("stream", "next offset", "behind", "moved", Column("read by")), rows)
 
 
 def _behind(settings: Settings, read: list[streams.Stream]) -> dict[str, str]:
     """How many messages of each stream wait to be read."""
     told = {stream.name: "?" for stream in read}
-    with suppress(BrokerUnavailable), broker.translated(), broker.connection(settings) as connection:
+    with suppress(BrokerUnavailable), connected(settings) as connection:
         connection.ensure_connection(max_retries=1)
         for stream in read:
             try:
-                end = stream_bounds.bounds(connection, stream.name).end
+                waiting = stream_bounds.bounds(connection, stream.name).end - stream.next_offset
+                told[stream.name] = f"{waiting:,}" if waiting >= 0 else "it ends before"
             except ConfigurationError:
                 told[stream.name] = "no such stream"
-            else:
-                told[stream.name] = (
-                    f"{end - stream.next_offset:,}" if end >= stream.next_offset else "it ends before"
-                )
     return told
 
 
 def _backlog(settings: Settings, backlog: list[overview.StageBacklog]) -> Table:
     now = datetime.now(UTC)
-    table = Table("stage", title="Waiting for a label", title_justify="left", box=None)
-    for name in ("reviews", "oldest"):
-        table.add_column(name, justify="right")
-    by_stage = {row.stage: row for row in backlog}
-    for stage in dict.fromkeys((*settings.stages, *by_stage)):
-        row = by_stage.get(stage)
-        table.add_row(
-            stage, f"{row.count:,}" if row else "0", _age((now - row.oldest).total_seconds()) if row else ""
-        )
-    return table
+    by_stage = {row.stage: (f"{row.count:,}", _age((now - row.oldest).total_seconds())) for row in backlog}
+    rows = [
+        (stage, *by_stage.get(stage, ("0", ""))) for stage in dict.fromkeys((*settings.stages, *by_stage))
+    ]
+    return _table("Waiting for a label", ("stage", "reviews", "oldest"), rows)
 
 
 def _age(seconds: float) -> str:
@@ -125,14 +128,11 @@ def _funnel(settings: Settings, funnel: list[overview.StageCount]) -> Table:
     statuses = ("accepted", "needs_review", "human")
     counts = {(row.stage or "no guess", row.status): row.count for row in funnel}
     total = sum(counts.values())
-    table = Table("stage", title="Labels", title_justify="left", box=None)
-    for name in (*statuses, "share"):
-        table.add_column(name, justify="right")
+    rows = []
     for stage in dict.fromkeys((*settings.stages, *(stage for stage, _ in counts))):
         mine = [counts.get((stage, status), 0) for status in statuses]
-        share = f"{sum(mine) / total:.1%}" if total else ""
-        table.add_row(stage, *(f"{count:,}" for count in mine), share)
-    return table
+        rows.append((stage, *(f"{count:,}" for count in mine), f"{sum(mine) / total:.1%}" if total else ""))
+    return _table("Labels", ("stage", *statuses, "share"), rows)
 
 
 def check_health(settings: Settings, *, worker: bool) -> None:
@@ -147,7 +147,7 @@ def check_health(settings: Settings, *, worker: bool) -> None:
         from workers.app import app
 
         host = socket.gethostname()
-        with broker.translated():
+        with translated():
             answers = app.control.ping(timeout=settings.connect_timeout_s)
         names = [name for answer in answers or [] for name in answer]
         if not any(name.endswith(f"@{host}") for name in names):

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
-from scripts.labelling.labelled_file import write_text
+from scripts.files.whole_file import write_text
 from scripts.models.registry import registry
 from scripts.training import runs_report
 from scripts.training.runs_report import Gold, RunResult
@@ -18,7 +18,7 @@ from shared.errors import OtzyvError, TrainingError
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases, runs, snapshots
-from shared.store.runs import LoggedValue, Run
+from shared.store.runs import Run
 from shared.store.snapshots import GoldText
 
 
@@ -33,28 +33,12 @@ def compare(
 ) -> None:
     """Show the leaderboard, and write the page if one is asked for."""
     with opened(settings, store, "otzyv runs compare") as here:
-        with here.database.transaction() as cursor:
-            chosen = _chosen(cursor, here, numbers, experiment)
-            gold = snapshots.gold(cursor, chosen[0].snapshot_id)
-            champion = aliases.current(cursor, here.taxonomy.name).get("champion")
-            results = [_result(cursor, run, champion) for run in chosen]
-        board = runs_report.build(
-            results,
-            Gold(
-                tuple(row.category for row in gold),
-                tuple(row.ambiguous for row in gold),
-                tuple(row.source for row in gold),
-            ),
-            here.taxonomy,
-            # A champion that is among the runs is there already.
-            champion=None if champion in {run.model for run in results} else _champion(here, champion, gold),
-        )
+        chosen, board = _measured(here, numbers, experiment)
+    first: dict[tuple[str, int], Run] = {}
     for run in chosen:
-        first = next(one for one in chosen if (one.architecture, one.seed) == (run.architecture, run.seed))
-        if first.id != run.id:
-            remark(
-                "note", f"runs {first.id} and {run.id} are of one architecture and seed: no spread over seeds"
-            )
+        if (other := first.setdefault((run.architecture, run.seed), run)) is not run:
+            told = f"runs {other.id} and {run.id} are of one architecture and seed: no spread over seeds"
+            remark("note", told)
     if report is not None:
         write_text(report, runs_report.render(board))
     if as_json:
@@ -63,6 +47,25 @@ def compare(
     out.print(runs_report.tables(board))
     if report is not None:
         out.print(f"report: {report}", soft_wrap=True)
+
+
+def _measured(
+    here: Runtime, numbers: list[int], experiment: int | None
+) -> tuple[list[Run], runs_report.Leaderboard]:
+    with here.database.transaction() as cursor:
+        chosen = _chosen(cursor, here, numbers, experiment)
+        gold = snapshots.gold(cursor, chosen[0].snapshot_id)
+        champion = aliases.current(cursor, here.taxonomy.name).get("champion")
+        results = [_result(cursor, run, champion) for run in chosen]
+    answers = Gold(
+        tuple(row.category for row in gold),
+        tuple(row.ambiguous for row in gold),
+        tuple(row.source for row in gold),
+    )
+    # A champion that is among the runs is there already.
+    served = champion if champion not in {run.model for run in results} else None
+    peer = None if served is None else _champion(here, served, gold)
+    return chosen, runs_report.build(results, answers, here.taxonomy, champion=peer)
 
 
 def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int | None) -> list[Run]:
@@ -99,6 +102,9 @@ def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int |
 def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
     facts = run.facts
     serves = (f"model {run.model_id} is the champion",) if run.model_id == champion else ()
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for point in runs.points(cursor, run.id):
+        curves.setdefault(point.name, []).append((point.epoch, point.value))
     return RunResult(
         run=run.id,
         model=run.model_id,
@@ -108,25 +114,14 @@ def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
         reviews_per_s=facts.get("reviews_per_s"),
         bytes=facts.get("bytes"),
         answers=tuple(runs.answers(cursor, run.id)),
-        curves=_curves(runs.points(cursor, run.id)),
+        curves=curves,
         notes=(*serves, *facts.get("notes", ())),
         train_rows=int(facts.get("train_rows", 0)),
     )
 
 
-def _curves(points: Sequence[LoggedValue]) -> dict[str, list[tuple[float, float]]]:
-    curves: dict[str, list[tuple[float, float]]] = {}
-    for point in points:
-        curves.setdefault(point.name, []).append((point.epoch, point.value))
-    return curves
-
-
-def _champion(
-    here: Runtime, number: int | None, gold: Sequence[GoldText]
-) -> tuple[int, tuple[str, ...]] | None:
-    """The champion's number and what it says about the gold; None without one, or where it cannot be loaded."""
-    if number is None:
-        return None
+def _champion(here: Runtime, number: int, gold: Sequence[GoldText]) -> tuple[int, tuple[str, ...]] | None:
+    """The champion's number and what it says about the gold; None where it cannot be loaded."""
     try:
         with err.status(f"asking the champion, model {number}"):
             classifier = registry(here).artefact(number).classifier()

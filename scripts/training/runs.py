@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
+from scripts.pages.tables import table
 from shared.errors import RetryableError, TrainingError
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
@@ -51,25 +52,15 @@ def show_all(n: int, settings: Settings, store: Path | None, *, as_json: bool) -
 def table_of(found: Sequence[Run]) -> Group:
     """Runs with their state, newest last, and what they do or why they ended."""
     ordered = sorted(found, key=lambda run: run.id)
-    table = Table("run", "architecture", box=None, pad_edge=False)
-    for name in ("seed", "status", "done", "time"):
-        table.add_column(name, justify="right" if name != "status" else "left")
-    table.add_column("weighted F1", justify="right")
-    table.add_column("model", justify="right")
+    rows: list[Sequence[RenderableType]] = []
     for run in ordered:
         score = run.facts.get("metrics", {}).get("weighted_f1")
-        table.add_row(
-            str(run.id),
-            run.architecture,
-            str(run.seed),
-            Text(run.status, style=STYLES[run.status]),
-            f"{run.progress:.0%}",
-            _time(run.spent_s),
-            "" if score is None else f"{score:.3f}",
-            "" if run.model_id is None else str(run.model_id),
-        )
+        state = (Text(run.status, style=STYLES[run.status]), f"{run.progress:.0%}", _time(run.spent_s))
+        result = ("" if score is None else f"{score:.3f}", "" if run.model_id is None else str(run.model_id))
+        rows.append((str(run.id), run.architecture, str(run.seed), *state, *result))
+    heads = ("run", "architecture", "seed", Column("status"), "done", "time", "weighted F1", "model")
     told = [Text(f"run {run.id}: {run.message}") for run in ordered if run.message]
-    return Group(table, *told)
+    return Group(table(heads, rows, left=2), *told)
 
 
 def _time(seconds: float) -> str:

@@ -9,11 +9,11 @@ from types import FrameType
 from typing import Any
 
 import msgspec
-from rich.table import Table
 
 from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.models.registry import user
+from scripts.pages.tables import table
 from scripts.quality.audit import import_answers
 from scripts.training.runs import follow_all, unfinished
 from shared.errors import ConfigurationError, RetryableError, TrainingError
@@ -22,8 +22,9 @@ from shared.runtime.runtime import Runtime
 from shared.settings import ARCHITECTURE_NAMES, Settings
 from shared.store import runs, snapshots
 from shared.store.runs import Asked
-from shared.store.snapshots import Snapshot
 from shared.training.arguments import Arguments, arguments
+from workers.process.worker_name import node
+from workers.training.supervisor import Trainer, send
 
 ALL = "all"
 UNFINISHED = 3
@@ -50,7 +51,16 @@ class TrainRequest(msgspec.Struct, frozen=True):
 def train(request: TrainRequest, settings: Settings) -> int:
     """Ask for the runs, and watch or do them if asked to; returns the exit status."""
     if "help" in request.given:
-        out.print(_table_of_arguments())
+        rows = (
+            (
+                name,
+                "the architecture's own" if field.default is None else str(field.default),
+                field.description or "",
+            )
+            for name, field in Arguments.model_fields.items()
+            if name not in OWN
+        )
+        out.print(table(("argument", "default", "what it is"), rows, left=3))
         return 0
     wanted = _wanted(request, settings)
     if request.store is not None and not request.here:
@@ -61,7 +71,11 @@ def train(request: TrainRequest, settings: Settings) -> int:
         numbers = _ask(here, wanted) if wanted else []
         if request.here:
             return _work(here, numbers)
-        _send(numbers)
+        try:
+            for number in numbers:
+                send(number)
+        except RetryableError as error:
+            remark("note", f"training workers look for runs by themselves, in a moment: {error}")
         if request.follow:
             return 0 if follow_all(here, numbers) else UNFINISHED
     out.print("watch them with `otzyv runs watch`; a worker does them: `otzyv worker train`")
@@ -79,7 +93,11 @@ def _wanted(request: TrainRequest, settings: Settings) -> list[Asked]:
         )
     values = {**request.arguments, **_given(request.given)}
     if values.get("base") is not None:
-        values["base"] = _base(str(values["base"]), here=request.here)
+        base = str(values["base"])
+        if Path(base).is_dir():
+            values["base"] = str(Path(base).absolute())  # a worker was started elsewhere
+        elif request.here and base.startswith((".", "/", "~")):
+            raise TrainingError(f"--base: expected a folder with an encoder, found none at {base}")
     chosen = [
         arguments(**{**values, "architecture": name, "seed": seed})
         for name in names
@@ -97,15 +115,6 @@ def _wanted(request: TrainRequest, settings: Settings) -> list[Asked]:
     ]
 
 
-def _base(base: str, *, here: bool) -> str:
-    """A folder by its whole path: a worker was started elsewhere. Raises TrainingError for one that is not here."""
-    if Path(base).is_dir():
-        return str(Path(base).absolute())
-    if here and base.startswith((".", "/", "~")):
-        raise TrainingError(f"--base: expected a folder with an encoder, found none at {base}")
-    return base
-
-
 def _given(pairs: list[str]) -> dict[str, Any]:
     """Values of --set name=value; a list is separated by commas. Raises TrainingError."""
     values: dict[str, Any] = {}
@@ -119,22 +128,20 @@ def _given(pairs: list[str]) -> dict[str, Any]:
     return values
 
 
-def _table_of_arguments() -> Table:
-    table = Table("argument", "default", "what it is", box=None, pad_edge=False)
-    for name, field in Arguments.model_fields.items():
-        if name not in OWN:
-            default = "the architecture's own" if field.default is None else str(field.default)
-            table.add_row(name, default, field.description or "")
-    return table
-
-
 def _ask(here: Runtime, wanted: list[Asked]) -> list[int]:
     with here.database.transaction() as cursor:
         snapshot = snapshots.get(cursor, snapshots.take(cursor, here.taxonomy_id))
-        _check(snapshot, here)
+        if len(snapshot.counts) < 2:
+            found = ", ".join(f"{n:,} of {slug}" for slug, n in snapshot.counts.items()) or "none"
+            raise TrainingError(
+                "otzyv train: expected accepted labels of two categories or more for the taxonomy "
+                f"{here.taxonomy.name} {here.taxonomy.version}, gold not counted; found {found}; let the cascade "
+                "label reviews first"
+            )
         experiment, numbers = runs.ask(cursor, here.taxonomy_id, snapshot.id, wanted)
+    span = f"run {numbers[0]}" if len(numbers) == 1 else f"runs {numbers[0]} to {numbers[-1]}"
     out.print(
-        f"experiment {experiment}: {_span(numbers)} on {sum(snapshot.counts.values()):,} labelled reviews of "
+        f"experiment {experiment}: {span} on {sum(snapshot.counts.values()):,} labelled reviews of "
         f"{len(snapshot.counts)} categories, {snapshot.gold:,} gold reviews to measure on"
     )
     if not snapshot.gold:
@@ -145,37 +152,11 @@ def _ask(here: Runtime, wanted: list[Asked]) -> list[int]:
     return numbers
 
 
-def _span(numbers: list[int]) -> str:
-    return f"run {numbers[0]}" if len(numbers) == 1 else f"runs {numbers[0]} to {numbers[-1]}"
-
-
-def _check(snapshot: Snapshot, here: Runtime) -> None:
-    if len(snapshot.counts) < 2:
-        found = ", ".join(f"{n:,} of {slug}" for slug, n in snapshot.counts.items()) or "none"
-        raise TrainingError(
-            f"otzyv train: expected accepted labels of two categories or more for the taxonomy {here.taxonomy.name} "
-            f"{here.taxonomy.version}, gold not counted; found {found}; let the cascade label reviews first"
-        )
-
-
-def _send(numbers: list[int]) -> None:
-    from workers.training.supervisor import send
-
-    try:
-        for number in numbers:
-            send(number)
-    except RetryableError as error:
-        remark("note", f"training workers look for runs by themselves, in a moment: {error}")
-
-
 def _work(here: Runtime, numbers: list[int]) -> int:
     """Do what is queued, in processes of this terminal; a run that is interrupted goes back to the queue.
 
     `numbers` are the runs that were asked for, whose end the exit status tells.
     """
-    from workers.process.worker_name import node
-    from workers.training.supervisor import Trainer
-
     trainer = Trainer(here.settings, here.database, node("here"), idle=False)
     numbers = numbers or unfinished(here)
 

@@ -6,10 +6,23 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.reviews.review import Message
-from shared.store import Database, batches, failures, predictions, reviews, streams
-from shared.store.reviews import Incoming, Stored
+from shared.reviews.wire import Message
+from shared.store import Database, awaiting, batches, failures, reviews, streams
 from shared.store.streams import Step
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What became of a transaction's reviews.
+
+    `ids` holds the review ids of each message; `first_stage` those that wait for the first stage, to be sent,
+    `unpredicted` those that await a prediction. `new` reviews nobody knew, `replaced` ones have another text now.
+    """
+
+    ids: list[list[int]]
+    first_stage: list[int]
+    unpredicted: list[int]
+    new: int
+    replaced: int
 
 
 def take_in(
@@ -28,35 +41,15 @@ def take_in(
     a stream, the stream's position is moved too; raises PositionLost, and stores nothing, where that cannot be.
     Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
     """
-    batch_ids = [str(message.batch.id) if message.batch else None for message in messages]
-    incoming = [
-        Incoming(review, part, batch_ids[part])
-        for part, message in enumerate(messages)
-        for review in message.reviews
-    ]
-    rejected = [
-        (part, (item, batch_ids[part])) for part, message in enumerate(messages) for item in message.rejected
-    ]
     with database.transaction() as cursor:
-        stored = reviews.upsert(cursor, incoming, taxonomy_id, first_stage)
-        if predict_queue is not None:
-            stored = msgspec.structs.replace(
-                stored,
-                unpredicted=predictions.await_predictions(
-                    cursor, taxonomy_id, predict_queue, stored.fresh, stored.known
-                ),
-            )
-        if rejected:
-            offsets = [step.offsets[part] if step else None for part, _ in rejected]
-            failures.record_rejected(cursor, queue, [item for _, item in rejected], offsets)
-        batches.record(
-            cursor,
-            [
-                batches.StoredMessage(message.batch, stored.ids.get(part, []), len(message.rejected))
-                for part, message in enumerate(messages)
-                if message.batch
-            ],
+        found = reviews.upsert(cursor, messages, taxonomy_id, first_stage)
+        unpredicted = (
+            []
+            if predict_queue is None
+            else awaiting.await_predictions(cursor, taxonomy_id, predict_queue, found.fresh, found.known)
         )
+        failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
+        batches.record(cursor, messages, found.ids)
         if step is not None:
-            streams.move(cursor, step, sorted({*stored.first_stage, *stored.unpredicted}))
-    return stored
+            streams.move(cursor, step, sorted({*found.first_stage, *unpredicted}))
+    return Stored(found.ids, found.first_stage, unpredicted, len(found.fresh), found.replaced)

@@ -33,7 +33,7 @@ class Rules:
         """The rule for a stage, read anew where there is a newer version."""
         version = thresholds.newest(cursor, self._taxonomy_id)
         if version != self._version:
-            self._stored = {} if version is None else thresholds.rules(cursor, version)
+            self._stored = thresholds.rules(cursor, version)
             self._version = version
             log.info("thresholds.version", version=version, taxonomy_id=self._taxonomy_id)
         stored = self._stored.get(stage.name)

@@ -1,46 +1,23 @@
-"""A review, and the wire contract by which reviews come in.
-
-Lives here: what a message may look like, and what makes a review acceptable. Not here: brokers and tables.
-
-A message is UTF-8 JSON, either one review or up to 500 of them:
-
-    {"version": 1, "source": "shop", "id": "42", "text": "..."}
-    {"version": 1, "reviews": [{"source": "shop", "id": "42", "text": "...",
-                                "created_at": "2026-01-02T03:04:05Z", "meta": {"rating": 5}}]}
-
-One bad review does not spoil its neighbours: it is set aside with the reason.
-"""
+"""A review: what makes a text and its names acceptable. The contract by which it comes is in `wire`."""
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import json
 import re
-import uuid
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from shared.errors import InvalidReview
-from shared.text.masking import mask, mask_json
 from shared.text.nesting import MAX_DEPTH, is_too_deep
 
-WIRE_VERSION = 1
-MAX_REVIEWS_PER_MESSAGE = 500
 MAX_NAME_CHARS = 200
 MAX_META_BYTES = 16_384
-MAX_BATCH_NAME_CHARS = 500
 
 # White space, and the marks that show nothing by themselves: joiners, directions, soft hyphen, byte order mark.
 _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_LONE_SURROGATE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
 
 
 class Review(msgspec.Struct, frozen=True, gc=False):
@@ -58,101 +35,14 @@ class Review(msgspec.Struct, frozen=True, gc=False):
         return text_sha(self.text)
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """A review, or a whole message, that breaks the contract: why, and the bytes as they came."""
+_encode = msgspec.json.Encoder().encode
 
-    reason: str
-    payload: bytes
-    source: str | None = None
-    id: str | None = None
-
-
-class BatchPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which part of which batch a message is; `number` counts from 0, `last` marks the final part."""
-
-    id: uuid.UUID
-    number: Annotated[int, msgspec.Meta(ge=0, lt=2**31 - 1)]
-    last: bool = False
-    name: Annotated[str, msgspec.Meta(max_length=MAX_BATCH_NAME_CHARS, pattern=r"\A[^\0]*\Z")] = ""
-
-
-class Message(msgspec.Struct, frozen=True):
-    """What one incoming message holds."""
-
-    reviews: list[Review]
-    rejected: list[Rejected]
-    batch: BatchPart | None = None
-
-
-class _WireReview(msgspec.Struct, forbid_unknown_fields=True):
-    source: str
-    id: str | int
-    text: str
-    created_at: datetime | None = None
-    meta: dict[str, Any] | None = None
-    version: int = WIRE_VERSION
-
-
-class _WireBatch(msgspec.Struct, forbid_unknown_fields=True):
-    reviews: list[msgspec.Raw]
-    version: int = WIRE_VERSION
-    batch: BatchPart | None = None
-
-
-class _Shape(msgspec.Struct):
-    reviews: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-_review_decoder = msgspec.json.Decoder(_WireReview)
-_batch_decoder = msgspec.json.Decoder(_WireBatch)
-_shape_decoder = msgspec.json.Decoder(_Shape)
-_encoder = msgspec.json.Encoder()
-
-_TOO_DEEP = f"expected at most {MAX_DEPTH} objects and arrays in each other, found more"
-_HOW_TO_WRITE_TIMES = (
-    "; write times by RFC 3339, such as 2026-01-02T03:04:05Z; without a zone they count as UTC"
-)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+TOO_DEEP = f"expected at most {MAX_DEPTH} objects and arrays in each other, found more"
 
 
 def clean(text: str) -> str:
     """The text as it is stored: without NUL characters, which PostgreSQL cannot hold."""
     return text.replace("\x00", "") if "\x00" in text else text
-
-
-def masked(message: Message) -> Message:
-    """The message without personal data: in texts, in meta, and in what was rejected with its reasons.
-
-    `source` and `id` stay: a review that comes again is known by them.
-    """
-    reviews = [
-        msgspec.structs.replace(
-            review,
-            text=mask(review.text),
-            meta=None if review.meta is None else mask_json(review.meta),
-        )
-        for review in message.reviews
-    ]
-    rejected = [
-        msgspec.structs.replace(item, reason=mask(item.reason), payload=_masked_payload(item.payload))
-        for item in message.rejected
-    ]
-    return msgspec.structs.replace(message, reviews=reviews, rejected=rejected)
-
-
-def _masked_payload(payload: bytes) -> bytes:
-    """The payload in its own encoding; bytes that are no text stay as they came."""
-    encoding, errors = _utf_16(payload) or ("utf-8", "surrogateescape")
-    return mask_json(payload.decode(encoding, errors), names=False).encode(encoding, errors)
-
-
-def _utf_16(payload: bytes) -> tuple[str, str] | None:
-    """How to read a payload in UTF-16, which begins with two characters of ASCII, as JSON does, or with its mark."""
-    big = payload.startswith(codecs.BOM_UTF16_BE) or payload[0:3:2] == b"\0\0"
-    little = payload.startswith(codecs.BOM_UTF16_LE) or payload[1:4:2] == b"\0\0"
-    if big == little or len(payload) % 2:
-        return None
-    return "utf-16-be" if big else "utf-16-le", "surrogatepass"
 
 
 def text_sha(text: str) -> str:
@@ -169,13 +59,13 @@ def make(
     meta: dict[str, Any] | None = None,
     max_text_chars: int,
 ) -> Review:
-    """A review that is safe to store; NUL characters are dropped from its text.
+    """A review that is safe to store; NUL characters are dropped from its text, a moment without a zone is in UTC.
 
     Raises InvalidReview that says what was expected and what was found.
     """
     external_id = str(external_id)
-    _check_name("source", source)
-    _check_name("id", external_id)
+    check_name("source", source)
+    check_name("id", external_id)
     text = clean(text)
     if not _VISIBLE.search(text):
         raise InvalidReview("text: expected at least one visible character, found an empty text")
@@ -185,11 +75,19 @@ def make(
             "shorten it or raise OTZYV_MAX_TEXT_CHARS"
         )
     _check_unicode("text", text)
-    when = None if created_at is None else _in_utc(created_at)
-    return Review(source, external_id, text, when, None if meta is None else _meta_text(meta))
+    if created_at is not None:
+        # PostgreSQL knows no offset of 16 hours or more.
+        try:
+            created_at = created_at.astimezone(UTC) if created_at.tzinfo else created_at.replace(tzinfo=UTC)
+        except OverflowError as error:
+            raise InvalidReview(
+                f"created_at: expected a moment in the years 1 to 9999 of UTC, found {created_at.isoformat()}"
+            ) from error
+    return Review(source, external_id, text, created_at, None if meta is None else _meta_text(meta))
 
 
-def _check_name(field: str, value: str) -> None:
+def check_name(field: str, value: str) -> None:
+    """Raises InvalidReview for a source or id that cannot be stored."""
     if not 1 <= len(value) <= MAX_NAME_CHARS:
         raise InvalidReview(f"{field}: expected 1 to {MAX_NAME_CHARS} characters, found {len(value)}")
     if value.isspace():
@@ -208,189 +106,15 @@ def _check_unicode(field: str, value: str) -> None:
         ) from error
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """The moment in UTC; without a zone it counts as UTC. PostgreSQL knows no offset of 16 hours or more."""
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidReview(
-            f"created_at: expected a moment in the years 1 to 9999 of UTC, found {moment.isoformat()}"
-        ) from error
-
-
 def _meta_text(meta: dict[str, Any]) -> str:
     try:
-        encoded = _encoder.encode(meta)
+        encoded = _encode(meta)
     except RecursionError as error:
-        raise InvalidReview(f"meta: {_TOO_DEEP}") from error
+        raise InvalidReview(f"meta: {TOO_DEEP}") from error
     if is_too_deep(encoded):
-        raise InvalidReview(f"meta: {_TOO_DEEP}")
+        raise InvalidReview(f"meta: {TOO_DEEP}")
     if len(encoded) > MAX_META_BYTES:
         raise InvalidReview(f"meta: expected at most {MAX_META_BYTES} bytes of JSON, found {len(encoded)}")
     if _NUL_IN_JSON.search(encoded):
         raise InvalidReview("meta: expected no NUL character, found \\u0000; PostgreSQL cannot store it")
     return encoded.decode()
-
-
-def decode(body: bytes, *, max_text_chars: int) -> Message:
-    """The reviews of one incoming message.
-
-    Raises InvalidReview when the message as a whole cannot be read; a bad review, alone or among good ones, is
-    returned in `rejected` instead.
-    """
-    try:
-        shape = _shape_decoder.decode(body)
-        if shape.reviews is msgspec.UNSET:
-            return _decode_single(body, max_text_chars)
-        envelope = _batch_decoder.decode(body)
-    except _UNREADABLE as error:
-        if is_too_deep(body):
-            raise InvalidReview(f"message: {_TOO_DEEP}") from error
-        read_again = None if isinstance(error, msgspec.ValidationError) else _read_leniently(body)
-        if read_again is None:
-            raise InvalidReview(
-                f'message: expected a review or {{"reviews": [...]}} in UTF-8 JSON; found: {json_fault(error, body)}'
-            ) from error
-        envelope = read_again
-    _check_version(envelope.version)
-    if not 1 <= len(envelope.reviews) <= MAX_REVIEWS_PER_MESSAGE:
-        raise InvalidReview(
-            f"reviews: expected 1 to {MAX_REVIEWS_PER_MESSAGE} reviews in a message, found {len(envelope.reviews)}"
-        )
-    reviews, rejected = _decode_each(envelope.reviews, max_text_chars)
-    return Message(reviews, rejected, envelope.batch)
-
-
-def _decode_single(body: bytes, max_text_chars: int) -> Message:
-    if is_too_deep(body):
-        raise InvalidReview(f"message: {_TOO_DEEP}")
-    try:
-        wire = _review_decoder.decode(body)
-    except _UNREADABLE as error:
-        unreadable = _unreadable(error, body)
-        if unreadable.source is None and unreadable.id is None:
-            raise  # nothing says that it is meant as a review
-        return Message([], [unreadable])
-    reviews, rejected = _accept([(wire, body)], max_text_chars)
-    return Message(reviews, rejected)
-
-
-def _read_leniently(body: bytes) -> _WireBatch | None:
-    """The envelope of a message that strict JSON does not allow, so that only the reviews at fault are refused.
-
-    Python's own reader takes NaN and halves of surrogate pairs, as Python's and JavaScript's writers do.
-    """
-    try:
-        given = json.loads(body.decode())
-        if not isinstance(given, dict) or not isinstance(given.get("reviews"), list):
-            return None
-        raws = [msgspec.Raw(json.dumps(review).encode()) for review in given["reviews"]]
-        envelope = msgspec.convert({**given, "reviews": []}, _WireBatch)
-    except (ValueError, RecursionError):
-        return None
-    return msgspec.structs.replace(envelope, reviews=raws)
-
-
-def _check_version(version: int) -> None:
-    if version != WIRE_VERSION:
-        raise InvalidReview(f"version: expected {WIRE_VERSION}, found {version}; see docs/wire-contract.md")
-
-
-def json_fault(error: Exception, data: bytes) -> str:
-    """What is wrong with `data`, in the decoder's words or, where those mislead, in ours."""
-    if isinstance(error, RecursionError):
-        return f"nesting more than {MAX_DEPTH} levels deep"
-    if isinstance(error, UnicodeDecodeError):
-        return "bytes that are not UTF-8"
-    if not isinstance(error, msgspec.ValidationError) and _LONE_SURROGATE.search(data):
-        return "a lone surrogate (half of a \\ud83d\\ude00 pair)"
-    return str(error)
-
-
-def _decode_each(raws: list[msgspec.Raw], max_text_chars: int) -> tuple[list[Review], list[Rejected]]:
-    pairs: list[tuple[_WireReview, bytes]] = []
-    rejected: list[Rejected] = []
-    for raw in raws:
-        payload = bytes(raw)
-        if is_too_deep(payload):
-            rejected.append(Rejected(f"review: {_TOO_DEEP}", payload))
-            continue
-        try:
-            pairs.append((_review_decoder.decode(payload), payload))
-        except _UNREADABLE as error:
-            rejected.append(_unreadable(error, payload))
-    reviews, unacceptable = _accept(pairs, max_text_chars)
-    return reviews, rejected + unacceptable
-
-
-def _unreadable(error: Exception, payload: bytes) -> Rejected:
-    """A review that the decoder refuses, with as much of its name as can be read all the same."""
-    fault = json_fault(error, payload)
-    hint = _HOW_TO_WRITE_TIMES if "`$.created_at`" in fault else ""
-    reason = f"review: expected the fields of the wire contract; found: {fault}{hint}"
-    try:
-        given = json.loads(payload.decode())
-    except (ValueError, RecursionError):
-        given = None
-    fields = given if isinstance(given, dict) else {}
-    return Rejected(reason, payload, _name_in(fields, "source"), _name_in(fields, "id"))
-
-
-def _name_in(fields: dict[str, Any], field: str) -> str | None:
-    """The source or id among the fields of a review, if it could be stored."""
-    value = fields.get(field)
-    if field == "id" and type(value) is int:
-        value = str(value)
-    if not isinstance(value, str):
-        return None
-    try:
-        _check_name(field, value)
-    except InvalidReview:
-        return None
-    return value
-
-
-def _accept(
-    pairs: Iterable[tuple[_WireReview, bytes]], max_text_chars: int
-) -> tuple[list[Review], list[Rejected]]:
-    reviews: list[Review] = []
-    rejected: list[Rejected] = []
-    for wire, payload in pairs:
-        try:
-            _check_version(wire.version)
-            review = make(
-                wire.source,
-                wire.id,
-                wire.text,
-                created_at=wire.created_at,
-                meta=wire.meta,
-                max_text_chars=max_text_chars,
-            )
-            reviews.append(review)
-        except InvalidReview as error:
-            rejected.append(
-                Rejected(str(error), payload, wire.source[:MAX_NAME_CHARS], str(wire.id)[:MAX_NAME_CHARS])
-            )
-    return reviews, rejected
-
-
-def encode_reviews(reviews: Iterable[Review]) -> bytes:
-    """Reviews that were accepted once, as a message of the wire contract."""
-    return encode(
-        {
-            "source": review.source,
-            "id": review.id,
-            "text": review.text,
-            "created_at": review.created_at,
-            "meta": None if review.meta is None else msgspec.Raw(review.meta.encode()),
-        }
-        for review in reviews
-    )
-
-
-def encode(reviews: Iterable[dict[str, Any]], batch: BatchPart | None = None) -> bytes:
-    """A message of the wire contract, for producers. `reviews` are objects with the contract's fields."""
-    message: dict[str, Any] = {"version": WIRE_VERSION, "reviews": list(reviews)}
-    if batch is not None:
-        message["batch"] = batch
-    return _encoder.encode(message)

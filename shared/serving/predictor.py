@@ -15,7 +15,7 @@ import structlog
 
 from shared.classifiers import Artefact, Classifier, Location, Predictions
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
-from shared.store import Database, aliases, models, predictions
+from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from shared.text.masking import without_words
@@ -86,9 +86,9 @@ class Predictor:
             champion = challenger = None
         with self.database.transaction() as cursor:
             if champion is None:
-                return PredictionOutcome(0, predictions.park(cursor, review_ids, self.taxonomy_id), None)
+                return PredictionOutcome(0, awaiting.park(cursor, review_ids, self.taxonomy_id), None)
             read_at = time.monotonic()
-            waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
+            waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
         self.read = {row.review_id: row.revision for row in waiting}
         texts = [without_words(row.text) for row in waiting]
         answers = {
@@ -97,7 +97,7 @@ class Predictor:
         if challenger is not None and (shadow := _in_shadow(challenger, waiting, texts)) is not None:
             answers[challenger.model_id] = shadow
         with self.database.transaction() as cursor:
-            settled = {row.review_id for row in predictions.settle(cursor, waiting, self.taxonomy_id)}
+            settled = {row.review_id for row in awaiting.settle(cursor, waiting, self.taxonomy_id)}
             for model_id, rows in answers.items():
                 predictions.write(cursor, [row for row in rows if row.review_id in settled], model_id)
         passed = time.monotonic() - read_at
@@ -107,7 +107,7 @@ class Predictor:
     def look_at(self, review_ids: Sequence[int]) -> None:
         """Note in `read` which of the reviews await a prediction, without predicting."""
         with self.database.transaction() as cursor:
-            waiting = predictions.texts(cursor, review_ids, self.taxonomy_id)
+            waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
         self.read = {row.review_id: row.revision for row in waiting}
 
     def has_champion(self) -> bool:

@@ -8,7 +8,9 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.errors import ModelError
 from shared.quality.alias import Alias
+from shared.store.postgres.fetched import all_of, first_column
 
 Action = Literal["promote", "rollback", "withdraw"]
 
@@ -37,10 +39,18 @@ def current(cursor: Cursor, taxonomy: str) -> dict[str, int]:
     return {alias: model_id for alias, model_id in cursor.fetchall() if model_id is not None}
 
 
+def champion(cursor: Cursor, taxonomy: str, otherwise: str) -> int:
+    """The model that serves. Raises ModelError, with the sentence `otherwise`, where none does."""
+    number = current(cursor, taxonomy).get("champion")
+    if number is None:
+        raise ModelError(otherwise)
+    return number
+
+
 def taxonomies(cursor: Cursor) -> list[str]:
     """The names of all taxonomies for which a model ever served."""
     cursor.execute("SELECT DISTINCT taxonomy FROM model_aliases ORDER BY 1")
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def lock(cursor: Cursor, taxonomy: str) -> None:
@@ -81,13 +91,12 @@ def history(cursor: Cursor, taxonomy: str) -> list[Move]:
         """,
         (taxonomy,),
     )
-    return [Move(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Move)
 
 
 def newest(cursor: Cursor, taxonomy: str, alias: Alias) -> Move | None:
     """The last move of an alias; None where it never had a model."""
-    found = [move for move in history(cursor, taxonomy) if move.alias == alias]
-    return found[-1] if found else None
+    return next((move for move in reversed(history(cursor, taxonomy)) if move.alias == alias), None)
 
 
 def champions(moves: list[Move]) -> list[int]:

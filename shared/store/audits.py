@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.quality.audit import ANY, Stratum
+from shared.store.postgres.fetched import all_of, first_value, returned
 from shared.store.reviews import hold
 
 
@@ -73,7 +74,7 @@ def sizes(cursor: Cursor, taxonomy_id: int, model_id: int | None = None) -> dict
 def predicted(cursor: Cursor, model_id: int) -> bool:
     """Whether a model has predicted any review."""
     cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_id = %s)", (model_id,))
-    return bool((cursor.fetchone() or (False,))[0])
+    return bool(first_value(cursor, bool))
 
 
 def draw(
@@ -89,7 +90,7 @@ def draw(
         "INSERT INTO audits (taxonomy_id, seed, population, disagreements_with) VALUES (%s, %s, %s, %s) RETURNING id",
         (taxonomy_id, seed, sum(strata.values()), model_id),
     )
-    (audit,) = cursor.fetchone() or (0,)
+    audit = returned(cursor)
     items = [
         item
         for stratum, count in draws.items()
@@ -108,7 +109,7 @@ def draw(
             for i in items
         ],
     )
-    return int(audit), sorted(items, key=lambda item: zlib.crc32(f"{seed}/{item.review_id}".encode()))
+    return audit, sorted(items, key=lambda item: zlib.crc32(f"{seed}/{item.review_id}".encode()))
 
 
 def _of_stratum(
@@ -123,7 +124,8 @@ def _of_stratum(
     stage, category, status = stratum
     cursor.execute(
         f"""
-        SELECT r.id, r.revision, r.source, r.external_id, r.text, l.category, l.stage, l.status, l.confidence
+        SELECT r.id, r.revision, r.source, r.external_id, r.text, l.category, l.stage, l.status, l.confidence,
+               %(probability)s::float8
         FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
         WHERE l.taxonomy_id = %(taxonomy)s AND l.status = %(status)s AND l.stage IS NOT DISTINCT FROM %(stage)s
           AND (%(any)s OR l.category IS NOT DISTINCT FROM %(category)s) {_DISAGREES}
@@ -138,19 +140,16 @@ def _of_stratum(
             "model": model_id,
             "seed": str(seed),
             "count": count,
+            "probability": probability,
         },
     )
-    return [
-        msgspec.convert(dict(zip(AuditItem.__struct_fields__, (*row, probability), strict=True)), AuditItem)
-        for row in cursor.fetchall()
-    ]
+    return all_of(cursor, AuditItem)
 
 
 def taxonomy_of(cursor: Cursor, audit: int) -> int | None:
     """The taxonomy that an audit's labels are of, or None where there is no such audit."""
     cursor.execute("SELECT taxonomy_id FROM audits WHERE id = %s", (audit,))
-    row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    return first_value(cursor, int)
 
 
 def find(cursor: Cursor, names: Sequence[tuple[int | None, str | None, str]]) -> list[list[AuditedReview]]:
@@ -181,10 +180,10 @@ def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str, str]]) -> None
     execute_values(
         cursor,
         """
-        UPDATE audit_items i SET answer = told.category, annotator = told.annotator, answered_at = now()
-        FROM (VALUES %s) AS told (audit, review, category, annotator)
-        WHERE i.audit_id = told.audit AND i.review_id = told.review
-          AND (i.answer, i.annotator) IS DISTINCT FROM (told.category, told.annotator)
+        UPDATE audit_items i SET answer = given.category, annotator = given.annotator, answered_at = now()
+        FROM (VALUES %s) AS given (audit, review, category, annotator)
+        WHERE i.audit_id = given.audit AND i.review_id = given.review
+          AND (i.answer, i.annotator) IS DISTINCT FROM (given.category, given.annotator)
         """,
         answers,
     )

@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.store.places import WaitingReview
+from shared.store.postgres.fetched import all_of, first_of, returned
 
 
 class BackfillPart(msgspec.Struct, frozen=True):
@@ -20,24 +21,14 @@ class BackfillPart(msgspec.Struct, frozen=True):
     last_id: int
 
 
-class BackfillProgress(msgspec.Struct, frozen=True):
-    """How far a backfill is, by numbers of reviews looked at."""
-
-    id: int
-    model_id: int
-    created_at: datetime
-    done: int
-    total: int
-
-
 def start(cursor: Cursor, model_id: int, parts: int) -> tuple[int, list[int]]:
     """A backfill of all reviews that are stored now; returns its number and those of its parts."""
     cursor.execute("INSERT INTO backfills (model_id) VALUES (%s) RETURNING id", (model_id,))
-    (number,) = cursor.fetchone() or (0,)
+    number = returned(cursor)
     cursor.execute("SELECT min(id), max(id) FROM reviews")
     least, most = cursor.fetchone() or (None, None)
     if least is None:
-        return int(number), []
+        return number, []
     edges = [least + (most + 1 - least) * part // parts for part in range(parts + 1)]
     rows = [
         (number, part, first, first, last - 1)
@@ -47,7 +38,7 @@ def start(cursor: Cursor, model_id: int, parts: int) -> tuple[int, list[int]]:
     execute_values(
         cursor, "INSERT INTO backfill_parts (backfill_id, part, first_id, next_id, last_id) VALUES %s", rows
     )
-    return int(number), [row[1] for row in rows]
+    return number, [row[1] for row in rows]
 
 
 def part(cursor: Cursor, backfill: int, number: int) -> BackfillPart | None:
@@ -59,8 +50,7 @@ def part(cursor: Cursor, backfill: int, number: int) -> BackfillPart | None:
         """,
         (backfill, number),
     )
-    row = cursor.fetchone()
-    return None if row is None else BackfillPart(*row)
+    return first_of(cursor, BackfillPart)
 
 
 def texts(cursor: Cursor, part: BackfillPart, limit: int) -> list[WaitingReview]:
@@ -75,7 +65,7 @@ def texts(cursor: Cursor, part: BackfillPart, limit: int) -> list[WaitingReview]
         """,
         (part.next_id, part.last_id, part.model_id, limit),
     )
-    return [WaitingReview(*row) for row in cursor.fetchall()]
+    return all_of(cursor, WaitingReview)
 
 
 def advance(cursor: Cursor, backfill: int, number: int, part: BackfillPart, next_id: int) -> bool:
@@ -112,21 +102,27 @@ def touch(cursor: Cursor, backfill: int, number: int) -> None:
     )
 
 
+class BackfillProgress(msgspec.Struct, frozen=True):
+    """How far a backfill is, by numbers of reviews looked at."""
+
+    id: int
+    model_id: int
+    created_at: datetime
+    done: int
+    total: int
+
+
 def progress(cursor: Cursor, backfill: int) -> BackfillProgress | None:
     """How far a backfill is; None where there is none of that number."""
     cursor.execute(
         """
-        SELECT b.id, b.model_id, b.created_at, coalesce(sum(p.next_id - p.first_id), 0),
-               coalesce(sum(p.last_id + 1 - p.first_id), 0)
+        SELECT b.id, b.model_id, b.created_at, coalesce(sum(p.next_id - p.first_id), 0)::bigint,
+               coalesce(sum(p.last_id + 1 - p.first_id), 0)::bigint
         FROM backfills b LEFT JOIN backfill_parts p ON p.backfill_id = b.id WHERE b.id = %s GROUP BY b.id
         """,
         (backfill,),
     )
-    row = cursor.fetchone()
-    if row is None:
-        return None
-    number, model_id, created_at, done, total = row
-    return BackfillProgress(number, model_id, created_at, int(done), int(total))
+    return first_of(cursor, BackfillProgress)
 
 
 def unfinished(cursor: Cursor) -> list[BackfillProgress]:

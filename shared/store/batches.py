@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.reviews.review import BatchPart
+from shared.reviews.wire import Message
+from shared.store.postgres.fetched import first_value
 from shared.store.postgres.recordset import array
-
-
-class StoredMessage(msgspec.Struct, frozen=True):
-    """One message of a batch, once it is stored."""
-
-    batch: BatchPart
-    review_ids: list[int]
-    rejected: int
 
 
 class BatchProgress(msgspec.Struct, frozen=True):
@@ -45,35 +38,35 @@ class BatchProgress(msgspec.Struct, frozen=True):
         return self.received - sum(self.waiting.values())
 
 
-def record(cursor: Cursor, parts: Iterable[StoredMessage]) -> None:
-    """Note that messages of batches have been stored. The same message twice is one row."""
-    parts = list(parts)
-    if not parts:
+def record(cursor: Cursor, messages: Sequence[Message], review_ids: Sequence[Sequence[int]]) -> None:
+    """Note that messages, those of them that belong to batches, have been stored as reviews. Twice is one row."""
+    stored = [
+        (str(message.batch.id), message.batch, ids, len(message.rejected))
+        for message, ids in zip(messages, review_ids, strict=True)
+        if message.batch
+    ]
+    if not stored:
         return
+    # One row a batch, in the order of ids (no deadlocks); the total is known from its last message.
+    rows = {
+        batch_id: (batch_id, part.name, part.number + 1 if part.last else None)
+        for batch_id, part, _, _ in sorted(stored, key=lambda row: (row[0], row[1].last))
+    }
     execute_values(
         cursor,
         """
         INSERT INTO batches AS b (id, name, messages) VALUES %s ON CONFLICT (id) DO UPDATE
         SET messages = excluded.messages WHERE b.messages IS NULL AND excluded.messages IS NOT NULL
         """,
-        list(_batch_rows(parts).values()),
+        list(rows.values()),
         template="(%s::uuid, %s, %s::integer)",
     )
     execute_values(
         cursor,
         "INSERT INTO batch_messages (batch_id, number, review_ids, rejected) VALUES %s ON CONFLICT DO NOTHING",
-        [(str(p.batch.id), p.batch.number, array(sorted(set(p.review_ids))), p.rejected) for p in parts],
+        [(batch_id, part.number, array(sorted(set(ids))), count) for batch_id, part, ids, count in stored],
         template="(%s::uuid, %s, %s::bigint[], %s)",
     )
-
-
-def _batch_rows(parts: list[StoredMessage]) -> dict[str, tuple[str, str, int | None]]:
-    """One row a batch, in the order of ids (no deadlocks); the total is known from its last message."""
-    rows: dict[str, tuple[str, str, int | None]] = {}
-    for part in sorted(parts, key=lambda part: (str(part.batch.id), part.batch.last)):
-        total = part.batch.number + 1 if part.batch.last else None
-        rows[str(part.batch.id)] = (str(part.batch.id), part.batch.name, total)
-    return rows
 
 
 def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress | None:
@@ -112,7 +105,7 @@ def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress |
         """,
         (batch_id, taxonomy_id),
     )
-    failed = int((cursor.fetchone() or (0,))[0])
+    failed = first_value(cursor, int) or 0
     return BatchProgress(
         batch_id, name, created_at, messages, stored, int(received), int(rejected), waiting, failed
     )

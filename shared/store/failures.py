@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import repeat
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import asdict
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.reviews.review import Rejected
-from shared.store import places
-from shared.store.places import QueuePosition
+from shared.reviews.wire import Message
+from shared.store import awaiting, places
+from shared.store.places import QueuePosition, WaitingReview
+from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array
 
 # PostgreSQL takes up to half a gigabyte of bytes, ours come as text of twice their size. A message is smaller.
@@ -42,8 +43,7 @@ class FailureFilter(msgspec.Struct, frozen=True):
     @property
     def values(self) -> dict[str, Any]:
         """What `_CHOSEN` asks for."""
-        numbers = None if self.numbers is None else list(self.numbers)
-        return {"numbers": numbers, "queue": self.queue, "reason": self.reason, "upto": self.upto}
+        return asdict(self) | {"numbers": None if self.numbers is None else list(self.numbers)}
 
 
 _CHOSEN = """
@@ -98,30 +98,31 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def record_rejected(
-    cursor: Cursor,
-    queue: str,
-    rejected: Iterable[tuple[Rejected, str | None]],
-    offsets: Iterable[int | None] = repeat(None),
+    cursor: Cursor, queue: str, messages: Sequence[Message], offsets: Sequence[int] | None = None
 ) -> None:
-    """Note reviews (with their batch, if any) that broke the wire contract. The same one twice is one row.
+    """Note what of messages broke the wire contract, with its batch, if any. The same one twice is one row.
 
-    `offsets` say where in a stream each was: the same at another offset is another row.
+    `offsets` say where in a stream each message was: the same at another offset is another row.
     """
-    rows = [
-        (
-            hashlib.sha256(
-                b"\0".join((_place(queue, offset).encode(), (batch_id or "").encode(), item.payload))
-            ).digest(),
-            queue,
-            offset,
-            item.reason.replace("\x00", ""),
-            _storable(item.source),
-            _storable(item.id),
-            batch_id,
-            item.payload[:MAX_PAYLOAD_BYTES],
-        )
-        for (item, batch_id), offset in zip(rejected, offsets, strict=False)
-    ]
+    rows = []
+    for number, message in enumerate(messages):
+        offset = None if offsets is None else offsets[number]
+        batch_id = str(message.batch.id) if message.batch else None
+        place = queue if offset is None else f"{queue} {offset}"
+        for item in message.rejected:
+            key = b"\0".join((place.encode(), (batch_id or "").encode(), item.payload))
+            rows.append(
+                (
+                    hashlib.sha256(key).digest(),
+                    queue,
+                    offset,
+                    item.reason.replace("\x00", ""),
+                    _storable(item.source),
+                    _storable(item.id),
+                    batch_id,
+                    item.payload[:MAX_PAYLOAD_BYTES],
+                )
+            )
     execute_values(
         cursor,
         """
@@ -130,10 +131,6 @@ def record_rejected(
         """,
         rows,
     )
-
-
-def _place(queue: str, offset: int | None) -> str:
-    return queue if offset is None else f"{queue} {offset}"
 
 
 def _storable(name: str | None) -> str | None:
@@ -156,18 +153,49 @@ def record_failed(
     held = places.hold(cursor, list(judged), taxonomy_id)
     given_up = [number for number, place in held.items() if place == QueuePosition(judged[number], stage)]
     places.leave(cursor, given_up, taxonomy_id)
+    failed = {number: judged[number] for number in given_up}
+    _record_stored(cursor, queue, failed, taxonomy_id, reason, traceback_hash)
+
+
+def record_unpredicted(
+    cursor: Cursor,
+    queue: str,
+    read: Mapping[int, int],
+    taxonomy_id: int,
+    reason: str,
+    traceback_hash: str,
+) -> None:
+    """Note stored reviews that no model can predict, by id and revision, and let them await no prediction.
+
+    The rows name no taxonomy: a review without a prediction can still be labelled.
+    """
+    rows = [WaitingReview(number, revision, "") for number, revision in read.items()]
+    failed = {row.review_id: row.revision for row in awaiting.settle(cursor, rows, taxonomy_id)}
+    _record_stored(cursor, queue, failed, None, reason, traceback_hash)
+
+
+def _record_stored(
+    cursor: Cursor,
+    queue: str,
+    failed: Mapping[int, int],
+    taxonomy_id: int | None,
+    reason: str,
+    traceback_hash: str,
+) -> None:
+    """One row for each review, by id and revision; the same one twice is one row."""
+    # `concat_ws` leaves out a taxonomy that is NULL.
     cursor.execute(
         """
         INSERT INTO failures (digest, queue, reason, review_id, taxonomy_id, revision, traceback_hash)
         SELECT sha256(convert_to(concat_ws('/', %(queue)s, review_id, %(taxonomy)s::integer, revision), 'UTF8')),
-               %(queue)s, %(reason)s, review_id, %(taxonomy)s, revision, %(hash)s
-        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS given_up (review_id, revision)
+               %(queue)s, %(reason)s, review_id, %(taxonomy)s::integer, revision, %(hash)s
+        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS failed (review_id, revision)
         ON CONFLICT (digest) DO NOTHING
         """,
         {
             "taxonomy": taxonomy_id,
-            "ids": array(given_up),
-            "revisions": array(judged[number] for number in given_up),
+            "ids": array(failed),
+            "revisions": array(failed.values()),
             "queue": queue,
             "reason": reason.replace("\x00", ""),
             "hash": traceback_hash,
@@ -225,7 +253,7 @@ def missing(cursor: Cursor, numbers: Sequence[int]) -> list[int]:
         "SELECT n FROM unnest(%s::bigint[]) AS n WHERE NOT EXISTS (SELECT FROM failures WHERE id = n) ORDER BY n",
         (list(numbers),),
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def get(cursor: Cursor, number: int, most: int | None) -> Failure | None:

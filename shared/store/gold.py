@@ -8,6 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from shared.store.postgres.fetched import all_of, first_value
 from shared.store.reviews import hold
 
 
@@ -45,13 +46,13 @@ def rows(cursor: Cursor, taxonomy_id: int) -> list[GoldReview]:
         """,
         (taxonomy_id,),
     )
-    return [GoldReview(*row) for row in cursor.fetchall()]
+    return all_of(cursor, GoldReview)
 
 
 def count(cursor: Cursor, taxonomy_id: int) -> int:
     """How many reviews of a taxonomy have gold."""
     cursor.execute("SELECT count(DISTINCT review_id) FROM gold WHERE taxonomy_id = %s", (taxonomy_id,))
-    return int((cursor.fetchone() or (0,))[0])
+    return first_value(cursor, int) or 0
 
 
 def record(cursor: Cursor, answers: Sequence[GoldAnswer], taxonomy_id: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
@@ -26,6 +27,19 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     status: str
 
 
+# In the place of other stages' labels, and of people's on an older text.
+_REPLACE = """
+INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
+SELECT review_id, %s, revision, category, confidence, stage, status
+FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
+    stage text, status text)
+ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+    stage = excluded.stage, status = excluded.status, at = now()
+WHERE l.status <> 'human' OR l.revision < excluded.revision
+"""
+
+
 def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: HeldPositions) -> None:
     """Write labels and take their reviews, whose places are held, out of the line.
 
@@ -36,16 +50,7 @@ def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: HeldPo
     if not rows:
         return
     places.leave(cursor, [row.review_id for row in rows], taxonomy_id)
-    others = [row for row in rows if row.revision != 1]
-    if not _add(cursor, [row for row in rows if row.revision == 1], taxonomy_id):
-        others = rows
-    if others:
-        _replace(cursor, others, taxonomy_id)
-
-
-def _add(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> bool:
-    """Add labels; False where there is one already."""
-    return copied(
+    added = copied(
         cursor,
         "labels",
         "review_id, taxonomy_id, revision, category, confidence, stage, status",
@@ -53,29 +58,16 @@ def _add(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> bool:
             f"{row.review_id}\t{taxonomy_id}\t{row.revision}\t{_or_null(row.category)}\t{_or_null(row.confidence)}\t"
             f"{_or_null(row.stage)}\t{row.status}\n".encode()
             for row in rows
+            if row.revision == 1
         ],
     )
+    others = [row for row in rows if not added or row.revision != 1]
+    if others:
+        cursor.execute(_REPLACE, (taxonomy_id, recordset(others)))
 
 
 def _or_null(value: str | float | None) -> str | float:
     return NULL if value is None else value
-
-
-def _replace(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
-    """Add labels, or put them in the place of other stages' and of people's on an older text."""
-    cursor.execute(
-        """
-        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
-        SELECT review_id, %s, revision, category, confidence, stage, status
-        FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
-            stage text, status text)
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
-        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
-            stage = excluded.stage, status = excluded.status, at = now()
-        WHERE l.status <> 'human' OR l.revision < excluded.revision
-        """,
-        (taxonomy_id, recordset(rows)),
-    )
 
 
 def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxonomy_id: int) -> None:
@@ -84,21 +76,7 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
     Their reviews wait for no stage any more, unless their text has been replaced in the meantime: then they do, and a
     label that the new text has already stays. A review that has been deleted meanwhile gets none.
     """
-    there = hold(cursor, (review_id for review_id, _, _ in rows))
-    rows = sorted(row for row in rows if row[0] in there)
-    _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _ in rows], taxonomy_id)
-    execute_values(
-        cursor,
-        """
-        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, status) VALUES %s
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
-        SET revision = excluded.revision, category = excluded.category, confidence = NULL, stage = NULL,
-            status = excluded.status, at = now()
-        WHERE l.revision <= excluded.revision AND (l.revision, l.category, l.status) IS DISTINCT FROM
-            (excluded.revision, excluded.category, excluded.status)
-        """,
-        [(review_id, taxonomy_id, revision, category, "human") for review_id, revision, category in rows],
-    )
+    _settle_given(cursor, [Label(*row, None, None, "human") for row in rows], taxonomy_id)
 
 
 def settle_from_outside(
@@ -109,24 +87,27 @@ def settle_from_outside(
     They take the place of labels that stages gave, not of people's. The same again is no change. A review that has
     been deleted meanwhile gets none.
     """
-    there = hold(cursor, (review_id for review_id, *_ in rows))
-    rows = sorted(row for row in rows if row[0] in there)
-    _wait_no_more(cursor, [(review_id, revision) for review_id, revision, _, _ in rows], taxonomy_id)
+    _settle_given(cursor, [Label(*row, stage, "accepted") for row in rows], taxonomy_id)
+
+
+def _settle_given(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
+    there = hold(cursor, (row.review_id for row in rows))
+    rows = sorted((row for row in rows if row.review_id in there), key=lambda row: row.review_id)
+    held = places.hold(cursor, [row.review_id for row in rows], taxonomy_id)
+    waiting = [row.review_id for row in rows if with_revision(held, row.review_id, row.revision)]
+    places.leave(cursor, waiting, taxonomy_id)
     execute_values(
         cursor,
         """
-        INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status) VALUES %s
+        INSERT INTO labels AS l (taxonomy_id, review_id, revision, category, confidence, stage, status) VALUES %s
         ON CONFLICT (review_id, taxonomy_id) DO UPDATE
         SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
             stage = excluded.stage, status = excluded.status, at = now()
-        WHERE l.status <> 'human' AND l.revision <= excluded.revision
+        WHERE (l.status <> 'human' OR excluded.status = 'human') AND l.revision <= excluded.revision
           AND (l.revision, l.category, l.confidence, l.stage, l.status) IS DISTINCT FROM
               (excluded.revision, excluded.category, excluded.confidence::real, excluded.stage, excluded.status)
         """,
-        [
-            (review_id, taxonomy_id, revision, category, confidence, stage, "accepted")
-            for review_id, revision, category, confidence in rows
-        ],
+        [(taxonomy_id, *astuple(row)) for row in rows],
     )
 
 
@@ -140,10 +121,3 @@ def by_stage(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dic
         (taxonomy_id, list(review_ids)),
     )
     return dict(cursor.fetchall())
-
-
-def _wait_no_more(cursor: Cursor, rows: Sequence[tuple[int, int]], taxonomy_id: int) -> None:
-    """Take texts, as (review id, revision), out of the line of whatever stage."""
-    held = places.hold(cursor, [review_id for review_id, _ in rows], taxonomy_id)
-    told = [review_id for review_id, revision in rows if with_revision(held, review_id, revision)]
-    places.leave(cursor, told, taxonomy_id)

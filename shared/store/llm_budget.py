@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from psycopg2.extensions import cursor as Cursor
 
 from shared.store.postgres.database import Database
+from shared.store.postgres.fetched import first_value
 
 
 class DailyTokens:
     """At most `limit` tokens from midnight to midnight (UTC), over all who use this database; 0 is no limit.
 
-    Tokens are set aside before a question is sent and corrected once its answer is there, for the day on which they
-    were set aside. What a killed process had set aside counts as spent: it may have been.
+    Tokens are reserved before a question is sent and corrected once its answer is there, for the day on which they
+    were reserved. What a killed process had reserved counts as spent: it may have been.
     """
 
     def __init__(self, database: Database, limit: int) -> None:
@@ -22,7 +23,7 @@ class DailyTokens:
         self._day = today()
 
     def take(self, tokens: int) -> bool:
-        """Set tokens aside, unless the day's limit would be passed."""
+        """Reserve tokens, unless the day's limit would be passed."""
         self._day = today()
         with self._database.transaction() as cursor:
             cursor.execute("INSERT INTO llm_usage (day) VALUES (%s) ON CONFLICT DO NOTHING", (self._day,))
@@ -33,7 +34,7 @@ class DailyTokens:
             return cursor.rowcount == 1
 
     def correct(self, taken: int, spent: int) -> None:
-        """Replace what was set aside by what was spent."""
+        """Replace what was reserved by what was spent."""
         with self._database.transaction() as cursor:
             cursor.execute(
                 "UPDATE llm_usage SET tokens = greatest(0, tokens + %s) WHERE day = %s",
@@ -47,7 +48,6 @@ def today() -> str:
 
 
 def spent_today(cursor: Cursor) -> int:
-    """Tokens that are spent or set aside today."""
+    """Tokens that are spent or reserved today."""
     cursor.execute("SELECT tokens FROM llm_usage WHERE day = %s", (today(),))
-    row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
+    return first_value(cursor, int) or 0

@@ -7,6 +7,8 @@ from datetime import datetime
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import all_of, first_of, first_value, returned
+
 
 class Model(msgspec.Struct, frozen=True):
     """A registered model. `path` is below the location of artefacts, `sha256` that of its manifest, in hexadecimal."""
@@ -47,25 +49,22 @@ def register(
         (taxonomy_id, architecture, path, sha256, list(labels), manifest.decode()),
     )
     cursor.execute("SELECT id FROM models WHERE artefact_sha = decode(%s, 'hex')", (sha256,))
-    (number,) = cursor.fetchone() or (0,)
-    return int(number)
+    return returned(cursor)
 
 
 def get(cursor: Cursor, model_id: int) -> Model | None:
     """A model by its number."""
     cursor.execute(f"{_SELECT} WHERE m.id = %s", (model_id,))
-    row = cursor.fetchone()
-    return None if row is None else Model(*row)
+    return first_of(cursor, Model)
 
 
 def manifest(cursor: Cursor, model_id: int) -> bytes:
     """The manifest of a model that is there, as JSON."""
     cursor.execute("SELECT manifest::text FROM models WHERE id = %s", (model_id,))
-    (found,) = cursor.fetchone() or ("{}",)
-    return str(found).encode()
+    return (first_value(cursor, str) or "{}").encode()
 
 
 def of_taxonomy(cursor: Cursor, name: str) -> list[Model]:
     """All models for any version of a taxonomy, newest first."""
     cursor.execute(f"{_SELECT} WHERE t.name = %s ORDER BY m.id DESC", (name,))
-    return [Model(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Model)

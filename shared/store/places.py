@@ -7,11 +7,16 @@ length is old: with the statistics of an empty one it takes a join for cheap tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import all_of, first_column
 from shared.store.postgres.recordset import array
+
+Table = Literal["waiting", "awaiting_prediction"]
+"""Who waits for a stage, and who waits for a prediction."""
 
 
 class WaitingReview(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +49,7 @@ def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: st
         """,
         (taxonomy_id, stage, array(review_ids)),
     )
-    return [WaitingReview(*row) for row in cursor.fetchall()]
+    return all_of(cursor, WaitingReview)
 
 
 def hold(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> HeldPositions:
@@ -65,10 +70,10 @@ def with_revision(held: HeldPositions, review_id: int, revision: int) -> bool:
     return place is not None and place.revision == revision
 
 
-def leave(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
+def leave(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, table: Table = "waiting") -> None:
     """Take reviews, whose places are held, out of the line."""
     cursor.execute(
-        "DELETE FROM waiting WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
+        f"DELETE FROM {table} WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",  # noqa: S608
         (taxonomy_id, array(review_ids)),
     )
 
@@ -93,7 +98,7 @@ def ids(cursor: Cursor, taxonomy_id: int, stage: str) -> list[int]:
     cursor.execute(
         "SELECT review_id FROM waiting WHERE taxonomy_id = %s AND stage = %s ORDER BY 1", (taxonomy_id, stage)
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[WaitingReview]:
@@ -105,7 +110,7 @@ def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[W
         """,
         (taxonomy_id, stage, limit),
     )
-    return [WaitingReview(*row) for row in cursor.fetchall()]
+    return all_of(cursor, WaitingReview)
 
 
 def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: int) -> list[int]:
@@ -113,35 +118,35 @@ def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: i
 
     Two callers at once get different reviews.
     """
-    cursor.execute(
-        """
-        SELECT review_id FROM waiting
-        WHERE taxonomy_id = %s AND stage = %s AND sent_at < now() - make_interval(secs => %s)
-        ORDER BY review_id LIMIT %s FOR UPDATE SKIP LOCKED
-        """,
-        (taxonomy_id, stage, after_s, limit),
-    )
-    return _sent_now(cursor, taxonomy_id)
+    condition = "stage = %(stage)s AND sent_at < now() - make_interval(secs => %(after_s)s)"
+    return sent_now(cursor, "waiting", taxonomy_id, condition, {"stage": stage, "after_s": after_s}, limit)
 
 
 def keep(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> None:
     """Their message for `stage` counts as sent now, so that they are not overdue. Waits for no other transaction."""
+    condition = "stage = %(stage)s AND review_id = ANY(%(ids)s::bigint[])"
+    sent_now(cursor, "waiting", taxonomy_id, condition, {"stage": stage, "ids": array(review_ids)})
+
+
+def sent_now(
+    cursor: Cursor,
+    table: Table,
+    taxonomy_id: int,
+    condition: str,
+    values: Mapping[str, object],
+    limit: int | None = None,
+) -> list[int]:
+    """Reviews that wait under a condition of ours, whose messages count as sent now. Those that are locked are not."""
     cursor.execute(
-        """
-        SELECT review_id FROM waiting
-        WHERE taxonomy_id = %s AND stage = %s AND review_id = ANY(%s::bigint[])
-        ORDER BY review_id FOR UPDATE SKIP LOCKED
-        """,
-        (taxonomy_id, stage, array(review_ids)),
+        f"""
+        SELECT review_id FROM {table} WHERE taxonomy_id = %(taxonomy)s AND {condition}
+        ORDER BY review_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        """,  # noqa: S608  constants of this module and of `awaiting`
+        {**values, "taxonomy": taxonomy_id, "limit": limit},
     )
-    _sent_now(cursor, taxonomy_id)
-
-
-def _sent_now(cursor: Cursor, taxonomy_id: int) -> list[int]:
-    """Places that the cursor has just locked count as sent now; whose they are."""
-    found = [row[0] for row in cursor.fetchall()]
+    found = first_column(cursor)
     cursor.execute(
-        "UPDATE waiting SET sent_at = now() WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
+        f"UPDATE {table} SET sent_at = now() WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",  # noqa: S608
         (taxonomy_id, array(found)),
     )
     return found

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
-import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.quality.drift import Alarm, DailyCounts, Quality
+from shared.store.postgres.fetched import all_of, converted
 
 
 def counts(cursor: Cursor, taxonomy: str, since: date) -> list[DailyCounts]:
@@ -66,17 +67,7 @@ def write(cursor: Cursor, rows: Sequence[Quality]) -> None:
             psi_categories = excluded.psi_categories, psi_confidence = excluded.psi_confidence, at = now()
         """,
         [
-            (
-                row.model_id,
-                row.day,
-                row.category or "",
-                row.predictions,
-                row.expected_accuracy,
-                row.labelled,
-                row.disagreements,
-                row.psi_categories,
-                row.psi_confidence,
-            )
+            (row.model_id, row.day, row.category or "", *astuple(row)[3:])
             for row in sorted(rows, key=lambda row: (row.model_id, row.day, row.category or ""))
         ],
     )
@@ -109,7 +100,7 @@ def since(cursor: Cursor, taxonomy: str, day: date) -> list[Quality]:
         """,
         (taxonomy, day),
     )
-    return [Quality(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Quality)
 
 
 def alarms_since(cursor: Cursor, taxonomy: str, day: date) -> list[Alarm]:
@@ -122,5 +113,4 @@ def alarms_since(cursor: Cursor, taxonomy: str, day: date) -> list[Alarm]:
         """,
         (taxonomy, day),
     )
-    names = Alarm.__struct_fields__
-    return [msgspec.convert(dict(zip(names, row, strict=True)), Alarm) for row in cursor.fetchall()]
+    return converted(cursor, Alarm)

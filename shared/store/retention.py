@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array
 
 # With OFFSET 0 each is looked up by the index. As a join it may be each with each, see `shared.store.places`.
@@ -56,10 +57,10 @@ def prune(cursor: Cursor, before: datetime, limit: int) -> int:
         f"SELECT id {_OLD} ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED",
         {"before": before, "limit": limit},
     )
-    locked = array(row[0] for row in cursor.fetchall())
+    locked = array(first_column(cursor))
     # Once more: the first look saw nothing of those who let go of a review just before it was locked.
     cursor.execute(f"SELECT id {_OLD} AND id = ANY(%(ids)s::bigint[])", {"before": before, "ids": locked})
-    ids = array(row[0] for row in cursor.fetchall())
+    ids = array(first_column(cursor))
     for table in _TABLES:
         cursor.execute(f"DELETE FROM {table} WHERE review_id = ANY(%s::bigint[])", (ids,))  # noqa: S608
     cursor.execute("DELETE FROM reviews WHERE id = ANY(%s::bigint[])", (ids,))

@@ -3,101 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from itertools import chain
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.reviews.review import Review
+from shared.reviews.wire import Message
 from shared.store.postgres.copying import NULL, cell, copied, copy
+from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array, recordset
 
 
-class Incoming(msgspec.Struct, frozen=True, gc=False):
-    """A review on its way in; `part` numbers the message (in this transaction) that brought it."""
+class Upserted(msgspec.Struct, frozen=True):
+    """What became of the reviews of some messages.
 
-    review: Review
-    part: int = 0
-    batch_id: str | None = None
-
-
-class Stored(msgspec.Struct, frozen=True):
-    """What became of a transaction's reviews.
-
-    `ids` holds the review ids of each part; `first_stage` the ids that wait for the first stage, to be sent,
-    `unpredicted` those that await a prediction. `fresh` are those that nobody knew, `known` the others.
+    `ids` holds the review ids of each message; `first_stage` those that wait for the first stage, to be sent. `fresh`
+    are those that nobody knew, `known` the others, of which so many were `replaced`.
     """
 
-    ids: dict[int, list[int]]
+    ids: list[list[int]]
     first_stage: list[int]
+    fresh: list[int]
+    known: list[int]
     replaced: int
-    unpredicted: list[int] = []
-    fresh: list[int] = []
-    known: list[int] = []
-
-    @property
-    def new(self) -> int:
-        """How many reviews nobody knew."""
-        return len(self.fresh)
-
-
-class _ReviewRow(msgspec.Struct, frozen=True, gc=False):
-    """A review as the statement reads it; `text_sha` is in hex."""
-
-    source: str
-    external_id: str
-    text: str
-    text_sha: str
-    created_at: datetime | None
-    meta: msgspec.Raw | None
-    batch_id: str | None
 
 
 Name = tuple[str, str]
 """Source and external id."""
 
-
-class _Name(msgspec.Struct, frozen=True, gc=False):
-    """A name as the statement reads it."""
-
-    source: str
-    external_id: str
+_Incoming = tuple[Review, str | None]
+"""A review on its way in, and the id of its batch, if any."""
 
 
-class _Known(msgspec.Struct, frozen=True, gc=False):
-    """A review that is stored; `text_sha` is in hex."""
-
-    review_id: int
-    text_sha: str
-
-
-def upsert(cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first_stage: str) -> Stored:
+def upsert(cursor: Cursor, messages: Sequence[Message], taxonomy_id: int, first_stage: str) -> Upserted:
     """Store reviews and put those without a label in line for the first stage, in one transaction.
 
     A review that is known with the same text changes no row. The last of several with one name wins.
     Known names are locked first, then new ones are added, each in their order: two such transactions do not wait for
     each other in a circle, unless a third has just stored the same new names.
     """
-    newest = {(item.review.source, item.review.id): item for item in incoming}
+    newest: dict[Name, _Incoming] = {}
+    for message in messages:
+        batch_id = str(message.batch.id) if message.batch else None
+        newest.update(((review.source, review.id), (review, batch_id)) for review in message.reviews)
     ids, fresh, replaced = _store(cursor, newest, taxonomy_id, first_stage)
-    before = sorted({*ids.values()}.difference(fresh))
-    in_line = {*fresh, *_line_up(cursor, before, replaced, taxonomy_id, first_stage)}
-    parts: dict[int, list[int]] = {}
-    for item in incoming:
-        parts.setdefault(item.part, []).append(ids[item.review.source, item.review.id])
-    in_order = dict.fromkeys(chain.from_iterable(parts.values()))
-    return Stored(
-        parts,
-        [review_id for review_id in in_order if review_id in in_line],
-        len(replaced),
-        fresh=fresh,
-        known=before,
-    )
+    known = sorted({*ids.values()}.difference(fresh))
+    in_line = {*fresh, *_line_up(cursor, known, replaced, taxonomy_id, first_stage)}
+    of_messages = [[ids[review.source, review.id] for review in message.reviews] for message in messages]
+    in_order = dict.fromkeys(chain.from_iterable(of_messages))
+    to_send = [review_id for review_id in in_order if review_id in in_line]
+    return Upserted(of_messages, to_send, fresh, known, len(replaced))
 
 
 def _store(
-    cursor: Cursor, newest: Mapping[Name, Incoming], taxonomy_id: int, first_stage: str
+    cursor: Cursor, newest: Mapping[Name, _Incoming], taxonomy_id: int, first_stage: str
 ) -> tuple[dict[Name, int], list[int], list[int]]:
     """Add, replace or leave reviews as they are: all their ids by name, those of new ones, and of replaced ones."""
     names = sorted(newest)
@@ -105,7 +65,7 @@ def _store(
     ids = _add(cursor, [newest[name] for name in names if name not in known], taxonomy_id, first_stage)
     fresh = list(ids.values())
     ids.update(
-        (name, one.review_id) for name, one in known.items() if one.text_sha == newest[name].review.text_sha
+        (name, review_id) for name, (review_id, sha) in known.items() if sha == newest[name][0].text_sha
     )
     written = _write(cursor, [newest[name] for name in names if name not in ids], taxonomy_id, first_stage)
     ids.update({(source, external_id): review_id for review_id, _, source, external_id in written})
@@ -113,12 +73,15 @@ def _store(
     fresh += [review_id for review_id, revision, _, _ in written if revision == 1]
     # What is left has been stored by another process meanwhile, with the same text; writing has locked it.
     late = _hold_known(cursor, [name for name in names if name not in ids])
-    ids.update((name, one.review_id) for name, one in late.items())
+    ids.update((name, review_id) for name, (review_id, _) in late.items())
     return ids, fresh, replaced
 
 
-def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, _Known]:
-    """Those of the named reviews that are stored: nobody replaces or deletes them until the transaction ends."""
+def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, tuple[int, str]]:
+    """Ids and texts, as SHA-256 in hex, of the named reviews that are stored.
+
+    Nobody replaces or deletes them until the transaction ends.
+    """
     if not names:
         return {}
     # Each by the index, and locked in the order of the names: a join may be planned as a walk through all reviews.
@@ -130,88 +93,112 @@ def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, _Known]:
                 SELECT * FROM reviews WHERE (source, external_id) = (name.source, name.external_id)
                 FOR NO KEY UPDATE) r
         """,
-        (recordset([_Name(*name) for name in names]),),
+        (recordset([{"source": source, "external_id": external_id} for source, external_id in names]),),
     )
     return {
-        (source, external_id): _Known(review_id, sha)
-        for source, external_id, review_id, sha in cursor.fetchall()
+        (source, external_id): (review_id, sha) for source, external_id, review_id, sha in cursor.fetchall()
     }
 
 
-def _add(cursor: Cursor, items: Sequence[Incoming], taxonomy_id: int, first_stage: str) -> dict[Name, int]:
+def _add(
+    cursor: Cursor, incoming: Sequence[_Incoming], taxonomy_id: int, first_stage: str
+) -> dict[Name, int]:
     """Add reviews that nobody knows, with their places in line; nothing where one has been stored meanwhile."""
-    if not items:
+    if not incoming:
         return {}
-    cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(items),))
-    numbers = sorted(row[0] for row in cursor.fetchall())
-    added = copied(
-        cursor,
-        "reviews",
-        "id, source, external_id, text, text_sha, created_at, meta, batch_id",
-        [_line(number, item) for number, item in zip(numbers, items, strict=True)],
-    )
-    if not added:
+    cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(incoming),))
+    numbers = sorted(first_column(cursor))
+    lines = []
+    for number, (review, batch_id) in zip(numbers, incoming, strict=True):
+        created_at = NULL if review.created_at is None else review.created_at.isoformat()
+        meta = NULL if review.meta is None else cell(review.meta)
+        lines.append(
+            f"{number}\t{cell(review.source)}\t{cell(review.id)}\t{cell(review.text)}\t\\\\x{review.text_sha}\t"
+            f"{created_at}\t{meta}\t{batch_id or NULL}\n".encode()
+        )
+    columns = "id, source, external_id, text, text_sha, created_at, meta, batch_id"
+    if not copied(cursor, "reviews", columns, lines):
         return {}
     end = f"\t{taxonomy_id}\t1\t{first_stage}\n"
-    copy(
-        cursor,
-        "waiting",
-        "review_id, taxonomy_id, revision, stage",
-        [f"{number}{end}".encode() for number in numbers],
-    )
-    return {(item.review.source, item.review.id): number for number, item in zip(numbers, items, strict=True)}
+    places = [f"{number}{end}".encode() for number in numbers]
+    copy(cursor, "waiting", "review_id, taxonomy_id, revision, stage", places)
+    return {(review.source, review.id): number for number, (review, _) in zip(numbers, incoming, strict=True)}
 
 
-def _line(number: int, item: Incoming) -> bytes:
-    review = item.review
-    created_at, meta = (
-        NULL if review.created_at is None else review.created_at.isoformat(),
-        NULL if review.meta is None else cell(review.meta),
-    )
-    return (
-        f"{number}\t{cell(review.source)}\t{cell(review.id)}\t{cell(review.text)}\t\\\\x{review.text_sha}\t"
-        f"{created_at}\t{meta}\t{item.batch_id or NULL}\n"
-    ).encode()
+_WRITE = """
+WITH written AS (
+    INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
+    SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id
+    FROM json_to_recordset(%s) AS i (source text, external_id text, text text, text_sha text,
+        created_at timestamptz, meta jsonb, batch_id uuid)
+    ON CONFLICT (source, external_id) DO UPDATE
+    SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
+        created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
+        received_at = now()
+    WHERE reviews.text_sha <> excluded.text_sha
+    RETURNING id, revision, source, external_id),
+in_line AS (
+    INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+    SELECT id, %s, revision, %s FROM written WHERE revision = 1)
+SELECT id, revision, source, external_id FROM written
+"""
 
 
 def _write(
-    cursor: Cursor, items: Sequence[Incoming], taxonomy_id: int, first_stage: str
+    cursor: Cursor, incoming: Sequence[_Incoming], taxonomy_id: int, first_stage: str
 ) -> list[tuple[int, int, str, str]]:
     """Insert or replace reviews; those that nobody knew get their place in line, since nothing can be known of them.
 
     Returns id, revision, source and external id of what was written.
     """
-    if not items:
+    if not incoming:
         return []
-    cursor.execute(
-        """
-        WITH written AS (
-            INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
-            SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id
-            FROM json_to_recordset(%s) AS i (source text, external_id text, text text, text_sha text,
-                created_at timestamptz, meta jsonb, batch_id uuid)
-            ON CONFLICT (source, external_id) DO UPDATE
-            SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
-                created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
-                received_at = now()
-            WHERE reviews.text_sha <> excluded.text_sha
-            RETURNING id, revision, source, external_id),
-        in_line AS (
-            INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
-            SELECT id, %s, revision, %s FROM written WHERE revision = 1)
-        SELECT id, revision, source, external_id FROM written
-        """,
-        (recordset([_row(item) for item in items]), taxonomy_id, first_stage),
-    )
+    rows: list[dict[str, object]] = [
+        {
+            "source": review.source,
+            "external_id": review.id,
+            "text": review.text,
+            "text_sha": review.text_sha,
+            "created_at": review.created_at,
+            "meta": None if review.meta is None else msgspec.Raw(review.meta.encode()),
+            "batch_id": batch_id,
+        }
+        for review, batch_id in incoming
+    ]
+    cursor.execute(_WRITE, (recordset(rows), taxonomy_id, first_stage))
     return cursor.fetchall()
 
 
-def _row(item: Incoming) -> _ReviewRow:
-    review = item.review
-    meta = None if review.meta is None else msgspec.Raw(review.meta.encode())
-    return _ReviewRow(
-        review.source, review.id, review.text, review.text_sha, review.created_at, meta, item.batch_id
-    )
+# Where there is neither a label nor a failure for the present text.
+_WAIT = """
+INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+SELECT r.id, %(taxonomy)s, r.revision, %(stage)s FROM reviews r
+WHERE r.id = ANY(%(ids)s)
+  AND NOT EXISTS (
+        SELECT FROM labels l
+        WHERE l.review_id = r.id AND l.taxonomy_id = %(taxonomy)s AND l.revision = r.revision)
+  AND NOT EXISTS (
+        SELECT FROM failures f
+        WHERE f.review_id = r.id AND f.taxonomy_id = %(taxonomy)s AND f.revision = r.revision)
+ORDER BY r.id
+ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+SET revision = excluded.revision, stage = excluded.stage, since = now(), sent_at = now()
+WHERE waiting.revision < excluded.revision
+"""
+
+# Labels of a replaced text move to the history (a trigger), and every taxonomy that had one starts anew.
+_START_ANEW = """
+WITH forgotten AS (DELETE FROM labels WHERE review_id = ANY(%(ids)s) RETURNING review_id, taxonomy_id),
+affected AS (
+    SELECT review_id, taxonomy_id FROM forgotten
+    UNION SELECT review_id, taxonomy_id FROM waiting WHERE review_id = ANY(%(ids)s))
+INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+SELECT r.id, a.taxonomy_id, r.revision, %(stage)s
+FROM affected a JOIN reviews r ON r.id = a.review_id ORDER BY r.id, a.taxonomy_id
+ON CONFLICT (review_id, taxonomy_id) DO UPDATE
+SET revision = excluded.revision, stage = excluded.stage, since = now(), sent_at = now()
+WHERE waiting.revision < excluded.revision
+"""
 
 
 def _line_up(
@@ -220,63 +207,18 @@ def _line_up(
     """Put reviews that were known before in line where they have no label; those of them that wait for the stage."""
     if not known:
         return []
-    _lock(cursor, known)
+    # Wait until no stage works on these reviews, so that what follows sees the labels they have by then.
+    cursor.execute(
+        "SELECT FROM waiting WHERE review_id = ANY(%s) ORDER BY review_id, taxonomy_id FOR UPDATE", (known,)
+    )
     if replaced:
-        _forget_labels(cursor, replaced, first_stage)
-    _wait_for(cursor, known, taxonomy_id, first_stage)
+        cursor.execute(_START_ANEW, {"ids": replaced, "stage": first_stage})
+    cursor.execute(_WAIT, {"ids": known, "taxonomy": taxonomy_id, "stage": first_stage})
     cursor.execute(
         "SELECT review_id FROM waiting WHERE review_id = ANY(%s) AND taxonomy_id = %s AND stage = %s",
         (known, taxonomy_id, first_stage),
     )
-    return [row[0] for row in cursor.fetchall()]
-
-
-def _lock(cursor: Cursor, review_ids: list[int]) -> None:
-    """Wait until no stage works on these reviews, so that what follows sees the labels they have by then."""
-    cursor.execute(
-        "SELECT FROM waiting WHERE review_id = ANY(%s) ORDER BY review_id, taxonomy_id FOR UPDATE",
-        (review_ids,),
-    )
-
-
-def _wait_for(cursor: Cursor, review_ids: list[int], taxonomy_id: int, stage: str) -> None:
-    cursor.execute(
-        """
-        INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
-        SELECT r.id, %(taxonomy)s, r.revision, %(stage)s FROM reviews r
-        WHERE r.id = ANY(%(ids)s)
-          AND NOT EXISTS (
-                SELECT FROM labels l
-                WHERE l.review_id = r.id AND l.taxonomy_id = %(taxonomy)s AND l.revision = r.revision)
-          AND NOT EXISTS (
-                SELECT FROM failures f
-                WHERE f.review_id = r.id AND f.taxonomy_id = %(taxonomy)s AND f.revision = r.revision)
-        ORDER BY r.id
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
-        SET revision = excluded.revision, stage = excluded.stage, since = now(), sent_at = now()
-        WHERE waiting.revision < excluded.revision
-        """,
-        {"ids": review_ids, "taxonomy": taxonomy_id, "stage": stage},
-    )
-
-
-def _forget_labels(cursor: Cursor, review_ids: list[int], first_stage: str) -> None:
-    """Labels of a replaced text move to the history (a trigger), and every taxonomy that had one starts anew."""
-    cursor.execute(
-        """
-        WITH forgotten AS (DELETE FROM labels WHERE review_id = ANY(%(ids)s) RETURNING review_id, taxonomy_id),
-        affected AS (
-            SELECT review_id, taxonomy_id FROM forgotten
-            UNION SELECT review_id, taxonomy_id FROM waiting WHERE review_id = ANY(%(ids)s))
-        INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
-        SELECT r.id, a.taxonomy_id, r.revision, %(stage)s
-        FROM affected a JOIN reviews r ON r.id = a.review_id ORDER BY r.id, a.taxonomy_id
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
-        SET revision = excluded.revision, stage = excluded.stage, since = now(), sent_at = now()
-        WHERE waiting.revision < excluded.revision
-        """,
-        {"ids": review_ids, "stage": first_stage},
-    )
+    return first_column(cursor)
 
 
 def hold(cursor: Cursor, review_ids: Iterable[int]) -> set[int]:
@@ -284,7 +226,7 @@ def hold(cursor: Cursor, review_ids: Iterable[int]) -> set[int]:
     cursor.execute(
         "SELECT id FROM reviews WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE", (array(review_ids),)
     )
-    return {row[0] for row in cursor.fetchall()}
+    return set(first_column(cursor))
 
 
 def some(cursor: Cursor, limit: int) -> list[tuple[int, str]]:

@@ -11,8 +11,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
+
+from shared.store.postgres.fetched import all_of, first_column, first_of, first_value, returned
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -29,7 +32,7 @@ class Asked(msgspec.Struct, frozen=True):
     time_limit_s: int
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(Asked, frozen=True):
     """A run as it stands. `key` names its folder; `facts` tell what it was trained on and what it cost."""
 
     id: int
@@ -37,13 +40,6 @@ class Run(msgspec.Struct, frozen=True):
     experiment: int
     taxonomy_id: int
     snapshot_id: int
-    architecture: str
-    seed: int
-    arguments: dict[str, Any]
-    asked_by: str
-    reason: str
-    auto_promote: bool
-    time_limit_s: int
     status: Status
     cancel_requested: bool
     attempt: int
@@ -69,38 +65,18 @@ class LoggedValue(msgspec.Struct, frozen=True):
     value: float
 
 
-class News(msgspec.Struct, frozen=True):
-    """What has come since the last run of an architecture: is one at work, how many labels and alarms are newer.
-
-    `last_at` is when that run was asked for, None without one, `last_reason` why.
-    """
-
-    at_work: bool
-    last_at: datetime | None
-    last_reason: str
-    labels: int
-    alarms: int
-
-
-class LeaseState(msgspec.Struct, frozen=True):
-    """What the holder of a lease is told when it is renewed."""
-
-    cancel_requested: bool
-    spent_s: float
-
-
 _COLUMNS = ", ".join(f"r.{name}::text" if name == "key" else f"r.{name}" for name in Run.__struct_fields__)
 _MINE = "id = %(run)s AND attempt = %(attempt)s AND status = 'running'"
 
 
 def _runs(cursor: Cursor) -> list[Run]:
-    return [Run(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Run)
 
 
 def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Asked]) -> tuple[int, list[int]]:
     """Queue runs as one experiment; returns its number and theirs."""
     cursor.execute("SELECT nextval('training_experiments')")
-    (experiment,) = cursor.fetchone() or (0,)
+    experiment = returned(cursor)
     rows = execute_values(
         cursor,
         """
@@ -115,16 +91,13 @@ def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Ask
                 one.architecture,
                 one.seed,
                 Json(one.arguments),
-                one.asked_by,
-                one.reason,
-                one.auto_promote,
-                one.time_limit_s,
+                *astuple(one)[3:],
             )
             for one in wanted
         ],
         fetch=True,
     )
-    return int(experiment), sorted(row[0] for row in rows)
+    return experiment, sorted(row[0] for row in rows)
 
 
 def get(cursor: Cursor, run: int) -> Run | None:
@@ -186,10 +159,24 @@ def claim(cursor: Cursor, worker: str, lease_s: int, crashes: int) -> Run | None
     return next(iter(_runs(cursor)), None)
 
 
+class LeaseState(msgspec.Struct, frozen=True):
+    """What the holder of a lease is told when it is renewed."""
+
+    cancel_requested: bool
+    spent_s: float
+
+
 def renew(
-    cursor: Cursor, run: int, attempt: int, *, lease_s: int, spent_s: float, progress: float, message: str,
+    cursor: Cursor,
+    run: int,
+    attempt: int,
+    *,
+    lease_s: int,
+    spent_s: float,
+    progress: float,
+    message: str,
     points: Sequence[LoggedValue] = (),
-) -> LeaseState | None:  # fmt: skip
+) -> LeaseState | None:
     """Say that a run is alive, how far it is, and what it has logged; None where it is no longer this holder's.
 
     `spent_s` are seconds since the last time. Points that are logged again, as after a resumption, are replaced.
@@ -209,8 +196,8 @@ def renew(
             "message": message,
         },
     )
-    row = cursor.fetchone()
-    if row is None:
+    state = first_of(cursor, LeaseState)
+    if state is None:
         return None
     newest = {(one.name, one.step): one for one in points}
     if newest:
@@ -222,7 +209,7 @@ def renew(
             """,
             [(run, one.name, one.step, one.epoch, one.value) for one in newest.values()],
         )
-    return LeaseState(*row)
+    return state
 
 
 def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
@@ -231,58 +218,45 @@ def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
         f"SELECT cancel_requested FROM training_runs WHERE {_MINE} FOR UPDATE",  # noqa: S608
         {"run": run, "attempt": attempt},
     )
-    row = cursor.fetchone()
-    return None if row is None else bool(row[0])
+    return first_value(cursor, bool)
 
 
 def release(cursor: Cursor, run: int, attempt: int, *, crashed: bool, message: str) -> bool:
     """Put a run back in the queue; False where it is no longer this holder's."""
-    cursor.execute(
-        f"""
-        UPDATE training_runs SET status = 'queued', lease_until = NULL, worker = '', message = %(message)s,
-            crashes = crashes + %(crashed)s::integer
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "crashed": crashed, "message": message},
-    )
-    return cursor.rowcount == 1
+    what = """
+        status = 'queued', lease_until = NULL, worker = '', message = %(message)s,
+        crashes = crashes + %(crashed)s::integer
+    """
+    return _update(cursor, run, attempt, what, crashed=crashed, message=message)
 
 
 def end(cursor: Cursor, run: int, attempt: int, status: Status, message: str) -> bool:
     """End a run that failed or was cancelled; False where it is no longer this holder's."""
-    cursor.execute(
-        f"""
-        UPDATE training_runs SET status = %(status)s, finished_at = now(), lease_until = NULL, message = %(message)s
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "status": status, "message": message},
-    )
-    return cursor.rowcount == 1
+    what = "status = %(status)s, finished_at = now(), lease_until = NULL, message = %(message)s"
+    return _update(cursor, run, attempt, what, status=status, message=message)
 
 
 def keep_model(
     cursor: Cursor, run: int, attempt: int, *, model_id: int, answers: Sequence[str], facts: dict[str, Any]
 ) -> bool:
     """Note the model that a run has made, which is not ended yet; False where it is no longer this holder's."""
-    cursor.execute(
-        f"""
-        UPDATE training_runs SET model_id = %(model)s, answers = %(answers)s, facts = %(facts)s
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "model": model_id, "answers": list(answers), "facts": Json(facts)},
-    )
-    return cursor.rowcount == 1
+    what = "model_id = %(model)s, answers = %(answers)s, facts = %(facts)s"
+    return _update(cursor, run, attempt, what, model=model_id, answers=list(answers), facts=Json(facts))
 
 
 def succeed(cursor: Cursor, run: int, attempt: int, verdict: dict[str, Any], message: str) -> bool:
     """End a run that has a model; False where it is no longer this holder's."""
+    what = """
+        status = 'succeeded', finished_at = now(), lease_until = NULL, progress = 1, verdict = %(verdict)s,
+        message = %(message)s
+    """
+    return _update(cursor, run, attempt, what, verdict=Json(verdict), message=message)
+
+
+def _update(cursor: Cursor, run: int, attempt: int, what: str, **values: object) -> bool:
     cursor.execute(
-        f"""
-        UPDATE training_runs SET status = 'succeeded', finished_at = now(), lease_until = NULL, progress = 1,
-            verdict = %(verdict)s, message = %(message)s
-        WHERE {_MINE}
-        """,  # noqa: S608
-        {"run": run, "attempt": attempt, "verdict": Json(verdict), "message": message},
+        f"UPDATE training_runs SET {what} WHERE {_MINE}",  # noqa: S608  constants of this module
+        {"run": run, "attempt": attempt, **values},
     )
     return cursor.rowcount == 1
 
@@ -309,8 +283,7 @@ def cancel(cursor: Cursor, run: int) -> Status | None:
 def answers(cursor: Cursor, run: int) -> list[str]:
     """What a run's model says about the gold of its snapshot."""
     cursor.execute("SELECT coalesce(answers, '{}') FROM training_runs WHERE id = %s", (run,))
-    (found,) = cursor.fetchone() or ([],)
-    return list(found)
+    return list(first_value(cursor, list) or ())
 
 
 def points(cursor: Cursor, run: int) -> list[LoggedValue]:
@@ -318,7 +291,7 @@ def points(cursor: Cursor, run: int) -> list[LoggedValue]:
     cursor.execute(
         "SELECT name, step, epoch, value FROM training_metrics WHERE run_id = %s ORDER BY name, step", (run,)
     )
-    return [LoggedValue(*row) for row in cursor.fetchall()]
+    return all_of(cursor, LoggedValue)
 
 
 def in_line(cursor: Cursor) -> int:
@@ -329,18 +302,31 @@ def in_line(cursor: Cursor) -> int:
         WHERE status = 'queued' OR (status = 'running' AND lease_until < now())
         """
     )
-    return int((cursor.fetchone() or (0,))[0])
+    return first_value(cursor, int) or 0
 
 
 def unfinished(cursor: Cursor) -> list[int]:
     """Runs that are queued or running."""
     cursor.execute("SELECT id FROM training_runs WHERE status IN ('queued', 'running') ORDER BY id")
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def lock_schedule(cursor: Cursor, taxonomy: str) -> None:
     """Let one transaction at a time decide whether to retrain."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext('retrain'), hashtext(%s))", (taxonomy,))
+
+
+class News(msgspec.Struct, frozen=True):
+    """What has come since the last run of an architecture: is one at work, how many labels and alarms are newer.
+
+    `last_at` is when that run was asked for, None without one, `last_reason` why.
+    """
+
+    at_work: bool
+    last_at: datetime | None
+    last_reason: str
+    labels: int
+    alarms: int
 
 
 def news(cursor: Cursor, taxonomy: str, taxonomy_id: int, architecture: str) -> News:

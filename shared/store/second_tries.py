@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.awaiting import PREDICTED
+from shared.store.postgres.fetched import all_of, first_column
+
 
 class Again(msgspec.Struct, frozen=True, gc=False):
     """A review that waits for a stage once more."""
@@ -15,6 +18,32 @@ class Again(msgspec.Struct, frozen=True, gc=False):
     taxonomy_id: int
     revision: int
     stage: str
+
+
+_WAIT_AGAIN = """
+WITH again AS (
+    INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+    SELECT DISTINCT ON (f.review_id, f.taxonomy_id) f.review_id, f.taxonomy_id, f.revision, coalesce((
+        SELECT c.stage
+        FROM unnest(%(queues)s::text[], %(stages)s::text[]) WITH ORDINALITY AS c (queue, stage, place)
+        WHERE c.queue = f.queue
+        ORDER BY EXISTS (
+            SELECT FROM verdicts v
+            WHERE v.review_id = f.review_id AND v.taxonomy_id = f.taxonomy_id AND v.stage = c.stage
+              AND v.revision = f.revision), c.place
+        LIMIT 1), %(first)s)
+    FROM failures f JOIN reviews r ON r.id = f.review_id AND r.revision = f.revision
+    WHERE f.id = ANY(%(numbers)s) AND f.taxonomy_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM labels l
+        WHERE l.review_id = f.review_id AND l.taxonomy_id = f.taxonomy_id AND l.revision = f.revision)
+    ORDER BY f.review_id, f.taxonomy_id, f.id DESC
+    ON CONFLICT (review_id, taxonomy_id) DO NOTHING
+    RETURNING review_id, taxonomy_id, revision, stage),
+gone AS (
+    DELETE FROM failures f USING again a
+    WHERE f.review_id = a.review_id AND f.taxonomy_id = a.taxonomy_id AND f.revision = a.revision)
+SELECT review_id, taxonomy_id, revision, stage FROM again ORDER BY review_id, taxonomy_id
+"""
 
 
 def wait_again(
@@ -28,30 +57,7 @@ def wait_again(
     """
     _lock(cursor, numbers)
     cursor.execute(
-        """
-        WITH again AS (
-            INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
-            SELECT DISTINCT ON (f.review_id, f.taxonomy_id) f.review_id, f.taxonomy_id, f.revision, coalesce((
-                SELECT c.stage
-                FROM unnest(%(queues)s::text[], %(stages)s::text[]) WITH ORDINALITY AS c (queue, stage, place)
-                WHERE c.queue = f.queue
-                ORDER BY EXISTS (
-                    SELECT FROM verdicts v
-                    WHERE v.review_id = f.review_id AND v.taxonomy_id = f.taxonomy_id AND v.stage = c.stage
-                      AND v.revision = f.revision), c.place
-                LIMIT 1), %(first)s)
-            FROM failures f JOIN reviews r ON r.id = f.review_id AND r.revision = f.revision
-            WHERE f.id = ANY(%(numbers)s) AND f.taxonomy_id IS NOT NULL AND NOT EXISTS (
-                SELECT FROM labels l
-                WHERE l.review_id = f.review_id AND l.taxonomy_id = f.taxonomy_id AND l.revision = f.revision)
-            ORDER BY f.review_id, f.taxonomy_id, f.id DESC
-            ON CONFLICT (review_id, taxonomy_id) DO NOTHING
-            RETURNING review_id, taxonomy_id, revision, stage),
-        gone AS (
-            DELETE FROM failures f USING again a
-            WHERE f.review_id = a.review_id AND f.taxonomy_id = a.taxonomy_id AND f.revision = a.revision)
-        SELECT review_id, taxonomy_id, revision, stage FROM again ORDER BY review_id, taxonomy_id
-        """,
+        _WAIT_AGAIN,
         {
             "numbers": list(numbers),
             "queues": [queue for queue, _ in stages],
@@ -59,7 +65,7 @@ def wait_again(
             "first": first_stage,
         },
     )
-    return [Again(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Again)
 
 
 def await_again(cursor: Cursor, numbers: Sequence[int], taxonomy_id: int) -> list[int]:
@@ -70,15 +76,12 @@ def await_again(cursor: Cursor, numbers: Sequence[int], taxonomy_id: int) -> lis
     """
     _lock(cursor, numbers)
     cursor.execute(
-        """
+        f"""
         WITH again AS (
             INSERT INTO awaiting_prediction (review_id, taxonomy_id, revision)
             SELECT DISTINCT f.review_id, %(taxonomy)s, f.revision
             FROM failures f JOIN reviews r ON r.id = f.review_id AND r.revision = f.revision
-            WHERE f.id = ANY(%(numbers)s) AND f.taxonomy_id IS NULL AND NOT EXISTS (
-                SELECT FROM predictions p JOIN models m ON m.id = p.model_id JOIN taxonomies t ON t.id = m.taxonomy_id
-                WHERE p.review_id = r.id AND p.revision = r.revision
-                  AND t.name = (SELECT name FROM taxonomies WHERE id = %(taxonomy)s))
+            WHERE f.id = ANY(%(numbers)s) AND f.taxonomy_id IS NULL AND NOT {PREDICTED}
             ORDER BY f.review_id
             ON CONFLICT (review_id, taxonomy_id) DO UPDATE SET revision = excluded.revision, sent_at = now()
             RETURNING review_id, revision),
@@ -86,10 +89,10 @@ def await_again(cursor: Cursor, numbers: Sequence[int], taxonomy_id: int) -> lis
             DELETE FROM failures f USING again a
             WHERE f.review_id = a.review_id AND f.revision = a.revision AND f.taxonomy_id IS NULL)
         SELECT review_id FROM again ORDER BY review_id
-        """,
+        """,  # noqa: S608  a constant of `awaiting`
         {"numbers": list(numbers), "taxonomy": taxonomy_id},
     )
-    return [row[0] for row in cursor.fetchall()]
+    return first_column(cursor)
 
 
 def _lock(cursor: Cursor, numbers: Sequence[int]) -> None:

@@ -8,16 +8,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.reviews.labelled_text import Row
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """A snapshot without its lists. `counts` are labelled reviews by category, `sha` is of all that is in it."""
-
-    id: int
-    sha: str
-    counts: dict[str, int]
-    gold: int
-    created_at: datetime
+from shared.store.postgres.fetched import all_of, returned
 
 
 class GoldText(msgspec.Struct, frozen=True):
@@ -28,6 +19,16 @@ class GoldText(msgspec.Struct, frozen=True):
     text: str
     category: str
     ambiguous: bool
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A snapshot without its lists. `counts` are labelled reviews by category, `sha` is of all that is in it."""
+
+    id: int
+    sha: str
+    counts: dict[str, int]
+    gold: int
+    created_at: datetime
 
 
 # Gold that was drawn because model and label differed is no sample of all reviews: it teaches, it does not measure.
@@ -80,8 +81,7 @@ ON CONFLICT (sha) DO UPDATE SET sha = excluded.sha RETURNING id
 def take(cursor: Cursor, taxonomy_id: int) -> int:
     """Freeze the labels, best guesses among them, and the gold of now; returns the number, the same for the same."""
     cursor.execute(_TAKE, {"taxonomy": taxonomy_id})
-    (number,) = cursor.fetchone() or (0,)
-    return int(number)
+    return returned(cursor)
 
 
 def get(cursor: Cursor, snapshot_id: int) -> Snapshot:
@@ -115,7 +115,7 @@ def rows(cursor: Cursor, snapshot_id: int) -> list[Row]:
         """,  # noqa: S608  a constant of this module
         (snapshot_id,),
     )
-    return [Row(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Row)
 
 
 def gold(cursor: Cursor, snapshot_id: int) -> list[GoldText]:
@@ -129,4 +129,4 @@ def gold(cursor: Cursor, snapshot_id: int) -> list[GoldText]:
         """,  # noqa: S608  a constant of this module
         (snapshot_id,),
     )
-    return [GoldText(*row) for row in cursor.fetchall()]
+    return all_of(cursor, GoldText)

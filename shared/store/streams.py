@@ -16,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import PositionLost
 from shared.store.postgres.database import Database
+from shared.store.postgres.fetched import all_of, first_value
 from shared.store.postgres.recordset import array
 
 # The server notices within a minute that a reader's machine has vanished, not after the two hours of its default.
@@ -63,7 +64,7 @@ class Claim:
             cursor.execute(
                 "SELECT pg_try_advisory_lock(hashtext('otzyv stream'), hashtext(%s))", (self._name,)
             )
-            return bool((cursor.fetchone() or (False,))[0])
+            return bool(first_value(cursor, bool))
 
     def check(self) -> None:
         """Raises PositionLost once the session has ended: another process may read the stream now."""
@@ -90,7 +91,7 @@ def claim(database: Database, name: str) -> Iterator[Claim]:
 def reader(cursor: Cursor, name: str) -> str:
     """Who came last to read a stream; empty where nobody has got that far."""
     cursor.execute("SELECT reader FROM streams WHERE name = %s", (name,))
-    return str((cursor.fetchone() or ("",))[0])
+    return first_value(cursor, str) or ""
 
 
 def arrive(cursor: Cursor, name: str, reader: str) -> Position | None:
@@ -159,7 +160,7 @@ def unpredicted(cursor: Cursor, name: str) -> dict[int, list[int]]:
 def _unsent(cursor: Cursor, name: str) -> str:
     """The reviews of a stream's last transaction as a parameter: the line is joined with no list, see `places`."""
     cursor.execute("SELECT unsent FROM streams WHERE name = %s", (name,))
-    return array((cursor.fetchone() or ((),))[0])
+    return array(first_value(cursor, list) or ())
 
 
 def listed(cursor: Cursor) -> list[Stream]:
@@ -174,4 +175,4 @@ def listed(cursor: Cursor) -> list[Stream]:
         FROM streams ORDER BY name
         """
     )
-    return [Stream(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Stream)

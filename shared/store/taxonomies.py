@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import first_column, first_value, returned
+
 
 def register(cursor: Cursor, name: str, version: str, document: str) -> int:
     """The id of this version of the taxonomy, stored on first sight. `document` is JSON."""
@@ -17,21 +19,19 @@ def register(cursor: Cursor, name: str, version: str, document: str) -> int:
         """,
         (name, version, document),
     )
-    return int(_one(cursor))
+    return returned(cursor)
 
 
 def find(cursor: Cursor, name: str, version: str) -> int | None:
     """The id of this version of the taxonomy, or None where it is not stored."""
     cursor.execute("SELECT id FROM taxonomies WHERE name = %s AND version = %s", (name, version))
-    row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    return first_value(cursor, int)
 
 
 def document(cursor: Cursor, taxonomy_id: int) -> str | None:
     """The JSON of a stored taxonomy, or None."""
     cursor.execute("SELECT document::text FROM taxonomies WHERE id = %s", (taxonomy_id,))
-    row = cursor.fetchone()
-    return None if row is None else str(row[0])
+    return first_value(cursor, str)
 
 
 def newest_slugs(cursor: Cursor, name: str) -> list[str]:
@@ -43,17 +43,10 @@ def newest_slugs(cursor: Cursor, name: str) -> list[str]:
         """,
         (name,),
     )
-    (found,) = cursor.fetchone() or ([],)
-    return sorted(found)
+    return sorted(first_value(cursor, list) or ())
 
 
 def in_line(cursor: Cursor) -> list[int]:
     """The taxonomies for which reviews wait."""
     cursor.execute("SELECT DISTINCT taxonomy_id FROM waiting ORDER BY 1")
-    return [row[0] for row in cursor.fetchall()]
-
-
-def _one(cursor: Cursor) -> int:
-    row = cursor.fetchone()
-    assert row is not None  # noqa: S101  RETURNING always yields the row
-    return int(row[0])
+    return first_column(cursor)

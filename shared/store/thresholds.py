@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.cascade.rule import Curve, StageRule
+from shared.store.postgres.fetched import all_of, converted, first_value, returned
 
 
 class Threshold(msgspec.Struct, frozen=True):
@@ -24,9 +26,6 @@ class Threshold(msgspec.Struct, frozen=True):
     correct: int | None = None
     bound: float | None = None
     curve: Curve | None = None
-
-
-_COLUMNS = Threshold.__struct_fields__
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -65,7 +64,7 @@ def store(
         """,
         (taxonomy_id, target, certainty, gold_reviews, note),
     )
-    (version,) = cursor.fetchone() or (0,)
+    version = returned(cursor)
     execute_values(
         cursor,
         """
@@ -75,31 +74,19 @@ def store(
         [
             (
                 version,
-                r.stage,
-                r.category,
-                r.model,
-                r.value,
-                r.answers,
-                r.kept,
-                r.correct,
-                r.bound,
-                _json(r.curve),
+                *astuple(row)[:-1],
+                None if row.curve is None else msgspec.json.encode(row.curve).decode(),
             )
-            for r in rows
+            for row in rows
         ],
     )
-    return int(version)
-
-
-def _json(curve: Curve | None) -> str | None:
-    return None if curve is None else msgspec.json.encode(curve).decode()
+    return version
 
 
 def newest(cursor: Cursor, taxonomy_id: int) -> int | None:
     """The version that holds, or None where nothing was ever calibrated."""
     cursor.execute("SELECT max(id) FROM threshold_versions WHERE taxonomy_id = %s", (taxonomy_id,))
-    row = cursor.fetchone()
-    return None if row is None else row[0]
+    return first_value(cursor, int)
 
 
 def rows(cursor: Cursor, version: int) -> list[Threshold]:
@@ -111,7 +98,7 @@ def rows(cursor: Cursor, version: int) -> list[Threshold]:
         """,
         (version,),
     )
-    return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Threshold) for row in cursor.fetchall()]
+    return converted(cursor, Threshold)
 
 
 def versions(cursor: Cursor, taxonomy_id: int, limit: int) -> list[Version]:
@@ -123,12 +110,17 @@ def versions(cursor: Cursor, taxonomy_id: int, limit: int) -> list[Version]:
         """,
         (taxonomy_id, limit),
     )
-    return [Version(*row) for row in cursor.fetchall()]
+    return all_of(cursor, Version)
 
 
-def rules(cursor: Cursor, version: int) -> dict[str, StoredRule]:
-    """A version as rules by stage."""
-    found = rows(cursor, version)
+def current(cursor: Cursor, taxonomy_id: int) -> dict[str, StoredRule]:
+    """The rules that hold now, by stage."""
+    return rules(cursor, newest(cursor, taxonomy_id))
+
+
+def rules(cursor: Cursor, version: int | None) -> dict[str, StoredRule]:
+    """A version as rules by stage; none without one."""
+    found = [] if version is None else rows(cursor, version)
     return {
         row.stage: StoredRule(
             row.model,

@@ -38,24 +38,28 @@ def guesses(cursor: Cursor, rows: Sequence[WaitingReview], taxonomy_id: int) -> 
     return found
 
 
+# Where there is a verdict on an older text, or with another outcome.
+_REPLACE = """
+INSERT INTO verdicts AS v (review_id, taxonomy_id, stage, revision, category, confidence, score,
+    evidence, model)
+SELECT review_id, %s, %s, revision, category, confidence, score, evidence, %s
+FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
+    score real, evidence json)
+ON CONFLICT (review_id, taxonomy_id, stage) DO UPDATE
+SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
+    score = excluded.score, evidence = excluded.evidence, model = excluded.model, at = now()
+WHERE v.revision < excluded.revision OR (v.revision = excluded.revision AND
+    (v.category, v.confidence, v.score, v.model) IS DISTINCT FROM
+    (excluded.category, excluded.confidence, excluded.score, excluded.model))
+"""
+
+
 def write(
     cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
 ) -> None:
     """Record a stage's verdicts in the order of their reviews. The same verdict again changes no row."""
-    first = [(row, verdict) for row, verdict in rows if row.revision == 1]
-    others = [(row, verdict) for row, verdict in rows if row.revision != 1]
-    if not _add(cursor, first, taxonomy_id, stage, model):
-        others = list(rows)
-    if others:
-        _replace(cursor, others, taxonomy_id, stage, model)
-
-
-def _add(
-    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
-) -> bool:
-    """Add verdicts; False where there is one already."""
     end = f"\t{cell(model)}\n".encode()
-    return copied(
+    added = copied(
         cursor,
         "verdicts",
         "review_id, taxonomy_id, stage, revision, category, confidence, score, evidence, model",
@@ -65,49 +69,20 @@ def _add(
             + json_cell(verdict.evidence)
             + end
             for row, verdict in rows
+            if row.revision == 1
         ],
     )
-
-
-class _Verdict(msgspec.Struct, frozen=True, gc=False):
-    """A verdict as the statement reads it."""
-
-    review_id: int
-    revision: int
-    category: str
-    confidence: float
-    score: float | None
-    evidence: object
-
-
-def _replace(
-    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
-) -> None:
-    """Add verdicts, or put them in the place of those on an older text or with another outcome."""
-    found = [
-        _Verdict(
-            row.review_id,
-            row.revision,
-            verdict.category,
-            verdict.confidence,
-            verdict.score,
-            verdict.evidence,
-        )
+    others: list[dict[str, object]] = [
+        {
+            "review_id": row.review_id,
+            "revision": row.revision,
+            "category": verdict.category,
+            "confidence": verdict.confidence,
+            "score": verdict.score,
+            "evidence": verdict.evidence,
+        }
         for row, verdict in rows
+        if not added or row.revision != 1
     ]
-    cursor.execute(
-        """
-        INSERT INTO verdicts AS v (review_id, taxonomy_id, stage, revision, category, confidence, score,
-            evidence, model)
-        SELECT review_id, %s, %s, revision, category, confidence, score, evidence, %s
-        FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
-            score real, evidence json)
-        ON CONFLICT (review_id, taxonomy_id, stage) DO UPDATE
-        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
-            score = excluded.score, evidence = excluded.evidence, model = excluded.model, at = now()
-        WHERE v.revision < excluded.revision OR (v.revision = excluded.revision AND
-            (v.category, v.confidence, v.score, v.model) IS DISTINCT FROM
-            (excluded.category, excluded.confidence, excluded.score, excluded.model))
-        """,
-        (taxonomy_id, stage, model, recordset(found)),
-    )
+    if others:
+        cursor.execute(_REPLACE, (taxonomy_id, stage, model, recordset(others)))

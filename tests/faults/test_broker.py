@@ -52,7 +52,7 @@ def test_a_broker_that_is_restarted_in_the_middle_of_the_stream_costs_nothing(wo
             for share, kill in ((0.1, True), (0.4, False)):
                 world.wait(lambda share=share: world.count("reviews") > total * share, "reviews")
                 assert world.count("reviews") < total, "too late: everything has arrived"
-                world.rabbit.stop(kill=kill)
+                (world.rabbit.crash if kill else world.rabbit.stop)()
                 world.rabbit.start()
             finish(world, process, file, total)
         world.wait_settled(total)
@@ -72,7 +72,7 @@ def test_a_broker_that_is_down_for_a_minute_costs_nothing(world: World) -> None:
         world.wait_at_work()
         with enqueuing(world, file, "enqueue.log") as enqueue:
             world.wait(lambda: world.count("reviews") > total * 0.1, "reviews")
-            world.rabbit.stop(kill=True)
+            world.rabbit.crash()
             end = time.monotonic() + A_MINUTE_S
             assert enqueue.poll() is None, "too late: everything was sent"
             assert world.run("health").returncode == NOT_REACHED

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
+from tests.faults.postgres_node import How
 from tests.faults.processes import children, resident_mib
 from tests.faults.proxy import proxy_to
 from tests.faults.world import World
@@ -54,7 +55,8 @@ def test_a_database_that_dies_in_the_middle_of_transactions_costs_nothing(world:
     total = 30_000
     with world.running():
         world.send(total)
-        for share, how in ((0.1, "kill"), (0.3, "immediate"), (0.5, "kill")):
+        kills: tuple[tuple[float, How], ...] = ((0.1, "kill"), (0.3, "immediate"), (0.5, "kill"))
+        for share, how in kills:
             world.wait(lambda share=share: world.count("labels") > total * share, "labels")
             with session(world) as watch:
                 watch.autocommit = True

@@ -33,7 +33,7 @@ def test_a_review_over_the_time_limit_is_one_dead_letter_and_no_loop(world: Worl
     """One review of 100 takes longer than a task may."""
     with (
         world.started("ingest", log="ingest.log"),
-        world.module(BRITTLE, "worker.log", OTZYV_TASK_SOFT_LIMIT_S="2"),
+        world.module(BRITTLE, "worker.log", OTZYV_TASK_SOFT_LIMIT_S="3"),
     ):
         world.send(with_one("долго", 100))
         world.wait_settled(100)

@@ -6,11 +6,13 @@ import os
 import random
 import signal
 import time
+from typing import Any
 
 import pytest
 
 from tests.faults.processes import children
-from tests.faults.world import PATIENCE_S, World, crash
+from tests.faults.world import World, crash
+from tests.support.servers import PATIENCE_S
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
@@ -77,13 +79,13 @@ def test_a_worker_that_dies_between_commit_and_forwarding_costs_nothing(world: W
 def die_in_a_worker(world: World, place: str, whom: str) -> None:
     """Let a worker die at a place, once; another one is there where it took everybody along."""
     file = world.folder / "crash"
-    deadly = crash(place, file, "group" if whom == "group" else "")
+    deadly: dict[str, Any] = crash(place, file, "group" if whom == "group" else "")
     with world.started("ingest", log="ingest.log"):
         with world.started("worker", "cpu", "--processes", "2", log="worker.log", **deadly) as worker:
             world.send(2_000)
             world.wait(lambda: not file.exists(), f"a process to die at {place}")
             if whom == "group":
-                assert worker.wait(20) == -signal.SIGKILL
+                assert worker.wait(PATIENCE_S) == -signal.SIGKILL
             else:
                 world.wait_settled(2_000)
                 assert worker.poll() is None, "the worker outlives its child"
@@ -130,7 +132,7 @@ def test_ingest_stops_with_a_half_filled_buffer_and_keeps_none_of_it_back(world:
         assert world.count("reviews") == 0, "they are held"
         began = time.monotonic()
         ingest.send_signal(signal.SIGTERM)
-        assert ingest.wait(30) == 0
+        assert ingest.wait(PATIENCE_S) == 0
         world.ledger.note(f"exit 0 after {time.monotonic() - began:.1f} s")
     assert world.count("reviews") == 149
     with world.started("worker", "cpu", log="worker.log"):
@@ -150,7 +152,7 @@ def test_a_worker_that_is_stopped_finishes_its_batch(world: World) -> None:
             worker.send_signal(signal.SIGTERM)
             world.wait(lambda: "Warm shutdown" in world.log(), "the worker to take notice")
             gate.unlink()
-            assert worker.wait(60) == 0
+            assert worker.wait(PATIENCE_S) == 0
         assert world.count("labels") > 0, "the batch was finished"
         with world.module(GATED, "worker2.log"):
             world.wait_settled(1_000)

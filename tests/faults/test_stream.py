@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -44,7 +45,7 @@ def test_a_reader_killed_ten_times_stores_each_review_of_a_stream_once_and_a_rep
 
         before = tables.versions(world.database, *TABLES)
         began = time.monotonic()
-        larger = {"OTZYV_INGEST_PREFETCH_MESSAGES": "500"}
+        larger: dict[str, Any] = {"OTZYV_INGEST_PREFETCH_MESSAGES": "500"}
         with world.started("ingest", "--stream", NAME, "--from", "0", log="replay.log", **larger):
             world.wait(lambda: "ingest.offset_set" in world.log("replay.log"), "the replay to begin")
             world.wait(lambda: world.count(READ) == TOTAL, "the replay to end")

@@ -18,13 +18,10 @@ from tests.faults.ledger import SOURCE, Ledger
 from tests.faults.postgres_node import PostgresNode
 from tests.support import ledger as tables
 from tests.support import processes
-from tests.support.servers import RabbitNode, wait_until
+from tests.support.servers import PATIENCE_S, RabbitNode, wait_until
 from workers.rabbitmq import topology
 
 IN_MESSAGE = 50
-PATIENCE_S = 150.0
-"""What waits for a fact gives up after this time: far more than a loaded machine needs."""
-
 TEXTS = ("Платье номер {} село отлично", "Утюг номер {} гладит хорошо", "Вещь номер {}, рекомендую")
 """The first two are clear to the keywords, the third goes on to the next stage."""
 
@@ -62,7 +59,7 @@ class World:
             yield process
 
     @contextmanager
-    def running(self, **more: str) -> Iterator[None]:
+    def running(self, **more: Any) -> Iterator[None]:
         """`otzyv ingest` and `otzyv worker cpu` with two processes."""
         with (
             self.started("ingest", log="ingest.log", **more),
@@ -122,7 +119,7 @@ class World:
 
     def wait(self, fact: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
         """Wait until something is so."""
-        wait_until(fact, seconds, f"{what}; logs in {self.folder}")
+        wait_until(fact, f"{what}; logs in {self.folder}", seconds=seconds)
 
     def count(self, table: str) -> int:
         """Rows of a table; or of a query, in parentheses."""
@@ -157,7 +154,7 @@ def review(number: int, text: str = "Платье село отлично") -> d
     return {"source": SOURCE, "id": str(number), "text": text}
 
 
-def crash(place: str, file: Path, whom: str = "") -> dict[str, str]:
+def crash(place: str, file: Path, whom: str = "") -> dict[str, Any]:
     """The variable that lets one process die at a place once; `whom` "group" takes those started with it along."""
     file.write_text(whom)
     return {"TEST_OTZYV_CRASH_AT": f"{place}={file}"}

@@ -14,6 +14,7 @@ import typer.main
 import yaml
 
 from scripts.cli import app
+from scripts.command.lazy import LazyCommand
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +148,7 @@ def test_every_command_is_one_that_otzyv_understands(where: str, words: list[str
         assert rest, f"{where}: `{' '.join(words)}` names a group of commands, not a command"
         assert rest[0] in command.commands, f"{where}: `otzyv` has no command `{rest[0]}`"
         command, rest = command.commands[rest[0]], rest[1:]
+        command = command.loaded() if isinstance(command, LazyCommand) else command
     # Parses options and arguments, refuses unknown or missing ones, runs nothing.
     command.make_context(command.name, list(rest))
 

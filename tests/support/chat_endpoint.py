@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from shared.taxonomy import Taxonomy
+from tests.support.servers import PATIENCE_S
 
 SMALL = Taxonomy.parse("""
 name: small
@@ -37,8 +38,10 @@ WORDS = {"платье": "одежда", "кофта": "одежда", "тапк
 SURE = 0.9
 OUTSIDE = 0.05
 """Probability of a token that is no option."""
-GIVE_UP_S = 30.0
+GIVE_UP_S = PATIENCE_S
 """A request that nothing ends is dropped after this time, so that a broken test does not hang."""
+UNHURRIED: dict[str, Any] = {"connect_timeout_s": PATIENCE_S, "timeout_s": PATIENCE_S, "deadline_s": PATIENCE_S}
+"""Limits of a `ChatServer` that no load reaches: a request over its limit would be an abstention of its row."""
 
 OPTION = re.compile(r"^(\w) — ([^.\n]+)", re.MULTILINE)
 REVIEW = re.compile(r"<отзыв>\n(.*)\n</отзыв>", re.DOTALL)
@@ -96,6 +99,12 @@ def by_words(request: dict[str, Any]) -> Reply:
     return chosen(request, options[title])
 
 
+class _Server(ThreadingHTTPServer):
+    # With the library's five, Linux drops connections of a burst, and a client tries again after 1, 3 and 7 seconds:
+    # later than the limit of a connection.
+    request_queue_size = 128
+
+
 class ChatEndpoint:
     """A running server. `requests` and `headers` are what came in, `most_at_once` how many together."""
 
@@ -109,7 +118,7 @@ class ChatEndpoint:
         """Set when the server stops: whatever a model waits for, it has to wait for this as well."""
         self._now = 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
 
     @property
     def url(self) -> str:

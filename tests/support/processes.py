@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.settings import Settings
+from tests.support.servers import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 OTZYV = Path(sys.executable).with_name("otzyv")
+COMMAND_S = 240.0
+"""What a command that does work of its own, such as a training or a benchmark, is waited for."""
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -35,7 +38,9 @@ def run(
     """Run a command to its end."""
     command = [str(OTZYV), *map(str, arguments)]
     surroundings = environment(settings, **more) if settings else {**os.environ, "COLUMNS": "200", **more}
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        command, env=surroundings, capture_output=True, text=True, timeout=COMMAND_S, check=False
+    )
 
 
 @contextmanager
@@ -68,13 +73,13 @@ def launched(
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(30)
+                process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+                process.wait(PATIENCE_S)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to a command and all its children."""
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,22 +23,43 @@ import pytest
 
 RABBITMQ_SERVER = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server")
 
+PATIENCE_S = 150.0
+"""Whatever a test waits for has so long: far more than a loaded machine needs, so that only a fault ends a wait."""
+
+_FIRST_PORT, _LAST_PORT = 15_000, 32_767
+"""Below those that Linux gives to connections going out: such a connection may take a port that was just found free."""
+_WORKERS = 16
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    """A TCP port that nobody listens on at the moment."""
+    """A TCP port that nobody listens on, and that no test in this or in another worker of pytest has been given."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+    ports = [port for port in range(_FIRST_PORT, _LAST_PORT + 1) if port % _WORKERS == worker]
+    while True:
+        port = random.choice(ports)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
-def wait_until(fact: Callable[[], object], seconds: float, what: str) -> None:
+def wait_until(fact: Callable[[], object], what: str, *, seconds: float = PATIENCE_S) -> None:
     """Look again and again until `fact` holds. Fails the test, naming what was waited for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if fact():
             return
         time.sleep(0.05)
-    pytest.fail(f"waited {seconds} s in vain for: {what}")
+    pytest.fail(f"waited {seconds:g} s in vain for: {what}")
 
 
 def missing(what: str) -> None:
@@ -82,20 +104,40 @@ class RabbitNode:
             self._process = subprocess.Popen(
                 [self._binary], env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        wait_until(self._serves, 90, f"RabbitMQ to start, see {self.folder}")
+        wait_until(self._serves, f"RabbitMQ to start, see {self.folder}")
 
     def stop(self, kill: bool = False) -> None:
         """Stop the node; its data stays for the next start."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL if kill else signal.SIGTERM)
-            self._process.wait(60)
+            self._process.wait(PATIENCE_S)
             self._process = None
+
+    def crash(self) -> None:
+        """SIGKILL, as soon as the node would find its queues again.
+
+        RabbitMQ 3.10 writes down once a second which members of Raft groups it runs: each quorum queue is one, and so
+        is the coordinator of all streams, which begins with the first of them. A node that is killed before that finds
+        the queue after its start, but not who holds it, and refuses it for good ("home node is down or inaccessible").
+        """
+        wait_until(lambda: not self._unwritten(), "RabbitMQ to write down which queues it has")
+        self.stop(kill=True)
+
+    def _unwritten(self) -> list[Path]:
+        """Folders of members of Raft groups that the list of names beside them does not name yet."""
+        lists = self.folder.glob("mnesia/*/*/*/names.dets")
+        return [
+            folder
+            for names in lists
+            for folder in names.parent.iterdir()
+            if folder.is_dir() and folder.name.encode() not in names.read_bytes()
+        ]
 
     def _serves(self) -> bool:
         try:
             self.api("GET", "/api/overview")
-            with socket.create_connection(("127.0.0.1", self.port), 1):
+            with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S):
                 return True
         except OSError:
             return False
@@ -109,7 +151,7 @@ class RabbitNode:
             headers={"Content-Type": "application/json"},
         )
         request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             told = answer.read()
         return json.loads(told) if told else None
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.labelling.intake import take_in
+from shared.labelling.intake import Stored, take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import BatchPart, Message, Rejected, Review
+from shared.reviews.review import Review
+from shared.reviews.wire import BatchPart, Message, Rejected
 from shared.store import Database, taxonomies
-from shared.store.reviews import Stored
 from tests.support.stored import QUEUE, ByFirstLetter
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import amqp
 from kombu import Connection
 
+from tests.support.servers import PATIENCE_S
+
 IN_FLIGHT = 5_000
 
 
@@ -38,9 +40,9 @@ def publish(amqp_url: str, name: str, bodies: Iterable[bytes], **properties: obj
             )
             sent += 1
             while sent - confirmed >= IN_FLIGHT:
-                connection.drain_events(timeout=30)
+                connection.drain_events(timeout=PATIENCE_S)
         while confirmed < sent:
-            connection.drain_events(timeout=30)
+            connection.drain_events(timeout=PATIENCE_S)
         channel.queue_declare(name, passive=True)  # a refusal would have closed the channel
     return sent
 
@@ -60,7 +62,7 @@ def read(
         channel.basic_qos(0, 500, a_global=False)
         tag = channel.basic_consume(name, callback=note, arguments={"x-stream-offset": "first"})
         while len(found) < count:
-            connection.drain_events(timeout=30)
+            connection.drain_events(timeout=PATIENCE_S)
         channel.basic_cancel(tag)
     return found
 

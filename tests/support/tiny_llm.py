@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def save_tiny_llm(folder: Path, *, context: int = 4096, options: str = "ABCDEFGH
     return folder
 
 
-def _tokenizer(transformers: object) -> object:
+def _tokenizer(transformers: Any) -> Any:
     """A byte-level BPE, trained on the default taxonomy's prompt."""
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -67,7 +68,7 @@ def _tokenizer(transformers: object) -> object:
     assert prompt is not None
     letters = [f"{letter} {letter}" for letter in "ABCDEFGHI" * 20]
     bpe.train_from_iterator([prompt.system, prompt.user, *letters, *["\n\n"] * 20], trainer)
-    return transformers.PreTrainedTokenizerFast(  # type: ignore[attr-defined]
+    return transformers.PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token=SPECIAL[2],
         pad_token=SPECIAL[0],
@@ -75,12 +76,12 @@ def _tokenizer(transformers: object) -> object:
     )
 
 
-def _favour(torch: object, model: object, tokens: list[int]) -> None:
+def _favour(torch: Any, model: Any, tokens: list[int]) -> None:
     """Makes the options' logits large and of both signs, so that one of them is the largest."""
-    with torch.no_grad():  # type: ignore[attr-defined]
-        weight = model.lm_head.weight  # type: ignore[attr-defined]
+    with torch.no_grad():
+        weight = model.lm_head.weight
         weight *= 0.01
-        directions = torch.randn((len(tokens) // 2, weight.shape[1]))  # type: ignore[attr-defined]
+        directions = torch.randn((len(tokens) // 2, weight.shape[1]))
         for number, token in enumerate(tokens[: len(tokens) // 2 * 2]):
             weight[token] = directions[number // 2] * (1 if number % 2 else -1) * FAVOURED / weight.shape[1]
 

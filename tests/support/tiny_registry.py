@@ -11,6 +11,7 @@ from shared.classifiers.packaging.package import package
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving.registry import Registry
+from shared.settings import load
 from shared.store import Database
 from shared.taxonomy import default_taxonomy
 from tests.support import tiny_classifier
@@ -47,4 +48,4 @@ class Models:
 
     def runtime(self, database: Database, models: Path) -> Runtime:
         """A runtime with the default taxonomy."""
-        return runtime.build(runtime.settings().model_copy(update={"models": str(models)}), database)
+        return runtime.build(load().model_copy(update={"models": str(models)}), database)

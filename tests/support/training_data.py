@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.store import Database, gold, labels
 from shared.store.gold import GoldAnswer
 from tests.support.stored import ask

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kombu.message import Message as Delivery
 
 from shared.errors import InvalidReview
-from shared.reviews import review
-from shared.reviews.review import Message, Rejected
+from shared.reviews import wire
+from shared.reviews.wire import Message, Rejected
 from shared.settings import Settings
 
 CONTENT_TYPES = ("application/json", "application/octet-stream", "", None)
@@ -17,19 +17,16 @@ def opened(delivery: Delivery, settings: Settings) -> Message:
 
     By the settings, all of it is without personal data.
     """
-    message = _opened(delivery, settings)
-    return review.masked(message) if settings.mask_personal_data else message
-
-
-def _opened(delivery: Delivery, settings: Settings) -> Message:
     body = bytes(delivery.body or b"")  # the driver makes an empty body an empty string
     try:
         _check(delivery, len(body), settings)
-        return review.decode(body, max_text_chars=settings.max_text_chars)
+        message = wire.decode(body, max_text_chars=settings.max_text_chars)
     except InvalidReview as error:
-        return Message([], [Rejected(str(error), body)])
+        message = Message([], [Rejected(str(error), body)])
     except Exception as error:  # noqa: BLE001  one message must never stop the stream
-        return Message([], [Rejected(f"message: could not be read: {type(error).__name__}: {error}", body)])
+        reason = f"message: could not be read: {type(error).__name__}: {error}"
+        message = Message([], [Rejected(reason, body)])
+    return wire.masked(message) if settings.mask_personal_data else message
 
 
 def _check(delivery: Delivery, size: int, settings: Settings) -> None:

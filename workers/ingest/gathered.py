@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from kombu.message import Message as Delivery
 
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.settings import Settings
 from workers.ingest.source import HeldMessage, most_held
 from workers.rabbitmq.topology import LANES, Lane

@@ -17,21 +17,21 @@ import structlog
 from kombu import Connection
 from kombu.message import Message as Delivery
 
-from shared.errors import ConfigurationError, OtzyvError, PoisonError, PositionLost, RetryableError
+from shared.errors import ConfigurationError, PoisonError, PositionLost, RetryableError
 from shared.labelling.intake import take_in
-from shared.reviews import review
-from shared.reviews.review import Message, Rejected
+from shared.reviews import wire
+from shared.reviews.wire import Message, Rejected
 from shared.runtime.runtime import Runtime
 from workers.ingest import envelope
-from workers.ingest.gathered import Gathered, count, due, is_full, most_reviews, nothing
+from workers.ingest.gathered import count, due, is_full, most_reviews, nothing
 from workers.ingest.source import HeldMessage, MessageSource, Stopped
 from workers.monitoring import metrics
 from workers.process import crash_points
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.backoff import pause_s
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.topology import LANES, Lane
 from workers.tasks import labelling, prediction
-from workers.tasks.batch_task import pause_s
 
 log = structlog.get_logger()
 
@@ -70,21 +70,17 @@ class Ingest:
                 self._failures += 1
                 metrics.INGEST_WAITS.add(source=self._source.name)
                 log.warning("ingest.reconnect", pause_s=round(seconds, 1), error=str(error))
-                self._wait(seconds)
+                until = time.monotonic() + seconds
+                while not self._stopping and time.monotonic() < until:
+                    time.sleep(min(0.2, max(0.0, until - time.monotonic())))
             except Stopped:
                 break
         log.info("ingest.stopped")
 
-    def _wait(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._stopping and time.monotonic() < until:
-            time.sleep(min(0.2, max(0.0, until - time.monotonic())))
-
     def _consume(self) -> None:
         with (
             self._source.claimed(lambda: self._stopping),
-            broker.translated(),
-            broker.connection(self._settings) as connection,
+            connected(self._settings) as connection,
         ):
             topology.declare(connection)
             with self._source.attached(connection, self._receive) as consumers:
@@ -135,22 +131,19 @@ class Ingest:
         except PositionLost:
             raise
         except (RetryableError, ConfigurationError) as error:
-            self._put_off(gathered, lane, error)
+            seconds = pause_s(gathered.tries)
+            gathered.tries += 1
+            gathered.not_before = time.monotonic() + seconds
+            metrics.INGEST_WAITS.add(source=self._source.name)
+            log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
             return False
-        self._source.set_aside(connection, rejected)
+        self._source.keep_rejected(connection, rejected)
         crash_points.at("ingest.sent")
         part[-1].delivery.ack(multiple=True)
         gathered.forget(part)
         self._failures = 0
         self._tell(lane, part, sent, len(rejected))
         return True
-
-    def _put_off(self, gathered: Gathered, lane: Lane, error: OtzyvError) -> None:
-        seconds = pause_s(gathered.tries)
-        gathered.tries += 1
-        gathered.not_before = time.monotonic() + seconds
-        metrics.INGEST_WAITS.add(source=self._source.name)
-        log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
 
     def _tell(self, lane: Lane, part: Sequence[HeldMessage], sent: int, rejected: int) -> None:
         source = self._source.name
@@ -179,7 +172,9 @@ class Ingest:
             if len(held) > 1:
                 parts = [self._store([one], lane) for one in held]
                 return sum(part[0] for part in parts), [item for part in parts for item in part[1]]
-            held = [self._refused(held[0], error)]
+            message = held[0].message
+            rejected = [*message.rejected, Rejected(str(error), wire.encode_reviews(message.reviews))]
+            held = [HeldMessage(held[0].delivery, Message([], rejected, message.batch))]
             sent = self._store_once(held, lane)
         return sent, [item for one in held for item in one.message.rejected]
 
@@ -201,11 +196,6 @@ class Ingest:
         labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id, lane)
         prediction.send(stored.unpredicted, self._runtime.taxonomy_id, lane)
         return len(stored.first_stage)
-
-    def _refused(self, one: HeldMessage, error: PoisonError) -> HeldMessage:
-        message = one.message
-        rejected = [*message.rejected, Rejected(str(error), review.encode_reviews(message.reviews))]
-        return HeldMessage(one.delivery, Message([], rejected, message.batch))
 
 
 def _took(connection: Connection, timeout: float) -> bool:

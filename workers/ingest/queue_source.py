@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from kombu import Connection, Consumer, Producer
 
-from shared.reviews.review import Rejected
+from shared.reviews.wire import Rejected
 from shared.settings import Settings
-from shared.store.streams import Step
 from workers.ingest import source
-from workers.ingest.source import HeldMessage, Receive
+from workers.ingest.source import MessageSource, Receive
 from workers.rabbitmq import topology
 from workers.rabbitmq.topology import LANES, Lane
 
 
-class QueueSource:
-    """Any number of processes may take messages from it; each message goes to one of them."""
+class QueueSource(MessageSource):
+    """Any number of processes may take messages from it; each message goes to one of them.
+
+    Nobody has to ask for it, nothing can be lost, and the acknowledgement is RabbitMQ's note of what is stored.
+    """
 
     name = topology.INCOMING.queue
 
@@ -28,14 +30,6 @@ class QueueSource:
     def place(self) -> dict[str, object]:
         """Its name: a queue has no positions."""
         return {"queue": self.name}
-
-    @contextmanager
-    def claimed(self, is_stopping: Callable[[], bool]) -> Iterator[None]:  # noqa: ARG002
-        """Nobody has to ask."""
-        yield
-
-    def check(self) -> None:
-        """Nothing to lose."""
 
     @contextmanager
     def attached(self, connection: Connection, receive: Receive) -> Iterator[Sequence[Consumer]]:
@@ -54,14 +48,7 @@ class QueueSource:
         with consumer as opened, opened:
             yield opened
 
-    def step(self, held: Sequence[HeldMessage]) -> Step | None:  # noqa: ARG002
-        """None: a queue has no positions."""
-        return None
-
-    def stored(self, step: Step | None) -> None:
-        """Nothing to note: the acknowledgement is RabbitMQ's note."""
-
-    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
         """Put what was rejected, with the reason, where a person can look at it and send it again."""
         if not rejected:
             return

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple, Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import NamedTuple
 
 from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
-from shared.reviews.review import Message, Rejected
+from shared.reviews.wire import Message, Rejected
 from shared.settings import Settings
 from shared.store.streams import Step
 from workers.rabbitmq.topology import Lane
@@ -28,34 +29,38 @@ class HeldMessage(NamedTuple):
     message: Message
 
 
-class MessageSource(Protocol):
-    """A queue or a stream to take messages from."""
+class MessageSource(ABC):
+    """A queue or a stream to take messages from. What only some have to do, others leave as it is here."""
 
     name: str
     """As rows of `failures` name it."""
 
     @property
+    @abstractmethod
     def place(self) -> dict[str, object]:
         """Where ingest is in it, for log lines."""
 
-    def claimed(self, is_stopping: Callable[[], bool]) -> AbstractContextManager[None]:
-        """The right to read it. Waits for it; raises Stopped when ingest is to stop meanwhile."""
-
-    def check(self) -> None:
-        """Raises PositionLost once that right is gone."""
-
+    @abstractmethod
     def attached(
         self, connection: Connection, receive: Receive
     ) -> AbstractContextManager[Sequence[Consumer]]:
         """Consumers that hand messages to `receive`: one for each lane, so that each is acknowledged by itself."""
 
-    def step(self, held: Sequence[HeldMessage]) -> Step | None:
-        """The way that a transaction with these messages goes along a stream."""
+    def claimed(self, is_stopping: Callable[[], bool]) -> AbstractContextManager[None]:  # noqa: ARG002
+        """The right to read it. Waits for it; raises Stopped when ingest is to stop meanwhile."""
+        return nullcontext()
 
-    def stored(self, step: Step | None) -> None:
+    def check(self) -> None:  # noqa: B027
+        """Raises PositionLost once that right is gone."""
+
+    def step(self, held: Sequence[HeldMessage]) -> Step | None:  # noqa: ARG002
+        """The way that a transaction with these messages goes along a stream; a queue has no positions."""
+        return None
+
+    def stored(self, step: Step | None) -> None:  # noqa: B027
         """That transaction has been committed."""
 
-    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:  # noqa: B027
         """Keep what was rejected where a person can send it again, besides its row in `failures`."""
 
 

@@ -43,7 +43,7 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
+def explained(name: str) -> Iterator[None]:
     """Turn RabbitMQ's refusals into ConfigurationError that says what is wrong with the stream."""
     try:
         yield
@@ -104,7 +104,7 @@ def _look(
         seen.append(Seen(int(delivery.headers[OFFSET]), digest(delivery)))
         delivery.channel.basic_ack(delivery.delivery_tag)
 
-    with told(name), connection.channel() as channel:
+    with explained(name), connection.channel() as channel:
         channel.auto_decode = False  # bodies stay bytes, as ingest reads them
         channel.basic_qos(0, most or AT_ONCE, a_global=False)
         tag = channel.basic_consume(name, callback=note, arguments={OFFSET: start})

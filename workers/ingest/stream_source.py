@@ -19,12 +19,11 @@ from kombu import Connection, Consumer, Queue
 from kombu.message import Message as Delivery
 
 from shared.errors import BrokerUnavailable, ConfigurationError
-from shared.reviews.review import Rejected
 from shared.runtime.runtime import Runtime
 from shared.store import streams
 from shared.store.streams import Claim, Position, Step
 from workers.ingest import source, stream_bounds
-from workers.ingest.source import HeldMessage, Receive, Stopped
+from workers.ingest.source import HeldMessage, MessageSource, Receive, Stopped
 from workers.ingest.stream_bounds import OFFSET, Bounds
 from workers.ingest.stream_start import Start
 from workers.tasks import labelling, prediction
@@ -37,8 +36,11 @@ OWN_ENTRIES = 20
 """RabbitMQ writes entries of its own into a stream, which take offsets and are delivered to nobody: a few in a row."""
 
 
-class StreamSource:
-    """One stream, read from its stored offset on, or once from `start`."""
+class StreamSource(MessageSource):
+    """One stream, read from its stored offset on, or once from `start`.
+
+    What is rejected stays in the stream, and its row in `failures` says at which offset it is.
+    """
 
     def __init__(self, runtime: Runtime, stream: str, start: Start | None = None) -> None:
         self.name = f"stream {stream}"
@@ -62,7 +64,9 @@ class StreamSource:
             while not claim.take():
                 if told_at is None or time.monotonic() - told_at >= TELL_S:
                     told_at = time.monotonic()
-                    log.warning("ingest.standing_by", stream=self._stream, read_by=self._other())
+                    with self._runtime.database.transaction() as cursor:
+                        reader = streams.reader(cursor, self._stream) or "another process"
+                    log.warning("ingest.standing_by", stream=self._stream, read_by=reader)
                 if is_stopping():
                     raise Stopped
                 time.sleep(LOOK_S)
@@ -71,10 +75,6 @@ class StreamSource:
                 yield
             finally:
                 self._claim = None
-
-    def _other(self) -> str:
-        with self._runtime.database.transaction() as cursor:
-            return streams.reader(cursor, self._stream) or "another process"
 
     def check(self) -> None:
         """Raises PositionLost once the session has ended."""
@@ -101,7 +101,7 @@ class StreamSource:
         queue = Queue(self._stream, no_declare=True, consumer_arguments={OFFSET: self._position})
         most = source.most_held(self._runtime.settings, "live")
         with source.consumer(connection, queue, most, note) as consumer, ExitStack() as consuming:
-            with stream_bounds.told(self._stream):
+            with stream_bounds.explained(self._stream):
                 consuming.enter_context(consumer)
             yield [consumer]
 
@@ -121,10 +121,22 @@ class StreamSource:
         with self._runtime.database.transaction() as cursor:
             known = streams.arrive(cursor, self._stream, self._reader)
         if self._start is None and known is not None:
-            self._check_end(known.next_offset, bounds)
+            if known.next_offset > bounds.end:
+                raise BrokerUnavailable(
+                    f"stream {self._stream}: expected it to reach its stored offset {known.next_offset}, found that "
+                    f"it ends at {bounds.end}; where it was deleted and made anew, start with `--from first`"
+                )
             self._check_same(connection, known)
             return known.next_offset
-        return self._set(None if known is None else known.next_offset, self._wanted(connection, bounds))
+        wanted = self._wanted(connection, bounds)
+        with self._runtime.database.transaction() as cursor:
+            streams.place(cursor, self._stream, wanted, self._reader)
+        self._start = None
+        if known is None:
+            log.info("ingest.stream_begun", stream=self._stream, offset=wanted)
+        else:
+            log.warning("ingest.offset_set", stream=self._stream, offset=wanted, was=known.next_offset)
+        return wanted
 
     def _wanted(self, connection: Connection, bounds: Bounds) -> int:
         if self._start == "next":
@@ -140,23 +152,6 @@ class StreamSource:
                 )
             return self._start
         return bounds.first
-
-    def _set(self, known: int | None, wanted: int) -> int:
-        with self._runtime.database.transaction() as cursor:
-            streams.place(cursor, self._stream, wanted, self._reader)
-        self._start = None
-        if known is None:
-            log.info("ingest.stream_begun", stream=self._stream, offset=wanted)
-        else:
-            log.warning("ingest.offset_set", stream=self._stream, offset=wanted, was=known)
-        return wanted
-
-    def _check_end(self, known: int, bounds: Bounds) -> None:
-        if known > bounds.end:
-            raise BrokerUnavailable(
-                f"stream {self._stream}: expected it to reach its stored offset {known}, found that it ends at "
-                f"{bounds.end}; where it was deleted and made anew, start with `--from first`"
-            )
 
     def _check_same(self, connection: Connection, known: Position) -> None:
         """Raises ConfigurationError where the message before the position is not the one that was read there."""
@@ -201,6 +196,3 @@ class StreamSource:
         """The stream has been moved."""
         if step is not None:
             self._position = step.next_offset
-
-    def set_aside(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
-        """Nothing to do: the stream keeps every message, and the row in `failures` says at which offset it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,12 +21,7 @@ def parse(text: str) -> Start:
     if text == "next":
         return "next"
     # Not longer than the largest offset: Python refuses to read numbers of thousands of digits.
-    if (
-        text.isascii()
-        and text.isdigit()
-        and len(text) <= len(str(LARGEST_OFFSET))
-        and int(text) <= LARGEST_OFFSET
-    ):
+    if re.fullmatch("[0-9]{1,19}", text) and int(text) <= LARGEST_OFFSET:
         return int(text)
     try:
         moment = datetime.fromisoformat(text)

@@ -95,7 +95,7 @@ def application(registry: CollectorRegistry, health: Health) -> WSGIApplication:
         if path != "/healthz":
             return _answer(start, HTTPStatus.NOT_FOUND, {"expected": "/metrics or /healthz", "found": path})
         found = health.check()
-        well = all(told == "ok" for told in found.values())
+        well = all(answer == "ok" for answer in found.values())
         return _answer(start, HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE, found)
 
     return route

@@ -9,7 +9,7 @@ from shared.errors import OtzyvError
 from shared.runtime import runtime
 from shared.settings import Settings
 from workers.monitoring.recent import Late, Recent
-from workers.rabbitmq import connection as broker
+from workers.rabbitmq.connection import connected
 
 KEPT_S: Final = 1.0
 """Seconds for which an answer about a service counts: probes in a row open no connection each."""
@@ -39,11 +39,19 @@ class Health:
         """What is checked, and `ok` or what is wrong with it."""
         for service in self._services.values():
             service.begin()
-        found = {name: _told(service) for name, service in self._services.items()}
+        found = {}
+        for name, service in self._services.items():
+            try:
+                service.get()
+                found[name] = "ok"
+            except (Late, OtzyvError) as error:
+                found[name] = str(error)
+            except Exception as error:  # noqa: BLE001  whatever it is, the service does not answer as it should
+                found[name] = f"{type(error).__name__}: {error}"
         return found | {name: check() or "ok" for name, check in self._others.items()}
 
     def _ask_broker(self) -> None:
-        with broker.translated(), broker.connection(self._settings) as connection:
+        with connected(self._settings) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0)
             connection.channel().close()
 
@@ -51,13 +59,3 @@ class Health:
         # Not of the pool: after a restart of PostgreSQL that would still hold a connection to the old one.
         with self._database.connection() as connection, connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-
-
-def _told(service: Recent[None]) -> str:
-    try:
-        service.get()
-    except (Late, OtzyvError) as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001  whatever it is, the service does not answer as it should
-        return f"{type(error).__name__}: {error}"
-    return "ok"

@@ -25,9 +25,7 @@ MetricKind = Literal["counter", "gauge", "histogram"]
 ServedBy = Literal["ingest", "worker", "beat"]
 
 BATCH_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0, 300.0)
-ARRIVAL_SECONDS: Final = (
-    0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0,
-)  # fmt: skip
+ARRIVAL_SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400)
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -67,160 +65,122 @@ class Metric(msgspec.Struct, frozen=True):
         return (self.name,)
 
 
-INGEST_MESSAGES = Metric(
-    "otzyv_ingest_messages_total", "counter", "ingest", "Messages taken in and acknowledged.", ("source",)
-)
-INGEST_REVIEWS = Metric(
-    "otzyv_ingest_reviews_stored_total", "counter", "ingest",
-    "Reviews stored, those that were there already included.", ("source",),
-)  # fmt: skip
-INGEST_REJECTED = Metric(
-    "otzyv_ingest_rejected_total",
-    "counter",
-    "ingest",
-    "Reviews and whole messages rejected with a reason.",
-    ("source",),
-)
-INGEST_WAITS = Metric(
-    "otzyv_ingest_waits_total", "counter", "ingest",
-    "Times that ingest had to wait for RabbitMQ, PostgreSQL or room in the next queue.", ("source",),
-)  # fmt: skip
+def counter(name: str, text: str, *labels: str, place: ServedBy = "worker") -> Metric:
+    """What only grows, `otzyv_NAME_total`."""
+    return Metric(f"otzyv_{name}_total", "counter", place, text, labels)
 
-STAGE_SEEN = Metric(
-    "otzyv_stage_reviews_seen_total", "counter", "worker", "Reviews put before a stage.", ("stage",)
-)
-STAGE_KEPT = Metric(
-    "otzyv_stage_reviews_kept_total",
-    "counter",
-    "worker",
-    "Reviews whose label is a stage's verdict.",
-    ("stage",),
-)
-STAGE_PASSED = Metric(
-    "otzyv_stage_reviews_passed_on_total", "counter", "worker",
-    "Reviews of which a stage was unsure: to the next stage, or after the last one to a person.", ("stage",),
-)  # fmt: skip
-STAGE_ABSTAINED = Metric(
-    "otzyv_stage_reviews_abstained_total", "counter", "worker",
-    "Reviews about which a stage said nothing; they count as passed on too.", ("stage",),
-)  # fmt: skip
-STAGE_UNANSWERED = Metric(
-    "otzyv_stage_reviews_unanswered_total", "counter", "worker",
-    "Reviews that go on waiting because asking about them failed.", ("stage",),
-)  # fmt: skip
-STAGE_SECONDS = Metric(
-    "otzyv_stage_batch_seconds", "histogram", "worker",
-    "Time of one batch in a stage, from reading the texts to the committed labels.", ("stage",), BATCH_SECONDS,
-)  # fmt: skip
-LABEL_LATENCY = Metric(
-    "otzyv_label_latency_seconds", "histogram", "worker",
-    "From a review's arrival in PostgreSQL to its label, by the stage that ended it.", ("stage", "status"),
-    ARRIVAL_SECONDS,
-)  # fmt: skip
 
-PREDICTIONS = Metric("otzyv_predictions_total", "counter", "worker", "Reviews predicted by the champion.")
-PREDICTIONS_PARKED = Metric(
-    "otzyv_predictions_parked_total",
-    "counter",
-    "worker",
-    "Times that a review was left to wait for a champion.",
+def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Metric:
+    """Durations of a worker's, `otzyv_NAME_seconds`."""
+    return Metric(f"otzyv_{name}_seconds", "histogram", "worker", text, labels, buckets)
+
+
+def gauge(name: str, text: str, *labels: str, place: ServedBy = "beat") -> Metric:
+    """What goes up and down, `otzyv_NAME`."""
+    return Metric(f"otzyv_{name}", "gauge", place, text, labels)
+
+
+INGEST_MESSAGES = counter("ingest_messages", "Messages taken in and acknowledged.", "source", place="ingest")
+INGEST_REVIEWS = counter(
+    "ingest_reviews_stored",
+    "Reviews stored, those that were there already included.",
+    "source",
+    place="ingest",
 )
-PREDICTION_SECONDS = Metric(
-    "otzyv_prediction_batch_seconds",
-    "histogram",
-    "worker",
-    "Time of one batch of predictions.",
-    (),
-    BATCH_SECONDS,
+INGEST_REJECTED = counter(
+    "ingest_rejected", "Reviews and whole messages rejected with a reason.", "source", place="ingest"
 )
-PREDICTION_LATENCY = Metric(
-    "otzyv_prediction_latency_seconds", "histogram", "worker",
-    "From a review's arrival in PostgreSQL to its prediction.", (), ARRIVAL_SECONDS,
-)  # fmt: skip
-SERVED_MODEL = Metric(
-    "otzyv_served_model_id", "gauge", "worker",
+INGEST_WAITS = counter(
+    "ingest_waits",
+    "Times that ingest had to wait for RabbitMQ, PostgreSQL or room in the next queue.",
+    "source",
+    place="ingest",
+)
+
+STAGE_SEEN = counter("stage_reviews_seen", "Reviews put before a stage.", "stage")
+STAGE_KEPT = counter("stage_reviews_kept", "Reviews whose label is a stage's verdict.", "stage")
+STAGE_PASSED = counter(
+    "stage_reviews_passed_on",
+    "Reviews of which a stage was unsure: to the next stage, or after the last one to a person.",
+    "stage",
+)
+STAGE_ABSTAINED = counter(
+    "stage_reviews_abstained",
+    "Reviews about which a stage said nothing; they count as passed on too.",
+    "stage",
+)
+STAGE_UNANSWERED = counter(
+    "stage_reviews_unanswered", "Reviews that go on waiting because asking about them failed.", "stage"
+)
+STAGE_SECONDS = histogram(
+    "stage_batch",
+    "Time of one batch in a stage, from reading the texts to the committed labels.",
+    "stage",
+    buckets=BATCH_SECONDS,
+)
+LABEL_LATENCY = histogram(
+    "label_latency",
+    "From a review's arrival in PostgreSQL to its label, by the stage that ended it.",
+    "stage",
+    "status",
+    buckets=ARRIVAL_SECONDS,
+)
+
+PREDICTIONS = counter("predictions", "Reviews predicted by the champion.")
+PREDICTIONS_PARKED = counter("predictions_parked", "Times that a review was left to wait for a champion.")
+PREDICTION_SECONDS = histogram("prediction_batch", "Time of one batch of predictions.", buckets=BATCH_SECONDS)
+PREDICTION_LATENCY = histogram(
+    "prediction_latency", "From a review's arrival in PostgreSQL to its prediction.", buckets=ARRIVAL_SECONDS
+)
+SERVED_MODEL = gauge(
+    "served_model_id",
     "Number of the model that made a worker's newest predictions; another than the champion's means that this one "
-    "cannot be loaded.", ("taxonomy",),
-)  # fmt: skip
-
-TASK_RETRIES = Metric(
-    "otzyv_task_retries_total", "counter", "worker", "Batches that are tried again after a pause.", ("queue",)
-)
-TASK_SPLITS = Metric(
-    "otzyv_task_splits_total", "counter", "worker", "Batches that failed and were halved to find the bad review.",
-    ("queue",),
-)  # fmt: skip
-TASK_FAILURES = Metric(
-    "otzyv_task_failures_total",
-    "counter",
-    "worker",
-    "Batches of one review that can never be processed.",
-    ("queue",),
-)
-TASK_DEAD = Metric(
-    "otzyv_task_dead_letters_total", "counter", "worker",
-    "Messages that a worker moved to the dead letters, whatever for.", ("queue",),
-)  # fmt: skip
-BREAKER_OPEN = Metric(
-    "otzyv_breaker_open", "gauge", "worker",
-    "1 where a worker has stopped consuming a queue because its batches failed in a row.", ("queue",),
-)  # fmt: skip
-CONSUMING = Metric(
-    "otzyv_worker_consuming",
-    "gauge",
-    "worker",
-    "1 where a worker consumes a queue at the moment.",
-    ("queue",),
+    "cannot be loaded.",
+    "taxonomy",
+    place="worker",
 )
 
-SERVICE_UP = Metric(
-    "otzyv_service_up", "gauge", "beat", "Whether RabbitMQ and PostgreSQL told about their state in time.",
-    ("service",),
-)  # fmt: skip
-QUEUE_MESSAGES = Metric(
-    "otzyv_queue_messages", "gauge", "beat", "Messages ready in a queue, those being worked on not included.",
-    ("queue",),
-)  # fmt: skip
-QUEUE_CONSUMERS = Metric("otzyv_queue_consumers", "gauge", "beat", "Consumers of a queue.", ("queue",))
-QUEUE_LIMIT = Metric(
-    "otzyv_queue_limit_messages", "gauge", "beat", "Messages from which on a queue refuses more.", ("queue",)
+TASK_RETRIES = counter("task_retries", "Batches that are tried again after a pause.", "queue")
+TASK_SPLITS = counter("task_splits", "Batches that failed and were halved to find the bad review.", "queue")
+TASK_FAILURES = counter("task_failures", "Batches of one review that can never be processed.", "queue")
+TASK_DEAD = counter(
+    "task_dead_letters", "Messages that a worker moved to the dead letters, whatever for.", "queue"
 )
-QUEUE_DEAD = Metric(
-    "otzyv_dead_letters", "gauge", "beat", "Messages in the dead-letter queue of a queue.", ("queue",)
+BREAKER_OPEN = gauge(
+    "breaker_open",
+    "1 where a worker has stopped consuming a queue because its batches failed in a row.",
+    "queue",
+    place="worker",
 )
-WAITING = Metric("otzyv_reviews_waiting", "gauge", "beat", "Reviews that wait for a stage.", ("stage",))
-WAITING_AGE = Metric(
-    "otzyv_oldest_waiting_age_seconds", "gauge", "beat",
-    "For how long the oldest of them has been waiting for this stage; 0 where nobody is.", ("stage",),
-)  # fmt: skip
-UNPREDICTED = Metric(
-    "otzyv_reviews_unpredicted",
-    "gauge",
-    "beat",
-    "Reviews that await a prediction and have been sent to a worker.",
+CONSUMING = gauge(
+    "worker_consuming", "1 where a worker consumes a queue at the moment.", "queue", place="worker"
 )
-UNPREDICTED_AGE = Metric(
-    "otzyv_oldest_unpredicted_age_seconds", "gauge", "beat",
+
+SERVICE_UP = gauge("service_up", "Whether RabbitMQ and PostgreSQL told about their state in time.", "service")
+QUEUE_MESSAGES = gauge(
+    "queue_messages", "Messages ready in a queue, those being worked on not included.", "queue"
+)
+QUEUE_CONSUMERS = gauge("queue_consumers", "Consumers of a queue.", "queue")
+QUEUE_LIMIT = gauge("queue_limit_messages", "Messages from which on a queue refuses more.", "queue")
+QUEUE_DEAD = gauge("dead_letters", "Messages in the dead-letter queue of a queue.", "queue")
+WAITING = gauge("reviews_waiting", "Reviews that wait for a stage.", "stage")
+WAITING_AGE = gauge(
+    "oldest_waiting_age_seconds",
+    "For how long the oldest of them has been waiting for this stage; 0 where nobody is.",
+    "stage",
+)
+UNPREDICTED = gauge("reviews_unpredicted", "Reviews that await a prediction and have been sent to a worker.")
+UNPREDICTED_AGE = gauge(
+    "oldest_unpredicted_age_seconds",
     "For how long the oldest of them has been stored; 0 where there is none.",
-)  # fmt: skip
-PARKED = Metric("otzyv_reviews_parked", "gauge", "beat", "Reviews that wait for a champion.")
-FAILURES = Metric("otzyv_failures", "gauge", "beat", "Rows of the table failures.", ("queue",))
-MODEL_ID = Metric(
-    "otzyv_model_id",
-    "gauge",
-    "beat",
-    "Number of the model that has an alias; 0 is none.",
-    ("alias", "taxonomy"),
 )
-ALARMS = Metric(
-    "otzyv_quality_alarms", "gauge", "beat", "Quality alarms about the predictions of today and yesterday (UTC).",
-    ("kind",),
-)  # fmt: skip
-TRAINING_RUNS = Metric("otzyv_training_runs", "gauge", "beat", "Training runs by state.", ("status",))
-LLM_TOKENS = Metric(
-    "otzyv_llm_tokens_today", "gauge", "beat", "Tokens of language models spent or set aside today (UTC)."
-)
-LLM_LIMIT = Metric("otzyv_llm_daily_tokens_limit", "gauge", "beat", "Tokens allowed a day; 0 is no limit.")
+PARKED = gauge("reviews_parked", "Reviews that wait for a champion.")
+FAILURES = gauge("failures", "Rows of the table failures.", "queue")
+MODEL_ID = gauge("model_id", "Number of the model that has an alias; 0 is none.", "alias", "taxonomy")
+ALARMS = gauge("quality_alarms", "Quality alarms about the predictions of today and yesterday (UTC).", "kind")
+TRAINING_RUNS = gauge("training_runs", "Training runs by state.", "status")
+LLM_TOKENS = gauge("llm_tokens_today", "Tokens of language models spent or set aside today (UTC).")
+LLM_LIMIT = gauge("llm_daily_tokens_limit", "Tokens allowed a day; 0 is no limit.")
 
 METRICS: Final[tuple[Metric, ...]] = tuple(value for value in globals().values() if isinstance(value, Metric))
 
@@ -257,12 +217,8 @@ def share(folder: Path) -> CollectorRegistry:
     it was, so that nothing is lost with it, and the folder does not grow. Call it before anything has been counted.
     """
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    values.ValueClass = values.MultiProcessValue(process_identifier=_seat)
+    values.ValueClass = values.MultiProcessValue(lambda: str(getattr(current_process(), "index", "main")))
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(folder))
     ProcessCollector(registry=registry)
     return registry
-
-
-def _seat() -> str:
-    return str(getattr(current_process(), "index", "main"))

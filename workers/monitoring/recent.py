@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 FoundT = TypeVar("FoundT")
@@ -26,47 +27,33 @@ class Recent(Generic[FoundT]):
         self._keep_s = keep_s
         self._limit_s = limit_s
         self._lock = threading.Lock()
-        self._search: _Search[FoundT] | None = None
+        self._answer: Future[FoundT] | None = None
+        self._began = self._ended = 0.0
 
     def get(self) -> FoundT:
         """The answer. Raises Late, or what `find` raised."""
-        return self._begun().result(self._limit_s)
+        answer, began = self.begin()
+        wait([answer], max(0.0, began + self._limit_s - time.monotonic()))
+        if not answer.done():
+            raise Late(f"no answer within {self._limit_s:g} s")
+        return answer.result()
 
-    def begin(self) -> None:
-        """Look for it, if that is needed, without waiting."""
-        self._begun()
-
-    def _begun(self) -> _Search[FoundT]:
+    def begin(self) -> tuple[Future[FoundT], float]:
+        """Look for it, if that is needed, without waiting; the answer that will be, and since when it is looked for."""
         with self._lock:
-            if self._search is None or self._search.is_stale(self._keep_s):
-                self._search = _Search(self._find)
-            return self._search
+            answer = self._answer
+            if answer is None or (answer.done() and time.monotonic() - self._ended > self._keep_s):
+                self._answer = answer = Future()
+                self._began = time.monotonic()
+                threading.Thread(target=self._look, args=(answer,), name="recent", daemon=True).start()
+            return answer, self._began
 
-
-class _Search(Generic[FoundT]):
-    def __init__(self, find: Callable[[], FoundT]) -> None:
-        self._began = time.monotonic()
-        self._ended = 0.0
-        self._done = threading.Event()
-        self._answer: tuple[FoundT] | None = None
-        self._error: Exception | None = None
-        threading.Thread(target=self._run, args=(find,), name="recent", daemon=True).start()
-
-    def _run(self, find: Callable[[], FoundT]) -> None:
+    def _look(self, answer: Future[FoundT]) -> None:
         try:
-            self._answer = (find(),)
+            found = self._find()
         except Exception as error:  # noqa: BLE001  whoever asks hears of it
-            self._error = error
-        self._ended = time.monotonic()
-        self._done.set()
-
-    def is_stale(self, keep_s: float) -> bool:
-        return self._done.is_set() and time.monotonic() - self._ended > keep_s
-
-    def result(self, limit_s: float) -> FoundT:
-        if not self._done.wait(max(0.0, self._began + limit_s - time.monotonic())):
-            raise Late(f"no answer within {limit_s:g} s")
-        if self._error is not None:
-            raise self._error
-        assert self._answer is not None  # noqa: S101
-        return self._answer[0]
+            self._ended = time.monotonic()
+            answer.set_exception(error)
+        else:
+            self._ended = time.monotonic()
+            answer.set_result(found)

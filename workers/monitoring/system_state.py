@@ -20,7 +20,7 @@ from workers.monitoring import metrics
 from workers.monitoring.metrics import Metric
 from workers.monitoring.recent import Late, Recent
 from workers.rabbitmq import topology
-from workers.rabbitmq.queue_states import QueueState, queue_states
+from workers.rabbitmq.queue_states import queue_states
 
 KEPT_S: Final = 5.0
 """Seconds for which figures count, however often somebody asks."""
@@ -75,7 +75,11 @@ class SystemState(Collector):
         up = ((("broker",), float(queues is not None)), (("database",), float(store is not None)))
         yield family(metrics.SERVICE_UP, up)
         if queues is not None:
-            yield from _of_queues(queues)
+            there = [one for one in queues if one.messages is not None]
+            yield _by(metrics.QUEUE_MESSAGES, {one.line.queue: one.messages or 0 for one in there})
+            yield _by(metrics.QUEUE_CONSUMERS, {one.line.queue: one.consumers for one in there})
+            yield _by(metrics.QUEUE_LIMIT, {one.line.queue: one.line.max_messages for one in there})
+            yield _by(metrics.QUEUE_DEAD, {one.line.queue: one.dead for one in there})
         if store is not None:
             yield from self._of_store(store)
 
@@ -117,11 +121,3 @@ def _known(recent: Recent[Any]) -> Any:
 
 def _by(metric: Metric, figures: Mapping[str, float]) -> Family:
     return family(metric, [((name,), figure) for name, figure in figures.items()])
-
-
-def _of_queues(states: Sequence[QueueState]) -> Iterator[Family]:
-    there = [one for one in states if one.messages is not None]
-    yield _by(metrics.QUEUE_MESSAGES, {one.line.queue: one.messages or 0 for one in there})
-    yield _by(metrics.QUEUE_CONSUMERS, {one.line.queue: one.consumers for one in there})
-    yield _by(metrics.QUEUE_LIMIT, {one.line.queue: one.line.max_messages for one in there})
-    yield _by(metrics.QUEUE_DEAD, {one.line.queue: one.dead for one in there})

@@ -17,7 +17,7 @@ from kombu import Connection
 
 from shared.errors import ConfigurationError
 from shared.settings import Settings
-from workers.rabbitmq import connection as broker
+from workers.rabbitmq.connection import connected
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def claimed(app: Celery, settings: Settings, kind: str, wanted: str | None) -> I
 
     Raises ConfigurationError where another worker has the name that was asked for.
     """
-    with broker.translated(), broker.connection(settings) as connection:
+    with connected(settings) as connection:
         connection.heartbeat = 0  # nobody answers while models are loaded
         if wanted is not None:
             if not _claim(app, connection, wanted):

@@ -22,7 +22,7 @@ class Confirmed:
 
     def __init__(self, settings: Settings, *, declare: bool = True) -> None:
         self._timeout_s = settings.statement_timeout_s
-        self._connection = connection.connection(settings)
+        self._connection = connection.to_rabbitmq(settings)
         self._declare = declare
         self._returned = False
         self.channel: Any = None

@@ -14,9 +14,6 @@ from kombu import Connection
 from shared.errors import BrokerUnavailable, ConfigurationError, QueueFull
 from shared.settings import Settings
 
-# kombu unpacks a message before anybody can look at it: a small gzip bomb would fill the memory.
-kombu.compression._decoders.clear()
-
 HEARTBEAT_S = 30
 
 
@@ -43,8 +40,17 @@ _LOST = (
 )
 
 
-def connection(settings: Settings) -> Connection:
-    """A connection that confirms what is published; opened on first use."""
+def unpack_nothing() -> None:
+    """Let this process refuse compressed messages. Whatever consumes calls it before it does.
+
+    kombu unpacks a message before anybody can look at it: a small gzip bomb would fill the memory.
+    """
+    kombu.compression._decoders.clear()
+
+
+def to_rabbitmq(settings: Settings) -> Connection:
+    """A connection that confirms what is published, and takes in nothing compressed; opened on first use."""
+    unpack_nothing()
     try:
         return Connection(
             settings.amqp_url,
@@ -77,3 +83,10 @@ def translated() -> Iterator[None]:
             f"RabbitMQ did not answer or did not confirm ({str(error) or type(error).__name__}); check that it "
             "runs where OTZYV_AMQP_URL says"
         ) from error
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Connection]:
+    """A connection for a while, with its errors as ours."""
+    with translated(), to_rabbitmq(settings) as connection:
+        yield connection

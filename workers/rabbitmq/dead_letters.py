@@ -67,16 +67,12 @@ def revived(properties: Mapping[str, Any]) -> dict[str, Any]:
     the task's tries ahead of it. A message may only name the user who publishes it.
     """
     kept = {name: value for name, value in properties.items() if name not in ("user_id", "cluster_id")}
-    headers = _without_marks(properties)
+    given = properties.get("application_headers") or {}
+    headers = {name: value for name, value in given.items() if not name.startswith(_BROKERS_OWN)}
     headers.pop("reason", None)
     if "retries" in headers:
         headers["retries"] = 0
     return {**kept, "application_headers": headers}
-
-
-def _without_marks(properties: Mapping[str, Any]) -> dict[str, Any]:
-    headers = properties.get("application_headers") or {}
-    return {name: value for name, value in headers.items() if not name.startswith(_BROKERS_OWN)}
 
 
 class DeadLetters:
@@ -114,13 +110,10 @@ class DeadLetters:
                 if size >= BYTES:
                     break
             if last is not None:
-                self._give_back(last)
+                # All that are held, up to this one. By `basic.nack`, which py-amqp lacks: a `basic.reject` counts.
+                multiple = requeue = True
+                self._channel.send_method(spec.Basic.Nack, "Lbb", (last.delivery_tag, multiple, requeue))
         return DeadQueue(line.dead_letters, messages, causes.most_common(), causes.total())
-
-    def _give_back(self, last: amqp.Message) -> None:
-        """All messages that are held, up to this one. By `basic.nack`, which py-amqp lacks: a `basic.reject` counts."""
-        multiple = requeue = True
-        self._channel.send_method(spec.Basic.Nack, "Lbb", (last.delivery_tag, multiple, requeue))
 
     def _renewed(self, line: QueueSpec, message: amqp.Message) -> bool:
         """Put a copy in the place of a message that cannot be given back many times more."""

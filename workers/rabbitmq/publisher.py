@@ -5,22 +5,21 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import Self
 
 import msgspec
 
 from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
-from shared.reviews import review
-from shared.reviews.review import BatchPart
+from shared.reviews import wire
+from shared.reviews.wire import BatchPart
 from shared.settings import Settings
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.backoff import pause_s
 from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.queue_states import counted
 from workers.rabbitmq.topology import Lane
-from workers.tasks.batch_task import pause_s
 
 ATTEMPTS = 8
 FIRST_ATTEMPTS = 2  # before anything was confirmed: a wrong URL should not take minutes to show
@@ -35,7 +34,7 @@ class Sent(msgspec.Struct, frozen=True):
     reviews: int
 
 
-class Publisher:
+class Publisher(AbstractContextManager["Publisher"]):
     """Publishes the messages of one batch. A message counts as sent once RabbitMQ has confirmed it.
 
     A full queue slows the publisher down to the speed of those who consume it. Raises BrokerUnavailable when RabbitMQ
@@ -59,9 +58,6 @@ class Publisher:
         self._confirmed: Confirmed | None = None
         self._has_sent = False
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
@@ -83,12 +79,14 @@ class Publisher:
             yield self._send(held, BatchPart(batch, number, last=True, name=name))
 
     def _send(self, group: list[dict[str, object]], part: BatchPart) -> Sent:
-        body = review.encode(group, part)
+        body = wire.encode(group, part)
         refused_since: float | None = None
         failures = refusals = 0
         while True:
             try:
-                self._publish(body)
+                if self._confirmed is None:
+                    self._confirmed = self._open.enter_context(Confirmed(self._settings))
+                self._confirmed.publish(body, topology.REVIEWS, self._line.routing_key, PROPERTIES)
             except QueueFull as error:
                 refused_since = refused_since or time.monotonic()
                 if time.monotonic() - refused_since >= self._patience_s:
@@ -117,18 +115,13 @@ class Publisher:
     def _fullness(self) -> str:
         """How full the queue is and who consumes it, for a person."""
         try:
-            with broker.translated(), broker.connection(self._settings) as connection:
+            with connected(self._settings) as connection:
                 messages, consumers = counted(connection, topology.queue(self._line))
         except OtzyvError as error:
             return str(error)
         who = f"{consumers} consumers have" if consumers > 1 else "its consumer has"
         rest = f"{who} to catch up" if consumers else "nobody consumes it: start `otzyv ingest`"
         return f"{self._line.queue} is full with {messages or 0:,} messages; {rest}"
-
-    def _publish(self, body: bytes) -> None:
-        if self._confirmed is None:
-            self._confirmed = self._open.enter_context(Confirmed(self._settings))
-        self._confirmed.publish(body, topology.REVIEWS, self._line.routing_key, PROPERTIES)
 
     def _close(self) -> None:
         self._open.close()

@@ -9,8 +9,8 @@ import msgspec
 from kombu import Connection, Queue
 
 from shared.settings import Settings
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.topology import QueueSpec
 
 
@@ -25,7 +25,7 @@ class QueueState(msgspec.Struct, frozen=True):
 
 def queue_states(settings: Settings) -> list[QueueState]:
     """Every queue of the topology. Raises BrokerUnavailable."""
-    with broker.translated(), broker.connection(settings) as connection:
+    with connected(settings) as connection:
         connection.ensure_connection(max_retries=1)
         states = []
         for line in topology.LINES:
@@ -54,3 +54,12 @@ def counted(connection: Connection, queue: Queue) -> tuple[int | None, int]:
         return declared.message_count, declared.consumer_count
     finally:
         channel.close()
+
+
+def depth(settings: Settings, line: QueueSpec) -> int:
+    """Messages that wait in both lanes of a line, not counting those being worked on."""
+    with connected(settings) as connection, connection.channel() as channel:
+        return sum(
+            int(topology.queue(one)(channel).queue_declare(passive=True).message_count)
+            for one in (line, topology.in_lane(line, "bulk"))
+        )

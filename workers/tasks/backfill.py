@@ -16,8 +16,8 @@ from shared.serving.predictor import answered
 from shared.settings import settings
 from shared.store import backfills, models, predictions, reviews
 from workers.app import app
-from workers.queue_depth import depth
 from workers.rabbitmq import connection, topology
+from workers.rabbitmq.queue_states import depth
 from workers.tasks.batch_task import BatchTask
 
 log = structlog.get_logger()
@@ -78,7 +78,7 @@ _process = Process()
 def part(_review_ids: Sequence[int], backfill: int, number: int) -> None:
     """One batch of a part, and a message for its next one. While live reviews wait, the part does."""
     database = _process.here().database
-    if any(depth(line) > 0 for line in LIVE):
+    if any(depth(settings(), line) > 0 for line in LIVE):
         with database.transaction() as cursor:
             backfills.touch(cursor, backfill, number)
         send(backfill, number, countdown=YIELD_S)

@@ -13,7 +13,7 @@ from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving.predictor import PredictionOutcome, Predictor
 from shared.settings import settings
-from shared.store import predictions
+from shared.store import awaiting, failures
 from workers.app import app
 from workers.monitoring import metrics
 from workers.process import crash_points
@@ -78,7 +78,7 @@ class ClassifyTask(BatchTask):
         """The reviews' message has just been sent."""
         taxonomy_id = int(str(rest[0]))
         with self.process.here().database.transaction() as cursor:
-            predictions.keep_place(cursor, review_ids, taxonomy_id)
+            awaiting.keep(cursor, review_ids, taxonomy_id)
 
     def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they await no prediction any more."""
@@ -87,7 +87,7 @@ class ClassifyTask(BatchTask):
             return
         read = {number: here.read[number] for number in review_ids if number in here.read}
         with here.database.transaction() as cursor:
-            predictions.record_failed(
+            failures.record_unpredicted(
                 cursor, CPU_CLASSIFY.queue, read, here.taxonomy_id, reason, traceback_hash
             )
 

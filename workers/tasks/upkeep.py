@@ -13,10 +13,10 @@ from shared.labelling.labeller import Labeller
 from shared.runtime.runtime import PerProcess
 from shared.serving.predictor import Predictor
 from shared.settings import load, settings
-from shared.store import aliases, backfills, places, predictions, taxonomies
+from shared.store import aliases, awaiting, backfills, places, taxonomies
 from workers.app import app
-from workers.queue_depth import depth
 from workers.rabbitmq import topology
+from workers.rabbitmq.queue_states import depth
 from workers.tasks import backfill, labelling, prediction
 from workers.tasks.batch_task import BatchTask
 from workers.training import supervisor
@@ -54,7 +54,7 @@ def sweep(_review_ids: Sequence[int] = ()) -> None:
     database = _store_only.get().database
     with database.transaction() as cursor:
         in_line = taxonomies.in_line(cursor)
-        unpredicted = predictions.in_line(cursor)
+        unpredicted = awaiting.in_line(cursor)
         forgotten = backfills.overdue(cursor, settings().sweep_after_s)
     for number, part in forgotten:
         log.warning("sweep.backfill_sent_again", backfill=number, part=part)
@@ -99,7 +99,7 @@ def _sweep(labeller: Labeller) -> None:
         log.warning("sweep.stage_not_in_use", sent_to=stage, reviews=len(ids))
         labelling.send(stage, ids, labeller.taxonomy_id, "bulk")
     for stage in chosen.stages:
-        if depth(topology.stage_lines(chosen)[stage]) > 0:
+        if depth(chosen, topology.stage_lines(chosen)[stage]) > 0:
             continue
         with labeller.database.transaction() as cursor:
             ids = places.overdue(cursor, labeller.taxonomy_id, stage, chosen.sweep_after_s, SWEEP_ROWS)
@@ -110,11 +110,11 @@ def _sweep(labeller: Labeller) -> None:
 
 def _sweep_predictions(predictor: Predictor) -> None:
     """Send reviews that waited for a champion once there is one, and those whose message was lost."""
-    if not predictor.has_champion() or depth(topology.CPU_CLASSIFY) > 0:
+    if not predictor.has_champion() or depth(settings(), topology.CPU_CLASSIFY) > 0:
         return
     with predictor.database.transaction() as cursor:
-        parked = predictions.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)
-        late = predictions.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
+        parked = awaiting.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)
+        late = awaiting.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
     if parked:
         log.info("sweep.champion_has_come", reviews=len(parked))
         prediction.send(parked, predictor.taxonomy_id, "bulk")

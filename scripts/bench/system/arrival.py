@@ -21,7 +21,7 @@ from scripts.bench.system import pipeline, processes
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers.rabbitmq import connection as broker
+from workers.rabbitmq.connection import connected
 
 QUEUE = Queue("otzyv.bench.arrival", durable=True, queue_arguments={"x-queue-type": "quorum"})
 TABLE = "CREATE TABLE arrivals (LIKE reviews INCLUDING ALL)"
@@ -39,7 +39,7 @@ def run(
     database = runtime.open_database(settings, "otzyv bench")
     with database.transaction() as cursor:
         cursor.execute(TABLE)
-    with broker.connection(settings) as connection:
+    with connected(settings) as connection:
         try:
             QUEUE(connection.channel()).declare()
             for _ in range(turns):

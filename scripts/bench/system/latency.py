@@ -14,13 +14,13 @@ from typing import Any
 from kombu import Connection
 
 from scripts.bench.system import pipeline
-from shared.reviews import review as reviews
+from shared.reviews import wire
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.publisher import PROPERTIES
 
 LOOK_S = 0.01
@@ -58,7 +58,7 @@ class Live:
                 review = {"source": SOURCE, "id": name, "text": self._texts[self._number % len(self._texts)]}
                 self._sent[name] = time.perf_counter()
                 confirmed.publish(
-                    reviews.encode([review]), topology.REVIEWS, topology.INCOMING.routing_key, PROPERTIES
+                    wire.encode([review]), topology.REVIEWS, topology.INCOMING.routing_key, PROPERTIES
                 )
                 self._number += 1
                 sent += 1
@@ -125,7 +125,7 @@ def run(
     source = pipeline.Supply(texts)
     with ExitStack() as stack:
         ours = stack.enter_context(pipeline.otzyv(settings, folder, cores))
-        connection = stack.enter_context(broker.connection(settings))
+        connection = stack.enter_context(connected(settings))
         ours.run(source.take(pipeline.WARM_UP))
         live = Live(settings, texts, rate)
         live.run(_for(2.0))

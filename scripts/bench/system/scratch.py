@@ -15,8 +15,8 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
 from shared.store.postgres import schema
-from workers.rabbitmq import connection as broker
 from workers.rabbitmq import topology
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.queue_states import counted
 
 
@@ -57,13 +57,13 @@ def _outside_transaction(server: Database, statement: str) -> None:
 
 @contextmanager
 def _queues(settings: Settings) -> Iterator[None]:
-    with broker.translated(), broker.connection(settings) as connection:
+    with connected(settings) as connection:
         _refuse_company(connection)
         topology.declare(connection)
     try:
         yield
     finally:
-        with broker.translated(), broker.connection(settings) as connection, connection.channel() as channel:
+        with connected(settings) as connection, connection.channel() as channel:
             for line in topology.ALL_LINES:
                 for queue in (topology.queue(line), topology.dead_letter_queue(line)):
                     queue(channel).delete()

@@ -69,15 +69,9 @@ def stage_slices(stage: StageRow) -> list[Slice]:
 
 
 def _slices(parts: list[tuple[str, str, int]]) -> list[Slice]:
-    total = sum(number for _, _, number in parts)
+    total = sum(number for _, _, number in parts) or 1
     return [
-        Slice(
-            kind=kind,
-            name=name,
-            count=number,
-            percent=100 * number / total if total else 0.0,
-            share=figures.percent(number / total if total else 0.0),
-        )
+        Slice(kind, name, number, 100 * number / total, figures.percent(number / total))
         for kind, name, number in parts
     ]
 
@@ -86,20 +80,17 @@ def confidences(stage: StageRow) -> Histogram:
     """The histogram of one stage that has collected its confidences."""
     peak = max(stage.histogram, default=0)
     line = None if stage.threshold is None else stage.threshold * WIDTH
-    bars = tuple(_bar(at, number, peak, line) for at, number in enumerate(stage.histogram) if number)
-    return Histogram(stage=stage, bars=bars, line=line, peak=peak, spoken=_spoken(stage))
-
-
-def _bar(at: int, number: int, peak: int, line: float | None) -> HistogramBin:
     width = WIDTH / BINS
-    x = at * width
-    # A lone verdict beside a peak of thousands must still be seen.
-    height = max(2.0, HEIGHT * number / peak)
-    kept_x = x if line is None else min(max(x, line), x + width)
-    span = f"{at / BINS:.2f}–{(at + 1) / BINS:.2f}"
-    return HistogramBin(
-        x=x, y=HEIGHT - height, width=width, height=height, kept_x=kept_x, count=number, span=span
-    )
+    bars = []
+    for at, number in enumerate(stage.histogram):
+        if number:
+            x = at * width
+            # A lone verdict beside a peak of thousands must still be seen.
+            height = max(2.0, HEIGHT * number / peak)
+            kept_x = x if line is None else min(max(x, line), x + width)
+            span = f"{at / BINS:.2f}–{(at + 1) / BINS:.2f}"
+            bars.append(HistogramBin(x, HEIGHT - height, width, height, kept_x, number, span))
+    return Histogram(stage, tuple(bars), line, peak, _spoken(stage))
 
 
 def _spoken(stage: StageRow) -> str:

@@ -26,7 +26,10 @@ def pieces(text: str, matches: Sequence[Match], shown: int = SHOWN) -> list[Piec
     Of overlapping matches the first and longest stays; one whose offsets lie outside the text is ignored.
     """
     inside = _apart(match for match in matches if 0 <= match.start < match.end <= len(text))
-    first, last = _window(text, inside, shown)
+    first, last = 0, len(text)
+    if len(text) > shown:
+        first = max(0, inside[0].start - LEAD) if inside and inside[0].end > shown else 0
+        last = min(len(text), first + shown)
     found = [Piece("…")] if first else []
     at = first
     for match in inside:
@@ -47,10 +50,3 @@ def _apart(matches: Iterable[Match]) -> list[Match]:
         if not chosen or match.start >= chosen[-1].end:
             chosen.append(match)
     return chosen
-
-
-def _window(text: str, matches: Sequence[Match], shown: int) -> tuple[int, int]:
-    if len(text) <= shown:
-        return 0, len(text)
-    first = matches[0].start - LEAD if matches and matches[0].end > shown else 0
-    return max(0, first), min(len(text), max(0, first) + shown)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from scripts.labelling.report.summary import RunSummary
 from scripts.pages import figures
+from scripts.pages.tables import LINED, figure, name, table
 
 BAR_CELLS = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -19,45 +19,29 @@ def tables(summary: RunSummary) -> RenderableType:
     return Group(_categories(summary), _stages(summary), _outcome(summary))
 
 
-def _table(title: str) -> Table:
-    # Eight columns of a stage have to fit into 80 characters.
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-
-
 def _categories(summary: RunSummary) -> Table:
-    table = _table("Categories")
-    table.add_column("category", overflow="fold", min_width=12)
-    table.add_column("count", justify="right", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, width=BAR_CELLS)
-    table.add_column("mean\nconfidence", justify="right", no_wrap=True)
-    widest = max((row.count for row in summary.categories), default=0)
-    for row in summary.ranked:
-        table.add_row(
+    widest = max((row.count for row in summary.categories), default=0) or 1
+    rows = [
+        (
             Text(row.title),
             figures.count(row.count),
             figures.percent(summary.share(row)),
-            Text(_bar(row.count / widest if widest else 0.0), style="cyan"),
+            Text(_bar(row.count / widest), style="cyan"),
             figures.confidence(row.mean_confidence),
-            style="" if row.count else "dim",
         )
-    return table
+        for row in summary.ranked
+    ]
+    bars = Column(no_wrap=True, width=BAR_CELLS)
+    heads = (name("category"), figure("count"), figure("share"), bars, figure("mean\nconfidence"))
+    made = table(heads, rows, title="Categories", **LINED)
+    for line, row in zip(made.rows, summary.ranked, strict=True):
+        line.style = "" if row.count else "dim"
+    return made
 
 
 def _stages(summary: RunSummary) -> Table:
-    table = _table("Stages")
-    table.add_column("stage", no_wrap=True)
-    for name in ("seen", "kept", "of\nseen", "passed\non", "abstained", "threshold", "mean\nconfidence"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for stage in summary.stages:
-        table.add_row(
+    rows = [
+        (
             Text(stage.stage),
             figures.count(stage.seen),
             figures.count(stage.kept),
@@ -67,7 +51,11 @@ def _stages(summary: RunSummary) -> Table:
             figures.confidence(stage.threshold),
             figures.confidence(stage.mean_confidence),
         )
-    return table
+        for stage in summary.stages
+    ]
+    # Eight columns have to fit into 80 characters.
+    heads = ("seen", "kept", "of\nseen", "passed\non", "abstained", "threshold", "mean\nconfidence")
+    return table((Column("stage", no_wrap=True), *map(figure, heads)), rows, title="Stages", **LINED)
 
 
 def _outcome(summary: RunSummary) -> Text:
@@ -84,9 +72,9 @@ def _outcome(summary: RunSummary) -> Text:
     )
     if summary.rows_per_second is not None:
         line.append(f" ({figures.rate(summary.rows_per_second)}/s)", style="not bold")
-    for number, name, style in parts:
+    for number, told, style in parts:
         if number:
-            line.append(" · ", style="not bold dim").append(f"{figures.count(number)} {name}", style=style)
+            line.append(" · ", style="not bold dim").append(f"{figures.count(number)} {told}", style=style)
     return line
 
 

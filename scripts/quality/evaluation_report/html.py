@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from markupsafe import Markup
 
-from scripts.pages import figures
-from scripts.pages.templates import environment
+from scripts.pages.templates import rendered
 from scripts.quality.evaluation_report.findings import Evaluation
 from shared.quality.evaluation import Confusion
 
@@ -31,8 +29,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 def render(result: Evaluation) -> str:
     """The whole page, ready to be written as UTF-8."""
-    page = environment("quality/evaluation_report").get_template("evaluation.html")
-    return page.render(result=result, picture=Markup(svg(result)), figures=figures)  # noqa: S704  our own SVG, escaped
+    return rendered("quality/evaluation_report/evaluation.html", result=result, picture=svg(result))
 
 
 def svg(result: Evaluation) -> str:
@@ -47,11 +44,15 @@ def matrix_svg(matrix: Confusion, titles: Sequence[str], title: str) -> str:
     columns = list(range(len(titles) + any(row[-1] for row in matrix.counts)))
     heads = [*titles, NO_ANSWER]
     sums = [sum(row) for row in matrix.counts]
-    page = environment("quality/evaluation_report").get_template("confusion.svg")
-    return page.render(
+    return rendered(
+        "quality/evaluation_report/confusion.svg",
         rows=[(TOP + CELL * at + CELL // 2, f"{name} ({sums[at]:,})") for at, name in enumerate(titles)],
         columns=[(LEFT + CELL * at + CELL // 2, heads[at]) for at in columns],
-        cells=_cells(matrix, columns),
+        cells=[
+            Cell(LEFT + CELL * at, TOP + CELL * row, counts[at], counts[at] / max(1, sums[row]), at == row)
+            for row, counts in enumerate(matrix.counts)
+            for at in columns
+        ],
         cell=CELL,
         left=LEFT,
         top=TOP,
@@ -59,14 +60,3 @@ def matrix_svg(matrix: Confusion, titles: Sequence[str], title: str) -> str:
         height=TOP + CELL * len(titles) + 20,
         title=title,
     )
-
-
-def _cells(matrix: Confusion, columns: list[int]) -> list[Cell]:
-    cells = []
-    for row, counts in enumerate(matrix.counts):
-        total = max(1, sum(counts))
-        cells += [
-            Cell(LEFT + CELL * at, TOP + CELL * row, counts[at], counts[at] / total, at == row)
-            for at in columns
-        ]
-    return cells

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from scripts.pages import figures
+from scripts.pages.tables import table
 from scripts.quality.evaluation_report.findings import Evaluation
 
 
@@ -24,40 +27,26 @@ def tables(result: Evaluation) -> RenderableType:
     return Group(*parts)
 
 
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, collapse_padding=True)
-    table.add_column(first, no_wrap=True)
-    for name in columns:
-        table.add_column(name, justify="right")
-    return table
+def _table(title: str, heads: str, rows: Iterable[Sequence[RenderableType]]) -> Table:
+    first, *others = heads.split(", ")
+    return table((Column(first, no_wrap=True), *others), rows, title=title, collapse_padding=True)
 
 
 def _groups(result: Evaluation) -> Table:
-    table = _table(
-        "kept labels | with best guesses", "reviews", "gold", "kept", "precision", "coverage", "accuracy",
-        "weighted F1", "macro F1",
-    )  # fmt: skip
+    rows = []
     for name, kept in result.groups.items():
         final = result.final[name]
-        table.add_row(
-            name,
-            f"{kept.total:,}",
-            f"{kept.answered:,}",
-            f"{kept.precision:.3f}",
-            f"{kept.coverage:.3f}",
-            f"{final.accuracy:.3f}",
-            f"{final.weighted_f1:.3f}",
-            f"{final.macro_f1:.3f}",
-        )
-    return table
+        shares = (kept.precision, kept.coverage, final.accuracy, final.weighted_f1, final.macro_f1)
+        rows.append((name, f"{kept.total:,}", f"{kept.answered:,}", *(f"{share:.3f}" for share in shares)))
+    heads = "reviews, gold, kept, precision, coverage, accuracy, weighted F1, macro F1"
+    return _table("kept labels | with best guesses", heads, rows)
 
 
 def _categories(result: Evaluation) -> Table:
     whole, final = (next(iter(groups.values())) for groups in (result.groups, result.final))
     by_slug = {row.category: row for row in final.categories}
-    table = _table("", "category", "gold", "kept", "precision", "recall", "final F1")
-    for row in whole.categories:
-        table.add_row(
+    rows = [
+        (
             Text(result.taxonomy.category(row.category).title),
             f"{row.gold:,}",
             f"{row.answered:,}",
@@ -65,24 +54,14 @@ def _categories(result: Evaluation) -> Table:
             f"{row.recall:.3f}" if row.gold else "",
             f"{by_slug[row.category].f1:.3f}" if row.category in by_slug else "",
         )
-    return table
+        for row in whole.categories
+    ]
+    return _table("", "category, gold, kept, precision, recall, final F1", rows)
 
 
 def _stages(result: Evaluation) -> Table:
-    table = _table(
-        "stages",
-        "stage",
-        "threshold",
-        "seen",
-        "kept",
-        "precision",
-        "seconds",
-        "tokens",
-        "adds right",
-        "adds F1",
-    )
-    for row in result.stages:
-        table.add_row(
+    rows = [
+        (
             row.stage,
             "keeps nothing" if row.threshold is None else f"{row.threshold:.2f}",
             f"{row.seen:,}",
@@ -93,23 +72,17 @@ def _stages(result: Evaluation) -> Table:
             f"{row.gain_right:+,}",
             f"{row.gain_f1:+.3f}",
         )
-    return table
+        for row in result.stages
+    ]
+    heads = "stage, threshold, seen, kept, precision, seconds, tokens, adds right, adds F1"
+    return _table("stages", heads, rows)
 
 
 def _chains(result: Evaluation) -> Table:
-    table = _table(
-        "every chain of these stages", "chain", "precision", "coverage", "weighted F1", "macro F1", "to LLM",
-        "seconds", "tokens",
-    )  # fmt: skip
+    rows = []
     for row in result.chains:
-        table.add_row(
-            row.name,
-            f"{row.accepted.precision:.3f}",
-            f"{row.accepted.coverage:.3f}",
-            f"{row.final.weighted_f1:.3f}",
-            f"{row.final.macro_f1:.3f}",
-            figures.percent(row.sent_to_llm),
-            f"{row.seconds:.2f}",
-            f"{row.tokens:,}",
-        )
-    return table
+        scores = (row.accepted.precision, row.accepted.coverage, row.final.weighted_f1, row.final.macro_f1)
+        costs = (figures.percent(row.sent_to_llm), f"{row.seconds:.2f}", f"{row.tokens:,}")
+        rows.append((row.name, *(f"{score:.3f}" for score in scores), *costs))
+    heads = "chain, precision, coverage, weighted F1, macro F1, to LLM, seconds, tokens"
+    return _table("every chain of these stages", heads, rows)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, floor, log10
+from math import ceil
 from typing import Final
 
 import msgspec
 
+from scripts.pages.axis import Axis
 from scripts.training.runs_report.findings import Entry, Leaderboard
-from shared.quality.bootstrap import Interval
 
 BAR_WIDTH: Final = 240
 BAR_MARGIN: Final = 14
@@ -28,35 +28,6 @@ MOST_POINTS: Final = 200
 COLOURS: Final = ("#2a6fb3", "#b3402a", "#1f6f4a", "#8a5fb0", "#c98a1b", "#4a5666", "#0f8b8d", "#b0478f")
 
 Pixel = tuple[float, float]
-
-
-class Axis(msgspec.Struct, frozen=True):
-    """Values from `low` to `high` on pixels from `start` to `end`."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, value: float) -> float:
-        """The pixel of a value, within the axis."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return self.start + (self.end - self.start) * share
-
-    def ticks(self, most: int = 6) -> list[tuple[float, str]]:
-        """Round values, at most one more than `most`, and the pixels they lie at."""
-        step = _step(self.high - self.low, most)
-        digits = max(0, -floor(log10(step) + 1e-9))
-        first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
-        return [(self.at(step * number), f"{step * number:.{digits}f}") for number in range(first, last + 1)]
-
-
-class IntervalBar(msgspec.Struct, frozen=True):
-    """An interval and its estimate, as pixels."""
-
-    low: float
-    point: float
-    high: float
 
 
 class CurveLine(msgspec.Struct, frozen=True):
@@ -89,11 +60,6 @@ def interval_axis(board: Leaderboard) -> Axis:
     values = [value for one in board.entries for value in (one.weighted.low, one.weighted.high)]
     low, high = _padded(values)
     return Axis(max(0.0, low), min(1.0, high), BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
-
-
-def bar(found: Interval, axis: Axis) -> IntervalBar:
-    """An interval on an axis."""
-    return IntervalBar(axis.at(found.low), axis.at(found.estimate), axis.at(found.high))
 
 
 def heat(value: float, board: Leaderboard) -> float:
@@ -178,8 +144,3 @@ def _padded(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     pad = 0.06 * (high - low) or max(0.01, 0.01 * abs(high))
     return low - pad, high + pad
-
-
-def _step(span: float, most: int) -> float:
-    power = 10.0 ** floor(log10(span / most))
-    return next(power * factor for factor in (1, 2, 5, 10, 20) if span / (power * factor) <= most)

@@ -11,8 +11,8 @@ from math import isfinite
 from statistics import fmean, stdev
 
 import msgspec
+import numpy as np
 
-from shared.errors import TaxonomyError
 from shared.quality.bootstrap import GoldAnswers, Interval, differences, intervals
 from shared.quality.comparison import CERTAINTY, Word, shared_certainty, too_little, word
 from shared.quality.evaluation import Confusion, Score, confusion, score
@@ -137,19 +137,19 @@ def build(
     of its own. Raises ValueError without runs or gold, and for answers that are not one for each gold review.
     """
     _check(results, gold, champion)
-    lists = _by_architecture(results)
+    groups: dict[str, list[RunResult]] = {}
+    for run in sorted(results, key=lambda run: (run.seed, run.run)):
+        groups.setdefault(run.architecture, []).append(run)
+    lists = [_Lists(name, tuple(runs), tuple(run.answers for run in runs)) for name, runs in groups.items()]
     if champion is not None:
         lists.append(_Lists(f"champion (model {champion[0]})", (), (tuple(champion[1]),)))
-    names = _names(gold.truth, lists, taxonomy)
     base = next((one for one in lists if one.name == baseline and one.runs), None)
     comparisons = max(1, len(lists) - 1) if base else 1
+    shared = shared_certainty(certainty, comparisons)
+    titles, counts = _titles(gold.truth, lists, taxonomy), Counter(gold.truth)
     entries = [
-        _compared(
-            _entry(one, gold, names, certainty), one, base, gold, shared_certainty(certainty, comparisons)
-        )
-        for one in lists
+        _compared(_entry(one, gold, list(titles), certainty), one, base, gold, shared) for one in lists
     ]
-    counts = Counter(gold.truth)
     return Leaderboard(
         entries=tuple(sorted(entries, key=lambda one: (-one.weighted.estimate, one.name))),
         runs=tuple(_line(run, gold) for run in sorted(results, key=lambda run: run.run)),
@@ -157,8 +157,8 @@ def build(
         baseline=base.name if base else None,
         certainty=certainty,
         comparisons=comparisons,
-        titles={name: _title(taxonomy, name) for name in names},
-        counts={name: counts[name] for name in names},
+        titles=titles,
+        counts={name: counts[name] for name in titles},
     )
 
 
@@ -179,30 +179,19 @@ def _check(
         )
 
 
-def _by_architecture(results: Iterable[RunResult]) -> list[_Lists]:
-    groups: dict[str, list[RunResult]] = {}
-    for run in sorted(results, key=lambda run: (run.seed, run.run)):
-        groups.setdefault(run.architecture, []).append(run)
-    return [_Lists(name, tuple(runs), tuple(run.answers for run in runs)) for name, runs in groups.items()]
-
-
-def _names(truth: Iterable[str], lists: Iterable[_Lists], taxonomy: Taxonomy) -> list[str]:
+def _titles(truth: Iterable[str], lists: Iterable[_Lists], taxonomy: Taxonomy) -> dict[str, str]:
     """The categories of the taxonomy, then others that gold or answers still name."""
     found = {*truth, *(name for one in lists for answers in one.answers for name in answers if name)}
-    return [*taxonomy.slugs, *sorted(found - set(taxonomy.slugs))]
-
-
-def _title(taxonomy: Taxonomy, name: str) -> str:
-    try:
-        return taxonomy.category(name).title
-    except TaxonomyError:
-        return name
+    titles = {category.slug: category.title for category in taxonomy.categories}
+    return titles | {name: name for name in sorted(found - titles.keys())}
 
 
 def _entry(one: _Lists, gold: Gold, names: Sequence[str], certainty: float) -> Entry:
     scores = [score(gold.truth, answers) for answers in one.answers]
     found = intervals(gold.truth, one.answers, certainty=certainty)
     clear = [at for at, ambiguous in enumerate(gold.ambiguous) if not ambiguous]
+    matrices = [confusion(gold.truth, answers, names) for answers in one.answers]
+    summed = np.sum([matrix.counts for matrix in matrices], axis=0)
     return Entry(
         name=one.name,
         seeds=len(one.answers),
@@ -217,7 +206,7 @@ def _entry(one: _Lists, gold: Gold, names: Sequence[str], certainty: float) -> E
             for source in sorted(set(gold.sources))
         },
         not_ambiguous=_mean_f1(one, gold, clear) if clear else None,
-        matrix=_summed([confusion(gold.truth, answers, names) for answers in one.answers]),
+        matrix=msgspec.structs.replace(matrices[0], counts=tuple(map(tuple, summed.tolist()))),
         seconds=_mean([run.seconds for run in one.runs]),
         reviews_per_s=_mean([run.reviews_per_s for run in one.runs]),
         megabytes=_mean([None if run.bytes is None else run.bytes / 1e6 for run in one.runs]),
@@ -242,15 +231,11 @@ def _mean_f1(one: _Lists, gold: Gold, rows: Sequence[int]) -> float:
 
 
 def _categories(scores: Sequence[Score], names: Sequence[str]) -> dict[str, float]:
-    found = {name: [row.f1 for each in scores for row in each.categories if row.category == name and row.gold]
-             for name in names}  # fmt: skip
+    found = {
+        name: [row.f1 for each in scores for row in each.categories if row.category == name and row.gold]
+        for name in names
+    }
     return {name: fmean(values) for name, values in found.items() if values}
-
-
-def _summed(matrices: Sequence[Confusion]) -> Confusion:
-    rows = zip(*(matrix.counts for matrix in matrices), strict=True)
-    counts = tuple(tuple(map(sum, zip(*row, strict=True))) for row in rows)
-    return msgspec.structs.replace(matrices[0], counts=counts)
 
 
 def _finite(curves: Curves) -> Curves:
@@ -270,14 +255,6 @@ def _spread(values: Sequence[float]) -> float | None:
 
 
 def _line(run: RunResult, gold: Gold) -> RunLine:
-    found = score(gold.truth, run.answers)
-    return RunLine(
-        run.run,
-        run.model,
-        run.architecture,
-        run.seed,
-        found.weighted_f1,
-        found.macro_f1,
-        run.seconds,
-        run.train_rows,
-    )
+    f1 = score(gold.truth, run.answers)
+    costs = (run.seconds, run.train_rows)
+    return RunLine(run.run, run.model, run.architecture, run.seed, f1.weighted_f1, f1.macro_f1, *costs)

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
 
-from scripts.pages import figures
-from scripts.pages.templates import environment
+from scripts.pages.templates import rendered
 from scripts.quality.evaluation_report import matrix_svg
 from scripts.training.runs_report import charts
 from scripts.training.runs_report.findings import Entry, Leaderboard
 from scripts.training.runs_report.terminal import legend
-from shared.quality.bootstrap import Interval
 from shared.quality.comparison import signed
 
 
 def render(board: Leaderboard) -> str:
     """The whole page, ready to be written as UTF-8."""
     shared = charts.f1_range(board)
-    return (
-        environment("training/runs_report")
-        .get_template("leaderboard.html")
-        .render(
-            board=board,
-            headline=headline(board),
-            legend=legend(board),
-            axis=charts.interval_axis(board),
-            bar=charts.bar,
-            bar_width=charts.BAR_WIDTH,
-            heat=charts.heat,
-            matrices=[(entry, _own(_matrix(entry, board))) for entry in board.entries],
-            curves=[
-                (entry, _own(_curves(entry, board, shared)))
-                for entry in board.entries
-                if any(entry.curves.values())
-            ],
-            sources=sorted({name for entry in board.entries for name in entry.groups}),
-            figures=figures,
-            signed=signed,
-        )
+    return rendered(
+        "training/runs_report/leaderboard.html",
+        board=board,
+        headline=headline(board),
+        legend=legend(board),
+        axis=charts.interval_axis(board),
+        bar_width=charts.BAR_WIDTH,
+        heat=charts.heat,
+        matrices=[(entry, _matrix(entry, board)) for entry in board.entries],
+        curves=[
+            (entry, _curves(entry, board, shared)) for entry in board.entries if any(entry.curves.values())
+        ],
+        sources=sorted({name for entry in board.entries for name in entry.groups}),
+        signed=signed,
     )
 
 
@@ -53,8 +42,11 @@ def as_json(board: Leaderboard) -> dict[str, Any]:
 
 def headline(board: Leaderboard) -> str:
     """What the page says first: who is ahead, and which architectures are worth more than the baseline."""
-    best = board.best
-    sentences = [f"{best.name} is ahead: {_figure(best.weighted, board)} on {board.gold:,} gold reviews."]
+    f1 = board.best.weighted
+    sentences = [
+        f"{board.best.name} is ahead: weighted F1 {f1.estimate:.3f} ({100 * board.certainty:g} %: {f1.low:.3f} to "
+        f"{f1.high:.3f}) on {board.gold:,} gold reviews."
+    ]
     if board.baseline is None:
         return f"{sentences[0]} The baseline was not trained, so nothing says whether that is worth its cost."
     words = {"better": "Better than", "worse": "Worse than", "unclear": "Not shown to be better than"}
@@ -65,20 +57,10 @@ def headline(board: Leaderboard) -> str:
     return " ".join(sentences)
 
 
-def _figure(found: Interval, board: Leaderboard) -> str:
-    return (
-        f"weighted F1 {found.estimate:.3f} ({100 * board.certainty:g} %: {found.low:.3f} to {found.high:.3f})"
-    )
-
-
-def _own(picture: str) -> Markup:
-    return Markup(picture)  # noqa: S704  our own SVG, escaped
-
-
 def _matrix(entry: Entry, board: Leaderboard) -> str:
     """The confusion matrix of all seeds together, without categories that nobody ever named."""
     matrix = entry.matrix
-    used = [at for at in range(len(matrix.names)) if _occurs(matrix.counts, at)]
+    used = [at for at, row in enumerate(matrix.counts) if any(row) or any(one[at] for one in matrix.counts)]
     kept = msgspec.structs.replace(
         matrix,
         names=tuple(matrix.names[at] for at in used),
@@ -89,25 +71,18 @@ def _matrix(entry: Entry, board: Leaderboard) -> str:
     return matrix_svg(kept, [board.titles[name] for name in kept.names], f"{entry.name}{many}")
 
 
-def _occurs(counts: Sequence[Sequence[int]], at: int) -> bool:
-    return any(counts[at]) or any(row[at] for row in counts)
-
-
 def _curves(entry: Entry, board: Leaderboard, f1: tuple[float, float]) -> str:
     seeds = {line.run: line.seed for line in board.runs}
     width, height = charts.PANEL
-    return (
-        environment("training/runs_report")
-        .get_template("curves.svg")
-        .render(
-            title=f"Learning curves of {entry.name}",
-            panels=charts.panels(entry, f1),
-            runs=[
-                (*charts.place(at), colour, f"run {run}, seed {seeds[run]}")
-                for at, (run, colour) in enumerate(charts.colours(entry).items())
-            ],
-            plot=(charts.TOP, width, height),
-            width=charts.LEFT + 2 * width + charts.GAP + 20,
-            height=charts.place(len(entry.curves) - 1)[1] + 12,
-        )
+    return rendered(
+        "training/runs_report/curves.svg",
+        title=f"Learning curves of {entry.name}",
+        panels=charts.panels(entry, f1),
+        runs=[
+            (*charts.place(at), colour, f"run {run}, seed {seeds[run]}")
+            for at, (run, colour) in enumerate(charts.colours(entry).items())
+        ],
+        plot=(charts.TOP, width, height),
+        width=charts.LEFT + 2 * width + charts.GAP + 20,
+        height=charts.place(len(entry.curves) - 1)[1] + 12,
     )

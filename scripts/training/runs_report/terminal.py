@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from rich import box
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from scripts.pages import figures
+from scripts.pages.tables import LINED, figure, name, table
 from scripts.training.runs_report.findings import Entry, Leaderboard
 from shared.quality.bootstrap import Interval
 from shared.quality.comparison import signed
@@ -46,53 +48,40 @@ def legend(board: Leaderboard) -> str:
     )
 
 
-def _table(title: str, first: str) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    table.add_column(first, overflow="fold", min_width=12)
-    return table
-
-
 def _leaderboard(board: Leaderboard) -> Table:
-    table = _table(f"Leaderboard: {board.gold:,} gold reviews", "architecture")
     against = f"against\n{board.baseline}" if board.baseline else "against\nbaseline"
-    for name in ("weighted F1", "macro F1", "not\nambiguous", against):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows = []
     for entry in board.entries:
-        table.add_row(
-            Text(entry.name).append("" if entry.champion else f"\n{_seeds(entry.seeds)}", style="dim"),
-            _figure(entry.weighted, entry.spread),
-            _figure(entry.macro, entry.macro_spread),
-            figures.NONE if entry.not_ambiguous is None else f"{entry.not_ambiguous:.3f}",
-            _against(entry, board),
+        seeds = "1 seed" if entry.seeds == 1 else f"{entry.seeds} seeds"
+        rows.append(
+            (
+                Text(entry.name).append("" if entry.champion else f"\n{seeds}", style="dim"),
+                _figure(entry.weighted, entry.spread),
+                _figure(entry.macro, entry.macro_spread),
+                figures.NONE if entry.not_ambiguous is None else f"{entry.not_ambiguous:.3f}",
+                _against(entry, board),
+            )
         )
-    return table
+    heads = map(figure, ("weighted F1", "macro F1", "not\nambiguous", against))
+    return table(
+        (name("architecture"), *heads), rows, title=f"Leaderboard: {board.gold:,} gold reviews", **LINED
+    )
 
 
 def _costs(board: Leaderboard) -> Table:
     """Apart from the leaderboard, which would not fit into a narrow terminal with it."""
-    table = _table("Cost of a run", "architecture")
-    for name in ("training", "reviews/s, one core", "MB"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for entry in board.entries:
-        if not entry.champion:
-            table.add_row(
-                Text(entry.name),
-                figures.NONE if entry.seconds is None else figures.duration(entry.seconds),
-                figures.NONE if entry.reviews_per_s is None else figures.rate(entry.reviews_per_s),
-                figures.NONE if entry.megabytes is None else f"{entry.megabytes:,.1f}",
-            )
-    return table
-
-
-def _seeds(number: int) -> str:
-    return "1 seed" if number == 1 else f"{number} seeds"
+    rows = [
+        (
+            Text(entry.name),
+            figures.NONE if entry.seconds is None else figures.duration(entry.seconds),
+            figures.NONE if entry.reviews_per_s is None else figures.rate(entry.reviews_per_s),
+            figures.NONE if entry.megabytes is None else f"{entry.megabytes:,.1f}",
+        )
+        for entry in board.entries
+        if not entry.champion
+    ]
+    heads = map(figure, ("training", "reviews/s, one core", "MB"))
+    return table((name("architecture"), *heads), rows, title="Cost of a run", **LINED)
 
 
 def _figure(found: Interval, spread: float | None) -> Text:
@@ -110,17 +99,14 @@ def _against(entry: Entry, board: Leaderboard) -> Text:
 
 
 def _categories(board: Leaderboard) -> Table:
-    table = _table("F1 by category", "category")
-    table.add_column("gold", justify="right", no_wrap=True)
-    for entry in board.entries:
-        table.add_column(Text(entry.name), justify="right", overflow="fold", min_width=5)
+    rows: list[Sequence[RenderableType]] = []
     for slug, number in board.counts.items():
         if number:
             found = [entry.categories[slug] for entry in board.entries]
             best = max(found)
-            table.add_row(
-                Text(board.titles[slug]),
-                figures.count(number),
-                *(Text(f"{value:.3f}", style="bold" if value == best else "") for value in found),
-            )
-    return table
+            scores = (Text(f"{value:.3f}", style="bold" if value == best else "") for value in found)
+            rows.append((Text(board.titles[slug]), figures.count(number), *scores))
+    names = (
+        Column(Text(entry.name), justify="right", overflow="fold", min_width=5) for entry in board.entries
+    )
+    return table((name("category"), figure("gold"), *names), rows, title="F1 by category", **LINED)

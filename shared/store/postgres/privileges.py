@@ -19,6 +19,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
 from shared.settings import DatabaseRole
+from shared.store.postgres.fetched import all_of
 
 ROLES: Final[tuple[DatabaseRole, ...]] = get_args(DatabaseRole)
 GRANTED: Final[tuple[DatabaseRole, ...]] = ("worker", "trainer", "operator", "reader")
@@ -197,20 +198,6 @@ class _Relation(msgspec.Struct, frozen=True):
     columns: list[str]
 
 
-def _relations(cursor: Cursor) -> list[_Relation]:
-    cursor.execute(
-        """
-        SELECT c.relname, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, array(
-            SELECT attname::text FROM pg_attribute
-            WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)
-        FROM pg_class c
-        WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(%s) ORDER BY c.relname
-        """,
-        (list(RIGHTS),),
-    )
-    return [_Relation(*row) for row in cursor.fetchall()]
-
-
 def held(cursor: Cursor) -> dict[tuple[str, str], set[Right]]:
     """The rights that our roles have been granted on relations of the schema, by relation and role."""
     cursor.execute(
@@ -233,7 +220,17 @@ def held(cursor: Cursor) -> dict[tuple[str, str], set[Right]]:
 
 def _grant(cursor: Cursor, statements: _Statements, names: list[DatabaseRole]) -> None:
     now = held(cursor)
-    for relation in _relations(cursor):
+    cursor.execute(
+        """
+        SELECT c.relname, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, array(
+            SELECT attname::text FROM pg_attribute
+            WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)
+        FROM pg_class c
+        WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(%s) ORDER BY c.relname
+        """,
+        (list(RIGHTS),),
+    )
+    for relation in all_of(cursor, _Relation):
         for name in names:
             wanted = rights(RIGHTS[relation.name][GRANTED.index(name)], relation.columns)
             if now.get((relation.name, role(name)), set()) != wanted:

@@ -7,15 +7,15 @@ own way makes a constant of each, which the server has to parse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 _encode = msgspec.json.Encoder().encode
 
 
-def recordset(rows: Sequence[msgspec.Struct]) -> str:
-    """The rows as a parameter for `json_to_recordset(%s)`; its columns are named like the fields."""
+def recordset(rows: Sequence[msgspec.Struct | Mapping[str, object]]) -> str:
+    """The rows as a parameter for `json_to_recordset(%s)`; its columns are named like the fields, or keys."""
     return _encode(rows).decode()
 
 

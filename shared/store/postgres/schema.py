@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from functools import cache
-from importlib.resources import files
 
 from shared.errors import SchemaError
 from shared.settings import DatabaseRole
+from shared.store.postgres import version
 from shared.store.postgres.database import Database
 
 
@@ -30,31 +28,7 @@ def upgrade(
 
 def check(database: Database) -> None:
     """Raises SchemaError unless the database has exactly this version's migrations."""
-    head, current = versions()[-1], _current(database)
-    refuse_unknown(current)
-    if current != head:
-        raise SchemaError(
-            f"database schema: expected version {head}, found {current or 'no tables'}; run `otzyv db upgrade`"
-        )
-
-
-def refuse_unknown(current: str | None) -> None:
-    """Raises SchemaError for a version that this Otzyv has no migration of; None stands for no tables."""
-    if current is not None and current not in versions():
-        raise SchemaError(
-            f"database schema: expected a version of this Otzyv ({', '.join(versions())}), found {current}; "
-            "install the newer Otzyv that made it"
-        )
-
-
-@cache
-def versions() -> tuple[str, ...]:
-    """All versions, the newest last, by the names of the migrations' files."""
-    names = (path.name for path in (files("shared.store") / "migrations" / "versions").iterdir())
-    return tuple(sorted(found[0] for name in names if (found := re.match(r"\d{4}(?=_\w+\.py$)", name))))
-
-
-def _current(database: Database) -> str | None:
+    head, current = version.versions()[-1], None
     # A connection of its own: what a pool starts would be there when a worker forks.
     with database.connection(patient=True) as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -63,8 +37,11 @@ def _current(database: Database) -> str | None:
             WHERE relname = 'alembic_version' AND relkind IN ('r', 'p') AND pg_table_is_visible(oid)
             """
         )
-        if not cursor.rowcount:
-            return None
-        cursor.execute("SELECT version_num FROM alembic_version ORDER BY 1")
-        found = [str(number) for (number,) in cursor.fetchall()]
-    return " and ".join(found) or None
+        if cursor.rowcount:
+            cursor.execute("SELECT version_num FROM alembic_version ORDER BY 1")
+            current = " and ".join(str(number) for (number,) in cursor.fetchall()) or None
+    version.refuse_unknown(current)
+    if current != head:
+        raise SchemaError(
+            f"database schema: expected version {head}, found {current or 'no tables'}; run `otzyv db upgrade`"
+        )

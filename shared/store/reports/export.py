@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import all_of, first_value
+
 
 class Labelled(msgspec.Struct, frozen=True, gc=False):
     """A stored review with its label, if it has one. `evidence` is what the label's stage gave for it."""
@@ -67,13 +69,13 @@ def examples(
         """,
         (batch_id, taxonomy_id, status, per_category),
     )
-    return [LabelledExample(*row) for row in cursor.fetchall()]
+    return all_of(cursor, LabelledExample)
 
 
 def rejections(cursor: Cursor, batch_id: str, limit: int) -> tuple[int, list[tuple[str, str]]]:
     """How many reviews of a batch broke the contract, and the first of them: id (or `?`) and reason."""
     cursor.execute("SELECT coalesce(sum(rejected), 0) FROM batch_messages WHERE batch_id = %s", (batch_id,))
-    total = int((cursor.fetchone() or (0,))[0])
+    total = first_value(cursor, int) or 0
     cursor.execute(
         "SELECT coalesce(external_id, '?'), reason FROM failures WHERE batch_id = %s ORDER BY id LIMIT %s",
         (batch_id, limit),

@@ -7,6 +7,8 @@ from datetime import datetime
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.fetched import all_of
+
 
 class CategoryCount(msgspec.Struct, frozen=True):
     """Labels of one category and status, with the mean of their confidence."""
@@ -28,7 +30,7 @@ def categories(cursor: Cursor, batch_id: str, taxonomy_id: int) -> list[Category
         """,
         (batch_id, taxonomy_id),
     )
-    return [CategoryCount(*row) for row in cursor.fetchall()]
+    return all_of(cursor, CategoryCount)
 
 
 def confidences(
@@ -90,7 +92,7 @@ def funnel(cursor: Cursor, taxonomy_id: int) -> list[StageCount]:
         "SELECT stage, status, count(*) FROM labels WHERE taxonomy_id = %s GROUP BY stage, status",
         (taxonomy_id,),
     )
-    return [StageCount(*row) for row in cursor.fetchall()]
+    return all_of(cursor, StageCount)
 
 
 def failure_count(cursor: Cursor) -> tuple[int, int]:

@@ -19,7 +19,8 @@ class Backlog(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """The system at one moment, over all taxonomies.
 
-    `waiting` is by stage; `failures` by queue; `models` by taxonomy and alias; `alarms` by kind; `runs` by status.
+    `waiting` is by stage; `failures` by queue; `models` by taxonomy and alias, 0 where it was taken away; `alarms` by
+    kind; `runs` by status.
     """
 
     waiting: dict[str, Backlog]
@@ -56,23 +57,20 @@ def read(cursor: Cursor, today: date) -> State:
         Backlog(sent, max((0.0, *(age for (age,) in aged)))),
         parked,
         dict(_rows(cursor, "SELECT queue, count(*) FROM failures GROUP BY queue")),
-        _models(cursor),
+        {
+            (taxonomy, alias): model_id
+            for taxonomy, alias, model_id in _rows(
+                cursor,
+                """
+                SELECT DISTINCT ON (taxonomy, alias) taxonomy, alias, coalesce(model_id, 0)
+                FROM model_aliases ORDER BY taxonomy, alias, id DESC
+                """,
+            )
+        },
         dict(_rows(cursor, "SELECT kind, count(*) FROM alarms WHERE day >= %s - 1 GROUP BY kind", today)),
         dict(_rows(cursor, "SELECT status, count(*) FROM training_runs GROUP BY status")),
         sum(row[0] for row in _rows(cursor, "SELECT tokens FROM llm_usage WHERE day = %s", today)),
     )
-
-
-def _models(cursor: Cursor) -> dict[tuple[str, str], int]:
-    """The models that have an alias, of every taxonomy; 0 where the alias was taken away."""
-    rows = _rows(
-        cursor,
-        """
-        SELECT DISTINCT ON (taxonomy, alias) taxonomy, alias, coalesce(model_id, 0)
-        FROM model_aliases ORDER BY taxonomy, alias, id DESC
-        """,
-    )
-    return {(taxonomy, alias): model_id for taxonomy, alias, model_id in rows}
 
 
 def _rows(cursor: Cursor, statement: str, *values: object) -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kombu import Connection, Producer
@@ -20,7 +21,7 @@ from shared.settings import Settings
 from shared.store import Database
 from tests.support import ledger
 from tests.support.processes import environment, kill, run, started
-from tests.support.servers import RabbitNode, wait_until
+from tests.support.servers import PATIENCE_S, RabbitNode, wait_until
 from workers.rabbitmq import topology
 
 pytestmark = pytest.mark.services
@@ -74,7 +75,7 @@ def test_every_review_of_a_file_is_labelled_or_waits_for_the_next_stage_and_twic
         total = sum(1 for _ in csv.DictReader(handle))
     with running_with(chain, tmp_path):
         assert run("enqueue", EXAMPLES, settings=chain).returncode == 0
-        wait_until(lambda: settled_or_waiting_elsewhere(database, total), 60, "all past the keyword stage")
+        wait_until(lambda: settled_or_waiting_elsewhere(database, total), "all past the keyword stage")
         assert ledger.astray(database) == []
         stages = dict(ledger.rows(database, "SELECT stage, count(*) FROM waiting GROUP BY stage"))
         assert list(stages) == ["zero_shot"]
@@ -99,14 +100,14 @@ def test_reviews_that_wait_for_a_stage_taken_out_of_use_end_with_the_best_guess(
     chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
     with running_with(chain, tmp_path):
         publish(settings, json.dumps(review(1, "Тростниковая трещотка звучит громко")).encode())
-        wait_until(lambda: settled_or_waiting_elsewhere(database, 1), 60, "the review to wait")
+        wait_until(lambda: settled_or_waiting_elsewhere(database, 1), "the review to wait")
     assert ledger.count(database, "waiting") == 1
     alone = settings.model_copy(update={"cascade_stages": "keywords"})
     with (
         started("worker", "cpu", settings=alone, log=tmp_path / "worker2.log", OTZYV_SWEEP_AFTER_S="10"),
         started("beat", settings=alone, log=tmp_path / "beat.log", OTZYV_SWEEP_AFTER_S="10"),
     ):
-        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the sweep to settle it")
+        wait_until(lambda: ledger.count(database, "waiting") == 0, "the sweep to settle it")
     assert ledger.rows(database, "SELECT status FROM labels") == [("needs_review",)]
     assert ledger.astray(database) == []
 
@@ -134,7 +135,7 @@ def test_ingest_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     kills = 0
     for share in (0.1, 0.3, 0.6):
         with started("ingest", settings=settings, log=log) as process:
-            wait_until(lambda share=share: ledger.count(database, "reviews") > total * share, 60, "progress")
+            wait_until(lambda share=share: ledger.count(database, "reviews") > total * share, "progress")
             kill(process)
             kills += ledger.count(database, "reviews") < total
     assert kills, "ingest was done before it could be killed"
@@ -142,9 +143,7 @@ def test_ingest_killed_in_the_middle_loses_nothing_and_doubles_nothing(
         started("ingest", settings=settings, log=log),
         started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"),
     ):
-        wait_until(
-            lambda: settled_or_waiting_elsewhere(database, total), 120, "all reviews stored and labelled"
-        )
+        wait_until(lambda: settled_or_waiting_elsewhere(database, total), "all reviews stored and labelled")
     assert ledger.astray(database) == []
     names = ledger.rows(database, "SELECT count(DISTINCT external_id) FROM reviews")
     assert names == [(total,)]
@@ -155,23 +154,23 @@ def test_ingest_stores_what_it_holds_when_it_is_told_to_stop(
 ) -> None:
     log = tmp_path / "ingest.log"
     with started("ingest", settings=settings, log=log, OTZYV_LINGER_MS="60000") as process:
-        wait_until(lambda: "ingest.consuming" in log.read_text(), 30, "ingest to consume")
+        wait_until(lambda: "ingest.consuming" in log.read_text(), "ingest to consume")
         publish(settings, json.dumps(review(1)).encode())
-        wait_until(lambda: _unacknowledged(settings) == 0, 30, "the message to be taken")
+        wait_until(lambda: _left(settings) == 0, "the message to be taken")
         assert ledger.count(database, "reviews") == 0
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert ledger.count(database, "reviews") == 1
 
 
-def _unacknowledged(settings: Settings) -> int:
+def _left(settings: Settings) -> int:
     with Connection(settings.amqp_url) as connection:
         return int(
             topology.queue(topology.INCOMING)(connection.channel()).queue_declare(passive=True).message_count
         )
 
 
-BAD = {
+BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "invalid JSON": (b'{"source": "shop", ', {}, "in UTF-8 JSON"),
     "not UTF-8": ('{"source":"s","id":"1","text":"Платье"}'.encode("cp1251"), {}, "UTF-8"),
     "a pickle": (
@@ -208,7 +207,7 @@ def test_bad_messages_end_with_their_reason_in_failures_and_in_the_rejected_queu
         publish(settings, body, **properties)
     mixed = {"reviews": [review(7), {"source": "shop", "id": "8", "text": ""}, review(9)]}
     publish(settings, json.dumps(mixed).encode())
-    wait_until(lambda: settled_or_waiting_elsewhere(database, 2), 60, "the good neighbours to be labelled")
+    wait_until(lambda: settled_or_waiting_elsewhere(database, 2), "the good neighbours to be labelled")
     reasons = [row[0] for row in ledger.rows(database, "SELECT reason FROM failures ORDER BY id")]
     assert len(reasons) == len(BAD) + 1
     for name, (_, _, sentence) in BAD.items():
@@ -222,6 +221,11 @@ def test_bad_messages_end_with_their_reason_in_failures_and_in_the_rejected_queu
 def _rejected(settings: Settings, expected: int) -> list[tuple[bytes, str]]:
     with Connection(settings.amqp_url) as connection:
         queue = topology.dead_letter_queue(topology.INCOMING)(connection.channel())
+        # ingest puts them there after it has stored the rows about them.
+        wait_until(
+            lambda: queue.queue_declare(passive=True).message_count == expected,
+            f"{expected} rejected messages",
+        )
         messages = [queue.get() for _ in range(expected)]
         assert queue.get() is None
         return [
@@ -233,17 +237,17 @@ def _rejected(settings: Settings, expected: int) -> list[tuple[bytes, str]]:
 def test_the_publisher_in_examples_is_understood(
     settings: Settings, database: Database, running: Path
 ) -> None:
-    wait_until(lambda: "ingest.consuming" in (running / "ingest.log").read_text(), 30, "ingest to consume")
+    wait_until(lambda: "ingest.consuming" in (running / "ingest.log").read_text(), "ingest to consume")
     shown = subprocess.run(
         [sys.executable, ROOT / "examples" / "publish.py"],
         env=environment(settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert shown.returncode == 0, shown.stderr
-    wait_until(lambda: settled_or_waiting_elsewhere(database, 3), 30, "its three reviews to be labelled")
+    wait_until(lambda: settled_or_waiting_elsewhere(database, 3), "its three reviews to be labelled")
     assert ledger.count(database, "failures") == 0
 
 
@@ -252,7 +256,7 @@ def test_a_message_that_got_lost_is_sent_again_by_the_sweep(
 ) -> None:
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, json.dumps(review(1)).encode())
-        wait_until(lambda: ledger.count(database, "waiting") == 1, 30, "the review to be stored")
+        wait_until(lambda: ledger.count(database, "waiting") == 1, "the review to be stored")
     with Connection(settings.amqp_url) as connection:
         assert topology.queue(topology.CPU_KEYWORDS)(connection.channel()).purge() == 1
     with database.transaction() as cursor:
@@ -262,7 +266,7 @@ def test_a_message_that_got_lost_is_sent_again_by_the_sweep(
         started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", **swift),
         started("beat", settings=settings, log=tmp_path / "beat.log", **swift),
     ):
-        wait_until(lambda: settled_or_waiting_elsewhere(database, 1), 60, "the sweep to find the review")
+        wait_until(lambda: settled_or_waiting_elsewhere(database, 1), "the sweep to find the review")
 
 
 def test_a_full_queue_behind_ingest_rejects_nothing(
@@ -275,13 +279,12 @@ def test_a_full_queue_behind_ingest_rejects_nothing(
     with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_BATCH_ROWS="20"):
         wait_until(
             lambda: (tmp_path / "ingest.log").read_text().count("a queue is at its limit") >= 3,
-            60,
             "full queue",
         )
         assert (tmp_path / "ingest.log").read_text().count("ingest.consuming") == 1, "it kept its connection"
         rabbit.api("DELETE", f"/api/policies/{host}/small")
         with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
-            wait_until(lambda: settled_or_waiting_elsewhere(database, 300), 90, "everything labelled")
+            wait_until(lambda: settled_or_waiting_elsewhere(database, 300), "everything labelled")
     assert ledger.astray(database) == []
     assert _rejected(settings, 0) == []
 
@@ -296,7 +299,7 @@ def test_a_batch_is_labelled_by_the_taxonomy_it_was_stored_for(
         started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", OTZYV_TAXONOMY=str(theirs)),
     ):
         publish(settings, json.dumps(review(1)).encode())
-        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the label")
+        wait_until(lambda: ledger.count(database, "labels") == 1, "the label")
     assert ledger.rows(database, "SELECT category, taxonomy FROM labelled_reviews") == [
         ("clothes", "marketplace")
     ]
@@ -318,7 +321,7 @@ def test_two_ingests_and_two_workers_share_the_stream(
         started("worker", "cpu", "--name", "one", settings=settings, log=tmp_path / "worker1.log"),
         started("worker", "cpu", "--name", "two", settings=settings, log=tmp_path / "worker2.log"),
     ):
-        wait_until(lambda: settled_or_waiting_elsewhere(database, 700), 60, "every review labelled")
+        wait_until(lambda: settled_or_waiting_elsewhere(database, 700), "every review labelled")
     assert ledger.astray(database) == []
 
 
@@ -328,9 +331,9 @@ def test_a_second_worker_on_a_machine_gets_a_name_of_its_own(
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     here = socket.gethostname()
     with started("worker", "cpu", settings=settings, log=logs[0]):
-        wait_until(lambda: f"cpu@{here} ready" in logs[0].read_text(), 60, "the first worker")
+        wait_until(lambda: f"cpu@{here} ready" in logs[0].read_text(), "the first worker")
         with started("worker", "cpu", settings=settings, log=logs[1]):
-            wait_until(lambda: f"cpu-2@{here} ready" in logs[1].read_text(), 60, "the second worker")
+            wait_until(lambda: f"cpu-2@{here} ready" in logs[1].read_text(), "the second worker")
         refused = run("worker", "cpu", "--name", "cpu", settings=settings)
     assert refused.returncode == 2
     assert f"expected a name that no other worker has, found that cpu@{here} is at work" in refused.stderr
@@ -342,7 +345,7 @@ def test_workers_that_start_together_get_names_of_their_own(settings: Settings, 
         for log in logs:
             stack.enter_context(started("worker", "cpu", settings=settings, log=log))
         for log in logs:
-            wait_until(lambda: re.search(r"(cpu\S*) ready", log.read_text()), 90, "a worker")  # noqa: B023
+            wait_until(lambda: re.search(r"(cpu\S*) ready", log.read_text()), "a worker")  # noqa: B023
     names = {re.findall(r"(cpu\S*)@\S+ ready", log.read_text())[0] for log in logs}
     assert names == {"cpu", "cpu-2", "cpu-3"}
 
@@ -350,9 +353,7 @@ def test_workers_that_start_together_get_names_of_their_own(settings: Settings, 
 def test_health_tells_whether_broker_database_and_worker_answer(
     settings: Settings, running: Path, tmp_path: Path
 ) -> None:
-    wait_until(
-        lambda: run("health", "--worker", settings=settings).returncode == 0, 60, "the worker to answer"
-    )
+    wait_until(lambda: run("health", "--worker", settings=settings).returncode == 0, "the worker to answer")
     away = settings.model_copy(update={"amqp_url": "amqp://guest:guest@127.0.0.1:1//"})
     failed = run("health", settings=away)
     assert failed.returncode == 75
@@ -403,12 +404,10 @@ def test_enqueue_waits_for_a_full_queue_and_says_so(
     many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(60)))
     log = tmp_path / "enqueue.log"
     with started("enqueue", str(many), settings=settings, log=log, OTZYV_BATCH_ROWS="1") as sender:
-        wait_until(
-            lambda: "nobody consumes it: start `otzyv ingest`" in log.read_text(), 60, "it to slow down"
-        )
+        wait_until(lambda: "nobody consumes it: start `otzyv ingest`" in log.read_text(), "it to slow down")
         with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_LINGER_MS="0"):
-            assert sender.wait(120) == 0
-            wait_until(lambda: ledger.count(database, "reviews") == 60, 60, "everything stored")
+            assert sender.wait(PATIENCE_S) == 0
+            wait_until(lambda: ledger.count(database, "reviews") == 60, "everything stored")
     told = log.read_text()
     assert "slowed down: reviews.incoming.bulk is full with" in told
     assert "going on: after" in told

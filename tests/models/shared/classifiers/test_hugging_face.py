@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2ForSequenceClassification
 
-from shared.classifiers import Location, softmax
+from shared.classifiers import Location, OnnxClassifier, softmax
 from shared.classifiers.onnx_classifier import Tokens
 from shared.classifiers.packaging.export import torch_logits
 from shared.classifiers.packaging.hugging_face import read_folder, trainers_files
@@ -76,6 +76,7 @@ def test_a_folder_becomes_an_artefact_that_answers_as_the_model_does(folder: Pat
     made = read_folder(folder, TAXONOMY)
     artefact = package(made, TAXONOMY, TEXTS, Location(str(tmp_path / "models")))
     classifier = artefact.classifier()
+    assert isinstance(classifier, OnnxClassifier)
     assert classifier.labels == LABELS
     ids, _ = classifier.tokens(TEXTS)
     expected = softmax(torch_logits(made.network, ids))

@@ -104,7 +104,7 @@ def test_a_batch_over_the_shared_prefix_equals_the_plain_forward_pass(
 
 
 @pytest.mark.parametrize("limits", [{"batch_rows": 1}, {"batch_rows": 3}, {"batch_tokens": 150}])
-def test_limits_of_a_batch_change_no_answer(folder: Path, limits: dict[str, int]) -> None:
+def test_limits_of_a_batch_change_no_answer(folder: Path, limits: dict[str, Any]) -> None:
     batch = prompts(TEXTS)
     outcomes = LocalModel(str(folder), device="cpu", **limits).choose(batch, WRITER.options)
     for outcome, prompt in zip(outcomes, batch, strict=True):

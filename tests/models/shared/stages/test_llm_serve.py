@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +15,12 @@ import pytest
 from shared.errors import ModelError
 from shared.stages.llm import ChatServer, Choice, ChoiceOrError, LlmStage, PromptWriter
 from shared.taxonomy import default_taxonomy
+from tests.support.chat_endpoint import UNHURRIED
+from tests.support.servers import PATIENCE_S, free_port, wait_until
 from tests.support.tiny_llm import save_tiny_llm
 
 WRITER = PromptWriter(default_taxonomy(), category_examples=1)
 TEXTS = ["Платье", "Кроссовки натирают", "Чайник", "Отлично!", "Шторы плотные"]
-START_S = 120.0
 NEEDED = ("torch", "transformers", "fastapi", "uvicorn", "openai")
 
 
@@ -36,9 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
     """A running server, from when its health check passes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder / "serve.log"
     serve = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder)]
     with log.open("wb") as output:
@@ -54,21 +51,23 @@ def url(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path) -> None:
-    until = time.monotonic() + START_S
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            if httpx2.get(health, timeout=5).status_code == 200:
-                return
-        except httpx2.TransportError:
-            time.sleep(0.1)  # between two looks; what is waited for is the health check
-    pytest.skip(f"transformers serve did not start: {log.read_text('utf-8', 'replace')[-500:]}")
+    wait_until(lambda: process.poll() is not None or is_healthy(health), f"transformers serve, see {log}")
+    if process.poll() is not None:
+        pytest.skip(f"transformers serve did not start: {log.read_text('utf-8', 'replace')[-500:]}")
+
+
+def is_healthy(health: str) -> bool:
+    try:
+        return httpx2.get(health, timeout=PATIENCE_S).status_code == 200
+    except httpx2.TransportError:
+        return False
 
 
 def asked(server: ChatServer) -> list[ChoiceOrError]:
@@ -79,7 +78,7 @@ def asked(server: ChatServer) -> list[ChoiceOrError]:
 def test_a_server_that_is_not_ours_answers_as_the_local_model_does(url: str, folder: Path) -> None:
     from shared.stages.llm.local import LocalModel
 
-    with ChatServer(url, str(folder), concurrency=2) as server:
+    with ChatServer(url, str(folder), **UNHURRIED, concurrency=2) as server:
         served = asked(server)
         verdicts = LlmStage(default_taxonomy(), server, writer=WRITER).verdicts(TEXTS)
     prompts = [prompt for prompt in map(WRITER.write, TEXTS) if prompt]
@@ -98,14 +97,14 @@ def test_a_server_that_is_not_ours_answers_as_the_local_model_does(url: str, fol
 
 
 def test_a_field_that_the_server_does_not_know_is_named(url: str, folder: Path) -> None:
-    with ChatServer(url, str(folder), structured="structured_outputs") as server:
+    with ChatServer(url, str(folder), **UNHURRIED, structured="structured_outputs") as server:
         error = asked(server)[0]
     assert isinstance(error, ModelError)
     assert "found 422: it does not take structured_outputs. Switch that field off" in str(error)
 
 
 def test_a_model_that_the_server_does_not_have_is_refused(url: str) -> None:
-    with ChatServer(url, "another") as server:
+    with ChatServer(url, "another", **UNHURRIED) as server:
         error = asked(server)[0]
     assert isinstance(error, ModelError)
     assert "found 400" in str(error)

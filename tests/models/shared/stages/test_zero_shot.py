@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,7 @@ def test_the_verdict_is_the_most_probable_category_and_shows_the_best_three(
         assert row.sum() == pytest.approx(1.0)
         assert verdict.category == stage.slugs[row.argmax()]
         assert verdict.confidence == pytest.approx(row.max())
+        assert isinstance(verdict.evidence, Mapping)
         shown = verdict.evidence["probabilities"]
         assert list(shown.values()) == sorted(np.round(row, 4), reverse=True)[:3]
         assert next(iter(shown)) == verdict.category
@@ -306,7 +307,8 @@ def test_a_single_pair_without_memory_is_a_memory_error(build: Callable[..., Zer
 
 
 def test_nothing_of_a_batch_that_did_not_fit_stays_in_memory(build: Callable[..., ZeroShotStage]):
-    stage, inputs = build(), []
+    stage = build()
+    inputs: list[Any] = []
 
     def refuse(_module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
         gc.collect()

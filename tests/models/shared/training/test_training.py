@@ -282,7 +282,7 @@ def test_a_run_that_had_ended_takes_no_further_step(base: Path, tmp_path: Path) 
 def test_a_step_without_memory_is_done_in_parts_and_stays_the_same_step(
     base: Path, tmp_path: Path, balance: str
 ) -> None:
-    calm = {"balance": balance, "dropout": 0.0, "epochs": 2, "learning_rate": 1e-3}
+    calm: dict[str, Any] = {"balance": balance, "dropout": 0.0, "epochs": 2, "learning_rate": 1e-3}
     folder = Path(shutil.copytree(base, tmp_path / "calm"))
     config = json.loads((folder / "config.json").read_text())
     config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}

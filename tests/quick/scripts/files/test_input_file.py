@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.files.input_file import CHUNK_ROWS, InputFile
+from scripts.files.input_file import InputFile
+from scripts.files.record import CHUNK_ROWS
 from scripts.files.review_rows import Columns, ReviewRows
 from shared.errors import InputFileError
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.files import row_writer
-from scripts.files.input_file import CHUNK_ROWS, InputFile
+from scripts.files import row_writer, whole_file
+from scripts.files.input_file import InputFile
+from scripts.files.record import CHUNK_ROWS
 from scripts.files.review_rows import Columns, ReviewRows
 from shared.errors import InputFileError
 
-FORMATS = row_writer.FORMATS
+FORMATS = whole_file.FORMATS
 
 
 @pytest.fixture

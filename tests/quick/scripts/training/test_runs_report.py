@@ -12,8 +12,9 @@ from statistics import fmean, stdev
 import pytest
 from rich.console import Console
 
+from scripts.pages.axis import Axis
 from scripts.training.runs_report import Gold, Leaderboard, RunResult, as_json, build, render, tables
-from scripts.training.runs_report.charts import MOST_POINTS, Axis, heat, interval_axis, panels
+from scripts.training.runs_report.charts import MOST_POINTS, heat, interval_axis, panels
 from shared.quality.bootstrap import differences, intervals
 from shared.quality.evaluation import confusion, score
 from shared.taxonomy import Category, Taxonomy, default_taxonomy

@@ -14,17 +14,8 @@ import msgspec
 import pytest
 
 from shared.errors import InvalidReview
-from shared.reviews.review import (
-    MAX_META_BYTES,
-    MAX_REVIEWS_PER_MESSAGE,
-    BatchPart,
-    Message,
-    Review,
-    decode,
-    encode,
-    encode_reviews,
-    make,
-)
+from shared.reviews.review import MAX_META_BYTES, Review, make
+from shared.reviews.wire import MAX_REVIEWS_PER_MESSAGE, BatchPart, Message, decode, encode, encode_reviews
 from shared.text.nesting import MAX_DEPTH, is_too_deep
 
 MAX_TEXT_CHARS = 20_000

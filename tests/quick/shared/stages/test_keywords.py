@@ -50,11 +50,6 @@ def stage() -> KeywordStage:
     return KeywordStage(Taxonomy.parse(SMALL))
 
 
-@pytest.fixture(scope="module")
-def market() -> KeywordStage:
-    return KeywordStage(default_taxonomy())
-
-
 def one(stage: KeywordStage, text: str) -> Verdict:
     verdict = stage.verdicts([text])[0]
     assert verdict is not None, text

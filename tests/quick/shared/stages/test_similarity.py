@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-from itertools import chain
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from shared.cascade.stage import Verdict
 from shared.encoders.encoder import Encoder
 from shared.encoders.navec import NavecEncoder
-from shared.stages.keywords.stage import KeywordStage
 from shared.stages.similarity import NEAREST, TEMPERATURE, SimilarityStage, sentences, words
 from shared.taxonomy import Taxonomy, default_taxonomy
+from tests.support.small_shop import SMALL, TEXTS
 from tests.support.stage_contract import check_stage
-from tests.support.tiny_sentence_model import save_tiny_model
-
-SMALL = Taxonomy.parse("""
-name: small
-none_category: nothing
-categories:
-  - slug: clothes
-    title: одежда
-    keywords: [платье, кофта, юбка, куртка, рубашка, {word: [брюки, свитер], weight: 0.5}]
-    examples: [Платье село по фигуре., Куртка тёплая и лёгкая.]
-  - slug: shoes
-    title: обувь
-    keywords: [сапоги, туфли]
-    description: Всё, что носят на ногах.
-  - slug: kitchen
-    title: посуда
-    examples: [Тарелки без сколов., Кастрюля не пригорает.]
-  - slug: nothing
-    title: нет товара
-    examples: [Продавец не отвечает., Деньги вернули.]
-""")
-TEXTS = (
-    "Ботинки отличные",
-    "пальто",
-    "кружка треснула",
-    "Деньги так и не вернули, продавец молчит",
-    "ыыъпкх",
-)
-
-
-@pytest.fixture(scope="module")
-def navec() -> NavecEncoder:
-    return NavecEncoder()
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +37,6 @@ def test_the_stage_keeps_the_contract_with_word_vectors(stage: SimilarityStage) 
 def test_the_stage_keeps_the_contract_with_the_default_taxonomy(market: SimilarityStage) -> None:
     examples = tuple(text for category in default_taxonomy().categories for text in category.examples)
     check_stage(market, default_taxonomy(), examples)
-
-
-def test_the_stage_keeps_the_contract_with_a_sentence_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("torch", reason="needs torch: pip install 'otzyv[gpu]'")
-    from shared.encoders.sentence import SentenceEncoder
-
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    model = save_tiny_model(tmp_path, list(chain(TEXTS, *map(sentences, SMALL.categories))))
-    encoder = SentenceEncoder(str(model), query_prefix="запрос: ", device="cpu", local_files_only=True)
-    check_stage(SimilarityStage(SMALL, encoder), SMALL, TEXTS)
 
 
 def test_the_model_names_stage_and_encoder(stage: SimilarityStage, navec: NavecEncoder) -> None:
@@ -217,27 +168,3 @@ def test_a_large_taxonomy_is_compiled_from_a_part_of_its_entries(navec: NavecEnc
     )
     taxonomy = Taxonomy.parse(f"name: large\ncategories:\n{lines}")
     assert one(SimilarityStage(taxonomy, navec), "чайник кипит").category in taxonomy.slugs
-
-
-def test_labels_of_keywords_and_similarity_are_right_in_93_of_100_on_gold(
-    market: SimilarityStage, shared_data: Path
-) -> None:
-    def rows(name: str) -> list[dict[str, str]]:
-        with (shared_data / name).open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
-    gold = {row["id"]: default_taxonomy().category(row["category"]).slug for row in rows("gold.csv")}
-    reviews = [row for row in rows("reviews.csv") if row["id"] in gold]
-    right: dict[str, list[bool]] = {"keywords": [], "similarity": []}
-    for stage in (KeywordStage(default_taxonomy()), market):
-        answers = stage.verdicts([row["text"] for row in reviews])
-        kept = [answer is not None and answer.confidence >= stage.default_threshold for answer in answers]
-        right[stage.name] = [
-            answer is not None and answer.category == gold[row["id"]]
-            for row, answer, sure in zip(reviews, answers, kept, strict=True)
-            if sure
-        ]
-        reviews = [row for row, sure in zip(reviews, kept, strict=True) if not sure]
-    assert np.mean(right["keywords"] + right["similarity"]) >= 0.93
-    assert np.mean(right["similarity"]) >= 0.85
-    assert len(right["similarity"]) >= 0.04 * len(gold)

@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
 
 def test_a_taxonomy_cannot_be_changed_once_loaded() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        default_taxonomy().name = "other"  # type: ignore[misc]
+        default_taxonomy().name = "other"
 
 
 def test_a_list_whose_entries_are_wrong_is_not_called_empty_as_well() -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.reviews.review import Message, Rejected, masked
+from shared.reviews.wire import Message, Rejected, masked
 from shared.stages.keywords.stage import KeywordStage
-from shared.taxonomy import default_taxonomy
 from shared.text.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words
 
 PHONES = [
@@ -275,9 +274,9 @@ HUNDRED_THOUSAND = 100_000
 )  # fmt: skip
 def test_a_hundred_thousand_characters_full_of_numbers_are_done_at_once(part):
     text = part * (HUNDRED_THOUSAND // len(part))
-    begun = time.monotonic()
+    begun = time.process_time()
     mask(text)
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(
@@ -394,11 +393,10 @@ def test_a_million_hostile_characters_of_json_take_no_longer_than_a_million_othe
     )
 
 
-def test_a_placeholder_is_no_word_for_whoever_judges_the_text():
+def test_a_placeholder_is_no_word_for_whoever_judges_the_text(market: KeywordStage):
     given = f"Жмут, {PHONE} {MAIL}, {CARD}; [нет]"
     assert without_words(given) == "Жмут, [*******] [*****], [*****]; [нет]"
-    stage = KeywordStage(default_taxonomy())
-    judged, plain = stage.verdicts(
+    judged, plain = market.verdicts(
         [without_words(f"Кроссовки жмут, звоните {PHONE}"), "Кроссовки жмут, звоните"]
     )
     assert judged == plain

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from shared.errors import TrainingError
+from shared.reviews.labelled_text import Row
 from shared.taxonomy import Taxonomy
 from shared.training.arguments import Arguments, arguments
 from shared.training.data import (
     Data,
-    Row,
     class_weights,
     counts,
     facts,

@@ -6,8 +6,9 @@ import math
 
 from kombu.message import Message as Delivery
 
-from shared.reviews.review import Message, make
-from shared.settings import Settings
+from shared.reviews.review import make
+from shared.reviews.wire import Message
+from shared.settings import load
 from workers.ingest.gathered import MOST_BYTES, MOST_REVIEWS, Gathered, due, most_reviews, nothing
 from workers.rabbitmq.topology import Lane
 
@@ -54,7 +55,7 @@ def test_a_lane_that_was_put_off_is_due_when_its_pause_ends_and_not_looked_at_al
     assert Gathered().due_at(0.05) == math.inf
 
 
-SETTINGS = Settings(batch_rows=500, linger_ms=50, ingest_bulk_messages=4)
+SETTINGS = load(batch_rows=500, linger_ms=50, ingest_bulk_messages=4)
 SINCE = 1.0
 
 

@@ -71,9 +71,10 @@ def test_queues_exchanges_and_keys_are_those_of_the_contract() -> None:
         queue.name: (
             queue.exchange.name,
             queue.routing_key,
-            queue.queue_arguments["x-dead-letter-routing-key"],
+            queue.queue_arguments["x-dead-letter-routing-key"],  # type: ignore[attr-defined]
         )
         for queue in declared
     }
     assert found == QUEUES
-    assert {queue.queue_arguments["x-dead-letter-exchange"] for queue in declared} == {"dead"}
+    exchanges = {queue.queue_arguments["x-dead-letter-exchange"] for queue in declared}  # type: ignore[attr-defined]
+    assert exchanges == {"dead"}

@@ -14,7 +14,7 @@ from shared.store import Database
 from tests.services.workers.test_queue_path import EXAMPLES
 from tests.support import ledger
 from tests.support.processes import run, started
-from tests.support.servers import wait_until
+from tests.support.servers import PATIENCE_S, wait_until
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import counted, queue_states
 
@@ -63,7 +63,7 @@ def test_a_benchmark_keeps_away_from_an_otzyv_at_work(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
-        wait_until(lambda: consumers(settings) == 1, 60, "ingest")
+        wait_until(lambda: consumers(settings) == 1, "ingest")
         refused = run("bench", "pipeline", EXAMPLES, settings=settings)
         assert consumers(settings) == 1
     assert refused.returncode == 2
@@ -81,9 +81,9 @@ def test_a_benchmark_that_is_told_to_end_cleans_up(
 ) -> None:
     log = tmp_path / "bench.log"
     with started("bench", "pipeline", str(EXAMPLES), settings=settings, log=log) as bench:
-        wait_until(lambda: consumers(settings) == 1, 60, "its ingest")
+        wait_until(lambda: consumers(settings) == 1, "its ingest")
         bench.send_signal(signal.SIGTERM)
-        assert bench.wait(60) == 128 + signal.SIGTERM
+        assert bench.wait(PATIENCE_S) == 128 + signal.SIGTERM
     assert scratch_databases(database) == []
     assert all(state.messages is None for state in queue_states(settings))
 

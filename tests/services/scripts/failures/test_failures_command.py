@@ -14,7 +14,8 @@ import pytest
 from kombu import Connection
 
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, Rejected, Review
+from shared.reviews.review import Review
+from shared.reviews.wire import Message, Rejected
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, failures
@@ -75,15 +76,17 @@ def failed(settings: Settings, database: Database, texts: Sequence[str]) -> None
 
 def rejected(database: Database, payloads: Sequence[bytes], reason: str = "message: bad") -> None:
     with database.transaction() as cursor:
-        failures.record_rejected(cursor, QUEUE, [(Rejected(reason, payload), None) for payload in payloads])
+        failures.record_rejected(
+            cursor, QUEUE, [Message([], [Rejected(reason, payload)]) for payload in payloads]
+        )
 
 
 def rejected_each(database: Database, reasons: Sequence[str], queue: str = QUEUE) -> None:
     """One failure for each reason; where the queue is a stream, at the offsets 100, 101, ..."""
-    items = [(Rejected(reason, reason.encode()), None) for reason in reasons]
-    offsets = range(100, 100 + len(items)) if queue.startswith("stream ") else [None] * len(items)
+    messages = [Message([], [Rejected(reason, reason.encode())]) for reason in reasons]
+    offsets = range(100, 100 + len(messages)) if queue.startswith("stream ") else None
     with database.transaction() as cursor:
-        failures.record_rejected(cursor, queue, items, offsets)
+        failures.record_rejected(cursor, queue, messages, offsets)
 
 
 def taken(settings: Settings, queue: str) -> list[bytes]:
@@ -111,8 +114,8 @@ def test_what_a_broken_worker_has_failed_is_labelled_by_a_mended_one(
 ) -> None:
     with brittle_worker(settings, tmp_path):
         send(settings, database, ["яд", "Платье село отлично", "яд снова"])
-        wait_until(lambda: ledger.count(database, "failures") == 2, 60, "two failures")
-        wait_until(lambda: dead(settings, "cpu.keywords.dead")["messages"] == 2, 30, "two dead letters")
+        wait_until(lambda: ledger.count(database, "failures") == 2, "two failures")
+        wait_until(lambda: dead(settings, "cpu.keywords.dead")["messages"] == 2, "two dead letters")
     table = command("list", settings=settings)
     assert "ValueError: cannot digest this" in table
     assert "2 × rejected in cpu.keywords" in table
@@ -120,7 +123,7 @@ def test_what_a_broken_worker_has_failed_is_labelled_by_a_mended_one(
     assert "sent again: 2 of 2" in told
     assert "look at `otzyv failures list` again in a while" in told
     with started("worker", "cpu", settings=settings, log=tmp_path / "mended.log"):
-        wait_until(lambda: ledger.count(database, "labels") == 3, 60, "all labels")
+        wait_until(lambda: ledger.count(database, "labels") == 3, "all labels")
     assert ledger.count(database, "failures") == 0
     assert ledger.astray(database) == []
 
@@ -132,13 +135,13 @@ def test_a_rejected_review_is_stored_once_the_rule_that_refused_it_is_gone(
     body = json.dumps({"reviews": [{"source": "shop", "id": "1", "text": text}]}, ensure_ascii=False).encode()
     with started("ingest", settings=settings, log=tmp_path / "strict.log", OTZYV_MAX_TEXT_CHARS="100"):
         publish(settings, body)
-        wait_until(lambda: ledger.count(database, "failures") == 1, 60, "the rejection")
+        wait_until(lambda: ledger.count(database, "failures") == 1, "the rejection")
     shown = command("show", "1", settings=settings)
     assert "expected at most 100 characters" in shown
     assert text in shown
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         command("retry", "1", settings=settings)
-        wait_until(lambda: ledger.count(database, "reviews") == 1, 60, "the review")
+        wait_until(lambda: ledger.count(database, "reviews") == 1, "the review")
     assert ledger.count(database, "failures") == 0
 
 
@@ -148,12 +151,12 @@ def test_a_message_that_still_breaks_the_contract_is_rejected_anew_and_not_forgo
     numbers = "SELECT id FROM failures"
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, b"\x1b[2J no JSON")
-        wait_until(lambda: ledger.rows(database, numbers) == [(1,)], 60, "the rejection")
+        wait_until(lambda: ledger.rows(database, numbers) == [(1,)], "the rejection")
         for _ in range(3):
             before = ledger.rows(database, numbers)
             command("retry", "--queue", QUEUE, settings=settings)
-            wait_until(lambda: len(ledger.rows(database, numbers)) == 1, 60, "the next one")
-            wait_until(lambda: ledger.rows(database, numbers) != before, 60, "a row of its own")  # noqa: B023
+            wait_until(lambda: len(ledger.rows(database, numbers)) == 1, "the next one")
+            wait_until(lambda: ledger.rows(database, numbers) != before, "a row of its own")  # noqa: B023
 
 
 def test_an_unknown_number_changes_nothing(settings: Settings, database: Database) -> None:
@@ -310,7 +313,7 @@ def test_a_rejected_review_can_be_found_by_its_name_whichever_field_was_bad(
         publish(
             settings, json.dumps(bad).encode(), json.dumps({"reviews": [{**bad, "id": 9}, good]}).encode()
         )
-        wait_until(lambda: ledger.count(database, "failures") == 2, 60, "both rejections")
+        wait_until(lambda: ledger.count(database, "failures") == 2, "both rejections")
     found = ledger.rows(database, "SELECT source, external_id FROM failures ORDER BY external_id")
     assert found == [("shop", "7"), ("shop", "9")]
     assert "2 failures in 1 group;" in command("list", settings=settings), (
@@ -329,9 +332,12 @@ def test_looking_at_dead_letters_loses_none_of_them_however_often(
     for _ in range(24):
         with Confirmed(settings, declare=False) as confirmed:
             letters = DeadLetters(confirmed)
-            wait_until(lambda: letters.count(topology.INCOMING) == 120, 30, "all of them")  # noqa: B023
+            wait_until(lambda: letters.count(topology.INCOMING) == 120, "all of them")  # noqa: B023
             found = letters.look(topology.INCOMING)
         assert found == DeadQueue("reviews.rejected", 120, [("text: bad", 100)], 100)
+    with Confirmed(settings, declare=False) as confirmed:
+        letters = DeadLetters(confirmed)
+        wait_until(lambda: letters.count(topology.INCOMING) == 120, "all of them to be back")
     counts = []
     with Connection(settings.amqp_url) as connection, connection.channel() as channel:
         while (message := channel.basic_get("reviews.rejected", no_ack=True)) is not None:
@@ -360,7 +366,7 @@ def test_dead_letters_go_back_to_their_queue_with_all_their_tries_ahead(
 ) -> None:
     with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="2"):
         send(settings, database, ["сеть"])
-        wait_until(lambda: dead(settings, "cpu.keywords.dead")["messages"] == 1, 60, "the dead letter")
+        wait_until(lambda: dead(settings, "cpu.keywords.dead")["messages"] == 1, "the dead letter")
     assert "sent back to cpu.keywords: 1" in command(
         "retry", "--dead-letters", "cpu.keywords.dead", settings=settings
     )
@@ -370,7 +376,7 @@ def test_dead_letters_go_back_to_their_queue_with_all_their_tries_ahead(
         assert not [name for name in message.headers if "death" in name]
         channel.basic_reject(message.delivery_tag, requeue=True)
     with started("worker", "cpu", settings=settings, log=tmp_path / "mended.log"):
-        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the label")
+        wait_until(lambda: ledger.count(database, "labels") == 1, "the label")
     assert dead(settings, "cpu.keywords.dead")["messages"] == 0
 
 
@@ -409,10 +415,10 @@ def killed_at(
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_until(lambda: ledger.rows(database, held), 60, f"the command to come to failure {number}")
+        wait_until(lambda: ledger.rows(database, held), f"the command to come to failure {number}")
         kill(process)
         ledger.rows(database, f"SELECT pg_terminate_backend(pid) FROM ({held}) AS held")
-        wait_until(lambda: not ledger.rows(database, held), 60, "its connection to end")
+        wait_until(lambda: not ledger.rows(database, held), "its connection to end")
         yield
         cursor.execute("SELECT pg_advisory_unlock(7)")
         cursor.execute("DROP TRIGGER hold ON failures; DROP FUNCTION hold()")

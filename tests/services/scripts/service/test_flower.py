@@ -18,7 +18,7 @@ from shared.store import Database
 from tests.services.workers.tasks.test_failing_batches import send
 from tests.support import ledger
 from tests.support.processes import started
-from tests.support.servers import free_port, wait_until
+from tests.support.servers import PATIENCE_S, free_port, wait_until
 
 pytestmark = [
     pytest.mark.services,
@@ -51,7 +51,7 @@ class Flower:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
         if login is not None:
             request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     def told(self, path: str) -> Any:
@@ -69,7 +69,7 @@ def flower(settings: Settings, database: Database, tmp_path: Path) -> Iterator[F
         started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"),
     ):
         here = Flower(port)
-        wait_until(lambda: here.status("/healthcheck") == 200, 60, "Flower")
+        wait_until(lambda: here.status("/healthcheck") == 200, "Flower")
         yield here
 
 
@@ -86,18 +86,25 @@ def test_the_password_is_not_in_the_list_of_processes(flower: Flower) -> None:
     assert not [words for words in shown if LOGIN.split(":")[1].encode() in words]
 
 
+def seen_queues(flower: Flower) -> set[str]:
+    """What the worker consumes; nothing while Flower has not asked it, or got no answer in its second."""
+    workers = flower.told("/api/workers?refresh=1").values()
+    return {queue["name"] for worker in workers for queue in worker.get("active_queues", ())}
+
+
 def test_the_worker_and_a_task_that_succeeded_are_seen_and_no_text_is(
     flower: Flower, settings: Settings, database: Database
 ) -> None:
-    wait_until(lambda: any(flower.told("/api/workers?refresh=1").values()), 60, "the worker to be seen")
+    wait_until(lambda: seen_queues(flower), "the worker to be seen, with its queues")
     (worker,) = flower.told("/api/workers")
     assert worker.startswith("cpu@")
-    queues = {queue["name"] for queue in flower.told("/api/workers")[worker]["active_queues"]}
+    queues = seen_queues(flower)
     assert {"cpu.keywords", "cpu.classify", "cpu.upkeep"} <= queues
 
+    wait_until(lambda: flower.told("/workers?json=1")["data"], "the worker to be heard of")
     send(settings, database, [f"{TEXT} {number}" for number in range(3)])
-    wait_until(lambda: ledger.count(database, "labels") == 3, 60, "the labels")
-    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), 60, "the task to be seen")
+    wait_until(lambda: ledger.count(database, "labels") == 3, "the labels")
+    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), "the task to be seen")
     (task,) = flower.told("/api/tasks?state=SUCCESS").values()
     assert task["name"] == "workers.labelling.keywords"
     assert task["worker"] == worker
@@ -111,8 +118,10 @@ def test_the_worker_and_a_task_that_succeeded_are_seen_and_no_text_is(
 def test_what_flower_never_protects_tells_no_ids_and_no_text(
     flower: Flower, settings: Settings, database: Database
 ) -> None:
+    # What happens before it listens to the worker, it never hears of.
+    wait_until(lambda: flower.told("/workers?json=1")["data"], "the worker to be heard of")
     send(settings, database, [TEXT])
-    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), 60, "the task to be seen")
+    wait_until(lambda: flower.told("/api/tasks?state=SUCCESS"), "the task to be seen")
     (task,) = flower.told("/api/tasks")
     assert flower.status("/healthcheck") == 200
     shown = flower.ask("/metrics")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
-from shared.reviews.review import BatchPart, Message
+from shared.reviews.wire import BatchPart, Message
 from shared.settings import Settings
 from shared.store import Database, gold, labels, retention, taxonomies
 from shared.store.gold import GoldAnswer
-from shared.store.reviews import Incoming, upsert
+from shared.store.reviews import upsert
 from tests.support import ledger
 from tests.support.processes import run
 from tests.support.stored import QUEUE, ask, review
@@ -125,7 +126,7 @@ def test_what_comes_again_while_it_is_old_is_in_line_and_stays(
     with database.transaction() as cursor:
         other = taxonomies.register(cursor, "test", "2", "{}")
     with database.transaction() as coming:
-        incoming = [Incoming(review("plain", "туфли"))]
+        incoming = [Message([review("plain", "туфли")], [])]
         assert upsert(coming, incoming, other, "keywords").first_stage == [names["plain"]]
         with database.transaction() as cursor:
             assert retention.prune(cursor, before, 100) == 1
@@ -164,11 +165,11 @@ def test_what_awaits_a_prediction_stays_unless_it_waits_for_a_champion(
 def test_a_batch_of_which_messages_are_missing_is_not_forgotten(
     settings: Settings, database: Database, take
 ) -> None:
-    whole = BatchPart(id="00000000-0000-4000-8000-000000000001", number=0, last=True)
-    part = BatchPart(id="00000000-0000-4000-8000-000000000002", number=0)
+    whole = BatchPart(id=UUID("00000000-0000-4000-8000-000000000001"), number=0, last=True)
+    part = BatchPart(id=UUID("00000000-0000-4000-8000-000000000002"), number=0)
     take(review("a", "туфли"), batch=whole)
     take(review("b", "туфли"), batch=part)
     with database.transaction() as cursor:
         cursor.execute("UPDATE batches SET created_at = now() - interval '400 days'")
     assert run("db", "prune", "--older-than", "365", "--yes", settings=settings).returncode == 0
-    assert ask(database, "SELECT id::text FROM batches") == [(part.id,)]
+    assert ask(database, "SELECT id::text FROM batches") == [(str(part.id),)]

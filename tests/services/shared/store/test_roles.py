@@ -15,12 +15,12 @@ import pytest
 from shared.classifiers import Location
 from shared.classifiers.packaging.package import package
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runs import schedule
 from shared.runtime import runtime
 from shared.serving import watching
 from shared.serving.registry import Registry
-from shared.settings import Settings
+from shared.settings import Settings, load
 from shared.stages.llm import Choice
 from shared.store import Database, llm_budget
 from shared.store import reviews as stored_reviews
@@ -107,16 +107,14 @@ def test_reviews_go_from_the_queue_to_labels_and_predictions_with_the_workers_ri
         publish(settings, b"{", json.dumps({"source": "shop", "id": "1", "text": "Платье"}).encode())
         sent = run("enqueue", EXAMPLES, "--follow", settings=worker, **env)
         assert sent.returncode == 0, sent.stderr
-        wait_until(lambda: ledger.count(database, "labels") == total, 60, "all labels, also of what was lost")
+        wait_until(lambda: ledger.count(database, "labels") == total, "all labels, also of what was lost")
         publish(settings, json.dumps({"source": "shop", "id": "1", "text": "Кроссовки жмут"}).encode())
-        wait_until(
-            lambda: ledger.count(database, "label_history") == 1, 60, "the label of the old text to go"
-        )
+        wait_until(lambda: ledger.count(database, "label_history") == 1, "the label of the old text to go")
         predicted = (
             "SELECT count(*) FROM predictions JOIN reviews r ON r.id = review_id AND r.external_id <> 'lost'"
         )
-        wait_until(lambda: ask(database, predicted) == [(total - 1,)], 60, "all predictions")
-        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "the edited one to be labelled anew")
+        wait_until(lambda: ask(database, predicted) == [(total - 1,)], "all predictions")
+        wait_until(lambda: ledger.count(database, "waiting") == 0, "the edited one to be labelled anew")
     assert ledger.astray(database) == []
     assert ask(database, "SELECT text FROM review_history") == [("Платье",)]
     assert ask(database, "SELECT convert_from(payload, 'UTF8') FROM failures") == [("{",)]
@@ -363,10 +361,10 @@ def test_reviews_are_taken_in_without_the_right_to_temporary_tables(
 ) -> None:
     assert refused(as_role("worker"), "CREATE TEMPORARY TABLE scratch ()")
     worker = Database(as_role("worker"))
-    here = runtime.build(Settings(), worker)
+    here = runtime.build(load(), worker)
     with worker.transaction() as cursor:
         stored = stored_reviews.upsert(
-            cursor, [stored_reviews.Incoming(review("1", "туфли"))], here.taxonomy_id, "keywords"
+            cursor, [Message([review("1", "туфли")], [])], here.taxonomy_id, "keywords"
         )
-    assert stored.new == ledger.count(database, "reviews") == 1
+    assert len(stored.fresh) == ledger.count(database, "reviews") == 1
     worker.close()

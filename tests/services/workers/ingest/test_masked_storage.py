@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.services
 SECRET = ("9161234567", "916 123", "anna@example", "4111")
 TEXT = "Кроссовки жмут, звоните 8 916 123-45-67 или anna@example.ru"
 MASKED = "Кроссовки жмут, звоните [телефон] или [почта]"
-ON = {"OTZYV_MASK_PERSONAL_DATA": "true"}
+ON: dict[str, Any] = {"OTZYV_MASK_PERSONAL_DATA": "true"}
 
 
 def everything(database: Database) -> str:
@@ -59,10 +60,10 @@ def test_what_comes_from_the_queue_is_masked_before_it_is_stored(
         started("worker", "cpu", settings=settings, log=tmp_path / "cpu.log", **ON),
     ):
         publish(settings, json.dumps({"reviews": [message, bad]}).encode(), "не JSON: +79161234567".encode())
-        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the label")
-        wait_until(lambda: ledger.count(database, "failures") == 2, 60, "both failures")
+        wait_until(lambda: ledger.count(database, "labels") == 1, "the label")
+        wait_until(lambda: ledger.count(database, "failures") == 2, "both failures")
         publish(settings, json.dumps(message).encode(), json.dumps({**message, "id": "2"}).encode())
-        wait_until(lambda: ledger.count(database, "labels") == 2, 60, "the other label")
+        wait_until(lambda: ledger.count(database, "labels") == 2, "the other label")
     assert ask(database, "SELECT text, revision FROM reviews ORDER BY id") == [(MASKED, 1), (MASKED, 1)]
     assert ask(database, "SELECT DISTINCT text_sha = sha256(convert_to(text, 'UTF8')) FROM reviews") == [
         (True,)
@@ -83,7 +84,7 @@ def test_without_the_setting_texts_are_stored_as_they_came(
 ) -> None:
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, json.dumps({"source": "shop", "id": "1", "text": TEXT}).encode())
-        wait_until(lambda: ledger.count(database, "reviews") == 1, 60, "the review")
+        wait_until(lambda: ledger.count(database, "reviews") == 1, "the review")
     assert ask(database, "SELECT text FROM reviews") == [(TEXT,)]
 
 

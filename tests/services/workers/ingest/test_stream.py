@@ -8,19 +8,20 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kombu import Connection
 
 from shared.errors import ConfigurationError, PositionLost
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, Rejected
+from shared.reviews.wire import Message, Rejected
 from shared.settings import Settings
 from shared.store import Database, streams
 from shared.store.streams import Step
 from tests.support import ledger
 from tests.support.processes import kill, run, started
-from tests.support.servers import RabbitNode, rabbit_node, wait_until
+from tests.support.servers import PATIENCE_S, RabbitNode, rabbit_node, wait_until
 from tests.support.stored import QUEUE, TABLES, review
 from tests.support.streams import declare, publish, read, reviews
 from workers.ingest import stream_bounds
@@ -57,7 +58,7 @@ class Reader:
         return re.sub(r"\x1b\[\d*m", "", text)
 
     def wait(self, words: str, times: int = 1) -> None:
-        wait_until(lambda: self.log.count(words) >= times, 60, f"{words!r} in {self.place}")
+        wait_until(lambda: self.log.count(words) >= times, f"{words!r} in {self.place}")
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def position(database: Database, name: str = NAME) -> int | None:
 
 
 def wait_for(database: Database, offset: int) -> None:
-    wait_until(lambda: position(database) == offset, 60, f"the stream to be read up to {offset}")
+    wait_until(lambda: position(database) == offset, f"the stream to be read up to {offset}")
 
 
 def make_anew(settings: Settings, stream: str) -> None:
@@ -96,7 +97,7 @@ def test_a_stream_is_read_from_its_first_message_and_other_readers_still_find_al
     with ingest(), started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
         publish(settings.amqp_url, stream, reviews(*range(500, 600)))
         wait_for(database, 600)
-        wait_until(lambda: ledger.count(database, "waiting") == 0, 60, "all to be labelled")
+        wait_until(lambda: ledger.count(database, "waiting") == 0, "all to be labelled")
     assert sorted(names(database)) == list(range(600))
     assert ledger.count(database, "labels") == 600
     assert read(settings.amqp_url, stream, 600) == list(range(600))
@@ -177,16 +178,24 @@ def test_a_replay_tells_the_offset_that_it_replaces_and_changes_no_row(
     assert ledger.count(database, "failures") == 1
 
 
+def given_out(settings: Settings, rabbit: RabbitNode) -> int:
+    """Messages that consumers have and have not acknowledged, as counted up to a few seconds ago."""
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    channels: Any = rabbit.api("GET", f"/api/vhosts/{host}/channels")
+    return sum(channel.get("messages_unacknowledged", 0) for channel in channels)
+
+
 def test_what_is_held_is_stored_when_it_is_told_to_stop(
-    settings: Settings, database: Database, stream: str, ingest: Reader
+    settings: Settings, database: Database, stream: str, ingest: Reader, rabbit: RabbitNode
 ) -> None:
     publish(settings.amqp_url, stream, reviews(*range(50)))
     with ingest(OTZYV_LINGER_MS="60000") as process:
         ingest.wait("ingest.consuming")
         publish(settings.amqp_url, stream, reviews(*range(50, 150)))
+        wait_until(lambda: given_out(settings, rabbit) > 0, "messages to be given out")
         assert names(database) == []
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
     stored = len(names(database))
     assert position(database) == stored > 0
 
@@ -205,7 +214,7 @@ def test_a_full_queue_behind_it_is_waited_for_and_its_connection_kept(
         rabbit.api("DELETE", f"/api/policies/{host}/small")
         with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
             wait_for(database, 300)
-            wait_until(lambda: ledger.count(database, "labels") == 300, 60, "all to be labelled")
+            wait_until(lambda: ledger.count(database, "labels") == 300, "all to be labelled")
     assert ledger.astray(database) == []
 
 
@@ -286,7 +295,7 @@ def test_a_reader_that_stands_by_stops_when_it_is_told_to(
         with other() as second:
             other.wait("ingest.standing_by")
             second.send_signal(signal.SIGTERM)
-            assert second.wait(20) == 0
+            assert second.wait(PATIENCE_S) == 0
 
 
 def test_a_reader_whose_session_has_ended_claims_the_stream_anew(
@@ -348,7 +357,7 @@ def test_a_claim_ends_with_its_session(database: Database) -> None:
             database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )  # fmt: skip
-        wait_until(yours.take, 10, "the lock to be free")
+        wait_until(yours.take, "the lock to be free")
         with pytest.raises(PositionLost, match="reading begins anew"):
             mine.check()
 
@@ -363,14 +372,14 @@ def test_reviews_whose_first_tasks_were_not_sent_are_sent_by_the_next_start(
     file = tmp_path / "crash"
     file.write_text("")
     with ingest(TEST_OTZYV_CRASH_AT=f"ingest.stored={file}") as process:
-        assert process.wait(60) == -signal.SIGKILL
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL
     stored = len(names(database))
     assert position(database) == stored > 0
     with Connection(settings.amqp_url) as connection:
         assert topology.queue(topology.CPU_KEYWORDS)(connection.channel()).get() is None, "nothing was sent"
     with ingest(), started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
         wait_for(database, 120)
-        wait_until(lambda: ledger.count(database, "labels") == 120, 60, "all to be labelled, without a sweep")
+        wait_until(lambda: ledger.count(database, "labels") == 120, "all to be labelled, without a sweep")
     assert f"reviews={stored}" in re.findall("ingest.sent_again.*", ingest.log)[0]
 
 
@@ -473,10 +482,10 @@ def test_messages_that_retention_has_removed_are_told(
         with Connection(settings.amqp_url) as connection:
             return stream_bounds.bounds(connection, NAME).first > 1
 
-    wait_until(removed, 60, "retention to remove messages")
+    wait_until(removed, "retention to remove messages")
     found: list[int] = []
     with ingest():
-        wait_until(lambda: total in names(database), 60, "the stream to be read to its end")
+        wait_until(lambda: total in names(database), "the stream to be read to its end")
         read(settings.amqp_url, NAME, 1, lambda delivery: found.append(delivery.headers["x-stream-offset"]))
     assert f"expected=1 found={found[0]} reason=" in ingest.log
     assert f"skipped={found[0] - 1} " in ingest.log
@@ -496,7 +505,7 @@ def test_it_goes_on_from_the_stored_offset_when_the_broker_comes_back(
         publish(own.amqp_url, NAME, reviews(1, 2))
         with ingest():
             wait_for(database, 2)
-            node.stop(kill=True)
+            node.crash()
             ingest.wait("ingest.reconnect")
             node.start()
             ingest.wait("ingest.consuming", 2)

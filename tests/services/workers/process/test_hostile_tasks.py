@@ -104,8 +104,8 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
             for body, properties in sent.values():
                 producer.publish(body, routing_key=topology.CPU_KEYWORDS.routing_key, **properties)
         publish(settings, json.dumps(review(1)).encode())
-        wait_until(lambda: ledger.count(database, "labels") == 1, 60, "a review to be labelled after them")
-        wait_until(lambda: len(dead(settings)) == len(sent), 30, "all of them among the dead letters")
+        wait_until(lambda: ledger.count(database, "labels") == 1, "a review to be labelled after them")
+        wait_until(lambda: len(dead(settings)) == len(sent), "all of them among the dead letters")
     assert not trace.exists()
     kept = dead(settings)
     assert [name for name, (body, _) in sent.items() if body not in kept] == []
@@ -114,19 +114,18 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
 
 
 @pytest.mark.parametrize(
-    "module",
+    "start",
     [
-        "workers.app",
-        "workers.rabbitmq.connection",
-        "scripts.service.enqueue",
-        "scripts.service.processes",
-        "workers.rabbitmq.dead_letters",
+        # Workers, beat and Flower.
+        "import workers.app",
+        # Ingest, and every command that talks to RabbitMQ.
+        "from shared.settings import settings; from workers.rabbitmq import connection as c; c.to_rabbitmq(settings())",
     ],
+    ids=["celery", "connection"],
 )
-def test_no_process_unpacks_what_is_compressed(module: str) -> None:
-    # Flower and beat are started through workers.app as well.
+def test_no_process_unpacks_what_is_compressed(start: str) -> None:
     told = subprocess.run(
-        [sys.executable, "-c", f"import {module}, kombu.compression as c; print(sorted(c._decoders))"],
+        [sys.executable, "-c", f"{start}; from kombu.compression import _decoders; print(sorted(_decoders))"],
         capture_output=True,
         text=True,
         check=True,

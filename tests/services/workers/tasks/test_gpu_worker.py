@@ -78,7 +78,7 @@ def test_what_cheap_stages_are_unsure_of_is_labelled_by_the_llm_and_nothing_else
     three = chain(settings, "keywords,llm")
     with chat_endpoint(says("обувь")) as endpoint, workers(three, tmp_path, **llm(endpoint)):
         publish(settings, json.dumps(review(900)).encode(), vague(3))
-        wait_until(lambda: ledger.count(database, "labels") == 4, 60, "all labels")
+        wait_until(lambda: ledger.count(database, "labels") == 4, "all labels")
     assert [row[1:] for row in labels(database)] == [
         ("shoes", "llm", "accepted"),
         ("shoes", "llm", "accepted"),
@@ -100,13 +100,13 @@ def test_a_gpu_worker_that_is_absent_holds_nothing_up_and_finds_everything_when_
             started("worker", "cpu", settings=two, log=tmp_path / "cpu.log"),
         ):
             publish(settings, json.dumps(review(900)).encode(), vague(5))
-            wait_until(lambda: ledger.count(database, "labels") == 1, 60, "the sure one")
+            wait_until(lambda: ledger.count(database, "labels") == 1, "the sure one")
             waiting = "SELECT stage, count(*) FROM waiting GROUP BY stage"
-            wait_until(lambda: ledger.rows(database, waiting) == [("llm", 5)], 60, "the others to wait")
+            wait_until(lambda: ledger.rows(database, waiting) == [("llm", 5)], "the others to wait")
             shown = run("status", settings=two).stdout
             assert "gpu.label" in shown
         with started("worker", "gpu", settings=two, log=tmp_path / "gpu.log", **llm(endpoint)):
-            wait_until(lambda: ledger.count(database, "labels") == 6, 60, "the GPU worker to label them")
+            wait_until(lambda: ledger.count(database, "labels") == 6, "the GPU worker to label them")
     assert ledger.astray(database) == []
 
 
@@ -124,10 +124,10 @@ def test_a_server_that_is_down_is_asked_again_until_it_is_back(
     with chat_endpoint(model) as endpoint, workers(two, tmp_path, **llm(endpoint)):
         publish(settings, vague(3))
         log = tmp_path / "gpu.log"
-        wait_until(lambda: "task.retry" in log.read_text(), 90, "the worker to try again")
+        wait_until(lambda: "task.retry" in log.read_text(), "the worker to try again")
         assert ledger.count(database, "labels") == 0
         down = False
-        wait_until(lambda: ledger.count(database, "labels") == 3, 90, "the labels")
+        wait_until(lambda: ledger.count(database, "labels") == 3, "the labels")
     assert ledger.astray(database) == []
     assert ledger.count(database, "failures") == 0
 
@@ -145,7 +145,7 @@ def test_one_review_that_gets_no_answer_does_not_hold_its_neighbours_up(
     two = chain(settings, "keywords,llm")
     with chat_endpoint(model) as endpoint, workers(two, tmp_path, **llm(endpoint)):
         publish(settings, vague(5))
-        wait_until(lambda: ledger.count(database, "labels") == 4, 60, "all but the busy one")
+        wait_until(lambda: ledger.count(database, "labels") == 4, "all but the busy one")
     found = {name: (stage, status) for name, _, stage, status in labels(database)}
     assert found["0"] == found["3"] == found["4"] == ("llm", "accepted")
     assert found["1"][1] == "needs_review"
@@ -162,7 +162,7 @@ def test_a_budget_that_is_spent_lets_reviews_wait_and_a_larger_one_lets_them_go_
         log = tmp_path / "gpu.log"
         with workers(two, tmp_path, **small):
             publish(settings, vague(200))
-            wait_until(lambda: "stage.budget_spent" in log.read_text(), 60, "the budget to be spent")
+            wait_until(lambda: "stage.budget_spent" in log.read_text(), "the budget to be spent")
             done = ledger.count(database, "labels")
         assert 0 < done < 200
         assert ledger.rows(database, "SELECT tokens FROM llm_usage") == [(101 * len(endpoint.requests),)]
@@ -172,7 +172,7 @@ def test_a_budget_that_is_spent_lets_reviews_wait_and_a_larger_one_lets_them_go_
             workers(two, tmp_path, **large),
             started("beat", settings=two, log=tmp_path / "beat.log", **large),
         ):
-            wait_until(lambda: ledger.count(database, "labels") == 200, 90, "the sweep to send them again")
+            wait_until(lambda: ledger.count(database, "labels") == 200, "the sweep to send them again")
     assert ledger.astray(database) == []
     assert len(endpoint.requests) == 200, "nothing was asked twice"
 
@@ -190,11 +190,11 @@ def test_a_gpu_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_pays_for
         ):
             publish(settings, vague(400))
             with started("worker", "gpu", settings=two, log=log, **more) as process:
-                wait_until(lambda: len(endpoint.requests) > 20, 60, "the first questions")
+                wait_until(lambda: len(endpoint.requests) > 20, "the first questions")
                 kill(process)
             assert ledger.count(database, "labels") < 400, "the worker was done before it could be killed"
             with started("worker", "gpu", settings=two, log=log, **more):
-                wait_until(lambda: ledger.count(database, "labels") == 400, 90, "the rest")
+                wait_until(lambda: ledger.count(database, "labels") == 400, "the rest")
     assert ledger.astray(database) == []
     assert len(endpoint.requests) <= 400 + 128, "more than a slice was asked twice"
 
@@ -232,7 +232,7 @@ def test_the_full_chain_labels_gold_by_separate_workers(
         )
         with workers(full, tmp_path, **more):
             assert run("enqueue", file, settings=full, **more).returncode == 0
-            wait_until(lambda: ledger.count(database, "labels") == len(gold), 200, "every label")
+            wait_until(lambda: ledger.count(database, "labels") == len(gold), "every label")
     assert ledger.astray(database) == []
     titles = {category.slug: category.title for category in default_taxonomy().categories}
     answers = {name: titles[slug] for name, slug, _, _ in labels(database)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,11 +78,11 @@ def test_reviews_wait_for_the_first_champion_and_are_predicted_as_soon_as_there_
     with running(settings, tmp_path):
         publish(settings, *messages(0, 200))
         parked = "SELECT count(*) FROM awaiting_prediction WHERE sent_at IS NULL"
-        wait_until(lambda: ledger.rows(database, parked) == [(200,)], 60, "all to wait for a champion")
+        wait_until(lambda: ledger.rows(database, parked) == [(200,)], "all to wait for a champion")
         assert ledger.count(database, "failures") == 0
         told = command(settings, tmp_path, "promote", str(numbers["first"]))
         assert "200 reviews waited for a champion" in told
-        wait_until(lambda: whole(database, 200), 20, "all predictions")
+        wait_until(lambda: whole(database, 200), "all predictions")
     assert "ERROR" not in (tmp_path / "cpu.log").read_text()
 
 
@@ -94,27 +93,20 @@ def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
     registry.promote(numbers["first"], "champion", moved_by="test")
     with running(settings, tmp_path):
         publish(settings, *messages(0, 1_000))
-        wait_until(lambda: ledger.count(database, "predictions") >= 1_000, 60, "the first predictions")
-        sent = 1_000
+        wait_until(lambda: ledger.count(database, "predictions") > 0, "the first predictions")
         registry.promote(numbers["second"], "champion", moved_by="test")
-        by_second = f"SELECT count(*) FROM predictions WHERE model_id = {numbers['second']}"
-        end = time.monotonic() + 30
-        while ledger.rows(database, by_second) == [(0,)] and time.monotonic() < end:
-            publish(settings, *messages(sent, 500))
-            sent += 500
-        publish(settings, *messages(sent, 500))
-        sent += 500
-        wait_until(lambda: whole(database, sent), 120, "all predictions")
+        sent = 3_000
+        publish(settings, *messages(1_000, sent - 1_000))
+        wait_until(lambda: whole(database, sent), "all predictions")
     shares = dict(ledger.rows(database, "SELECT model_id, count(*) FROM predictions GROUP BY 1"))
     assert set(shares) == {numbers["first"], numbers["second"]}
     assert sum(shares.values()) == ledger.count(database, "reviews") == sent
-    ((seconds,),) = ledger.rows(
+    later = ledger.rows(
         database,
-        "SELECT extract(epoch FROM min(p.at) - (SELECT max(at) FROM model_aliases)) FROM predictions p "
-        f"WHERE model_id = {numbers['second']}",
+        "SELECT DISTINCT model_id FROM predictions JOIN reviews r ON r.id = review_id "
+        "WHERE external_id::int >= 1000",
     )
-    print(f"the new champion's first row came {seconds:.2f} s after its promotion; {shares}")
-    assert 0 < seconds <= 5
+    assert later == [(numbers["second"],)], "what came after the promotion is all by the new champion"
     assert registry.rollback(moved_by="test") == numbers["first"]
 
 
@@ -127,11 +119,11 @@ def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 5_000))
         with started("worker", "cpu", settings=settings, log=tmp_path / "cpu.log", **env(tmp_path)) as worker:
-            wait_until(lambda: ledger.count(database, "predictions") > 500, 60, "the first predictions")
+            wait_until(lambda: ledger.count(database, "predictions") > 500, "the first predictions")
             kill(worker)
         assert ledger.count(database, "awaiting_prediction") > 0
         with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **env(tmp_path)):
-            wait_until(lambda: whole(database, 10_000), 120, "two predictions of each review")
+            wait_until(lambda: whole(database, 10_000), "two predictions of each review")
     pairs = "SELECT count(*), count(DISTINCT review_id), count(DISTINCT model_id) FROM predictions"
     assert ledger.rows(database, pairs) == [(10_000, 5_000, 2)]
     assert ledger.astray(database) == []
@@ -144,12 +136,12 @@ def test_a_lost_message_is_found_by_the_sweep(
     registry.promote(numbers["first"], "champion", moved_by="test")
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 100))
-        wait_until(lambda: ledger.count(database, "awaiting_prediction") == 100, 60, "the reviews")
+        wait_until(lambda: ledger.count(database, "awaiting_prediction") == 100, "the reviews")
     purge(settings)
     with database.transaction() as cursor:
         cursor.execute("UPDATE awaiting_prediction SET sent_at = now() - interval '1 hour'")
     with running(settings, tmp_path, beat=True):
-        wait_until(lambda: whole(database, 100), 90, "the sweep to send them again")
+        wait_until(lambda: whole(database, 100), "the sweep to send them again")
 
 
 def purge(settings: Settings, queue: str = "cpu.classify") -> None:
@@ -165,7 +157,7 @@ def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
     registry.promote(numbers["first"], "champion", moved_by="test")
     with running(settings, tmp_path):
         publish(settings, *messages(0, 2_000))
-        wait_until(lambda: whole(database, 2_000), 60, "the predictions of the champion")
+        wait_until(lambda: whole(database, 2_000), "the predictions of the champion")
         done = run(
             "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
         )
@@ -191,18 +183,18 @@ def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
     registry.promote(numbers["first"], "champion", moved_by="test")
     with running(settings, tmp_path):
         publish(settings, *messages(0, 3_000))
-        wait_until(lambda: whole(database, 3_000), 60, "the predictions of the champion")
+        wait_until(lambda: whole(database, 3_000), "the predictions of the champion")
     assert (
         run("backfill", "--model", str(numbers["third"]), settings=settings, **env(tmp_path)).returncode == 0
     )
     by_third = f"SELECT count(*) FROM predictions WHERE model_id = {numbers['third']}"
     small = env(tmp_path) | {"OTZYV_BATCH_ROWS": "20"}
     with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **small) as worker:
-        wait_until(lambda: ledger.rows(database, by_third)[0][0] > 100, 60, "the first predictions")
+        wait_until(lambda: ledger.rows(database, by_third)[0][0] > 100, "the first predictions")
         kill(worker)
     assert ledger.rows(database, by_third)[0][0] < 3_000
     purge(settings, "cpu.backfill")
     with database.transaction() as cursor:
         cursor.execute("UPDATE backfill_parts SET at = now() - interval '1 hour'")
     with running(settings, tmp_path, beat=True):
-        wait_until(lambda: ledger.rows(database, by_third) == [(3_000,)], 90, "the backfill to be through")
+        wait_until(lambda: ledger.rows(database, by_third) == [(3_000,)], "the backfill to be through")

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from scripts.cli import app
 from scripts.files.gold_file import read_gold
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message, make
+from shared.reviews.review import make
+from shared.reviews.wire import Message
 from shared.runtime import runtime
-from shared.settings import Settings
+from shared.settings import load
 from shared.store import Database, gold
 from shared.taxonomy import default_taxonomy
 from tests.support.processes import run
@@ -92,7 +93,7 @@ def test_labels_that_are_labelled_again_keep_their_texts(labels, tmp_path):
 def taxonomy(monkeypatch: pytest.MonkeyPatch, database: Database, database_url: str) -> int:
     """The hostile reviews in a database that the commands work on."""
     monkeypatch.setenv("OTZYV_DATABASE_URL", database_url)
-    here = runtime.build(Settings(database_url=database_url), database)
+    here = runtime.build(load(database_url=database_url), database)
     reviews = [
         make("=shop", name, text, max_text_chars=1_000) for name, text in zip(NAMES, TEXTS, strict=True)
     ]

@@ -76,7 +76,7 @@ def reviews(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "reviews.csv", ROWS)
 
 
-def label(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def label(*arguments: str | Path, **environment: Any) -> subprocess.CompletedProcess[str]:
     return run("label", *arguments, **environment)
 
 

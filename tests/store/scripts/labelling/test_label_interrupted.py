@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from tests.support.processes import OTZYV, run
-from tests.support.servers import wait_until
+from tests.support.servers import PATIENCE_S, wait_until
 
 TEXT = "Красивое платье"
 
@@ -79,7 +79,7 @@ def is_running(pid: int) -> bool:
 
 def temporary_data(folder: Path) -> Path:
     """The data folder of the run's own PostgreSQL, once it is there."""
-    wait_until(lambda: list((folder / "t").glob("otzyv-*/postgres")), 60, "the temporary store")
+    wait_until(lambda: list((folder / "t").glob("otzyv-*/postgres")), "the temporary store")
     return next((folder / "t").glob("otzyv-*/postgres"))
 
 
@@ -91,43 +91,43 @@ def temporary_data(folder: Path) -> Path:
 def test_a_run_that_is_ended_in_the_middle_leaves_nothing_behind(tmp_path, many, number, code):
     with labelling(many, tmp_path) as process:
         data = temporary_data(tmp_path)
-        wait_until(lambda: labels(data), 90, "the first labels")
+        wait_until(lambda: labels(data), "the first labels")
         server = server_pid(data)
         os.killpg(process.pid, number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, said
     assert "Traceback" not in said
     assert list((tmp_path / "out").iterdir()) == []
     assert list((tmp_path / "t").glob("otzyv-*")) == []
-    wait_until(lambda: not is_running(server), 10, "PostgreSQL to end")
+    wait_until(lambda: not is_running(server), "PostgreSQL to end")
 
 
 def test_a_run_that_is_ended_while_postgresql_starts_leaves_nothing_behind(tmp_path, many):
     with labelling(many, tmp_path) as process:
         data = temporary_data(tmp_path)
-        wait_until(lambda: server_pid(data) or process.poll() is not None, 60, "PostgreSQL to start")
+        wait_until(lambda: server_pid(data) or process.poll() is not None, "PostgreSQL to start")
         server = server_pid(data)
         for _ in range(3):
             os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert list((tmp_path / "t").glob("otzyv-*")) == []
-    wait_until(lambda: server is None or not is_running(server), 10, "PostgreSQL to end")
+    wait_until(lambda: server is None or not is_running(server), "PostgreSQL to end")
 
 
 def test_a_run_that_was_killed_can_be_repeated_on_its_store_and_ends_its_postgresql(tmp_path, many):
     store = tmp_path / "s"
     with labelling(many, tmp_path, "--store", str(store)) as process:
         data = store / "postgres"
-        wait_until(lambda: labels(data), 90, "the first labels")
+        wait_until(lambda: labels(data), "the first labels")
         server = server_pid(data)
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE_S)
     assert is_running(server)
     few = tmp_path / "few.csv"
     few.write_text(f"text\n{TEXT}\n", encoding="utf-8")
     done = run("label", few, "--out", tmp_path / "labels.csv", "--store", store)
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: not is_running(server), 10, "PostgreSQL to end")
+    wait_until(lambda: not is_running(server), "PostgreSQL to end")
     assert server_pid(data) is None

@@ -18,8 +18,8 @@ from shared.quality.drift import Reference
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving import watching
-from shared.settings import Settings
-from shared.store import Database, aliases, models, predictions
+from shared.settings import load
+from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support.stored import ask
@@ -30,7 +30,7 @@ REVIEWS = 600
 @pytest.fixture
 def here(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     monkeypatch.setenv("OTZYV_DATABASE_URL", database_url)
-    return runtime.build(Settings(database_url=database_url), database)
+    return runtime.build(load(database_url=database_url), database)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def predict(here: Runtime, model: int, category: Any, confidence: float = 0.95) 
     with here.database.transaction() as cursor:
         cursor.execute("DELETE FROM predictions")
         predictions.write(cursor, rows, model)
-        predictions.settle(cursor, [WaitingReview(1, 1, "")], here.taxonomy_id)
+        awaiting.settle(cursor, [WaitingReview(1, 1, "")], here.taxonomy_id)
 
 
 def as_labelled(number: int) -> str:

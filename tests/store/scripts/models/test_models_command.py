@@ -8,6 +8,7 @@ import pickle
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ class Shell:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.models = folder / "models"
-        self._env = {
+        self._env: dict[str, Any] = {
             "OTZYV_DATABASE_URL": url,
             "OTZYV_MODELS": str(self.models),
             "OTZYV_AMQP_URL": "amqp://127.0.0.1:1//",

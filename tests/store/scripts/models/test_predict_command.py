@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_every_row_gets_the_champions_prediction_in_order(
     tiny: Models, database: Database, database_url: str, reviews: Path, tmp_path: Path
 ) -> None:
     registry, numbers = tiny.registry(database, tmp_path / "models")
-    env = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
+    env: dict[str, Any] = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
     none = run("predict", reviews, "--out", tmp_path / "p.csv", **env)
     assert (none.returncode, "Traceback" in none.stderr) == (2, False)
     assert "expected a champion for the taxonomy marketplace, found none" in " ".join(none.stderr.split())
@@ -70,7 +71,7 @@ def test_every_row_gets_the_champions_prediction_in_order(
 
 def test_a_folder_serves_without_any_database(tiny: Models, reviews: Path, tmp_path: Path) -> None:
     folder = tiny.artefacts / tiny.paths["second"]
-    env = {"OTZYV_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    env: dict[str, Any] = {"OTZYV_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     done = run("predict", reviews, "--out", tmp_path / "p.jsonl", "--model", folder, **env)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 1_200
@@ -99,7 +100,7 @@ def test_a_registered_model_is_named_by_its_number_and_a_folder_of_transformers_
     tiny: Models, database: Database, database_url: str, reviews: Path, tmp_path: Path
 ) -> None:
     registry, numbers = tiny.registry(database, tmp_path / "models")
-    env = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
+    env: dict[str, Any] = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
     registry.promote(numbers["first"], "champion", moved_by="test")
     done = run("predict", reviews, "--out", tmp_path / "p.csv", "--model", str(numbers["second"]), **env)
     assert done.returncode == 0, done.stderr

@@ -14,9 +14,9 @@ from shared.errors import OtzyvError
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runtime import runtime
-from shared.settings import Settings
+from shared.settings import Settings, load
 from shared.store import Database, gold
 from shared.store import labels as stored_labels
 from tests.support.stored import QUEUE, ByFirstLetter, ask, review
@@ -39,7 +39,7 @@ def number(database: Database, settings_of_database: Settings) -> int:
 
 @pytest.fixture
 def settings_of_database(database_url: str) -> Settings:
-    return Settings(database_url=database_url)
+    return load(database_url=database_url)
 
 
 def store(database: Database, taxonomy: int, texts: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from shared.cascade.stage import Verdict
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import BatchPart
+from shared.reviews.wire import BatchPart
 from shared.store import places
 from shared.store.reports import export, overview
 from tests.support.stored import ByFirstLetter, ask, review, waiting

@@ -18,7 +18,7 @@ from shared.store import Database, gpu_claims, runs, snapshots
 from shared.store.runs import Run
 from shared.training.arguments import arguments
 from tests.support import training_data
-from tests.support.servers import wait_until
+from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.stored import ask, review
 from tests.support.training_data import GOLD, status
 
@@ -273,9 +273,9 @@ def test_a_gpu_is_for_training_or_for_labelling_and_for_several_that_label(
     ):
         thread = threading.Thread(target=train)
         thread.start()
-        wait_until(lambda: waited, 10, "training to wait for the GPU")
+        wait_until(lambda: waited, "training to wait for the GPU")
         assert not over.is_set()
-    assert over.wait(10)
+    assert over.wait(PATIENCE_S)
     thread.join()
 
 
@@ -289,7 +289,7 @@ def test_a_gpu_claim_is_taken_again_after_its_session_was_ended(database: Databa
     with gpu_claims.claimed(database, "GPU-1", "training", lambda: None, look_s=0.05):
         (before,) = sessions()
         ask(database, "SELECT pg_terminate_backend(%s)", before)
-        wait_until(lambda: sessions() not in ([], [before]), 10, "the claim to be taken again")
+        wait_until(lambda: sessions() not in ([], [before]), "the claim to be taken again")
 
 
 # The schedule
@@ -328,7 +328,7 @@ def test_two_schedulers_at_once_ask_for_one_run(here: Runtime) -> None:
 
 
 def test_an_alarm_retrains_once(here: Runtime) -> None:
-    quiet = {"retrain_new_labels": 0}
+    quiet: dict[str, Any] = {"retrain_new_labels": 0}
     (number,) = scheduled(here, retrain_new_labels=1)
     with here.database.transaction() as cursor:
         runs.cancel(cursor, number)
@@ -354,7 +354,7 @@ def test_an_alarm_retrains_once(here: Runtime) -> None:
 
 
 def test_the_clock_retrains_whatever_the_labels_and_two_clocks_count_as_one(here: Runtime) -> None:
-    quiet = {"retrain_new_labels": 0}
+    quiet: dict[str, Any] = {"retrain_new_labels": 0}
     assert scheduled(here, **quiet) == []
     (number,) = scheduled(here, by_clock=True, **quiet)
     with here.database.transaction() as cursor:
@@ -399,7 +399,7 @@ def test_a_lease_outlives_what_cannot_be_stored_and_waiting_does_not_count_again
         lease.log(1, 0.1, {"loss": float("inf"), "learning_rate": 1e-60})
         until = ask(here.database, "SELECT lease_until FROM training_runs")
         wait_until(
-            lambda: ask(here.database, "SELECT lease_until FROM training_runs") > until, 10, "a sign of life"
+            lambda: ask(here.database, "SELECT lease_until FROM training_runs") > until, "a sign of life"
         )
         assert get(here, number).spent_s == before
         lease.wait(False)

@@ -17,9 +17,10 @@ from shared.classifiers import Artefact, Location, linear
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.serving.registry import Registry
+from shared.settings import load
 from shared.store import Database
 from tests.support import tiny_linear
 from tests.support.processes import run
@@ -36,7 +37,7 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def here(database: Database, models: Path) -> runtime.Runtime:
-    return runtime.build(runtime.settings().model_copy(update={"models": str(models)}), database)
+    return runtime.build(load().model_copy(update={"models": str(models)}), database)
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.serving.predictor import Predictor, answered
 from shared.serving.registry import Registry
-from shared.store import Database, aliases, predictions, taxonomies
+from shared.store import Database, aliases, awaiting, predictions, taxonomies
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support.servers import wait_until
@@ -103,8 +103,8 @@ def test_without_a_champion_reviews_wait_without_error_until_there_is_one(world:
     world.promote("first")
     assert world.predictor.has_champion()
     with world.database.transaction() as cursor:
-        assert predictions.parked(cursor, world.here.taxonomy_id, 10) == ids
-        assert predictions.parked(cursor, world.here.taxonomy_id, 10) == []
+        assert awaiting.parked(cursor, world.here.taxonomy_id, 10) == ids
+        assert awaiting.parked(cursor, world.here.taxonomy_id, 10) == []
     assert world.predictor.run(ids).predicted == 3
     assert world.rows() == [(name, "first") for name in TEXTS]
 
@@ -231,10 +231,10 @@ def test_a_message_that_comes_again_while_its_reviews_are_predicted_puts_none_in
     ids = world.take()
     with ThreadPoolExecutor() as pool:
         with world.database.transaction() as cursor:
-            waiting = predictions.texts(cursor, ids, world.here.taxonomy_id)
-            predictions.settle(cursor, waiting, world.here.taxonomy_id)
+            waiting = awaiting.texts(cursor, ids, world.here.taxonomy_id)
+            awaiting.settle(cursor, waiting, world.here.taxonomy_id)
             again = pool.submit(world.take)
-            wait_until(lambda: blocked(world.database), 20, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(world.database), "the second transaction to wait for the first")
             rows = [Prediction(row.review_id, row.revision, "shoes", 0.9, False, [0.9]) for row in waiting]
             predictions.write(cursor, rows, world.numbers["first"])
         assert again.result() == []
@@ -255,7 +255,7 @@ def test_a_text_that_is_replaced_while_predictions_are_off_is_predicted_once(wor
 
 def test_reviews_that_a_model_cannot_answer_are_told_and_the_others_are_predicted() -> None:
     class Stumbles:
-        labels = ("shoes",)
+        labels: tuple[str, ...] = ("shoes",)
 
         def predict(self, texts: Sequence[str]) -> Predictions:
             if "bad" in texts:

@@ -51,7 +51,7 @@ def test_a_url_that_cannot_be_read_is_told_by_the_name_of_its_variable(url):
 
 
 END_OTHERS = (
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 

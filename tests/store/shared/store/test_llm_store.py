@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import BudgetSpent, ModelError
 from shared.labelling.intake import take_in
-from shared.reviews.review import Message
+from shared.reviews.wire import Message
 from shared.runtime import stages
 from shared.settings import load
 from shared.stages.llm import ChatServer, Choice, LlmStage
@@ -22,6 +22,7 @@ from shared.store.llm_budget import DailyTokens, spent_today
 from tests.support.chat_endpoint import (
     GIVE_UP_S,
     SMALL,
+    UNHURRIED,
     ChatEndpoint,
     Model,
     Reply,
@@ -31,6 +32,7 @@ from tests.support.chat_endpoint import (
     encoded,
     review_in,
 )
+from tests.support.servers import wait_until
 from tests.support.stored import ask, review
 
 KEY = "ab" * 32
@@ -173,7 +175,7 @@ def test_requests_that_were_given_up_for_slowness_count_because_they_may_be_bill
         with ChatServer(endpoint.url, "test", timeout_s=0.2, attempts=2) as server:
             stage = LlmStage(SMALL, server, budget=DailyTokens(database, 100_000))
             stage.outcomes(["Платье"])
-        assert len(endpoint.requests) == 2
+        wait_until(lambda: len(endpoint.requests) == 2, "both tries to be seen by the server")
     with database.transaction() as cursor:
         assert spent_today(cursor) == 2 * estimate(stage, "Платье", FIRST_TOKENS_PER_CHAR)
 
@@ -183,10 +185,13 @@ def test_useless_answers_do_not_make_later_estimates_too_large(database: Databas
         endpoint.model = lambda request: (
             by_words(request) if "платье 7" in review_in(request).lower() else encoded(completion("Z"))
         )
-        with ChatServer(endpoint.url, "test", timeout_s=0.5, attempts=1) as server:
-            stage = LlmStage(SMALL, server, budget=DailyTokens(database, 100_000))
+        with (
+            ChatServer(endpoint.url, "test", **UNHURRIED, attempts=1) as patient,
+            ChatServer(endpoint.url, "test", timeout_s=0.2, attempts=1) as hasty,
+        ):
+            stage = LlmStage(SMALL, patient, budget=DailyTokens(database, 100_000))
             stage.outcomes([f"Платье {number}" for number in range(10)])
-            endpoint.model = slow(endpoint)
+            endpoint.model, stage._backend = slow(endpoint), hasty
             stage.outcomes(["Платье"])
     (prompt,) = stage.prompts(["Платье 7"])
     assert prompt is not None

@@ -14,8 +14,18 @@ from psycopg2.extensions import cursor as PlainCursor
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import Message
-from shared.store import Database, batches, labels, places, predictions, reviews, taxonomies, verdicts
+from shared.reviews.wire import Message
+from shared.store import (
+    Database,
+    awaiting,
+    batches,
+    labels,
+    places,
+    predictions,
+    reviews,
+    taxonomies,
+    verdicts,
+)
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
@@ -107,8 +117,8 @@ def test_a_batch_is_stored_and_labelled_without_reading_a_whole_table(
         outcome = cascade.run("keywords", stored.first_stage)
         assert outcome.seen == len(stored.first_stage) > 0
         with worker.transaction() as cursor:
-            waiting = predictions.texts(cursor, stored.unpredicted, full)
-            assert len(predictions.settle(cursor, waiting, full)) == len(stored.unpredicted) > 0
+            waiting = awaiting.texts(cursor, stored.unpredicted, full)
+            assert len(awaiting.settle(cursor, waiting, full)) == len(stored.unpredicted) > 0
     worker.close()
 
     assert scans(watching) == before
@@ -141,6 +151,7 @@ def rows_of(plan: dict[str, Any]) -> float:
 def explaining(url: str, settings: str) -> Iterator[Explaining]:
     connection = psycopg2.connect(url, cursor_factory=Explaining, options=settings)
     with connection, connection.cursor() as cursor:
+        assert isinstance(cursor, Explaining)
         cursor.handled = []
         yield cursor
     connection.close()
@@ -154,15 +165,13 @@ def test_no_statement_handles_many_more_rows_than_its_batch_has(
 ) -> None:
     if settings:
         empty_the_lines(database)
-    incoming = [reviews.Incoming(review(str(number), f"туфли {number}")) for number in range(BATCH)]
-    again = [reviews.Incoming(review(str(number), f"туфли {number % 50}")) for number in range(BATCH)]
+    incoming = [Message([review(str(number), f"туфли {number}") for number in range(BATCH)], [])]
+    again = [Message([review(str(number), f"туфли {number % 50}") for number in range(BATCH)], [])]
 
     with explaining(database_url, settings) as cursor:
         for batch in (incoming, incoming, again):
             stored = reviews.upsert(cursor, batch, full, "keywords")
-            unpredicted = predictions.await_predictions(
-                cursor, full, "cpu.classify", stored.fresh, stored.known
-            )
+            unpredicted = awaiting.await_predictions(cursor, full, "cpu.classify", stored.fresh, stored.known)
             assert len(unpredicted) == BATCH
         ids = stored.first_stage
         waiting = places.texts(cursor, ids, full, "keywords")
@@ -183,9 +192,9 @@ def test_no_statement_handles_many_more_rows_than_its_batch_has(
 
 
 def predict(cursor: PlainCursor, review_ids: list[int], taxonomy: int) -> int:
-    predictions.keep_place(cursor, review_ids, taxonomy)
-    read: list[WaitingReview] = predictions.texts(cursor, review_ids, taxonomy)
-    mine = predictions.settle(cursor, read, taxonomy)
+    awaiting.keep(cursor, review_ids, taxonomy)
+    read: list[WaitingReview] = awaiting.texts(cursor, review_ids, taxonomy)
+    mine = awaiting.settle(cursor, read, taxonomy)
     predictions.write(
         cursor, [Prediction(row.review_id, row.revision, "shoes", 0.9, False, [0.9]) for row in mine], 1
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.resources import files
 from threading import Barrier
 from typing import Any
@@ -17,8 +18,8 @@ from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
 from shared.store import Database, taxonomies
-from shared.store.postgres import migration, schema
-from tests.support.servers import database_of, free_port, wait_until
+from shared.store.postgres import migration, schema, version
+from tests.support.servers import PATIENCE_S, database_of, free_port, wait_until
 from tests.support.stored import weak_user
 
 HEAD = "0011"
@@ -34,9 +35,8 @@ def bare_url(postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 def bare(bare_url: str) -> Iterator[Database]:
-    opened = Database(bare_url)
-    yield opened
-    opened.close()
+    with closing(Database(bare_url)) as opened:
+        yield opened
 
 
 def shape(database: Database) -> dict[str, list[tuple[Any, ...]]]:
@@ -134,8 +134,8 @@ def test_a_database_with_two_versions_is_refused(database):
 
 def test_the_names_of_the_migrations_are_the_versions_that_alembic_knows():
     scripts = ScriptDirectory.from_config(alembic())
-    assert schema.versions() == tuple(sorted(script.revision for script in scripts.walk_revisions()))
-    assert schema.versions()[-1] == scripts.get_current_head()
+    assert version.versions() == tuple(sorted(script.revision for script in scripts.walk_revisions()))
+    assert version.versions()[-1] == scripts.get_current_head()
 
 
 @pytest.mark.parametrize("act", [schema.check, schema.upgrade])
@@ -157,10 +157,10 @@ def test_an_upgrade_says_whom_it_waits_for(database):
         _, process, user = cursor.fetchone()
         with ThreadPoolExecutor() as pool:
             upgrade = pool.submit(schema.upgrade, database, None, told.append)
-            wait_until(lambda: told, 30, "the upgrade to say so")
+            wait_until(lambda: told, "the upgrade to say so")
             assert not upgrade.done()
             cursor.connection.commit()
-            assert upgrade.result(30) == HEAD
+            assert upgrade.result(PATIENCE_S) == HEAD
     assert told[0] == (
         f"expected no other upgrade, found one by {user}, process {process} of the server; waiting for its end"
     )

@@ -9,12 +9,12 @@ import pytest
 
 from shared.errors import BrokerUnavailable
 from shared.labelling import second_try
-from shared.reviews.review import Rejected
-from shared.store import Database, failures, predictions, taxonomies
+from shared.reviews.wire import Message, Rejected
+from shared.store import Database, failures, taxonomies
 from shared.store.failures import FailureFilter
 from shared.store.second_tries import Again
 from tests.support import ledger
-from tests.support.servers import wait_until
+from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.stored import QUEUE, ask, review
 
 pytestmark = pytest.mark.services
@@ -38,7 +38,7 @@ def retry(database: Database) -> tuple[list[Again], int]:
 def reject(database: Database, *payloads: bytes) -> None:
     with database.transaction() as cursor:
         failures.record_rejected(
-            cursor, QUEUE, [(Rejected("message: bad", payload), None) for payload in payloads]
+            cursor, QUEUE, [Message([], [Rejected("message: bad", payload)]) for payload in payloads]
         )
 
 
@@ -139,7 +139,7 @@ def test_a_review_that_could_not_be_predicted_is_back_in_line(database, taxonomy
             "INSERT INTO awaiting_prediction (review_id, taxonomy_id, revision) VALUES (%s, %s, 1)",
             (number, taxonomy),
         )
-        predictions.record_failed(cursor, "cpu.classify", {number: 1}, taxonomy, "ModelError: no", "abc")
+        failures.record_unpredicted(cursor, "cpu.classify", {number: 1}, taxonomy, "ModelError: no", "abc")
     assert ledger.count(database, "awaiting_prediction") == 0
     assert [part.unpredicted for part in second_try.await_again(database, ALL, taxonomy)] == [[number]]
     assert ask(database, "SELECT review_id, revision FROM awaiting_prediction") == [(number, 1)]
@@ -178,12 +178,10 @@ def test_what_is_rejected_once_more_before_it_is_forgotten_gets_a_row_of_its_own
     def send(_payload: bytes) -> None:
         ingest.start()
         stuck = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'INTO failures'"
-        wait_until(
-            lambda: ask(database, stuck) or not ingest.is_alive(), 30, "the rejection to come this far"
-        )
+        wait_until(lambda: ask(database, stuck) or not ingest.is_alive(), "the rejection to come this far")
 
     list(second_try.send_again(database, FailureFilter(upto=before), send))
-    ingest.join(60)
+    ingest.join(PATIENCE_S)
     rows = ask(database, "SELECT id, payload FROM failures")
     assert [bytes(payload) for _, payload in rows] == [b"bad"]
     assert rows[0][0] > before
@@ -239,6 +237,6 @@ def test_two_commands_at_once_send_everything_once(database):
     for one in commands:
         one.start()
     for one in commands:
-        one.join(60)
+        one.join(PATIENCE_S)
     assert sorted(sent) == sorted(b"%d" % number for number in range(400))
     assert ledger.count(database, "failures") == 0

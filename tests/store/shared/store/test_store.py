@@ -11,14 +11,14 @@ from threading import Barrier
 import pytest
 
 from shared.errors import PoisonError
-from shared.labelling.intake import take_in
+from shared.labelling.intake import Stored, take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.review import BatchPart, Message, decode, encode
-from shared.store import labels, places, taxonomies
+from shared.reviews.review import Review
+from shared.reviews.wire import BatchPart, Message, decode, encode
+from shared.store import Database, labels, places, taxonomies
 from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
-from shared.store.reviews import Incoming, Stored
 from shared.text.nesting import MAX_DEPTH
 from tests.support.servers import wait_until
 from tests.support.stored import QUEUE, ByFirstLetter, ask, blocked, dump, review, waiting
@@ -87,12 +87,17 @@ def test_a_text_that_returns_to_an_earlier_one_is_a_new_revision(database, take)
     assert ask(database, "SELECT text FROM review_history ORDER BY revision") == [("тапочки",), ("очки",)]
 
 
-def test_an_edited_review_is_labelled_anew_by_every_taxonomy(database, take, taxonomy):
-    stored = take(review("1", "тапочки"))
+def taken_for_another_taxonomy(database: Database, one: Review) -> int:
+    """Store a review for another version of the taxonomy; returns its number."""
     with database.transaction() as cursor:
         other = taxonomies.register(cursor, "test", "2", "{}")
-    message = Message([review("1", "тапочки")], [])
-    take_in(database, [message], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    take_in(database, [Message([one], [])], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    return other
+
+
+def test_an_edited_review_is_labelled_anew_by_every_taxonomy(database, take, taxonomy):
+    stored = take(review("1", "тапочки"))
+    other = taken_for_another_taxonomy(database, review("1", "тапочки"))
     take(review("1", "очки"))
     query = "SELECT taxonomy_id, revision FROM waiting WHERE review_id = %s ORDER BY 1"
     assert ask(database, query, stored.ids[0][0]) == [(taxonomy, 2), (other, 2)]
@@ -100,10 +105,7 @@ def test_an_edited_review_is_labelled_anew_by_every_taxonomy(database, take, tax
 
 def test_an_edit_starts_other_taxonomies_anew_that_had_labelled_the_review(database, take, taxonomy):
     stored = take(review("1", "тапочки"))
-    with database.transaction() as cursor:
-        other = taxonomies.register(cursor, "test", "2", "{}")
-    message = Message([review("1", "тапочки")], [])
-    take_in(database, [message], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    other = taken_for_another_taxonomy(database, review("1", "тапочки"))
     for each in (taxonomy, other):
         Labeller(
             database, each, ("keywords",), {"keywords": ByFirstLetter()}, Rules(each, {"keywords": 0.8})
@@ -126,7 +128,7 @@ def test_a_review_sent_again_while_it_is_being_labelled_is_not_labelled_twice(da
             rows = [Label(stored.ids[0][0], 1, "shoes", 0.9, "keywords", "accepted")]
             labels.settle(cursor, rows, taxonomy, held)
             again = pool.submit(take, review("1", "тапочки"))
-            wait_until(lambda: blocked(database), 30, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(database), "the second transaction to wait for the first")
         assert again.result().first_stage == []
     assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
     assert ask(database, "SELECT count(*) FROM label_history") == [(0,)]
@@ -172,13 +174,11 @@ def test_new_reviews_that_another_process_is_storing_as_well_are_stored_once(dat
     other = Message([review("1", "тапочки"), review("2", "очки")], [])
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
-            first = stored_reviews.upsert(
-                cursor, [Incoming(one) for one in other.reviews], taxonomy, "keywords"
-            )
+            first = stored_reviews.upsert(cursor, [other], taxonomy, "keywords")
             late = pool.submit(take, review("2", "туфли"), review("1", "тапочки"), review("3", "чайник"))
-            wait_until(lambda: blocked(database), 30, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(database), "the second transaction to wait for the first")
         second = late.result()
-    assert (first.new, second.new, second.replaced) == (2, 1, 1)
+    assert (len(first.fresh), second.new, second.replaced) == (2, 1, 1)
     assert second.ids[0][:2] == list(reversed(first.ids[0]))
     assert ask(database, "SELECT external_id, text, revision FROM reviews ORDER BY 1") == [
         ("1", "тапочки", 1),
@@ -195,7 +195,7 @@ def test_a_known_review_that_is_deleted_while_it_comes_again_is_a_new_one(databa
         with database.transaction() as cursor:
             cursor.execute("DELETE FROM waiting; DELETE FROM reviews")
             again = pool.submit(take, review("1", "тапочки"), review("2", "очки"))
-            wait_until(lambda: blocked(database), 30, "the second transaction to wait for the first")
+            wait_until(lambda: blocked(database), "the second transaction to wait for the first")
         stored = again.result()
     assert (stored.new, stored.replaced) == (2, 0)
     assert number not in stored.first_stage
@@ -210,9 +210,9 @@ def test_a_text_that_is_replaced_while_another_taxonomy_takes_the_review_in_is_t
         other = taxonomies.register(cursor, "test", "2", "{}")
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
-            stored_reviews.upsert(cursor, [Incoming(review("1", "тапочки"))], other, "keywords")
+            stored_reviews.upsert(cursor, [Message([review("1", "тапочки")], [])], other, "keywords")
             edit = pool.submit(take, review("1", "очки"))
-            wait_until(lambda: blocked(database), 30, "the edit to wait for the first transaction")
+            wait_until(lambda: blocked(database), "the edit to wait for the first transaction")
         assert edit.result().replaced == 1
     query = "SELECT taxonomy_id, revision FROM waiting ORDER BY 1"
     assert ask(database, query) == [(taxonomy, 2), (other, 2)]

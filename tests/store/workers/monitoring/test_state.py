@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,12 +21,13 @@ from workers.monitoring.system_state import SystemState
 pytestmark = pytest.mark.services
 
 HOUR = 3_600.0
+TODAY = date(2026, 11, 24)
 PASSWORD = "a-long-password"  # noqa: S105  of a server that lives as long as the tests
 
 
 def read(database: Database) -> State:
     with database.transaction() as cursor:
-        return state.read(cursor, datetime.now(UTC).date())
+        return state.read(cursor, TODAY)
 
 
 def change(database: Database, statement: str, *values: object) -> None:
@@ -78,15 +79,14 @@ def test_models_failures_alarms_runs_and_tokens_are_counted(world: World) -> Non
         "INSERT INTO failures (digest, queue, reason) SELECT sha256(n::text::bytea), 'cpu.keywords', 'r' "
         "FROM generate_series(1, 3) n",
     )
-    today = datetime.now(UTC).date()
     for age in (0, 1, 2):
         change(
             world.database,
             """INSERT INTO alarms (model_id, day, kind, value, "limit", n) VALUES (%s, %s, 'disagreement', 1, 0, 1)""",
             world.numbers["first"],
-            today - timedelta(days=age),
+            TODAY - timedelta(days=age),
         )
-    change(world.database, "INSERT INTO llm_usage (day, tokens) VALUES (%s, 5), (%s, 7)", today, "2001-01-01")
+    change(world.database, "INSERT INTO llm_usage (day, tokens) VALUES (%s, 5), (%s, 7)", TODAY, "2001-01-01")
     found = read(world.database)
     assert found.models == {(world.here.taxonomy.name, "champion"): world.numbers["second"]}
     assert found.failures == {"cpu.keywords": 3}

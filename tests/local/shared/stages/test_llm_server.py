@@ -21,6 +21,7 @@ from shared.stages.llm.server import MOST_REPLY_BYTES, retry_after_s
 from tests.support.chat_endpoint import (
     GIVE_UP_S,
     SMALL,
+    UNHURRIED,
     ChatEndpoint,
     Model,
     Reply,
@@ -33,7 +34,7 @@ from tests.support.chat_endpoint import (
 
 WRITER = PromptWriter(SMALL)
 KEY = "sk-very-secret"
-RAW = (200, {}, b"")
+RAW: Reply = (200, {}, b"")
 GOOD = ("Платье", "Тапки")
 
 
@@ -48,8 +49,25 @@ def prompts(*texts: str) -> list[Prompt]:
 
 
 def asked(endpoint: ChatEndpoint, *texts: str, **arguments: Any) -> list[ChoiceOrError]:
-    with ChatServer(endpoint.url, "test", **({"attempts": 1} | arguments)) as server:
+    with ChatServer(endpoint.url, "test", **(UNHURRIED | {"attempts": 1} | arguments)) as server:
         return server.choose(prompts(*texts), WRITER.options)
+
+
+LIMITS_S = (0.5, 2.0, 8.0, 32.0)
+
+
+def over_its_limit(endpoint: ChatEndpoint, *texts: str, found: str) -> list[ChoiceOrError]:
+    """The outcomes with a limit that only the request about `fault` is over: a slow machine gets a longer one."""
+    for timeout_s in LIMITS_S:
+        outcomes = asked(endpoint, *texts, timeout_s=timeout_s)
+        told = f"expected a reply within {timeout_s:g} s, found {found}"
+        as_told = [
+            told in str(outcome) if text == "fault" else isinstance(outcome, Choice)
+            for text, outcome in zip(texts, outcomes, strict=True)
+        ]
+        if all(as_told):
+            break
+    return outcomes
 
 
 def on_fault(reply: Reply) -> Model:
@@ -178,7 +196,7 @@ def test_a_server_that_refuses_everybody_is_set_up_wrongly(endpoint: ChatEndpoin
 
 def test_a_server_that_has_answered_before_is_not_set_up_wrongly(endpoint: ChatEndpoint) -> None:
     refused = encoded({"error": "logprobs of this request are bad"}, 400)
-    with ChatServer(endpoint.url, "test", attempts=1) as server:
+    with ChatServer(endpoint.url, "test", **UNHURRIED, attempts=1) as server:
         server.choose(prompts(*GOOD), WRITER.options)
         endpoint.model = lambda _: refused
         for outcome in server.choose(prompts(*GOOD), WRITER.options):
@@ -247,16 +265,16 @@ def test_a_server_that_never_answers_is_given_up(endpoint: ChatEndpoint) -> None
         return by_words(request)
 
     endpoint.model = silent
-    first, fault, last = asked(endpoint, GOOD[0], "fault", GOOD[1], timeout_s=0.5)
+    first, fault, last = over_its_limit(endpoint, GOOD[0], "fault", GOOD[1], found="ReadTimeout")
     assert isinstance(first, Choice)
     assert isinstance(last, Choice)
     assert isinstance(fault, ModelUnavailable)
-    assert "expected a reply within 0.5 s, found ReadTimeout" in str(fault)
+    assert "found ReadTimeout" in str(fault)
 
 
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(endpoint: ChatEndpoint) -> None:
     endpoint.model = on_fault((200, {"x-drip": "0.1"}, b"{" * 10_000))
-    first, fault = asked(endpoint, GOOD[0], "fault", timeout_s=0.5)
+    first, fault = over_its_limit(endpoint, GOOD[0], "fault", found="part of one")
     assert isinstance(first, Choice)
     assert isinstance(fault, ModelUnavailable)
     assert "found part of one" in str(fault)
@@ -280,7 +298,7 @@ def test_after_the_deadline_nothing_more_is_asked(endpoint: ChatEndpoint) -> Non
     endpoint.model = silent
     outcomes = asked(endpoint, *(f"отзыв {n}" for n in range(6)), concurrency=2, deadline_s=0.4, attempts=9)
     assert all(isinstance(outcome, ModelUnavailable) for outcome in outcomes)
-    assert len(endpoint.requests) == 2
+    assert len(endpoint.requests) <= 2, "those that were on their way"
     assert "expected answers in 0.4 s, found none in time" in str(outcomes[-1])
 
 
@@ -324,9 +342,12 @@ def test_a_server_that_asks_for_a_long_pause_is_left_alone(endpoint: ChatEndpoin
 
 
 def test_retry_after_is_a_number_or_a_date() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=90)
     assert retry_after_s("7") == 7
-    assert retry_after_s(soon) == pytest.approx(90, abs=5)
+    most = (soon - datetime.now(UTC)).total_seconds()
+    found = retry_after_s(format_datetime(soon, usegmt=True))
+    least = (soon - datetime.now(UTC)).total_seconds()
+    assert least <= found <= most
     assert retry_after_s(format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)) == 0
     for nonsense in ("", "soon", "-1", "1e99999", "nan"):
         assert retry_after_s(nonsense) is None
@@ -349,7 +370,9 @@ def test_the_key_is_in_no_message_and_no_log_line(endpoint: ChatEndpoint) -> Non
     endpoint.model = lambda request: encoded({"error": KEY}, 401 if "fault" in review_in(request) else 500)
     with (
         structlog.testing.capture_logs() as lines,
-        ChatServer(endpoint.url, "test", api_key=KEY, attempts=2, longest_pause_s=0.01) as server,
+        ChatServer(
+            endpoint.url, "test", **UNHURRIED, api_key=KEY, attempts=2, longest_pause_s=0.01
+        ) as server,
     ):
         outcomes = server.choose(prompts("fault", "Платье"), WRITER.options)
         told = [*map(str, outcomes), *map(repr, outcomes), json.dumps(lines, default=str)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -19,8 +20,10 @@ HEAVY = ("alembic", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "torc
     "module",
     [
         "scripts.cli",
-        "scripts.service.status",
-        "scripts.service.processes",
+        "scripts.service.commands",
+        "scripts.service.process_commands",
+        "scripts.labelling.taxonomy_commands",
+        "scripts.failures.commands",
         "workers.app",
         "workers.training.supervisor",
     ],
@@ -29,6 +32,29 @@ def test_a_process_imports_no_library_that_only_some_commands_need(module: str) 
     code = f"import sys, {module}; print(sorted({{*{HEAVY}}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_help_imports_no_command_and_nothing_that_its_settings_need() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from scripts.cli import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "print(sorted(name for name in sys.modules if name.startswith('scripts.') or name == 'pydantic'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(
+        ["scripts.cli", "scripts.command", "scripts.command.console", "scripts.command.lazy"]
+    )
+
+
+@pytest.mark.parametrize("command", ["worker", "ingest", "beat"])
+def test_a_process_of_the_service_imports_no_other_command(command: str) -> None:
+    code = (
+        "import sys; from scripts.cli import Commands\n"
+        f"Commands(name='otzyv').commands[{command!r}].loaded()\n"
+        "print(sorted(name.split('.')[1] for name in sys.modules if name.startswith('scripts.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(ast.literal_eval(done.stdout)) == {"cli", "command", "service"}
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: `make models`")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.servers import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[4]
 SCRIPT = """
 import sys
@@ -34,6 +36,6 @@ _run(app, ["worker", "--pool=solo", "--without-gossip", "--without-mingle"])
 def test_a_worker_that_gave_up_does_not_end_with_success(action: str, status: int) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(action=action)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert ended.returncode == status, ended.stderr

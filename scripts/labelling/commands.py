@@ -1,0 +1,74 @@
+"""`otzyv label`, `plan` and `labels`: what these commands are called and ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.command import console
+from scripts.command.options import JsonForTables, Store
+from scripts.command.settings import TaxonomyFile, settings
+from scripts.files.options import FileOptions, takes_file
+from scripts.labelling import imported_labels
+from scripts.labelling import label as labelling
+from scripts.labelling import plan as planning
+
+commands = typer.Typer()
+labels = typer.Typer(help="Labels from elsewhere.", no_args_is_help=True)
+commands.add_typer(labels, name="labels")
+
+
+@commands.command()
+@takes_file()
+def label(
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the labels go: .csv, .jsonl or .parquet.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Where the HTML report goes. (default: beside --out)")
+    ] = None,
+    given: FileOptions,
+    taxonomy: TaxonomyFile = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder in which the database is kept. (default: a temporary one)")
+    ] = None,
+) -> None:
+    """Label a file here and now: no broker, no server."""
+    chosen = settings(taxonomy=taxonomy, log_level="warning")
+    page = report or out.with_suffix(".html")
+    labelling.label(labelling.LabelRequest(given.rows(), out, page, chosen.stages, store, chosen))
+    console.out.print(f"labels: {out}\nreport: {page}", soft_wrap=True)
+
+
+@commands.command()
+@takes_file("source_column", "created_column", "source")
+def plan(
+    *,
+    sample: Annotated[int, typer.Option(min=1, max=100_000, help="Reviews that are tried.")] = 500,
+    seed: Annotated[int, typer.Option(help="For the same sample again.")] = 0,
+    ask: Annotated[
+        int, typer.Option(min=0, max=1_000, help="Ask the language model about so many of them; that costs.")
+    ] = 0,
+    given: FileOptions,
+    taxonomy: TaxonomyFile = None,
+    json: JsonForTables = False,
+) -> None:
+    """What labelling a file would take: coverage, time, tokens, cost; and one question as it would be asked."""
+    chosen = settings(taxonomy=taxonomy)
+    planning.plan(given.rows(), sample, seed, ask, chosen, as_json=json)
+
+
+@labels.command("import")
+def labels_import(
+    file: Annotated[
+        Path, typer.Argument(help="Columns id (or source and id), category, perhaps confidence.")
+    ],
+    method: Annotated[
+        str, typer.Option(help="What gave these labels; they are kept under this name.")
+    ] = "imported",
+    store: Store = None,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """Take in labels that something else gave to stored reviews, instead of those of stages. People's labels stay."""
+    imported_labels.import_labels(file, method, settings(taxonomy=taxonomy), store)

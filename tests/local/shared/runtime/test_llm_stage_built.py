@@ -1,0 +1,56 @@
+"""The stage of a language model as the settings build it, against a real HTTP server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.runtime import stages
+from shared.settings import load
+from shared.stages.llm import LlmStage
+from tests.support.chat_endpoint import SMALL, chat_endpoint, encoded
+
+
+def test_a_server_is_asked_as_the_settings_say():
+    with chat_endpoint() as endpoint:
+        settings = load(
+            llm_url=endpoint.url,
+            llm_model="qwen",
+            llm_api_key="secret",
+            llm_structured="structured_outputs",
+            llm_thinking_off=False,
+            llm_extra={"max_tokens": None, "seed": 7},
+        )
+        stage = stages.build("llm", SMALL, settings, None, 0)
+        (verdict,) = stage.verdicts(["Красивое платье"])
+    (request,) = endpoint.requests
+    assert verdict is not None
+    assert (request["model"], request["seed"]) == ("qwen", 7)
+    assert request["structured_outputs"] == {"choice": ["A", "B", "C"]}
+    assert not {"max_tokens", "chat_template_kwargs"} & set(request)
+    assert endpoint.headers[0]["authorization"] == "Bearer secret"
+
+
+def test_a_prompt_of_the_users_own_is_sent(tmp_path: Path):
+    template = tmp_path / "prompt.jinja"
+    template.write_text(
+        "{% block system %}{% for c in categories %}{{ c.option }} — {{ c.title }}\n{% endfor %}{% endblock %}"
+        "{% block user %}<отзыв>\n{{ review }}\n</отзыв> моими словами{% endblock %}",
+        encoding="utf-8",
+    )
+    with chat_endpoint() as endpoint:
+        stage = stages.build("llm", SMALL, load(llm_url=endpoint.url, llm_prompt=template), None, 0)
+        stage.verdicts(["Красивое платье"])
+    assert endpoint.requests[0]["messages"][1]["content"].endswith("моими словами")
+
+
+def test_one_bad_answer_is_an_error_of_its_own_row():
+    def model(request):
+        return encoded({"choices": []})
+
+    with chat_endpoint(model) as endpoint:
+        stage = stages.build("llm", SMALL, load(llm_url=endpoint.url), None, 0)
+        assert isinstance(stage, LlmStage)
+        assert [type(outcome).__name__ for outcome in stage.outcomes(["платье", " "])] == [
+            "InvalidAnswer",
+            "NoneType",
+        ]
