@@ -40,7 +40,11 @@ OUTSIDE = 0.05
 """Probability of a token that is no option."""
 GIVE_UP_S = PATIENCE_S
 """A request that nothing ends is dropped after this time, so that a broken test does not hang."""
-UNHURRIED: dict[str, Any] = {"connect_timeout_s": PATIENCE_S, "timeout_s": PATIENCE_S, "deadline_s": PATIENCE_S}
+UNHURRIED: dict[str, Any] = {
+    "connect_timeout_s": PATIENCE_S,
+    "timeout_s": PATIENCE_S,
+    "deadline_s": PATIENCE_S,
+}
 """Limits of a `ChatServer` that no load reaches: a request over its limit would be an abstention of its row."""
 
 OPTION = re.compile(r"^(\w) — ([^.\n]+)", re.MULTILINE)
