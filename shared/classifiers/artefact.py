@@ -47,7 +47,15 @@ class Artefact:
         if expected is None:
             raise ModelError(f"{self.path}: expected a file {name} in the manifest, found none")
         content = self._location.read(f"{self.path}/{name}")
-        _check(f"{self._location.url}/{self.path}/{name}", content, expected)
+        place, found = f"{self._location.url}/{self.path}/{name}", hashlib.sha256(content).hexdigest()
+        if len(content) != expected.bytes:
+            raise ModelError(
+                f"{place}: expected {expected.bytes:,} bytes, found {len(content):,}; copy the file again"
+            )
+        if found != expected.sha256:
+            raise ModelError(
+                f"{place}: expected SHA-256 {expected.sha256[:12]}…, found {found[:12]}…; copy the file again"
+            )
         return content
 
     @property
@@ -67,18 +75,6 @@ class Artefact:
             says.labels,
             max_tokens=says.max_tokens,
             temperature=says.temperature,
-        )
-
-
-def _check(place: str, content: bytes, expected: File) -> None:
-    if len(content) != expected.bytes:
-        raise ModelError(
-            f"{place}: expected {expected.bytes:,} bytes, found {len(content):,}; copy the file again"
-        )
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected.sha256:
-        raise ModelError(
-            f"{place}: expected SHA-256 {expected.sha256[:12]}…, found {found[:12]}…; copy the file again"
         )
 
 

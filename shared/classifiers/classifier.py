@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.compute.arrays import Float32s
+from shared.errors import InvalidAnswer
 
 Flags = NDArray[np.bool_]
 
@@ -32,6 +33,24 @@ class Classifier(Protocol):
     def predict(self, texts: Sequence[str]) -> Predictions:
         """Probabilities for the texts, in their order."""
         ...
+
+
+def predicted(
+    texts: Sequence[str],
+    score: Callable[[list[str]], tuple[NDArray[np.floating], Flags]],
+    temperature: float,
+) -> Predictions:
+    """Predictions out of what `score` gives for different texts: logits [n, k], and which texts were cut [n].
+
+    Equal texts are computed once. Raises InvalidAnswer where a logit is no number.
+    """
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    logits, truncated = score(list(places))
+    shares = softmax(logits, temperature)
+    if not np.isfinite(shares).all():
+        raise InvalidAnswer("classifier: expected finite logits, found others")
+    order = np.fromiter((places[text] for text in texts), dtype=np.int64, count=len(texts))
+    return Predictions(shares[order], truncated[order])
 
 
 def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Float32s:

@@ -19,11 +19,11 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from shared.classifiers.classifier import Predictions, softmax
+from shared.classifiers.classifier import Predictions, predicted
 from shared.classifiers.vocabulary import MOST, CountMatrix, Vocabulary
 from shared.compute.arrays import Float32s
 from shared.encoders.navec import NavecEncoder
-from shared.errors import ConfigurationError, InvalidAnswer, ModelError
+from shared.errors import ConfigurationError, ModelError
 
 VOCABULARY: Final = "vocabulary.json"
 LINEAR: Final = "linear.safetensors"
@@ -90,12 +90,10 @@ class LinearClassifier:
 
         Raises InvalidAnswer where the sum is no number.
         """
-        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        shares = softmax(self.logits(list(places)), self.temperature)
-        if not np.isfinite(shares).all():
-            raise InvalidAnswer("classifier: expected finite logits, found others")
-        order = np.fromiter((places[text] for text in texts), dtype=np.int64, count=len(texts))
-        return Predictions(shares[order], np.zeros(len(texts), dtype=np.bool_))
+        # It reads whole texts.
+        return predicted(
+            texts, lambda some: (self.logits(some), np.zeros(len(some), dtype=np.bool_)), self.temperature
+        )
 
     def logits(self, texts: Sequence[str]) -> Float32s:
         """Logits for texts, shape [n, k], in their order."""
@@ -136,7 +134,15 @@ def read(contents: Mapping[str, bytes], labels: Sequence[str], temperature: floa
     most = 4 * (len(vocabulary) + DIMENSIONS + 1) * (len(labels) + 1) + HEADER_BYTES
     if len(content) > most:
         raise ModelError(f"{LINEAR}: expected at most {most:,} bytes, found {len(content):,}")
-    return LinearClassifier(vocabulary, _weights(content), labels, temperature=temperature)
+    try:
+        tensors: dict[str, Any] = safetensors.numpy.load(content)
+    except Exception as error:
+        raise ModelError(f"{LINEAR}: expected readable weights, found: {error}") from error
+    wanted = Weights.__struct_fields__
+    if sorted(tensors) != sorted(wanted):
+        found = ", ".join(sorted(tensors)) or "nothing"
+        raise ModelError(f"{LINEAR}: expected {', '.join(wanted)}, found {found[:200]}")
+    return LinearClassifier(vocabulary, Weights(**tensors), labels, temperature=temperature)
 
 
 def _vocabulary(content: bytes) -> Vocabulary:
@@ -155,18 +161,6 @@ def _vocabulary(content: bytes) -> Vocabulary:
             "train it again here, or install the natasha that it was trained with"
         )
     return vocabulary
-
-
-def _weights(content: bytes) -> Weights:
-    try:
-        tensors: dict[str, Any] = safetensors.numpy.load(content)
-    except Exception as error:
-        raise ModelError(f"{LINEAR}: expected readable weights, found: {error}") from error
-    wanted = Weights.__struct_fields__
-    if sorted(tensors) != sorted(wanted):
-        found = ", ".join(sorted(tensors)) or "nothing"
-        raise ModelError(f"{LINEAR}: expected {', '.join(wanted)}, found {found[:200]}")
-    return Weights(**tensors)
 
 
 def _check(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:

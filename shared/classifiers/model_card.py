@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shared.classifiers.manifest import Export, Manifest
 
 
 def model_card(manifest: Manifest) -> str:
     """The README.md of an artefact, in Markdown."""
     says = manifest
+    reads = f"up to {says.max_tokens} tokens of a text; predictions on longer ones are marked as truncated"
+    if says.runtime == "linear":
+        reads = "whole texts, however long"
+    serves = "as a linear model of words, pieces of words and word vectors, without a graph"
+    if says.export is not None:
+        serves = f"in {says.precision}{f', because {says.export.fallback}' if says.export.fallback else ''}"
     return f"""# {says.architecture} for {says.taxonomy}
 
 Gives a Russian product review a probability for each of {len(says.labels)} categories: {", ".join(says.labels)}.
 
 * Taxonomy: {says.taxonomy}, version {says.taxonomy_version}
 * Made: {says.created_at}{f", from {says.origin}" if says.origin else ""}
-* Reads {_length(says)}
+* Reads {reads}
 * Logits are divided by a temperature of {says.temperature:.3g}{"" if says.temperature != 1.0 else " (not calibrated)"}
-* Serves {_runtime(says)}
+* Serves {serves}
 
 ## How good it is
 
-{_lines(says.metrics)}
+{_lines(says.metrics) or "Not measured."}
 
 ## What it was trained on
 
-{_lines(says.dataset, "Not stated.")}
-{_graphs(says.export)}"""
+{_lines(says.dataset) or "Not stated."}
+{"" if says.export is None else _graphs(says.export)}"""
 
 
-def _length(says: Manifest) -> str:
-    if says.runtime == "linear":
-        return "whole texts, however long"
-    return f"up to {says.max_tokens} tokens of a text; predictions on longer ones are marked as truncated"
+def _lines(values: dict[str, Any]) -> str:
+    return "\n".join(
+        f"* {name}: {f'{value:.4g}' if isinstance(value, float) else value}" for name, value in values.items()
+    )
 
 
-def _runtime(says: Manifest) -> str:
-    if says.export is None:
-        return "as a linear model of words, pieces of words and word vectors, without a graph"
-    return f"in {says.precision}{f', because {says.export.fallback}' if says.export.fallback else ''}"
-
-
-def _graphs(found: Export | None) -> str:
-    return "" if found is None else f"\n## The graphs, beside the torch model\n\n{_export(found)}\n"
-
-
-def _lines(values: dict[str, object] | dict[str, float], nothing: str = "Not measured.") -> str:
-    return "\n".join(f"* {name}: {_shown(value)}" for name, value in values.items()) or nothing
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _export(found: Export) -> str:
-    rows = [f"On {found.texts:,} texts:", ""]
+def _graphs(found: Export) -> str:
+    rows = ["", "## The graphs, beside the torch model", "", f"On {found.texts:,} texts:", ""]
     for name, agreement in (("fp32", found.fp32), ("int8", found.int8)):
         if agreement is None:
             rows.append(f"* {name}: could not be made")
@@ -62,4 +52,4 @@ def _export(found: Export) -> str:
                 f"* {name}: the same category for {agreement.same:.2%}, probabilities up to "
                 f"{agreement.difference:.2g} apart"
             )
-    return "\n".join(rows)
+    return "\n".join([*rows, ""])

@@ -53,17 +53,16 @@ class Vocabulary:
         self._numbers = _numbered("words", self.words)
         self._pieces = _numbered("pieces", self.pieces)
         _numbered("pairs", self.pairs)
-        keys = np.fromiter(map(self._key, self.pairs), np.int64, len(self.pairs))
+        keys = np.zeros(len(self.pairs), np.int64)
+        for at, pair in enumerate(self.pairs):
+            try:
+                one, other = (self._numbers[word] for word in pair.encode(CODEC).split(b" "))
+            except (KeyError, ValueError) as error:
+                raise ValueError(f"pairs: expected two of the words, found {pair!r}") from error
+            keys[at] = one * len(self.words) + other
         self._pair_columns: Int64s = np.argsort(keys)
         self._pair_keys: Int64s = keys[self._pair_columns]
         self._pieces_of = {word: self._cut(word) for word in self._numbers}
-
-    def _key(self, pair: str) -> int:
-        try:
-            one, other = (self._numbers[word] for word in pair.encode(CODEC).split(b" "))
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"pairs: expected two of the words, found {pair!r}") from error
-        return one * len(self.words) + other
 
     def __len__(self) -> int:
         return len(self.words) + len(self.pairs) + len(self.pieces)
@@ -75,7 +74,11 @@ class Vocabulary:
         """
         for part in parts(texts):
             found = words_of(texts[part])
-            yield part, self._words_and_pairs(found), self._pieces_in(found)
+            cut = [
+                known if (known := self._pieces_of.get(word)) is not None else self._cut(word)
+                for word in found.distinct
+            ]
+            yield part, self._words_and_pairs(found), spread(found, cut, len(self.pieces))
 
     def _words_and_pairs(self, found: WordOccurrences) -> CountMatrix:
         known = np.fromiter(
@@ -93,13 +96,6 @@ class Vocabulary:
             np.concatenate([numbers[numbers >= 0], columns]),
             (found.texts, len(self.words) + len(self.pairs)),
         )
-
-    def _pieces_in(self, found: WordOccurrences) -> CountMatrix:
-        cut = [
-            known if (known := self._pieces_of.get(word)) is not None else self._cut(word)
-            for word in found.distinct
-        ]
-        return spread(found, cut, len(self.pieces))
 
     def _cut(self, word: bytes) -> Int64s:
         numbers = self._pieces
@@ -126,14 +122,11 @@ def learnt(texts: Sequence[str]) -> Vocabulary:
     renumbered = np.full(len(names), -1)
     renumbered[kept] = np.arange(len(kept))
     words = [names[number] for number in kept]
-    return Vocabulary(words, _learnt_pairs(found, renumbered, words), _learnt_pieces(texts, found.distinct))
-
-
-def _learnt_pairs(found: WordOccurrences, renumbered: Int64s, words: Sequence[str]) -> list[str]:
     rows, keys = neighbours(found.rows, renumbered[found.numbers], len(words))
     distinct, numbers = np.unique(keys, return_inverse=True)
-    names = [f"{words[key // len(words)]} {words[key % len(words)]}" for key in distinct.tolist()]
-    return [names[number] for number in _frequent(_occurs_in(rows, numbers, len(names)), names)]
+    pairs = [f"{words[key // len(words)]} {words[key % len(words)]}" for key in distinct.tolist()]
+    often = _frequent(_occurs_in(rows, numbers, len(pairs)), pairs)
+    return Vocabulary(words, [pairs[number] for number in often], _learnt_pieces(texts, found.distinct))
 
 
 def _learnt_pieces(texts: Sequence[str], distinct: Sequence[bytes]) -> list[str]:
@@ -204,21 +197,24 @@ def neighbours(rows: Int64s, numbers: Int64s, size: int) -> tuple[Int64s, Int64s
 
 def counted(rows: Int64s, columns: Int64s, shape: tuple[int, int]) -> CountMatrix:
     """A matrix of how often each column occurs in each row, columns in order."""
-    from scipy.sparse import coo_array
-
     places = rows.astype(np.int32), columns.astype(np.int32)  # liblinear reads no others
-    matrix = coo_array((np.ones(len(rows), np.float32), places), shape=shape).tocsr()
+    matrix = _sparse((np.ones(len(rows), np.float32), places), shape)
     matrix.sum_duplicates()
     return matrix
 
 
 def spread(found: WordOccurrences, cut: Sequence[Int64s], size: int) -> CountMatrix:
     """How often each of `size` pieces occurs in each text; `cut` has the pieces of each distinct word."""
-    from scipy.sparse import csr_array
-
     ends = np.cumsum([0, *map(len, cut)]).astype(np.int32)
     columns = np.concatenate([*cut, np.empty(0, np.int64)]).astype(np.int32)
-    words = csr_array((np.ones(len(columns), np.float32), columns, ends), shape=(len(cut), size))
+    words = _sparse((np.ones(len(columns), np.float32), columns, ends), (len(cut), size))
     matrix = (counted(found.rows, found.numbers, (found.texts, len(cut))) @ words).tocsr()
     matrix.sort_indices()
     return matrix
+
+
+def _sparse(content: tuple[Any, ...], shape: tuple[int, int]) -> CountMatrix:
+    # Every worker imports this module, and those that serve no linear model do without SciPy.
+    from scipy.sparse import csr_array
+
+    return csr_array(content, shape=shape)

@@ -15,8 +15,8 @@ DTYPES: Final = ("float32", "bfloat16", "float16")
 
 _BFLOAT16_FROM: Final = (8, 0)
 """CUDA compute capability from which bfloat16 is computed in hardware (Ampere)."""
-_NO_MEMORY: Final = ("DefaultCPUAllocator", "MPS backend out of memory")
-"""How torch words the lack of memory where it has no exception of its own for it."""
+_NO_MEMORY: Final = ("out of memory", "can't allocate memory")
+"""How torch words the lack of memory where it has no exception of its own for it: MPS, and the CPU's allocator."""
 
 
 def device_for(choice: str = AUTO) -> Any:
@@ -25,7 +25,7 @@ def device_for(choice: str = AUTO) -> Any:
     Raises:
         ConfigurationError: torch is not installed, or the device does not exist here.
     """
-    torch = _torch()
+    torch = loaded_torch()
     present = []
     if torch.cuda.is_available():
         present += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
@@ -46,7 +46,7 @@ def dtype_for(choice: str, device: Any) -> Any:
     Raises:
         ConfigurationError: the name is none of `DTYPES`.
     """
-    torch = _torch()
+    torch = loaded_torch()
     if choice == AUTO:
         if device.type != "cuda":
             return torch.float32
@@ -63,26 +63,28 @@ def gpu_id(choice: str = AUTO) -> str | None:
         device = device_for(choice)
     except ConfigurationError:
         return None
-    return str(_torch().cuda.get_device_properties(device).uuid) if device.type == "cuda" else None
+    return str(loaded_torch().cuda.get_device_properties(device).uuid) if device.type == "cuda" else None
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception out of torch says that memory did not suffice."""
-    if isinstance(error, MemoryError | _torch().OutOfMemoryError):
+    if isinstance(error, MemoryError | loaded_torch().OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY)
 
 
 def release(device: Any) -> None:
     """Gives cached blocks back, so that smaller ones find room after memory ran out."""
-    torch = _torch()
+    torch = loaded_torch()
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
 
 
-def _torch() -> Any:
+def loaded_torch() -> Any:
+    """The module torch, imported now. Raises ConfigurationError where it is not installed."""
     try:
         import torch
     except ImportError as error:

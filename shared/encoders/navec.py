@@ -91,13 +91,9 @@ class NavecEncoder:
             return
         starts = np.cumsum([0, *(len(found[at]) for at in rows)])[:-1]
         distinct, places = np.unique(np.fromiter(chain.from_iterable(found), np.intp), return_inverse=True)
-        sums[rows] = np.add.reduceat(self._weighted(distinct)[places], starts, axis=0)
-
-    def _weighted(self, numbers: NDArray[np.intp]) -> Vectors:
-        """The vectors of some words times their weights, shape [words, 300]."""
-        parts = self._codes[self._parts, self._indexes[numbers]]
-        weighted: Vectors = parts.reshape(len(numbers), -1) * self._weights[numbers, None]
-        return weighted
+        vectors = self._codes[self._parts, self._indexes[distinct]].reshape(len(distinct), -1)
+        weighted = vectors * self._weights[distinct, None]
+        sums[rows] = np.add.reduceat(weighted[places], starts, axis=0)
 
 
 def word_vectors(path: Path | None = None) -> WordVectors:
@@ -106,7 +102,18 @@ def word_vectors(path: Path | None = None) -> WordVectors:
     Raises:
         ConfigurationError: there is no such file, or it cannot be read.
     """
-    return _read(path or _installed())
+    path = path or _installed()
+    try:
+        with tarfile.open(path) as tar:
+            meta = json.loads(_member(tar, "meta.json").read())
+            vocabulary = gzip.decompress(_member(tar, "vocab.bin").read())
+            quantised = _member(tar, "pq.bin").read()
+        return WordVectors(_id(meta), *_vocabulary(vocabulary), *_quantised(quantised))
+    except (OSError, tarfile.TarError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"expected navec word vectors (protocol {_PROTOCOL}) in {path}, found: {error!r}. "
+            f"Install natasha again ('pip install --force-reinstall {_PACKAGE}') or name another file."
+        ) from error
 
 
 def word_numbers(vectors: WordVectors) -> dict[bytes, int]:
@@ -133,25 +140,6 @@ def _installed() -> Path:
         f"expected word vectors in the package {_PACKAGE!r}, found {what}. "
         f"Install it with 'pip install {_PACKAGE}', or leave the stage 'similarity' out."
     )
-
-
-def _read(path: Path) -> WordVectors:
-    """Read a file in navec's format.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    try:
-        with tarfile.open(path) as tar:
-            meta = json.loads(_member(tar, "meta.json").read())
-            vocabulary = gzip.decompress(_member(tar, "vocab.bin").read())
-            quantised = _member(tar, "pq.bin").read()
-        return WordVectors(_id(meta), *_vocabulary(vocabulary), *_quantised(quantised))
-    except (OSError, tarfile.TarError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"expected navec word vectors (protocol {_PROTOCOL}) in {path}, found: {error!r}. "
-            f"Install natasha again ('pip install --force-reinstall {_PACKAGE}') or name another file."
-        ) from error
 
 
 def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -5,7 +5,6 @@ torch is imported when an encoder is made, never before.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from shared.encoders.encoder import Role, Vectors, unit
+from shared.encoders.pretrained import DIGITS, first_line, version_of
 from shared.errors import ConfigurationError
 
 DEFAULT_MODEL: Final = "deepvk/USER2-small"
@@ -31,7 +31,6 @@ _PREFIXES: Final = {
 }
 """What families of models want before a query and before a document, from their model cards. USER2's calls
 "classification: " the default and most universal one (huggingface.co/deepvk/USER2-small, Prefixes)."""
-_VERSION_DIGITS: Final = 12
 _KNOWN: Final = re.compile(r"[^\W_]")
 _EXTRA: Final = "pip install 'otzyv[gpu]'"
 
@@ -71,16 +70,23 @@ class SentenceEncoder:
         own_limit = self._model.max_seq_length
         self._model.max_seq_length = min(own_limit or MOST_TOKENS, MOST_TOKENS)
         self._dimensions = int(self._model.encode(["слово"], show_progress_bar=False).shape[1])
-        shown = Path(name).name if Path(name).is_dir() else name
-        self.model = f"{shown}@{_version(name, self._model)} {list(self._prefixes.values())}"
+        folder = Path(name)
+        if folder.is_dir():
+            version = f"{folder.name}@{version_of(folder.rglob('*.safetensors'), named=False)}"
+        else:
+            commit = getattr(self._model[0].auto_model.config, "_commit_hash", None)
+            version = f"{name}@{str(commit or 'unknown')[:DIGITS]}"
+        self.model = f"{version} {list(self._prefixes.values())}"
 
     def embed(self, texts: Sequence[str], role: Role) -> Vectors:
         """Rows of length 1, shape [texts, dimensions]; zeros where a text has neither letter nor digit."""
         rows = np.zeros((len(texts), self._dimensions), np.float32)
         known = [at for at, text in enumerate(texts) if _KNOWN.search(text)]
         if known:
+            cut = (texts[at][:MOST_CHARS] for at in known)
             rows[known] = self._model.encode(
-                [_encodable(texts[at][:MOST_CHARS]) for at in known],
+                # With a replacement sign for every lone surrogate, which tokenizers refuse.
+                [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in cut],
                 prompt=self._prefixes[role],
                 batch_size=BATCH_TEXTS,
                 convert_to_numpy=True,
@@ -92,11 +98,6 @@ class SentenceEncoder:
 def prefixes_of(name: str) -> tuple[str, str]:
     """What a model was trained to see before a query and before a document; empty where that is not known."""
     return next((both for family, both in _PREFIXES.items() if name.startswith(family)), ("", ""))
-
-
-def _encodable(text: str) -> str:
-    """The text with a replacement sign for every lone surrogate, which tokenizers refuse."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _load(name: str, device: str | None, revision: str | None, local_files_only: bool) -> Any:
@@ -120,22 +121,6 @@ def _load(name: str, device: str | None, revision: str | None, local_files_only:
     except Exception as error:
         raise ConfigurationError(
             f"expected a sentence-transformers model with safetensors weights at {name!r}, "
-            f"found: {_first_line(error)}. Check the name, download it where there is a network and copy it here, "
+            f"found: {first_line(error)}. Check the name, download it where there is a network and copy it here, "
             "or use the encoder 'navec'."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0]
-
-
-def _version(name: str, model: Any) -> str:
-    """The commit of a model from the hub; a checksum of the weights of one from a folder."""
-    folder = Path(name)
-    if not folder.is_dir():
-        return str(getattr(model[0].auto_model.config, "_commit_hash", None) or "unknown")[:_VERSION_DIGITS]
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:_VERSION_DIGITS]

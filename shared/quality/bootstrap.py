@@ -12,7 +12,7 @@ the spread over seeds what another training would.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -104,9 +104,9 @@ def resample(truth: Sequence[str], runs: Sequence[GoldAnswers], *, samples: int,
     marks = _marks(patterns, names)
     shares = counts / counts.sum()
     rng = np.random.default_rng(seed)
-    parts = []
-    for rows in _chunks(samples, len(counts)):
-        weights = rng.multinomial(len(truth), shares, size=rows)
+    parts, most = [], max(1, CELLS // len(counts))
+    for start in range(0, samples, most):
+        weights = rng.multinomial(len(truth), shares, size=min(most, samples - start))
         parts.append(_f1(np.asarray(weights @ marks, dtype=np.float64), len(runs), names))
     return np.concatenate(parts)
 
@@ -144,12 +144,6 @@ def _marks(patterns: Int64s, names: int) -> Any:
     rows, _ = np.nonzero(there)
     shape = (len(patterns), names * len(groups))
     return csr_array((np.ones(len(rows)), (rows, columns[there])), shape=shape)
-
-
-def _chunks(samples: int, width: int) -> Iterator[int]:
-    most = max(1, CELLS // width)
-    for start in range(0, samples, most):
-        yield min(most, samples - start)
 
 
 def _f1(totals: Float64s, lists: int, names: int) -> Float64s:

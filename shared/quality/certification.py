@@ -67,12 +67,9 @@ def certify_chain(
         if not finding.certified and uncertified is not None:
             finding = msgspec.structs.replace(finding, rule=uncertified[stage])
         findings.append(finding)
-        waiting = [at for at in waiting if not _kept(finding.rule, answers[at])]
+        rule = finding.rule
+        waiting = [at for at in waiting if (v := answers[at]) is None or not rule.keeps(rule.weigh(v))]
     return findings
-
-
-def _kept(rule: StageRule, verdict: Verdict | None) -> bool:
-    return verdict is not None and rule.keeps(rule.weigh(verdict))
 
 
 def _certify(

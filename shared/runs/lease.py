@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from math import isfinite
-from types import TracebackType
 from typing import Final, Literal, Self
 
 import structlog
@@ -61,9 +60,7 @@ class Lease:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
 
@@ -98,6 +95,12 @@ class Lease:
     def flush(self) -> None:
         """Write what has been told. Raises RetryableError; what could not be written is kept for the next time."""
         with self._lock:
+            # Besides what it is doing, the figures that people watch.
+            figures = [
+                f"{name.replace('_', ' ')} {self._newest[name]:.3f}"
+                for name in WATCHED
+                if name in self._newest
+            ]
             points, self._points = self._points, []
             spent, self._last = time.monotonic() - self._last, time.monotonic()
             try:
@@ -109,7 +112,7 @@ class Lease:
                         lease_s=self._lease_s,
                         spent_s=0.0 if self._waits else spent,
                         progress=self._progress,
-                        message=self._told(),
+                        message="; ".join([self._message, *figures]),
                         points=points,
                     )
             except RetryableError:
@@ -126,28 +129,17 @@ class Lease:
         elif held.cancel_requested:
             self.why = "cancelled"
 
-    def _told(self) -> str:
-        """What the run is doing, and the last of the figures that people watch."""
-        figures = [
-            f"{name.replace('_', ' ')} {self._newest[name]:.3f}" for name in WATCHED if name in self._newest
-        ]
-        return "; ".join([self._message, *figures])
-
     def _beat(self) -> None:
         every = min(5.0, self._lease_s / 4)
         while not self._over.wait(every):
             try:
                 self.flush()
-                self._mind_the_deaf()
+                if self.why == "cancelled":
+                    self._asked = self._asked or time.monotonic()
+                    if time.monotonic() - self._asked > DEAF_S:
+                        self._end("cancelled", "cancelled; it did not stop by itself")
             except Exception as error:  # noqa: BLE001  whatever it is, the run must be kept alive
                 log.warning("training.no_sign_of_life", run=self._run.id, error=str(error))
-
-    def _mind_the_deaf(self) -> None:
-        """End the process where it does not stop although it was cancelled."""
-        if self.why == "cancelled":
-            self._asked = self._asked or time.monotonic()
-            if time.monotonic() - self._asked > DEAF_S:
-                self._end("cancelled", "cancelled; it did not stop by itself")
 
     def _end(self, status: Literal["failed", "cancelled"], message: str) -> None:
         with self._database.transaction() as cursor:

@@ -30,16 +30,15 @@ def check_text(text: str) -> list[Problem]:
     if taxonomy is None:
         return problems
     source = read(text)
-    doubts = [*_without_words(taxonomy), *_shared_words(taxonomy), *_unknown_words(taxonomy)]
+    message = "expected keywords, phrases, hints or modifiers, found none"
+    doubts: list[Fault] = [
+        (("categories", index), message, "The keyword stage can never choose this category")
+        for index, category in enumerate(taxonomy.categories)
+        if not category.has_words and category.slug != taxonomy.none_category
+    ]
+    doubts += [*_shared_words(taxonomy), *_unknown_words(taxonomy)]
     warnings = [located(source, doubt, "warning") for doubt in doubts]
     return sorted(warnings, key=lambda problem: (problem.line, problem.column))
-
-
-def _without_words(taxonomy: Taxonomy) -> Iterator[Fault]:
-    for index, category in enumerate(taxonomy.categories):
-        if not category.has_words and category.slug != taxonomy.none_category:
-            message = "expected keywords, phrases, hints or modifiers, found none"
-            yield ("categories", index), message, "The keyword stage can never choose this category"
 
 
 def _words(taxonomy: Taxonomy) -> Iterator[tuple[FieldPath, str, str, bool]]:

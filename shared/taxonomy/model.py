@@ -39,46 +39,41 @@ RANGE = re.compile(r"\{(\d{1,9})-(\d{1,9})\}")
 class _Form(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-
-def _one_or_many(value: Any, field: str) -> Any:
-    """A bare string stands for `{field: string}`, and one string for a list of one."""
-    if isinstance(value, str):
-        return {field: (value,)}
-    if isinstance(value, dict) and isinstance(value.get(field), str):
-        return {**value, field: (value[field],)}
-    if isinstance(value, dict) and isinstance(value.get(field), list):
-        return {**value, field: tuple(value[field])}
-    return value
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
 
 
-class Keyword(_Form):
+class _Words(_Form):
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        """A bare string stands for `{field: string}`, where that is the first one, and one string for a list of one."""
+        field = next(iter(cls.model_fields))
+        if isinstance(value, str):
+            return {field: (value,)}
+        if isinstance(value, dict) and isinstance(value.get(field), str):
+            return {**value, field: (value[field],)}
+        return value
+
+
+class Keyword(_Words):
     """One word, or several of equal weight; `inflect: false` takes it exactly as written."""
 
     word: Annotated[tuple[Text, ...], Field(min_length=1)]
     weight: Weight | None = None
     inflect: bool = True
 
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        return _one_or_many(value, "word")
 
-
-class Phrase(_Form):
+class Phrase(_Words):
     """Words that stand side by side; `{38-64}` stands for any whole number from 38 to 64."""
 
     phrase: Annotated[tuple[Text, ...], Field(min_length=1)]
     weight: Weight | None = None
     inflect: bool = True
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        return _one_or_many(value, "phrase")
-
-
-def _listed(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class Category(_Form):
@@ -95,11 +90,6 @@ class Category(_Form):
     overrides: tuple[Slug, ...] = ()
     exclusions: tuple[Text, ...] = ()
     examples: tuple[Text, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists(cls, value: Any) -> Any:
-        return {key: _listed(item) for key, item in value.items()} if isinstance(value, dict) else value
 
     @property
     def has_words(self) -> bool:
@@ -118,11 +108,6 @@ class Taxonomy(_Form):
     none_category: Slug | None = None
     hypothesis: Text = "Это отзыв о товаре из категории: {}."
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists(cls, value: Any) -> Any:
-        return {key: _listed(item) for key, item in value.items()} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Taxonomy:

@@ -261,18 +261,16 @@ def _masked_member(found: re.Match[str], *, names: bool) -> str:
     name, colon = found["name"] or "", found["colon"] or ""
     if name in _NAMES_OF_REVIEW and not names:
         return found[0]
-    return (name and _masked_string(name)) + colon + _masked_value(found, name)
-
-
-def _masked_value(found: re.Match[str], name: str) -> str:
     number = found["number"] or found["string"][1:-1]
     # {"sku": 89161234567} says what the number is, as «SKU 89161234567» does.
     if number.isdecimal() and name and _LABEL.search(_WORD_IN_NAME.sub(" ", json.loads(name))):
-        return found["number"] or found["string"]
-    if found["string"]:
-        return _masked_string(found["string"])
-    masked = mask(number)
-    return number if masked == number else json.dumps(masked, ensure_ascii=False)
+        value = found["number"] or found["string"]
+    elif found["string"]:
+        value = _masked_string(found["string"])
+    else:
+        masked = mask(number)
+        value = number if masked == number else json.dumps(masked, ensure_ascii=False)
+    return (name and _masked_string(name)) + colon + value
 
 
 def _masked_string(raw: str) -> str:

@@ -30,7 +30,6 @@ def _folding_table() -> bytes:
 
 
 _TABLE: Final = _folding_table()
-_SOFT_HYPHEN: Final = "\xad"
 _NEEDS_CARE: Final = re.compile(
     "[^\\W_\x00-\x7fЁ-ѓїіјљњћќўџҐґ]|\\w[\xad\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]+\\w"
 )
@@ -117,13 +116,8 @@ def _fold_with_care(text: str) -> tuple[str, list[int]]:
             if char == "\u0306" and letters and letters[-1] in "иИ":
                 letters[-1] = "й"
             continue
-        letters.append(_plain(char))
+        # Where the code page lacks the accented letter, the one without its accent.
+        plain = char if char.encode(CODEC, "ignore") else unicodedata.normalize("NFKD", char)[0]
+        letters.append(plain)
         offsets.append(index)
     return "".join(letters), offsets
-
-
-def _plain(char: str) -> str:
-    """The letter without its accent, where the code page lacks the accented one."""
-    if char.encode(CODEC, "ignore"):
-        return char
-    return unicodedata.normalize("NFKD", char)[0]

@@ -9,7 +9,7 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, tee
 from typing import Any, Final
 
 import msgspec
@@ -57,7 +57,7 @@ def prepared(
     categories have enough.
     """
     labels = taxonomy.slugs
-    seen = dict.fromkeys(normalised_all(gold_texts), GOLD)
+    seen = dict.fromkeys(normalised(gold_texts), GOLD)
     left_out: Counter[str] = Counter()
     train: list[Row] = []
     validation: list[Row] = []
@@ -127,32 +127,23 @@ def _with_enough(data: Data, arguments: Arguments) -> Data:
 
 
 def _normalised(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
-    walk = iter(rows)
-    while chunk := list(islice(walk, CHUNK)):
-        yield from zip(chunk, normalised_all([row.text for row in chunk]), strict=True)
+    walk, again = tee(rows)
+    return zip(walk, normalised(row.text for row in again), strict=True)
 
 
-def normalised(text: str) -> str:
-    """A text as it counts when texts are compared: case, ё, accents, white space and punctuation do not.
+def normalised(texts: Iterable[str]) -> Iterator[str]:
+    """Texts as they count when they are compared: case, ё, accents, white space and punctuation do not.
 
     Empty where there is neither letter, digit nor symbol.
     """
-    return next(normalised_all((text,)))
-
-
-def normalised_all(texts: Iterable[str]) -> Iterator[str]:
-    """`normalised` for many texts, several times as fast."""
     walk = iter(texts)
     while chunk := list(islice(walk, CHUNK)):
         page = Page(chunk)
         for at, text in enumerate(chunk):
-            yield " ".join(page.text(at).decode(CODEC).split()) or _foreign(text)
-
-
-def _foreign(text: str) -> str:
-    """A text of which the code page has nothing: letters of other alphabets, digits and symbols such as 👍."""
-    kept = (char for char in text.casefold() if unicodedata.category(char)[0] in "LNMS")
-    return "".join(kept)
+            # Of what the code page lacks count letters of other alphabets, digits and symbols such as 👍.
+            yield " ".join(page.text(at).decode(CODEC).split()) or "".join(
+                char for char in text.casefold() if unicodedata.category(char)[0] in "LNMS"
+            )
 
 
 def is_validation(text: str, share: float) -> bool:

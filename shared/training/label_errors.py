@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
 
 from shared.compute.arrays import Float32s
 from shared.reviews.labelled_text import Row
@@ -30,7 +31,8 @@ def without_suspects(data: Data, seed: int) -> tuple[Data, list[Row]]:
     Each review is judged by linear models that were trained on the others. The taxonomy's texts are never judged, nor
     are labels of people, nor categories with fewer reviews than there are folds.
     """
-    judged = _judged(data.train)
+    found = counts(row for row in data.train if row.review_id)
+    judged = [place for place, row in enumerate(data.train) if row.review_id and found[row.category] >= FOLDS]
     if len({data.train[place].category for place in judged}) < 2:
         return data, []
     suspected = {judged[number] for number in _suspects(data, judged, seed)}
@@ -38,11 +40,6 @@ def without_suspects(data: Data, seed: int) -> tuple[Data, list[Row]]:
     kept = tuple(row for place, row in enumerate(data.train) if place not in suspected)
     left_out = data.left_out | ({SUSPECTED: len(suspects)} if suspects else {})
     return msgspec.structs.replace(data, train=kept, left_out=left_out), suspects
-
-
-def _judged(rows: Sequence[Row]) -> list[int]:
-    found = counts(row for row in rows if row.review_id)
-    return [place for place, row in enumerate(rows) if row.review_id and found[row.category] >= FOLDS]
 
 
 def _suspects(data: Data, judged: Sequence[int], seed: int) -> list[int]:
@@ -62,8 +59,6 @@ def _suspects(data: Data, judged: Sequence[int], seed: int) -> list[int]:
 
 def _out_of_fold(data: Data, judged: Sequence[int], seed: int) -> Float32s:
     """Probabilities [judged, k] from models that were trained on the other folds, and on all that is not judged."""
-    from sklearn.model_selection import StratifiedKFold
-
     said = arguments(architecture="linear", seed=seed)
     categories = [data.train[place].category for place in judged]
     found = np.empty((len(judged), len(data.labels)), np.float32)

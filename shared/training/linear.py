@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack, vstack
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import LinearSVC
 
 from shared.classifiers.linear import NEVER, LinearClassifier, Weights, encoder, weighted
 from shared.classifiers.temperature import fit_temperature
 from shared.classifiers.vocabulary import Vocabulary, learnt
 from shared.compute.arrays import Float32s
-from shared.reviews.labelled_text import Row
 from shared.training.arguments import Arguments
 from shared.training.data import Data, oversampled_places
 
@@ -37,7 +39,12 @@ def train_linear(arguments: Arguments, data: Data) -> LinearClassifier:
     idf = _frequencies(vocabulary, texts)
     weights = _fitted(arguments, _features(vocabulary, idf, texts), data, idf)
     model = LinearClassifier(vocabulary, weights, data.labels)
-    temperature = _temperature(model, data.validation)
+    present = weights.intercepts > NEVER
+    rows = [row for row in data.validation if present[data.labels.index(row.category)]]
+    temperature = 1.0
+    if rows:
+        truth: NDArray[np.int64] = np.array([data.labels.index(row.category) for row in rows])
+        temperature = fit_temperature(model.logits([row.text for row in rows]), truth)
     return LinearClassifier(vocabulary, weights, data.labels, temperature=temperature)
 
 
@@ -54,8 +61,6 @@ def _frequencies(vocabulary: Vocabulary, texts: Sequence[str]) -> Float32s:
 
 def _features(vocabulary: Vocabulary, idf: Float32s, texts: Sequence[str]) -> Any:
     """The sparse matrix of the texts, [n, columns + dimensions], in the form that liblinear reads without a copy."""
-    from scipy.sparse import csr_array, hstack, vstack
-
     split = len(vocabulary) - len(vocabulary.pieces)
     rows = []
     for part, words, pieces in vocabulary.counts(texts):
@@ -66,9 +71,6 @@ def _features(vocabulary: Vocabulary, idf: Float32s, texts: Sequence[str]) -> An
 
 
 def _fitted(arguments: Arguments, features: Any, data: Data, idf: Float32s) -> Weights:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.svm import LinearSVC
-
     balance = arguments.balance or BALANCE
     categories = np.array([row.category for row in data.train])
     if balance == "oversample":
@@ -100,12 +102,3 @@ def _spread(machine: Any, labels: Sequence[str], idf: Float32s) -> Weights:
         intercepts[column] = offset
     coefficients[len(idf) :] *= VECTOR_WEIGHT
     return Weights(idf, coefficients, intercepts)
-
-
-def _temperature(model: LinearClassifier, rows: Sequence[Row]) -> float:
-    present = model.weights.intercepts > NEVER
-    rows = [row for row in rows if present[model.labels.index(row.category)]]
-    if not rows:
-        return 1.0
-    truth: NDArray[np.int64] = np.array([model.labels.index(row.category) for row in rows])
-    return fit_temperature(model.logits([row.text for row in rows]), truth)

@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import structlog
-import torch
 from safetensors.torch import save
 from transformers import set_seed
 from transformers.integrations import get_available_reporting_integrations
@@ -24,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from shared.classifiers.artefact import WEIGHTS
 from shared.classifiers.onnx_classifier import Tokens
 from shared.classifiers.packaging.export import Logits, torch_logits
+from shared.classifiers.packaging.hugging_face import distinct_tensors
 from shared.classifiers.packaging.package import Package
 from shared.classifiers.temperature import fit_temperature
 from shared.compute.device import device_for, dtype_for, out_of_memory, release
@@ -76,7 +76,13 @@ def train(arguments: Arguments, data: Data, folder: Path, watch: Watch) -> Packa
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            rows = _fewer(rows, error)
+            if rows == 1:
+                raise TrainingError(
+                    "expected memory for a training step of one text, found too little; use a smaller base, another "
+                    "device or fewer max_tokens"
+                ) from error
+            # The largest part that is at most half and divides a step: the steps stay the same.
+            rows = next(part for part in range(rows // 2, 0, -1) if rows % part == 0)
         release(run.device)
         log.warning("training_step_divided", rows=rows, step_rows=run.arguments.batch_rows)
 
@@ -98,29 +104,14 @@ def _checked(arguments: Arguments, data: Data, folder: Path, watch: Watch) -> _R
             raise TrainingError(
                 f"expected the categories {', '.join(data.labels)} in the {name} part, found {strange[0]}"
             )
-    _check_integrations(filled.report_to)
-    return _Run(filled, network(filled.architecture), data, folder, watch, device)
-
-
-def _check_integrations(names: Sequence[str]) -> None:
     there = get_available_reporting_integrations()
-    for name in names:
+    for name in filled.report_to:
         if name not in there:
-            package = _PACKAGES.get(name, name)
             raise TrainingError(
                 f"report_to: expected an integration of transformers that is installed, found {name!r}; "
-                f"pip install {package}, or leave it out (installed: {', '.join(there) or 'none'})"
+                f"pip install {_PACKAGES.get(name, name)}, or leave it out (installed: {', '.join(there) or 'none'})"
             )
-
-
-def _fewer(rows: int, error: Exception) -> int:
-    """The largest part of a batch that is at most half of it and divides it: the steps stay the same."""
-    if rows == 1:
-        raise TrainingError(
-            "expected memory for a training step of one text, found too little; use a smaller base, another device or "
-            "fewer max_tokens"
-        ) from error
-    return next(part for part in range(rows // 2, 0, -1) if rows % part == 0)
+    return _Run(filled, network(filled.architecture), data, folder, watch, device)
 
 
 def _trained(run: _Run, rows: int) -> Package:
@@ -138,7 +129,12 @@ def _trained(run: _Run, rows: int) -> Package:
 
 def _trainer(run: _Run, built: Built, validation: list[list[int]], rows: int) -> NetworkTrainer:
     arguments, labels = run.arguments, run.data.labels
-    train, weights = _balanced(arguments, run.data)
+    train: Sequence[Row] = run.data.train
+    weights: Sequence[float] = ()
+    if arguments.balance == "oversample":
+        train = oversampled(train, arguments.seed)
+    elif arguments.balance == "weights":
+        weights = class_weights(train, labels)
     ids, _ = Tokens(built.tokenizer, built.max_tokens)([row.text for row in train])
 
     def examples(some: list[list[int]], of: Sequence[Row]) -> list[dict[str, Any]]:
@@ -155,15 +151,6 @@ def _trainer(run: _Run, built: Built, validation: list[list[int]], rows: int) ->
         keeper=Keeper(run.folder, run.watch, arguments.checkpoint_steps),
         patience=arguments.patience,
     )
-
-
-def _balanced(arguments: Arguments, data: Data) -> tuple[Sequence[Row], Sequence[float]]:
-    """Rows to train on, and the weight of each label in the loss, or none."""
-    if arguments.balance == "oversample":
-        return oversampled(data.train, arguments.seed), ()
-    if arguments.balance == "weights":
-        return data.train, class_weights(data.train, data.labels)
-    return data.train, ()
 
 
 def _settings(run: _Run, rows: int, texts: int) -> OneDevice:
@@ -207,6 +194,7 @@ def _package(run: _Run, built: Built, validation: list[list[int]]) -> Package:
         raise TrainingError(
             "expected a model whose answers are numbers, found others after training; choose a lower learning_rate"
         )
+    made.model.config.architectures = [type(made.model).__name__]
     columns = np.array([run.data.labels.index(row.category) for row in run.data.validation])
     return Package(
         network=made,
@@ -214,25 +202,16 @@ def _package(run: _Run, built: Built, validation: list[list[int]]) -> Package:
         labels=run.data.labels,
         max_tokens=built.max_tokens,
         tokenizer=built.tokenizer,
-        files=_files(made.model),
+        files={
+            "config.json": made.model.config.to_json_string().encode(),
+            WEIGHTS: save(
+                {name: one.contiguous() for name, one in distinct_tensors(made.model).items()},
+                metadata={"format": "pt"},
+            ),
+        },
         temperature=fit_temperature(logits, columns),
         origin=f"trained on {built.origin}",
     )
-
-
-def _files(model: Any) -> dict[str, bytes]:
-    """Weights and config, as `save_pretrained` would write them."""
-    model.config.architectures = [type(model).__name__]
-    seen: set[int] = set()
-    kept: dict[str, torch.Tensor] = {}
-    for name, tensor in model.state_dict().items():
-        if tensor.data_ptr() not in seen:
-            seen.add(tensor.data_ptr())
-            kept[name] = tensor.contiguous()
-    return {
-        "config.json": model.config.to_json_string().encode(),
-        WEIGHTS: save(kept, metadata={"format": "pt"}),
-    }
 
 
 @contextmanager

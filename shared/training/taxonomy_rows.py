@@ -6,27 +6,23 @@ descriptions did not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from itertools import chain
 
-from shared.taxonomy import Category, Taxonomy
+from shared.taxonomy import Taxonomy
 from shared.taxonomy.model import RANGE
 
 
 def own_texts(taxonomy: Taxonomy) -> Iterator[tuple[str, str]]:
     """Slug and text, category by category."""
     for category in taxonomy.categories:
-        for text in _texts(category):
+        phrases = (*category.phrases, *category.hints, *category.modifiers)
+        for text in chain(
+            chain.from_iterable(keyword.word for keyword in category.keywords),
+            chain.from_iterable(_spelled(text) for phrase in phrases for text in phrase.phrase),
+            category.examples,
+        ):
             yield category.slug, text
-
-
-def _texts(category: Category) -> Iterator[str]:
-    for keyword in category.keywords:
-        yield from keyword.word
-    for phrase in (*category.phrases, *category.hints, *category.modifiers):
-        for text in phrase.phrase:
-            yield from _spelled(text)
-    yield from category.examples
 
 
 def _spelled(phrase: str) -> Iterator[str]:
@@ -39,10 +35,6 @@ def _spelled(phrase: str) -> Iterator[str]:
         yield phrase
         return
     low, high = int(first[1]), int(first[2])
-    rest = RANGE.sub(_middle, phrase[first.end() :])
+    rest = RANGE.sub(lambda found: str((int(found[1]) + int(found[2])) // 2), phrase[first.end() :])
     for number in sorted({low, (low + high) // 2, high}):
         yield f"{phrase[: first.start()]}{number}{rest}"
-
-
-def _middle(found: re.Match[str]) -> str:
-    return str((int(found[1]) + int(found[2])) // 2)

@@ -145,9 +145,14 @@ class NetworkTrainer(Trainer):  # type: ignore[misc]  # transformers is Any to m
 
         Raises Interrupted when the watch says so, and what torch raises without memory.
         """
-        if checkpoint is None or not _is_last(checkpoint):
-            self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        if checkpoint is None:
+            self.train()
             return
+        told = checkpoints.state(checkpoint)["stateful_callbacks"]["TrainerControl"]
+        if not told["args"]["should_training_stop"]:
+            self.train(resume_from_checkpoint=str(checkpoint))
+            return
+        # The run had ended when it wrote this: no steps left, or no patience.
         # One that stopped early would take another step, which might even be its best.
         self.state = TrainerState.load_from_json(str(checkpoint / checkpoints.STATE))
         run = Path(self.args.output_dir)
@@ -167,12 +172,6 @@ class Loss:
         weight = None if self._weights is None else self._weights.to(logits.device)
         total: Tensor = nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
         return total / (len(labels) if num_items_in_batch is None else num_items_in_batch)
-
-
-def _is_last(checkpoint: Path) -> bool:
-    """Whether the run had ended when it wrote a checkpoint: no steps left, or no patience."""
-    told = checkpoints.state(checkpoint)["stateful_callbacks"]["TrainerControl"]
-    return bool(told["args"]["should_training_stop"])
 
 
 def _length(example: EncodedText) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ from shared.classifiers.onnx_classifier import (
 )
 from shared.classifiers.packaging.first_token import first_token_only
 from shared.compute.arrays import Float32s
+from shared.encoders.pretrained import kind_and_line
 from shared.errors import ModelError
 
 LEAST_SAME: Final = 0.995
@@ -99,20 +100,26 @@ def export(
             f"of {len(sample)} texts and probabilities up to {same.difference:.2g} apart; the model cannot serve"
         )
     graphs = {"model.fp32.onnx": fp32}
+    found, why = _try_int8(graphs, compared, len(sample))
+    return Exported(graphs, "fp32" if why else "int8", Export(len(sample), same, found, why))
+
+
+def _try_int8(
+    graphs: dict[str, bytes], compared: Callable[[bytes], Agreement], texts: int
+) -> tuple[Agreement | None, str]:
+    """Add an int8 graph, if it can be made: how it compares, and why it does not serve, or an empty text."""
     try:
-        int8 = quantised(fp32)
+        int8 = quantised(graphs["model.fp32.onnx"])
         found = compared(int8)
     except Exception as error:  # noqa: BLE001  whatever goes wrong, fp32 is there
-        return Exported(graphs, "fp32", Export(len(sample), same, None, f"int8 failed: {_first_line(error)}"))
+        return None, f"int8 failed: {kind_and_line(error)}"
     graphs["model.int8.onnx"] = int8
-    if found.same < LEAST_SAME:
-        why = f"int8 names the same category for {found.same:.2%} of {len(sample)} texts, expected {LEAST_SAME:.1%}"
-        return Exported(graphs, "fp32", Export(len(sample), same, found, why))
-    return Exported(graphs, "int8", Export(len(sample), same, found))
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    if found.same >= LEAST_SAME:
+        return found, ""
+    return (
+        found,
+        f"int8 names the same category for {found.same:.2%} of {texts} texts, expected {LEAST_SAME:.1%}",
+    )
 
 
 def agreement(expected: Float32s, found: Float32s) -> Agreement:
@@ -185,7 +192,7 @@ def _traced(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -
             )
         except Exception as error:
             raise ModelError(
-                f"export: expected a network that torch.onnx can export, found: {_first_line(error)}"
+                f"export: expected a network that torch.onnx can export, found: {kind_and_line(error)}"
             ) from error
         return path.read_bytes()
 

@@ -6,6 +6,7 @@ Weights are read from safetensors only: a pickle (.bin, .pt) can run code when i
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from transformers.utils.logging import disable_progress_bar
 from shared.classifiers.artefact import PICKLES, WEIGHTS
 from shared.classifiers.packaging.export import Logits
 from shared.classifiers.packaging.package import Package
+from shared.encoders.pretrained import kind_and_line
 from shared.errors import ModelError, TaxonomyError
 from shared.taxonomy import Taxonomy
 
@@ -55,7 +57,7 @@ def read_folder(folder: Path, taxonomy: Taxonomy, max_tokens: int | None = None)
         tokenizer=content,
         files={
             "config.json": (folder / "config.json").read_bytes(),
-            WEIGHTS: save({name: one.contiguous() for name, one in _tensors(model).items()}),
+            WEIGHTS: save({name: one.contiguous() for name, one in _weights(model).items()}),
         },
         origin=folder.resolve().name,
     )
@@ -110,22 +112,20 @@ def _check_depth(folder: Path, config: dict[str, Any]) -> None:
     """More layers than there are weights would be built all the same, until the memory is full."""
     told = [config.get(name) for name in ("num_hidden_layers", "num_layers", "n_layers", "n_layer")]
     layers = max((one for one in told if isinstance(one, int)), default=0)
-    weights = sum(_tensors_in(path) for path in folder.glob("*.safetensors"))
+    weights = 0
+    for path in folder.glob("*.safetensors"):
+        try:
+            with safe_open(path, framework="np") as file:
+                weights += len(file.keys())
+        except Exception as error:
+            raise ModelError(
+                f"{path}: expected a whole .safetensors file, found a damaged or truncated one ({error}); copy it again"
+            ) from error
     if layers > weights:
         raise ModelError(
             f"{folder}/config.json: expected no more layers than weights, found {layers:,} layers and "
             f"{weights:,} weights"
         )
-
-
-def _tensors_in(path: Path) -> int:
-    try:
-        with safe_open(path, framework="np") as file:
-            return len(file.keys())
-    except Exception as error:
-        raise ModelError(
-            f"{path}: expected a whole .safetensors file, found a damaged or truncated one ({error}); copy it again"
-        ) from error
 
 
 def _labels(folder: Path, config: dict[str, Any], taxonomy: Taxonomy) -> tuple[str, ...]:
@@ -143,20 +143,16 @@ def _labels(folder: Path, config: dict[str, Any], taxonomy: Taxonomy) -> tuple[s
             f"{place}: expected id2label with the numbers 0 to {len(named) - 1}, found no {error}"
         ) from error
     wanted = [category.slug for category in taxonomy.categories]
-    slugs = [_slug(label, taxonomy) for label in told]
-    if sorted(map(str, slugs)) != sorted(wanted):
+    slugs: list[str] = []
+    for label in told:
+        with suppress(TaxonomyError):
+            slugs.append(taxonomy.category(label).slug)
+    if len(told) != len(wanted) or sorted(slugs) != sorted(wanted):
         raise ModelError(
             f"{place}: expected the categories of the taxonomy {taxonomy.name} in id2label, slugs or titles, each once "
             f"({', '.join(wanted)}); found {', '.join(told) or 'none'}"
         )
-    return tuple(map(str, slugs))
-
-
-def _slug(label: str, taxonomy: Taxonomy) -> str | None:
-    try:
-        return taxonomy.category(label).slug
-    except TaxonomyError:
-        return None
+    return tuple(slugs)
 
 
 def _model(folder: Path) -> Any:
@@ -171,26 +167,31 @@ def _model(folder: Path) -> Any:
             output_loading_info=True,
         )
     except Exception as error:
-        first = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ModelError(f"{folder}: expected a model that transformers can load, found: {first}") from error
+        raise ModelError(
+            f"{folder}: expected a model that transformers can load, found: {kind_and_line(error)}"
+        ) from error
     absent = sorted(map(str, told["missing_keys"])) + sorted(map(str, told.get("mismatched_keys") or ()))
     if absent:
         raise ModelError(
             f"{folder}: expected all weights, found {len(absent)} missing or of another shape (first: {absent[0]}); "
             "a model without its trained head gives random answers"
         )
-    for name, tensor in _tensors(model).items():
+    for name, tensor in _weights(model).items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{folder}: expected finite weights, found NaN or infinity in {name}")
     return model
 
 
-def _tensors(model: Any) -> dict[str, Any]:
-    """Floating-point weights by name; a tensor that is shared goes by its first name."""
+def _weights(model: Any) -> dict[str, Any]:
+    return {name: one for name, one in distinct_tensors(model).items() if one.is_floating_point()}
+
+
+def distinct_tensors(model: Any) -> dict[str, Any]:
+    """A model's tensors by name; one that is shared goes by its first name."""
     seen: set[int] = set()
     kept = {}
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and tensor.data_ptr() not in seen:
+        if tensor.data_ptr() not in seen:
             seen.add(tensor.data_ptr())
             kept[name] = tensor
     return kept
@@ -200,9 +201,8 @@ def _tokenizer(folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
-        first = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ModelError(
-            f"{folder}: expected a tokenizer that transformers can load, found: {first}"
+            f"{folder}: expected a tokenizer that transformers can load, found: {kind_and_line(error)}"
         ) from error
     if not tokenizer.is_fast:
         raise ModelError(
@@ -249,9 +249,8 @@ def _try(folder: Path, network: Logits, tokens: int, labels: int) -> None:
             shape = tuple(network(ids[:1], mask[:1]).shape)
             padded, alone = network(ids, mask)[1], network(ids[1:, :3], mask[1:, :3])[0]
     except Exception as error:
-        first = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ModelError(
-            f"{folder}: expected a model that reads texts of {tokens} tokens, found: {first}"
+            f"{folder}: expected a model that reads texts of {tokens} tokens, found: {kind_and_line(error)}"
         ) from error
     if not torch.allclose(padded, alone, rtol=PADDING_TOLERANCE, atol=PADDING_TOLERANCE):
         raise ModelError(

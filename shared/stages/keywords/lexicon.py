@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import product
+from itertools import count, product
 from math import prod
 from typing import Final, NamedTuple
 
@@ -98,27 +98,20 @@ class Lexicon:
             for index, category in enumerate(taxonomy.categories)
         }
         self.vocabulary: set[bytes] = set()
-        self._count = 0
         products = _Forms()
         rest = _Forms()
+        numbers = count()
         for index, category in enumerate(taxonomy.categories):
             target = rest if index == self.none else products
-            for entry in _entries(category, index == self.none):
-                self._add(target, index, *entry)
+            for keyword, kind, weight, inflect in _entries(category, index == self.none):
+                words = alternatives(keyword, inflect)
+                target.add(words, Term(next(numbers), keyword, index, kind, weight))
+                self.vocabulary.update(form.encode(CODEC) for some in words for form in some)
         for index, category in enumerate(taxonomy.categories):
             for exclusion in category.exclusions:
                 (rest if index == self.none else products).silence(exclusion, index)
         self.products = Automaton(products.settled())
         self.rest = Automaton(rest.settled())
-
-    def _add(
-        self, target: _Forms, category: int, keyword: str, kind: int, weight: float, inflect: bool
-    ) -> None:
-        words = alternatives(keyword, inflect)
-        target.add(words, Term(self._count, keyword, category, kind, weight))
-        self._count += 1
-        for some in words:
-            self.vocabulary.update(form.encode(CODEC) for form in some)
 
 
 class _Forms:
@@ -193,9 +186,9 @@ def _spelled(words: list[frozenset[str]], entry: str) -> Iterator[str]:
     """Every form of an entry. Between a word and a number one more sign may stand (рост: 170)."""
     if not words:
         return
-    count = prod(map(len, words))
-    if count > MAX_FORMS:
-        message = f"expected at most {MAX_FORMS} inflected forms of a phrase, found {count} for {entry!r}"
+    found = prod(map(len, words))
+    if found > MAX_FORMS:
+        message = f"expected at most {MAX_FORMS} inflected forms of a phrase, found {found} for {entry!r}"
         raise TaxonomyError(f"{message}. Shorten it, narrow its ranges, or set inflect: false.")
     numeric = len(words) == 2 and any(form.isdigit() for some in words for form in some)
     for gap in (" ", "  ") if numeric else (" ",):

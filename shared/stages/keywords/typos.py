@@ -80,19 +80,13 @@ class Typos:
         line = b" " + b" ".join([word for word in words if len(word) <= LONGEST]) + b" "
         for match in _ODD.finditer(line):
             word = line[line.rindex(b" ", 0, match.end()) + 1 : line.index(b" ", match.end())]
-            name = self._mended(word)
-            if name:
+            # Latin look-alikes, and letters drawn out (плаааатье).
+            plain = word if word.isascii() else word.translate(_LOOKALIKES)
+            mended = [_REPEATS.sub(kept, plain) for kept in (rb"\1", rb"\1\1")]
+            name = next((one for one in mended if one in self._names), None)
+            if name is not None:
                 found[word] = self._names[name]
         return found
-
-    def _mended(self, word: bytes) -> bytes | None:
-        """The name behind Latin look-alikes and letters drawn out (плаааатье)."""
-        if not word.isascii():
-            word = word.translate(_LOOKALIKES)
-        for kept in (rb"\1", rb"\1\1"):
-            if (mended := _REPEATS.sub(kept, word)) in self._names:
-                return mended
-        return None
 
     def _neighbour(self, word: bytes) -> bytes | None:
         """The first name at distance one."""

@@ -28,7 +28,11 @@ def weigh(raw: bytes, hits: list[Hit], lexicon: Lexicon) -> Balance:
     """Weighs the hits of one review."""
     terms = lexicon.products.terms
     if len(hits) == 1 and len(terms[hits[0][0]]) == 1:
-        return _alone(raw, hits[0], terms[hits[0][0]][0])
+        # A single entry: most reviews name their product once, and have no rivals.
+        form, start, end = hits[0]
+        term = terms[form][0]
+        weight = term.weight if term.kind == HINT else term.weight * in_context(raw, start, end)
+        return term.category, weight, weight
     counted, silence, unnamed = _tally(raw, hits, terms)
     if len(unnamed) == 1 or len(silence) == 1:
         # A single name with a strength of one half or more cannot lose: rivals keep less than the other half.
@@ -40,15 +44,8 @@ def weigh(raw: bytes, hits: list[Hit], lexicon: Lexicon) -> Balance:
         term.id: term.category for form, _, _ in hits for term in terms[form] if term.kind == MODIFIER
     }
     if modifiers:
-        _override(_left(modifiers, counted), silence, unnamed, lexicon)
+        _override(modifiers, counted, (silence, unnamed), lexicon)
     return _compare(silence, unnamed)
-
-
-def _alone(raw: bytes, hit: Hit, term: Term) -> Balance:
-    """A single entry: most reviews name their product once, and have no rivals."""
-    _, start, end = hit
-    weight = term.weight if term.kind == HINT else term.weight * in_context(raw, start, end)
-    return term.category, weight, weight
 
 
 def _tally(
@@ -75,21 +72,19 @@ def _tally(
     return counted, silence, unnamed
 
 
-def _left(numbers: dict[int, int], counted: dict[int, float]) -> dict[int, float]:
-    """What some entries, given with their categories, leave: prod(1 - w_i) by category."""
-    left: dict[int, float] = {}
-    for number, category in numbers.items():
-        left[category] = left.get(category, 1.0) * (1.0 - counted[number])
-    return left
-
-
 def _override(
-    unmodified: dict[int, float], silence: dict[int, float], unnamed: dict[int, float], lexicon: Lexicon
+    modifiers: dict[int, int],
+    counted: dict[int, float],
+    both: tuple[dict[int, float], dict[int, float]],
+    lexicon: Lexicon,
 ) -> None:
-    """Modifiers of strength m leave 1 - m of the strength of the categories that they override."""
+    """Modifiers of strength m, entries with their categories, leave 1 - m of the strength of what these override."""
+    unmodified: dict[int, float] = {}
+    for number, category in modifiers.items():
+        unmodified[category] = unmodified.get(category, 1.0) * (1.0 - counted[number])
     for modifying, left in unmodified.items():
         for category in lexicon.overrides[modifying]:
-            for strengths in (silence, unnamed):
+            for strengths in both:
                 if category in strengths:
                     strengths[category] = 1.0 - (1.0 - strengths[category]) * left
 

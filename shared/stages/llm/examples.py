@@ -39,13 +39,13 @@ class NearestGold:
         if not self._pairs or not texts:
             return [[] for _ in texts]
         cosines = self._encoder.embed(texts, "query") @ self._rows.T
-        return [self._nearest(text, row) for text, row in zip(texts, cosines, strict=True)]
-
-    def _nearest(self, text: str, cosines: Vectors) -> list[tuple[str, str]]:
-        # One more than wanted, because the text itself may be gold.
-        best = np.argsort(-cosines, kind="stable")[: self._most + 1].tolist()
-        near = [self._pairs[at] for at in best if cosines[at] > 0 and self._pairs[at][0] != text]
-        return near[: self._most]
+        found = []
+        for text, row in zip(texts, cosines, strict=True):
+            # One more than wanted, because the text itself may be gold.
+            best = np.argsort(-row, kind="stable")[: self._most + 1].tolist()
+            near = [self._pairs[at] for at in best if row[at] > 0 and self._pairs[at][0] != text]
+            found.append(near[: self._most])
+        return found
 
     def _refresh(self) -> None:
         if time.monotonic() - self._loaded_at < REFRESH_S:

@@ -10,20 +10,20 @@ from __future__ import annotations
 import copy
 import gc
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import Any, Final
 
 import jinja2
 import msgspec
 import structlog
 
+from shared.compute.device import AUTO, device_for, loaded_torch, out_of_memory, release
+from shared.encoders.pretrained import first_line
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
 from shared.stages.llm.choice import Choice, ChoiceOrError, by_option
 from shared.stages.llm.options import spellings
 from shared.stages.llm.prompt import Prompt
-
-if TYPE_CHECKING:
-    import torch
 
 log = structlog.get_logger()
 
@@ -57,6 +57,7 @@ class LocalModel:
         template: arguments of the chat template.
 
     Raises:
+        ConfigurationError: there is no torch, or no such device.
         ModelError: the model cannot be loaded, or has no chat template with a system message.
     """
 
@@ -71,17 +72,12 @@ class LocalModel:
         batch_tokens: int = BATCH_TOKENS,
         template: Mapping[str, Any] = THINKING_OFF,
     ) -> None:
-        import torch
-
-        self._torch = torch
         self.model: Final = f"{model}@{revision}" if revision else model
         self.batch_rows = batch_rows
         self._batch_tokens = batch_tokens
         self._template = dict(template)
-        self.device: Final = torch.device(device or _best_device(torch))
-        kind = getattr(torch, dtype) if dtype else _best_dtype(torch, self.device)
-        self._tokenizer, self._network = _loaded(model, revision, kind)
-        self._network.to(self.device).eval()
+        self.device: Final = device_for(device or AUTO)
+        self._torch, self._tokenizer, self._network = _loaded(model, revision, dtype, self.device)
         takes = inspect.signature(self._network.forward).parameters
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
         self._longest = getattr(self._network.config, "max_position_embeddings", None)
@@ -127,40 +123,40 @@ class LocalModel:
             rests = {index: rows[index][len(memory.tokens) :] for index in part}
             todo = sorted(part, key=lambda index: (len(rests[index]), index))
             while todo:
-                count = self._fitting([len(rests[index]) for index in todo])
+                widths = [len(rests[index]) for index in todo[: self.batch_rows]]
+                fitting = [n for n, width in enumerate(widths, 1) if n * width <= self._batch_tokens]
+                count = max(fitting, default=1)
                 batch, todo = todo[:count], todo[count:]
                 scored = self._scored([rests[index] for index in batch], memory, letters)
                 for index, outcome in zip(batch, scored, strict=True):
                     outcomes[index] = outcome
 
-    def _fitting(self, lengths: list[int]) -> int:
-        """How many of these prompts, shortest first, fit into one pass; at least one."""
-        most = min(len(lengths), self.batch_rows)
-        return max([n for n in range(1, most + 1) if n * lengths[n - 1] <= self._batch_tokens], default=1)
-
     def _scored(
         self, rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]
     ) -> list[ChoiceOrError]:
         """Outcomes of one batch. Out of memory: both halves, and smaller batches from now on."""
+        known = len(prefix.tokens)
         try:
-            return self._outcomes(self._forward(rows, prefix, list(letters)), rows, prefix, letters)
+            scores = self._forward(rows, prefix, list(letters))
+            return [
+                self._outcome(zip(letters.values(), values, strict=True), letters, known + len(row))
+                for values, row in zip(scores, rows, strict=True)
+            ]
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error, self._torch):
+            if not out_of_memory(error):
                 raise
         # Outside of the handler, whose traceback keeps the tensors of the failed pass alive.
         gc.collect()
-        if self.device.type == "cuda":
-            self._torch.cuda.empty_cache()
+        release(self.device)
         if len(rows) == 1:
-            found = f"none for {len(rows[0]) + len(prefix.tokens)} tokens"
+            found = f"none for {len(rows[0]) + known} tokens"
             return [
                 ModelUnavailable(
                     f"{self.model} on {self.device}: expected memory for one prompt, found {found}"
                 )
             ]
-        self.batch_rows = len(rows) // 2
+        self.batch_rows = middle = len(rows) // 2
         log.warning("llm.out_of_memory", rows=len(rows), batch_rows=self.batch_rows)
-        middle = len(rows) // 2
         return [
             *self._scored(rows[:middle], prefix, letters),
             *self._scored(rows[middle:], prefix, letters),
@@ -195,14 +191,6 @@ class LocalModel:
             scores: list[list[float]] = logprobs[:, tokens].tolist()
         return scores
 
-    def _outcomes(
-        self, scores: list[list[float]], rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]
-    ) -> list[ChoiceOrError]:
-        return [
-            self._outcome(zip(letters.values(), values, strict=True), letters, len(prefix.tokens) + len(row))
-            for values, row in zip(scores, rows, strict=True)
-        ]
-
     def _outcome(
         self, scores: Iterable[tuple[str, float]], letters: Mapping[int, str], tokens: int
     ) -> ChoiceOrError:
@@ -218,20 +206,14 @@ class LocalModel:
         """The option that each token stands for, by token id."""
         letters: dict[int, str] = {}
         for option in options:
-            known = list(self._single_tokens(option))
+            spelt = [self._tokenizer.encode(one, add_special_tokens=False) for one in spellings(option)]
+            known = [one[0] for one in spelt if len(one) == 1 and one[0] != self._tokenizer.unk_token_id]
             if not known:
                 raise ModelError(
                     f"{self.model}: expected {option!r} to be one token, found several. Use another model or a server"
                 )
             letters |= dict.fromkeys(known, option)
         return letters
-
-    def _single_tokens(self, option: str) -> Iterator[int]:
-        unknown = self._tokenizer.unk_token_id
-        for spelling in spellings(option):
-            tokens = self._tokenizer.encode(spelling, add_special_tokens=False)
-            if len(tokens) == 1 and tokens[0] != unknown:
-                yield tokens[0]
 
     def _tokens(self, prompt: Prompt) -> list[int]:
         """Token ids of the prompt in the model's chat format, up to where the answer begins."""
@@ -252,58 +234,34 @@ class LocalModel:
         if self._prefix.system == system and self._prefix.tokens:
             return self._prefix
         self._prefix = _Prefix("", [], None)  # frees the old one first
-        tokens = _common(*(self._tokens(Prompt(system, user)) for user in ("а", "<")))
-        self._prefix = _Prefix(system, tokens, self._remembered(tokens))
+        both = [self._tokens(Prompt(system, user)) for user in ("а", "<")]
+        common = takewhile(lambda pair: pair[0] == pair[1], zip(*both, strict=False))
+        tokens = [token for token, _ in common][: min(map(len, both)) - 1]
+        memory = None
+        if tokens:
+            with self._torch.inference_mode():
+                ids = self._torch.tensor([tokens], device=self.device)
+                memory = self._network(input_ids=ids, use_cache=True, **self._last_only).past_key_values
+        self._prefix = _Prefix(system, tokens, memory)
         return self._prefix
 
-    def _remembered(self, tokens: list[int]) -> Any:
-        if not tokens:
-            return None
-        with self._torch.inference_mode():
-            ids = self._torch.tensor([tokens], device=self.device)
-            return self._network(input_ids=ids, use_cache=True, **self._last_only).past_key_values
 
-
-def _common(one: list[int], other: list[int]) -> list[int]:
-    """The longest common beginning."""
-    length = next((n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
-    return one[: min(len(one), len(other)) - 1 if length is None else length]
-
-
-def _best_device(torch: Any) -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _best_dtype(torch: Any, device: torch.device) -> Any:
-    if device.type == "cpu":
-        return torch.float32
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
-
-
-def _loaded(model: str, revision: str | None, dtype: Any) -> tuple[Any, Any]:
-    """Tokenizer and network."""
+def _loaded(model: str, revision: str | None, dtype: str, device: Any) -> tuple[Any, Any, Any]:
+    """torch, the tokenizer, and the network on its device."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    torch = loaded_torch()
+    modern = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    best = "float32" if device.type == "cpu" else "bfloat16" if modern else "float16"
     safely = {"revision": revision, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, **safely)
-        network = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True, **safely)
+        network = AutoModelForCausalLM.from_pretrained(
+            model, dtype=getattr(torch, dtype or best), use_safetensors=True, **safely
+        )
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{model}: expected a causal language model with safetensors, found: {_first_line(error)}. "
+            f"{model}: expected a causal language model with safetensors, found: {first_line(error).rstrip('.')}. "
             "Check the name, or download it before (HF_HOME), or use a server"
         ) from error
-    return tokenizer, network
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def _out_of_memory(error: RuntimeError | MemoryError, torch: Any) -> bool:
-    """CUDA and MPS have their own error or say so; the CPU's allocator says that it can't allocate."""
-    said = str(error).lower()
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "out of memory" in said or "can't allocate memory" in said
+    return torch, tokenizer, network.to(device).eval()

@@ -56,22 +56,6 @@ def understood(body: bytes, options: Sequence[str], server: str) -> Choice:
     Raises:
         InvalidAnswer: the body is empty or not a chat completion, or the answer is none of the options.
     """
-    reply = _decoded(body, server)
-    usage = reply.usage or _Usage()
-    spent = (usage.prompt_tokens or 0, usage.completion_tokens or 0)
-    said = reply.choices[0].message.content or ""
-    option = read(said, options)
-    if option is None:
-        what = "another text" if said.strip() else "no text"
-        raise InvalidAnswer(
-            f"{server}: expected one of {', '.join(options)}, found {what}. "
-            "Try structured choice, another model, or a server that can switch thinking off",
-            *spent,
-        )
-    return Choice(option, _shown(reply.choices[0].logprobs, options), *spent)
-
-
-def _decoded(body: bytes, server: str) -> _Reply:
     if not body.strip():
         raise InvalidAnswer(
             f"{server}: expected a chat completion, found an empty body. See the server's log"
@@ -86,7 +70,18 @@ def _decoded(body: bytes, server: str) -> _Reply:
         ) from None
     if not reply.choices:
         raise InvalidAnswer(f"{server}: expected one choice, found none. See the server's log")
-    return reply
+    usage = reply.usage or _Usage()
+    spent = (usage.prompt_tokens or 0, usage.completion_tokens or 0)
+    said = reply.choices[0].message.content or ""
+    option = read(said, options)
+    if option is None:
+        what = "another text" if said.strip() else "no text"
+        raise InvalidAnswer(
+            f"{server}: expected one of {', '.join(options)}, found {what}. "
+            "Try structured choice, another model, or a server that can switch thinking off",
+            *spent,
+        )
+    return Choice(option, _shown(reply.choices[0].logprobs, options), *spent)
 
 
 def _shown(logprobs: _Logprobs | None, options: Sequence[str]) -> dict[str, float] | None:

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 import httpx2
@@ -120,9 +119,7 @@ class ChatServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -143,14 +140,12 @@ class ChatServer:
         pool = ThreadPoolExecutor(min(self._concurrency, len(prompts)), thread_name_prefix="llm")
         try:
             asked = [pool.submit(self._ask, prompt, options, until, stop) for prompt in prompts]
-            return self._judged([one.result() for one in asked])
+            outcomes = [one.result() for one in asked]
         finally:
             # Also on an interrupt: nobody waits for answers that nobody will read.
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _judged(self, outcomes: list[ChoiceOrError]) -> list[ChoiceOrError]:
-        """A server that refuses everybody refuses how it is asked: a wrong model's name is 400 for some."""
+        # A server that refuses everybody refuses how it is asked: a wrong model's name is 400 for some.
         self._has_answered |= any(isinstance(outcome, Choice) for outcome in outcomes)
         refused = all(isinstance(outcome, _Refusal) for outcome in outcomes)
         if self._has_answered or len(outcomes) == 1 or not refused:
@@ -213,8 +208,9 @@ class ChatServer:
             raise ModelUnavailable(
                 f"{self._server}: expected answers in {self._deadline_s:g} s, found none in time"
             )
+        limits = httpx2.Timeout(left, connect=min(left, self._client.timeout.connect or left))
         try:
-            with self._client.stream("POST", self._url, json=request, timeout=self._limits(left)) as response:
+            with self._client.stream("POST", self._url, json=request, timeout=limits) as response:
                 body = self._body(response, until)
         except httpx2.TimeoutException as error:
             raise self._too_slow(type(error).__name__) from error
@@ -225,10 +221,6 @@ class ChatServer:
         if response.status_code != httpx2.codes.OK:
             raise self._refusal(response, body, request)
         return understood(body, options, self._server)
-
-    def _limits(self, left: float) -> httpx2.Timeout:
-        known = self._client.timeout
-        return httpx2.Timeout(left, connect=min(left, known.connect or left))
 
     def _body(self, response: httpx2.Response, until: float) -> bytes:
         """The body. A server that sends a byte now and then is too slow as well, so the clock is watched here."""
@@ -281,16 +273,14 @@ def _told_apart(logprobs: bool, structured: str, thinking_off: bool, extra: Mapp
 def retry_after_s(header: str) -> float | None:
     """Seconds in a Retry-After header (RFC 9110, section 10.2.3): a number, or a date; None when it is neither."""
     try:
-        return max(0.0, float(header)) if header.strip().isdigit() else _until(header)
+        if header.strip().isdigit():
+            return float(header)
+        moment = parsedate_to_datetime(header)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _until(date: str) -> float | None:
-    moment = parsedate_to_datetime(date)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _address(base_url: str) -> tuple[str, str]:

@@ -5,19 +5,18 @@ What is done with its logits is not here: that is `zero_shot`. torch is imported
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from shared.compute.device import device_for, dtype_for
+from shared.encoders.pretrained import first_line, version_of
 from shared.errors import ConfigurationError
 
 ENTAILMENT: Final = "entail"
 """How the label of entailment begins, in any case: what transformers' ZeroShotClassificationPipeline looks for."""
 PARTS: Final = ("*.json", "*.safetensors", "*.model", "*.txt")
 """Files of a model's folder that decide what it answers."""
-DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,20 @@ def load(name: str | Path, revision: str | None, device: str, dtype: str) -> Nli
             f"{name}: expected weights for every layer, found none for {', '.join(sorted(missing)[:4])}. "
             "Choose a model that was trained for NLI, not a bare encoder"
         )
-    entailment = _entailment(str(name), network.config.label2id)
-    _check_tokenizer(str(name), tokenizer)
+    entailment = _entailment(str(name), network.config.label2id, tokenizer)
+    folder = Path(name)
+    if folder.is_dir():
+        files = {path for part in PARTS for path in folder.glob(part)}
+        version = f"{folder.resolve().name}@{version_of(files, named=True)}"
+    else:
+        version = f"{name}@{getattr(network.config, '_commit_hash', None) or revision or 'main'}"
     return NliModel(
         network=network.eval().to(place),
         tokenizer=tokenizer,
         device=place,
         entailment=entailment,
         limit=_limit(network, tokenizer),
-        version=_version(name, revision, network.config),
+        version=version,
     )
 
 
@@ -84,7 +88,7 @@ def _pretrained(name: str, revision: str | None, dtype: Any) -> tuple[Any, Any, 
         ) from error
     # Which exception a broken folder raises depends on the file that is broken.
     except Exception as error:
-        raise _unloadable(name, (str(error).strip() or repr(error)).splitlines()[0]) from error
+        raise _unloadable(name, first_line(error)) from error
     return tokenizer, network, [*info["missing_keys"], *map(str, info["mismatched_keys"])]
 
 
@@ -96,7 +100,16 @@ def _unloadable(name: str, found: str) -> ConfigurationError:
     )
 
 
-def _entailment(name: str, label2id: dict[str, int]) -> int:
+def _entailment(name: str, label2id: dict[str, int], tokenizer: Any) -> int:
+    """The number of that label. Raises ConfigurationError where there is none, or the tokenizer cannot serve."""
+    if not tokenizer.is_fast:
+        raise ConfigurationError(
+            f"{name}: expected a fast tokenizer, found {type(tokenizer).__name__}. Add its tokenizer.json"
+        )
+    if tokenizer.pad_token_id is None:
+        raise ConfigurationError(
+            f"{name}: expected a tokenizer with a padding token, found none. Set pad_token in its configuration"
+        )
     for label, index in label2id.items():
         if label.lower().startswith(ENTAILMENT):
             return int(index)
@@ -106,42 +119,13 @@ def _entailment(name: str, label2id: dict[str, int]) -> int:
     )
 
 
-def _check_tokenizer(name: str, tokenizer: Any) -> None:
-    if not tokenizer.is_fast:
-        raise ConfigurationError(
-            f"{name}: expected a fast tokenizer, found {type(tokenizer).__name__}. Add its tokenizer.json"
-        )
-    if tokenizer.pad_token_id is None:
-        raise ConfigurationError(
-            f"{name}: expected a tokenizer with a padding token, found none. Set pad_token in its configuration"
-        )
-
-
 def _limit(network: Any, tokenizer: Any) -> int:
     """The longest pair in tokens: what the tokenizer says, and no more than there are positions."""
     limits = [int(tokenizer.model_max_length)]
     positions = getattr(network.config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
-        limits.append(positions - _reserved(network))
+        # Some positions no token gets: the RoBERTa family counts from its padding index + 1.
+        modules = (one for name, one in network.named_modules() if name.endswith("position_embeddings"))
+        padding = getattr(next(modules, None), "padding_idx", None)
+        limits.append(positions if padding is None else positions - int(padding) - 1)
     return min(limits)
-
-
-def _reserved(network: Any) -> int:
-    """Positions that no token gets: the RoBERTa family counts from its padding index + 1."""
-    for name, module in network.named_modules():
-        if name.endswith("position_embeddings"):
-            padding = getattr(module, "padding_idx", None)
-            return 0 if padding is None else int(padding) + 1
-    return 0
-
-
-def _version(name: str | Path, revision: str | None, config: Any) -> str:
-    folder = Path(name)
-    if not folder.is_dir():
-        return f"{name}@{getattr(config, '_commit_hash', None) or revision or 'main'}"
-    digest = hashlib.sha256()
-    for path in sorted({path for part in PARTS for path in folder.glob(part)}):
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return f"{folder.resolve().name}@{digest.hexdigest()[:DIGITS]}"

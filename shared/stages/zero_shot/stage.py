@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cascade.stage import ABSTAINED, Answer, Verdict
-from shared.compute.device import AUTO, out_of_memory, release
+from shared.compute.device import AUTO, loaded_torch, out_of_memory, release
 from shared.compute.packing import scored
 from shared.errors import ConfigurationError
 from shared.stages.parts import StageParts
@@ -126,8 +126,6 @@ class ZeroShotStage:
 
     def _logits(self, premises: Sequence[Ints]) -> Matrix:
         """Entailment logits, shape [texts, categories]; NaN for texts without a token."""
-        import torch
-
         logits = np.full((len(premises), len(self.slugs)), np.nan)
         read = [number for number, premise in enumerate(premises) if len(premise)]
         if not read:
@@ -144,16 +142,14 @@ class ZeroShotStage:
         # Answers stay on the device until all are there: copying each would make it wait for the next.
         batches = list(scored(lengths, self._tokens_per_batch, score))
         flat = np.empty(len(lengths))
-        flat[np.concatenate([pairs for pairs, _ in batches])] = (
-            torch.cat([a for _, a in batches]).cpu().numpy()
-        )
+        answers = loaded_torch().cat([answer for _, answer in batches])
+        flat[np.concatenate([pairs for pairs, _ in batches])] = answers.cpu().numpy()
         logits[read] = flat.reshape(len(read), len(self.slugs))
         return logits
 
     def _forward(self, planes: Ints) -> Any:
         """Entailment logits of one batch, a float32 tensor of shape [pairs], or None if memory ran out."""
-        import torch
-
+        torch = loaded_torch()
         try:
             tensors = torch.from_numpy(planes)
             # A copy out of pinned memory does not wait for the batches before it.

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from shared.training.architectures import encoder as encoders
-from shared.training.architectures.architecture import Architecture, Built, Defaults
+from shared.training.architectures.architecture import Defaults
 from shared.training.architectures.bilstm import BiLstm
-from shared.training.architectures.classification import answer, head, numbered
-from shared.training.arguments import Arguments
+from shared.training.architectures.classification import answer
 
 
-class BertLstmConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is Any to mypy
-    """The encoder's config, the width of each direction of the LSTM, and its dropout."""
+class BertLstmConfig(encoders.EncoderConfig):
+    """`hidden` is the width of each direction of the LSTM."""
 
     model_type = "otzyv-bert-lstm"
-    sub_configs = {"encoder": AutoConfig}  # noqa: RUF012  as transformers declares it
-
-    def __init__(self, encoder: Any = None, hidden: int = 256, dropout: float = 0.2, **fields: Any) -> None:
-        self.encoder = encoders.config_of(encoder)
-        self.hidden = hidden
-        self.dropout = dropout
-        super().__init__(**fields)
+    __init__ = encoders.EncoderConfig.__init__
 
 
 class BertLstmClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is Any to mypy
@@ -52,9 +44,10 @@ class BertLstmClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers
         """As torch began them; the encoder has begun already."""
 
 
-class BertLstm(Architecture):
+class BertLstm(encoders.AroundEncoder):
     """A small encoder by default: with a large one, a step on a CPU takes seconds."""
 
+    kind = BertLstmClassifier
     defaults = Defaults(
         base="cointegrated/rubert-tiny2",
         epochs=10,
@@ -63,10 +56,3 @@ class BertLstm(Architecture):
         dropout=0.2,
         hidden=256,
     )
-
-    def build(self, arguments: Arguments, labels: Sequence[str]) -> Built:
-        def around(encoder: Any) -> BertLstmClassifier:
-            config = BertLstmConfig(encoder.config, **head(arguments), **numbered(labels))
-            return BertLstmClassifier(config, encoder)
-
-        return encoders.encoded(arguments, around)

@@ -32,7 +32,10 @@ class BiLstm(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """Texts have at least one token each."""
         states = self.dropout(states)
-        turned = _turned(mask)
+        # Where each place of a text reads from when the text is turned round. Padding stays where it is.
+        length = mask.sum(dim=1, keepdim=True)
+        place = torch.arange(mask.shape[1], device=mask.device)[None]
+        turned = torch.where(place < length, length - 1 - place, place)
         there, _ = self.forwards(states)
         back, _ = self.backwards(_rows(states, turned))
         read = torch.cat([there, _rows(back, turned)], dim=2)
@@ -42,13 +45,6 @@ class BiLstm(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         largest = (read - 3 * (1 - kept)).amax(dim=1)
         logits: Tensor = self.classifier(self.dropout(torch.cat([largest, mean], dim=1)))
         return logits
-
-
-def _turned(mask: Tensor) -> Tensor:
-    """Where each place of a text reads from when the text is turned round, [n, tokens]. Padding stays where it is."""
-    length = mask.sum(dim=1, keepdim=True)
-    place = torch.arange(mask.shape[1], device=mask.device)[None]
-    return torch.where(place < length, length - 1 - place, place)
 
 
 def _rows(states: Tensor, places: Tensor) -> Tensor:

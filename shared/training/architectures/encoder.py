@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedConfig,
+)
 
 from shared.classifiers.packaging.hugging_face import longest_text, vocabulary
+from shared.encoders.pretrained import kind_and_line
 from shared.errors import TrainingError
-from shared.training.architectures.architecture import Built
-from shared.training.architectures.classification import numbered
+from shared.training.architectures.architecture import Architecture, Built
+from shared.training.architectures.classification import head, numbered
 from shared.training.arguments import Arguments
 
 _OF_THE_HEAD: Final = re.compile(r"(^|\.)(classifier|pre_classifier|score|pooler)\.")
@@ -38,13 +45,35 @@ def classifier(arguments: Arguments, labels: Sequence[str]) -> Built:
     return _built(arguments, config, AutoModelForSequenceClassification, lambda model: model)
 
 
-def encoded(arguments: Arguments, around: Callable[[Any], Any]) -> Built:
-    """The encoder alone, inside the model that `around` makes of it. Raises as `classifier`."""
+class AroundEncoder(Architecture):
+    """An architecture whose model, of the class `kind`, is made of a config and an encoder without its own head."""
 
-    def inside(encoder: Any) -> Any:
-        return around(without_pooler(encoder))
+    kind: Any
 
-    return _built(arguments, _config(arguments), AutoModel, inside)
+    def build(self, arguments: Arguments, labels: Sequence[str]) -> Built:
+        """Raises as `classifier`."""
+
+        def inside(encoder: Any) -> Any:
+            encoder = without_pooler(encoder)
+            config = self.kind.config_class(encoder.config, **head(arguments), **numbered(labels))
+            return self.kind(config, encoder)
+
+        return _built(arguments, _config(arguments), AutoModel, inside)
+
+
+class EncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is Any to mypy
+    """An encoder's config, the width of the layer that is trained behind it, and the dropout there.
+
+    A config that extends it names this `__init__` as its own: transformers writes another where a class has none.
+    """
+
+    sub_configs = {"encoder": AutoConfig}  # noqa: RUF012  as transformers declares it
+
+    def __init__(self, encoder: Any = None, hidden: int = 256, dropout: float = 0.2, **fields: Any) -> None:
+        self.encoder = config_of(encoder)
+        self.hidden = hidden
+        self.dropout = dropout
+        super().__init__(**fields)
 
 
 def from_config(config: Any) -> Any:
@@ -72,7 +101,10 @@ def config_of(told: Any) -> Any:
 
 
 def _built(arguments: Arguments, config: Any, kind: Any, made: Callable[[Any], Any]) -> Built:
-    encoder = _random(kind, config) if arguments.random_weights else _pretrained(kind, config, arguments)
+    if arguments.random_weights:
+        encoder = kind.from_config(config, dtype=torch.float32, trust_remote_code=False)
+    else:
+        encoder = _pretrained(kind, config, arguments)
     tokenizer = _tokenizer(arguments)
     base = _base(arguments)
     content = vocabulary(Path(base), encoder, tokenizer)
@@ -112,10 +144,6 @@ def _config(arguments: Arguments, **fields: Any) -> Any:
     return config
 
 
-def _random(kind: Any, config: Any) -> Any:
-    return kind.from_config(config, dtype=torch.float32, trust_remote_code=False)
-
-
 def _pretrained(kind: Any, config: Any, arguments: Arguments) -> Any:
     try:
         model, told = kind.from_pretrained(
@@ -153,7 +181,7 @@ def _tokenizer(arguments: Arguments) -> Any:
 
 
 def _missing(arguments: Arguments, expected: str, error: Exception) -> TrainingError:
-    base, first = _base(arguments), f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+    base, first = _base(arguments), kind_and_line(error).rstrip(".")
     advice = (
         "put the missing files there, or name an encoder on the hub"
         if Path(base).is_dir()

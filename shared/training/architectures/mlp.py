@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from shared.classifiers.onnx_classifier import ATTENTION_MASK, INPUT_IDS, padded
@@ -20,26 +20,19 @@ from shared.compute.arrays import Int64s
 from shared.compute.device import out_of_memory, release
 from shared.compute.packing import scored
 from shared.training.architectures import encoder as encoders
-from shared.training.architectures.architecture import Architecture, Built, Defaults, EncodedText
-from shared.training.architectures.classification import answer, head, numbered
-from shared.training.arguments import Arguments
+from shared.training.architectures.architecture import Defaults, EncodedText
+from shared.training.architectures.classification import answer
 from shared.training.batching import FEATURES
 
 TOKENS_PER_BATCH: Final = 4_096
 """Padding included, where features are computed."""
 
 
-class MlpConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is Any to mypy
-    """The encoder's config, the width of the layer between, and the dropout before each of the two."""
+class MlpConfig(encoders.EncoderConfig):
+    """`hidden` is the width of the layer between, and there is dropout before each of the two."""
 
     model_type = "otzyv-mlp"
-    sub_configs = {"encoder": AutoConfig}  # noqa: RUF012  as transformers declares it
-
-    def __init__(self, encoder: Any = None, hidden: int = 256, dropout: float = 0.2, **fields: Any) -> None:
-        self.encoder = encoders.config_of(encoder)
-        self.hidden = hidden
-        self.dropout = dropout
-        super().__init__(**fields)
+    __init__ = encoders.EncoderConfig.__init__
 
 
 class MlpHead(PreTrainedModel):  # type: ignore[misc]  # transformers is Any to mypy
@@ -110,9 +103,10 @@ class MlpClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is A
         """Nothing here besides encoder and head, which have begun already."""
 
 
-class Mlp(Architecture):
+class Mlp(encoders.AroundEncoder):
     """Trains the head of an MlpClassifier on features that were computed before."""
 
+    kind = MlpClassifier
     defaults = Defaults(
         base="DeepPavlov/rubert-base-cased",
         epochs=50,
@@ -122,13 +116,6 @@ class Mlp(Architecture):
         hidden=256,
         balance="oversample",
     )
-
-    def build(self, arguments: Arguments, labels: Sequence[str]) -> Built:
-        def around(encoder: Any) -> MlpClassifier:
-            config = MlpConfig(encoder.config, **head(arguments), **numbered(labels))
-            return MlpClassifier(config, encoder)
-
-        return encoders.encoded(arguments, around)
 
     def trained(self, model: Any) -> Any:
         return model.head
