@@ -193,8 +193,13 @@ def renew(
         },
     )
     state = first_of(cursor, LeaseState)
-    if state is None:
-        return None
+    if state is not None:
+        log(cursor, run, points)
+    return state
+
+
+def log(cursor: Cursor, run: int, points: Sequence[LoggedValue]) -> None:
+    """Keep logged values; one that was logged before is replaced."""
     newest = {(one.name, one.step): one for one in points}
     if newest:
         execute_values(
@@ -205,7 +210,6 @@ def renew(
             """,
             [(run, one.name, one.step, one.epoch, one.value) for one in newest.values()],
         )
-    return state
 
 
 def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
