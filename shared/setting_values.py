@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Collection
+from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from shared.catalogue import ARCHITECTURES, STAGES
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
-StageName = Literal["keywords", "zero_shot", "similarity", "llm"]
-ArchitectureName = Literal["linear", "lstm", "mlp", "full", "bert_lstm", "lora"]
-ARCHITECTURE_NAMES: tuple[ArchitectureName, ...] = ("linear", "lstm", "mlp", "full", "bert_lstm", "lora")
-STAGE_NAMES: tuple[StageName, ...] = ("keywords", "zero_shot", "similarity", "llm")
+
+def names_in(value: str) -> tuple[str, ...]:
+    """The names in a list that is separated by commas, in order."""
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _different(value: str, what: str, known: Collection[str], least: int = 0) -> str:
+    names = names_in(value)
+    if set(names) - set(known) or len(set(names)) != len(names) or len(names) < least:
+        raise ValueError(f"expected different {what} out of {', '.join(known)}; found {value!r}")
+    return ",".join(names)
 
 
 def stage_list(value: str) -> str:
-    """Stages in order. Raises ValueError."""
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    unknown = [name for name in names if name not in STAGE_NAMES]
-    if unknown or not names or len(set(names)) != len(names):
-        raise ValueError(f"expected different stages out of {', '.join(STAGE_NAMES)}; found {value!r}")
-    return ",".join(names)
+    """Stages in order, one at least. Raises ValueError."""
+    return _different(value, "stages", STAGES, least=1)
 
 
 def threshold_name(value: str) -> str:
     """What a threshold is for. Raises ValueError."""
-    if value.partition("/")[0] not in STAGE_NAMES:
-        names = ", ".join(STAGE_NAMES)
+    if value.partition("/")[0] not in STAGES:
+        names = ", ".join(STAGES)
         raise ValueError(f"expected a stage out of {names}, or stage/category; found {value!r}")
     return value
 
 
 def architectures(value: str) -> str:
-    """Architectures in order. Raises ValueError."""
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    if set(names) - set(ARCHITECTURE_NAMES) or len(set(names)) != len(names):
-        raise ValueError(
-            f"expected different architectures out of {', '.join(ARCHITECTURE_NAMES)}; found {value!r}"
-        )
-    return ",".join(names)
+    """Architectures in order, or none. Raises ValueError."""
+    return _different(value, "architectures", ARCHITECTURES)
 
 
 _CRON_FIELD = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*")

@@ -20,12 +20,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as MalformedValue
 
 from shared import setting_values as values
+from shared.catalogue import ARCHITECTURES
 from shared.errors import SettingsError
-from shared.setting_values import ARCHITECTURE_NAMES as ARCHITECTURE_NAMES
-from shared.setting_values import STAGE_NAMES as STAGE_NAMES
-from shared.setting_values import ArchitectureName as ArchitectureName
 from shared.setting_values import Fraction
-from shared.setting_values import StageName as StageName
 
 _SEE = "\nSee docs/settings.md for ranges and defaults."
 
@@ -38,8 +35,6 @@ RETRAINING = (
     "training_time_limit_s",
 )
 """Settings that `otzyv beat` sends along: whoever does the work need not have them."""
-NAVEC = "navec"
-"""The similarity encoder that needs neither torch nor a download."""
 
 
 class Settings(BaseSettings):
@@ -203,8 +198,8 @@ class Settings(BaseSettings):
     )
     retrain: Annotated[str, AfterValidator(values.architectures)] = Field(
         "",
-        description="Architectures that `otzyv beat` retrains by itself, separated by commas, out of linear, lstm, "
-        "mlp, full, bert_lstm, lora. Empty: none.",
+        description="Architectures that `otzyv beat` retrains by itself, separated by commas, out of "
+        f"{', '.join(ARCHITECTURES)}. Empty: none.",
     )
     retrain_arguments: dict[str, Any] = Field(
         {},
@@ -313,16 +308,14 @@ class Settings(BaseSettings):
         return self.model_copy(update=limits)
 
     @property
-    def retrained(self) -> tuple[ArchitectureName, ...]:
+    def retrained(self) -> tuple[str, ...]:
         """`retrain` as names, in order."""
-        chosen = self.retrain.split(",")
-        return tuple(sorted((name for name in ARCHITECTURE_NAMES if name in chosen), key=chosen.index))
+        return values.names_in(self.retrain)
 
     @property
-    def stages(self) -> tuple[StageName, ...]:
+    def stages(self) -> tuple[str, ...]:
         """`cascade_stages` as names, in order."""
-        chosen = self.cascade_stages.split(",")
-        return tuple(sorted((name for name in STAGE_NAMES if name in chosen), key=chosen.index))
+        return values.names_in(self.cascade_stages)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The Celery application and nothing else."""
+"""The Celery application: its settings, what beat sends, and which modules have its tasks."""
 
 from __future__ import annotations
 
@@ -52,11 +52,7 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "worker_send_task_events": True,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        "beat_schedule": {
-            "sweep": {"task": "workers.upkeep.sweep", "schedule": min(60, chosen.sweep_after_s)},
-            "watch_quality": {"task": "workers.upkeep.watch_quality", "schedule": 3_600},
-            **_retraining(chosen),
-        },
+        "beat_schedule": _schedule(chosen),
         "timezone": "UTC",
     }
 
@@ -64,31 +60,43 @@ def configuration(chosen: Settings) -> dict[str, Any]:
 CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
-def _retraining(chosen: Settings) -> dict[str, Any]:
-    """Looks for a reason to retrain every minute, and at the times that somebody chose. Raises SettingsError."""
+def _schedule(chosen: Settings) -> dict[str, Any]:
+    """What beat sends, and when. It looks for a reason to retrain every minute, and at the times that somebody chose.
+
+    Raises SettingsError for times that never come.
+    """
+    schedule: dict[str, Any] = {
+        "sweep": {"task": topology.SWEEP, "schedule": min(60, chosen.sweep_after_s)},
+        "watch_quality": {"task": topology.WATCH_QUALITY, "schedule": 3_600},
+    }
     if not chosen.retrain:
-        return {}
+        return schedule
     plan = chosen.model_dump(include=set(RETRAINING))
-    task = "workers.upkeep.retrain"
-    found: dict[str, Any] = {"retrain": {"task": task, "schedule": 60, "args": ([], "", plan)}}
-    if chosen.retrain_cron:
-        times = dict(zip(CRON_FIELDS, chosen.retrain_cron.split(), strict=True))
-        try:
-            schedule = crontab(**times)
-            # A day that never comes is found only here.
-            schedule.remaining_estimate(datetime.now(UTC))
-        except Exception as error:  # whatever Celery's parser raises
-            raise SettingsError(
-                "OTZYV_RETRAIN_CRON: expected five crontab fields of times that come, found "
-                f"{chosen.retrain_cron!r}: {error}"
-            ) from error
-        found["retrain_by_the_clock"] = {"task": task, "schedule": schedule, "args": ([], "clock", plan)}
-    return found
+    schedule["retrain"] = {"task": topology.RETRAIN, "schedule": 60, "args": ([], "", plan)}
+    if not chosen.retrain_cron:
+        return schedule
+    try:
+        times = crontab(**dict(zip(CRON_FIELDS, chosen.retrain_cron.split(), strict=True)))
+        # A day that never comes is found only here.
+        times.remaining_estimate(datetime.now(UTC))
+    except Exception as error:  # whatever Celery's parser raises
+        raise SettingsError(
+            "OTZYV_RETRAIN_CRON: expected five crontab fields of times that come, found "
+            f"{chosen.retrain_cron!r}: {error}"
+        ) from error
+    by_the_clock = {"task": topology.RETRAIN, "schedule": times, "args": ([], "clock", plan)}
+    return {**schedule, "retrain_by_the_clock": by_the_clock}
 
 
+# `celery -A workers.app` and the decorators of tasks need an application to be there. It knows its tasks by module, and
+# asks the environment when it is first used.
 TASKS = ("tasks.backfill", "tasks.labelling", "tasks.prediction", "training.supervisor", "tasks.upkeep")
 connection.unpack_nothing()
 app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
 app.steps["consumer"].add(TellConsuming)
-app.config_from_object(configuration(settings()))
+
+
+@app.on_configure.connect  # type: ignore[untyped-decorator]
+def _configure(sender: Celery, **_: object) -> None:
+    sender.config_from_object(configuration(settings()))

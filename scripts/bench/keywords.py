@@ -34,7 +34,7 @@ def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
     stage = KeywordStage(taxonomy)
     compiled = time.perf_counter() - before
     ways: dict[str, Peer] = {
-        "ours": stage.verdicts,
+        "ours": stage.answers,
         "regex": _regex(taxonomy),
         "lemmas": _lemmas(taxonomy),
     }

@@ -83,7 +83,7 @@ def _measured(
     the tokens computed), `tokens_per_pair`, `forwards_per_chunk`, `memory_bytes` (CUDA's own peak, else None).
     """
     lengths = [stage.tokens(chunk).ravel() for chunk in chunks]
-    stage.verdicts(chunks[0])
+    stage.answers(chunks[0])
     times = np.zeros(len(chunks), dtype=int)  # that each chunk was done
     forwards: list[int] = []
 
@@ -94,7 +94,7 @@ def _measured(
     before = now = time.perf_counter()
     while now - before < seconds or not times.any():
         number = times.sum() % len(chunks)
-        stage.verdicts(chunks[number])
+        stage.answers(chunks[number])
         times[number] += 1
         now = time.perf_counter()
     handle.remove()

@@ -51,7 +51,7 @@ def label(run: LabelRequest) -> RunSummary:
     started, begun = datetime.now(UTC), time.monotonic()
     with ended_by_signals(), _server(run.store) as url:
         here = _prepare(run.settings, url)
-        cascade = runtime.labeller(here, *run.stages, order=run.stages)
+        cascade = runtime.labeller(here, run.stages)
         cascade.warm_up(run.stages)
         clock = time.monotonic()
         err.print(f"PostgreSQL and the stages took {clock - begun:.1f} s to start")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -14,13 +13,14 @@ from rich.table import Table
 from scripts.command.console import file_progress, out, remark
 from scripts.files.review_rows import ReviewRows
 from scripts.pages import figures
-from shared.cascade.rule import StageRule
-from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from scripts.pages.tables import table
+from shared.cascade.stage import raise_if_nothing_came
+from shared.errors import ConfigurationError
 from shared.labelling.rules import resolve
 from shared.quality.planning import Reservoir, SampleShare
 from shared.runtime import runtime, stages
 from shared.settings import Settings
-from shared.stages.llm import LlmStage, Prompt, PromptWriter
+from shared.stages.llm import Prompt, PromptWriter
 from shared.stages.llm.prompt import DEFAULT_TEMPLATE
 from shared.taxonomy import Taxonomy
 from workers.rabbitmq import topology
@@ -67,7 +67,11 @@ def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *
         if name == "llm":
             stage, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
         else:
-            stage, waiting = _stage(name, reached, waiting, taxonomy, settings)
+            try:
+                stage, waiting = _run(name, reached, waiting, taxonomy, settings)
+            except ConfigurationError as error:
+                # One that cannot be used is taken to keep nothing.
+                stage = StagePlan(name, reached, note=str(error))
         found.stages.append(stage)
     found.left = SampleShare(len(waiting), len(sample))
     if as_json:
@@ -93,23 +97,31 @@ def _sample(rows: ReviewRows, size: int, seed: int) -> tuple[int, int, list[str]
     return total, len(texts), reservoir.items
 
 
-def _stage(
+def _run(
     name: str, reached: SampleShare, texts: list[str], taxonomy: Taxonomy, settings: Settings
 ) -> tuple[StagePlan, list[str]]:
-    """A stage that costs only time: it is really run. One that cannot be built is taken to keep nothing."""
-    try:
-        stage = stages.build(name, taxonomy, settings, None, 0)
-    except ConfigurationError as error:
-        return StagePlan(name, reached, note=str(error)), texts
+    """What a stage keeps of these texts and takes for them, and the texts that are left."""
+    stage = stages.build(name, taxonomy, settings)
     rule, began = resolve(stage, settings.thresholds), time.monotonic()
-    verdicts = stage.verdicts(texts)
-    seconds = (time.monotonic() - began) / max(1, len(texts))
+    answers = stage.answers(texts)
+    seconds, each = time.monotonic() - began, max(1, len(texts))
+    raise_if_nothing_came(answers)
+    errors = [answer.error for answer in answers if answer.error]
+    if errors:
+        remark("no answer", f"{name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
     rest = [
         text
-        for text, verdict in zip(texts, verdicts, strict=True)
-        if verdict is None or not rule.keeps(verdict)
+        for text, answer in zip(texts, answers, strict=True)
+        if answer.verdict is None or not rule.keeps(answer.verdict)
     ]
-    return StagePlan(name, reached, SampleShare(len(texts) - len(rest), len(texts)), seconds), rest
+    return StagePlan(
+        name,
+        reached,
+        kept=SampleShare(len(texts) - len(rest), len(texts)),
+        seconds=seconds / each,
+        tokens_in=sum(answer.tokens_in for answer in answers) / each,
+        tokens_out=sum(answer.tokens_out for answer in answers) / each,
+    ), rest
 
 
 def _llm(
@@ -120,35 +132,12 @@ def _llm(
     prompts = [prompt for text in texts if (prompt := writer.write(text)) is not None]
     found.prompt = prompts[0] if prompts else None
     if ask and texts:
-        return _asked(reached, texts[:ask], taxonomy, settings), texts
+        asked, _ = _run("llm", reached, texts[:ask], taxonomy, settings)
+        asked.note = f"asked about {len(texts[:ask])} reviews"
+        return asked, texts
     chars = sum(len(prompt.system) + len(prompt.user) for prompt in prompts) / max(1, len(prompts))
     note = f"not asked: {TOKENS_PER_CHAR} tokens a character are assumed; --ask 20 measures"
     return StagePlan("llm", reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, note=note), texts
-
-
-def _asked(reached: SampleShare, texts: Sequence[str], taxonomy: Taxonomy, settings: Settings) -> StagePlan:
-    stage = stages.build("llm", taxonomy, settings, None, 0)
-    assert isinstance(stage, LlmStage)  # noqa: S101  that is its name
-    rule: StageRule = resolve(stage, settings.thresholds)
-    began = time.monotonic()
-    answers = stage.answers(texts)
-    seconds = (time.monotonic() - began) / len(texts)
-    errors: list[OtzyvError] = [answer.error for answer in answers if answer.error]
-    outside = [error for error in errors if isinstance(error, ConfigurationError | RetryableError)]
-    if len(outside) == len(texts):
-        raise outside[0]
-    if errors:
-        remark("no answer", f"llm: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
-    kept = sum(answer.verdict is not None and rule.keeps(answer.verdict) for answer in answers)
-    return StagePlan(
-        "llm",
-        reached,
-        SampleShare(kept, len(texts)),
-        seconds,
-        sum(answer.tokens_in for answer in answers) / len(texts),
-        sum(answer.tokens_out for answer in answers) / len(texts),
-        f"asked about {len(texts)} reviews",
-    )
 
 
 def cost(stage: StagePlan, reviews: float, settings: Settings) -> float:
@@ -159,10 +148,10 @@ def cost(stage: StagePlan, reviews: float, settings: Settings) -> float:
 
 def _totals(found: Plan, settings: Settings) -> dict[str, float | None]:
     """Seconds of CPU workers, of GPU workers and of the language model, tokens, cost and days for the whole file."""
-    lines = stages_on_cpu(settings)
+    on_cpu = topology.stages_of("cpu", settings)
     reviews = {stage.stage: found.rows * stage.seen.value for stage in found.stages}
-    cpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage in lines)
-    gpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage not in lines)
+    cpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage in on_cpu)
+    gpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage not in on_cpu)
     unknown = [s for s in found.stages if s.seconds is None and reviews[s.stage]]
     tokens = sum(reviews[s.stage] * (s.tokens_in + s.tokens_out) for s in found.stages)
     cores = settings.worker_processes or len(os.sched_getaffinity(0))
@@ -176,53 +165,46 @@ def _totals(found: Plan, settings: Settings) -> dict[str, float | None]:
     }
 
 
-def stages_on_cpu(settings: Settings) -> set[str]:
-    """The stages that CPU workers run."""
-    lines = topology.stage_lines(settings)
-    return {name for name, line in lines.items() if line in topology.WORKER_LINES["cpu"]}
-
-
 def _shown(found: Plan, settings: Settings) -> RenderableType:
-    table = Table("stage", box=None, pad_edge=False)
-    for name in ("reviews", "of all", "keeps", "95 % interval", "seconds", "tokens", "cost"):
-        table.add_column(name, justify="right")
-    for stage in found.stages:
-        reviews = found.rows * stage.seen.value
-        tokens = reviews * (stage.tokens_in + stage.tokens_out)
-        low, high = stage.kept.interval if stage.kept else (0.0, 1.0)
-        table.add_row(
-            stage.stage,
-            figures.count(round(reviews)),
-            figures.percent(stage.seen.value),
-            figures.percent(stage.kept.value) if stage.kept else "?",
-            f"{low:.3f} to {high:.3f}" if stage.kept else "",
-            "?" if stage.seconds is None else f"{reviews * stage.seconds:,.1f}",
-            figures.count(round(tokens)) if tokens else figures.NONE,
-            f"{cost(stage, reviews, settings):,.2f}"
-            if settings.llm_price_in or settings.llm_price_out
-            else "",
-        )
     low, high = found.left.interval
     totals = _totals(found, settings)
+    eta = totals["eta_seconds"]
+    time_needed = "unknown until every stage is measured" if eta is None else figures.duration(eta)
     parts: list[RenderableType] = [
         f"{found.rows:,} rows, {found.distinct:,} different texts; sample of {found.sample:,}",
-        table,
+        _table(found, settings),
         f"left after the stages that were run: {figures.percent(found.left.value)} ({low:.3f} to {high:.3f})",
-        "time with the workers of this machine: "
-        + (
-            "unknown until every stage is measured"
-            if totals["eta_seconds"] is None
-            else figures.duration(totals["eta_seconds"])
-        ),
+        f"time with the workers of this machine: {time_needed}",
     ]
-    if totals["days"]:
-        parts.append(
-            f"OTZYV_LLM_DAILY_TOKENS of {settings.llm_daily_tokens:,} make that {totals['days']:.1f} days"
-        )
+    if days := totals["days"]:
+        parts.append(f"OTZYV_LLM_DAILY_TOKENS of {settings.llm_daily_tokens:,} make that {days:.1f} days")
     parts += [f"{stage.stage}: {stage.note}" for stage in found.stages if stage.note]
     if found.prompt is not None:
         parts.append(f"\nOne question to the language model:\n\n{found.prompt.system}\n\n{found.prompt.user}")
     return Group(*parts)
+
+
+def _table(found: Plan, settings: Settings) -> Table:
+    rows = []
+    priced = settings.llm_price_in or settings.llm_price_out
+    for stage in found.stages:
+        reviews = found.rows * stage.seen.value
+        tokens = reviews * (stage.tokens_in + stage.tokens_out)
+        low, high = stage.kept.interval if stage.kept else (0.0, 1.0)
+        rows.append(
+            (
+                stage.stage,
+                figures.count(round(reviews)),
+                figures.percent(stage.seen.value),
+                figures.percent(stage.kept.value) if stage.kept else "?",
+                f"{low:.3f} to {high:.3f}" if stage.kept else "",
+                "?" if stage.seconds is None else f"{reviews * stage.seconds:,.1f}",
+                figures.count(round(tokens)) if tokens else figures.NONE,
+                f"{cost(stage, reviews, settings):,.2f}" if priced else "",
+            )
+        )
+    heads = ("stage", "reviews", "of all", "keeps", "95 % interval", "seconds", "tokens", "cost")
+    return table(heads, rows)
 
 
 def _as_json(found: Plan, settings: Settings) -> dict[str, object]:

@@ -9,6 +9,7 @@ from scripts.models.registry import registry
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, backfills
+from workers.tasks import sending
 
 PARTS = 8
 """Parts that can be worked on at a time."""
@@ -17,14 +18,12 @@ LOOK_UP_S = 0.5
 
 def backfill(model: int, settings: Settings, *, follow: bool) -> None:
     """Start a backfill, and watch it if asked to."""
-    from workers.tasks.backfill import send
-
     here = runtime.build(settings)
     registry(here).get(model)
     with here.database.transaction() as cursor:
         number, parts = backfills.start(cursor, model, PARTS)
     for part in parts:
-        send(number, part)
+        sending.backfill_part(number, part)
     out.print(
         f"backfill {number}: model {model} predicts stored reviews that it has not seen, whenever no others wait"
     )

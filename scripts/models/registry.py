@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
-from scripts.files.gold_file import GoldRow, read_gold
+from scripts.files.gold_file import GoldRow, read_gold, read_records, require_column
 from scripts.files.input_file import InputFile
 from scripts.pages.tables import table
 from shared.classifiers import Artefact, Location
@@ -24,6 +24,7 @@ from shared.runtime.runtime import Runtime
 from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.store import aliases, awaiting, models, reviews
+from workers.tasks import sending
 
 SAMPLE = 1_000
 """Texts on which the graphs are compared with the model that they were made from."""
@@ -145,13 +146,9 @@ def _wake(here: Runtime) -> None:
         parked = awaiting.backlog(cursor, here.taxonomy_id).parked
     if not parked:
         return
-    from workers.app import app
-    from workers.rabbitmq import connection
-
     out.print(f"{parked:,} reviews waited for a champion and are predicted now")
     try:
-        with connection.translated():
-            app.send_task("workers.upkeep.sweep")
+        sending.sweep()
     except OtzyvError as error:
         remark("note", f"they are sent by the next sweep, because: {error}")
 
@@ -217,11 +214,8 @@ def _exported(
 def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
     """Texts to compare the graphs on: from a file, or else stored reviews."""
     if sample is not None:
-        rows = [record for chunk in InputFile(sample).records() for record in chunk]
-        if column not in rows[0]:
-            raise InputFileError(
-                f"{sample}: expected a column {column!r}, found {', '.join(map(repr, rows[0]))}"
-            )
+        rows = read_records(sample)
+        require_column(sample, rows, column)
         texts = [str(row[column]) for row in rows if row.get(column)]
         texts = random.Random(0).sample(texts, min(SAMPLE, len(texts)))  # noqa: S311  no secret
     else:

@@ -16,12 +16,14 @@ from scripts.quality import evaluation_report
 from scripts.quality.evaluation_report import Evaluation, StageLine, SubChain
 from scripts.quality.judging import Judged, judge, rules
 from shared.cascade.rule import StageRule
+from shared.catalogue import STAGES
 from shared.errors import ConfigurationError
 from shared.quality import chains
 from shared.quality.chains import ChainResult, StageResult
 from shared.quality.evaluation import Score, confusion, score
 from shared.runtime import runtime
-from shared.settings import STAGE_NAMES, Settings
+from shared.setting_values import names_in
+from shared.settings import Settings
 from shared.store import thresholds
 from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
@@ -44,16 +46,11 @@ class EvaluateRequest(msgspec.Struct, frozen=True):
 def stage_order(stage: str | None, chain: str | None, settings: Settings) -> tuple[str, ...]:
     """The stages to evaluate. Raises ConfigurationError for names that are none, or come twice."""
     wanted = stage or chain or settings.cascade_stages
-    names = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    names = names_in(wanted)
     option = "--stage" if stage else "--chain"
-    if (
-        not names
-        or set(names) - set(STAGE_NAMES)
-        or len(set(names)) < len(names)
-        or (stage and len(names) > 1)
-    ):
+    if not names or set(names) - set(STAGES) or len(set(names)) < len(names) or (stage and len(names) > 1):
         raise ConfigurationError(
-            f"{option}: expected {'one name' if stage else 'different names'} out of {', '.join(STAGE_NAMES)}, "
+            f"{option}: expected {'one name' if stage else 'different names'} out of {', '.join(STAGES)}, "
             f"found {wanted!r}"
         )
     return names

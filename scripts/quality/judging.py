@@ -9,12 +9,11 @@ import msgspec
 
 from scripts.command.console import remark, review_progress
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import Stage, Verdict
-from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.cascade.stage import Stage, Verdict, raise_if_nothing_came
+from shared.errors import OtzyvError
 from shared.labelling.rules import resolve
 from shared.runtime import stages
 from shared.settings import Settings
-from shared.stages.llm import LlmStage
 from shared.store import Database
 from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
@@ -31,7 +30,6 @@ class Judged(msgspec.Struct):
     seconds: float = 0.0
     tokens_in: int = 0
     tokens_out: int = 0
-    failed: int = 0
 
     @property
     def tokens(self) -> int:
@@ -55,36 +53,23 @@ def judge(
     with review_progress() as progress:
         for name in names:
             task = progress.add_task(name, total=len(texts), note="loading")
-            stage = stages.build(name, taxonomy, settings, database, taxonomy_id)
-            found, errors = Judged(stage, []), list[OtzyvError]()
+            found = Judged(stages.build(name, taxonomy, settings, database, taxonomy_id), [])
+            errors: list[OtzyvError] = []
             progress.update(task, note="")
             for start in range(0, len(texts), ROWS):
-                errors += _add(found, texts[start : start + ROWS])
+                began = time.monotonic()
+                answers = found.stage.answers(texts[start : start + ROWS])
+                found.seconds += time.monotonic() - began
+                raise_if_nothing_came(answers)
+                found.verdicts += [answer.verdict for answer in answers]
+                found.tokens_in += sum(answer.tokens_in for answer in answers)
+                found.tokens_out += sum(answer.tokens_out for answer in answers)
+                errors += [answer.error for answer in answers if answer.error]
                 progress.update(task, completed=len(found.verdicts))
             if errors:
-                told = f"{name}: {found.failed} of {len(found.verdicts)} reviews; first: {errors[0]}"
-                remark("no answer", told)
+                remark("no answer", f"{name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
             judged[name] = found
     return judged
-
-
-def _add(found: Judged, texts: Sequence[str]) -> list[OtzyvError]:
-    """One part of the texts through a stage; returns the errors of single rows."""
-    stage, began, errors = found.stage, time.monotonic(), list[OtzyvError]()
-    if isinstance(stage, LlmStage):
-        for answer in stage.answers(texts):
-            found.verdicts.append(answer.verdict)
-            found.tokens_in += answer.tokens_in
-            found.tokens_out += answer.tokens_out
-            errors += [answer.error] if answer.error else []
-    else:
-        found.verdicts += stage.verdicts(texts)
-    found.seconds += time.monotonic() - began
-    found.failed += len(errors)
-    outside = [error for error in errors if isinstance(error, ConfigurationError | RetryableError)]
-    if len(outside) == len(texts):
-        raise outside[0]
-    return errors
 
 
 def rules(

@@ -11,6 +11,7 @@ from scripts.command.options import JsonForTable, JsonForTables, Store
 from scripts.command.settings import TaxonomyFile, settings
 from scripts.training import runs as running
 from scripts.training import train as training
+from shared.catalogue import ARCHITECTURES
 from shared.training.arguments import Arguments
 
 commands = typer.Typer()
@@ -22,9 +23,7 @@ commands.add_typer(runs, name="runs")
 RunNumber = Annotated[int, typer.Argument(help="Number of the run, see `otzyv runs list`.")]
 Architectures = Annotated[
     list[str] | None,
-    typer.Argument(
-        help="linear, lstm, mlp, full, bert_lstm, lora, or all. With --here, none: what is queued."
-    ),
+    typer.Argument(help=f"{', '.join(ARCHITECTURES)}, or all. With --here, none: what is queued."),
 ]
 Seeds = Annotated[
     int, typer.Option(min=1, max=100, help="Runs of each architecture, with seeds from --seed.")

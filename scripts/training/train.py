@@ -16,15 +16,17 @@ from scripts.models.registry import user
 from scripts.pages.tables import table
 from scripts.quality.audit import import_answers
 from scripts.training.runs import follow_all, unfinished
+from shared.catalogue import ARCHITECTURES
 from shared.errors import ConfigurationError, RetryableError, TrainingError
 from shared.runs.schedule import asked
 from shared.runtime.runtime import Runtime
-from shared.settings import ARCHITECTURE_NAMES, Settings
+from shared.settings import Settings
 from shared.store import runs, snapshots
 from shared.store.runs import Asked
 from shared.training.arguments import Arguments, arguments
 from workers.process.worker_name import node
-from workers.training.supervisor import Trainer, send
+from workers.tasks import sending
+from workers.training.supervisor import Trainer
 
 ALL = "all"
 UNFINISHED = 3
@@ -73,7 +75,7 @@ def train(request: TrainRequest, settings: Settings) -> int:
             return _work(here, numbers)
         try:
             for number in numbers:
-                send(number)
+                sending.wake_trainer(number)
         except RetryableError as error:
             remark("note", f"training workers look for runs by themselves, in a moment: {error}")
         if request.follow:
@@ -86,10 +88,10 @@ def _wanted(request: TrainRequest, settings: Settings) -> list[Asked]:
     """One run for each architecture and seed. Raises TrainingError."""
     names = list(dict.fromkeys(request.architectures))
     if ALL in names:
-        names = list(ARCHITECTURE_NAMES)
+        names = list(ARCHITECTURES)
     if not names and not request.here:
         raise TrainingError(
-            f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURE_NAMES, ALL))}, found none"
+            f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURES, ALL))}, found none"
         )
     values = {**request.arguments, **_given(request.given)}
     if values.get("base") is not None:

@@ -1,17 +1,17 @@
 """What a stage answers, and what is kept of it: pure functions, no store and no broker.
 
-A cascade is a list of stages. Each stage answers with a verdict per review, or abstains. A verdict at or
-above the stage's threshold becomes the label; everything else travels on to the next stage.
+A cascade is a list of stages. Each stage gives an answer per review: a verdict, an error, or neither. A verdict at
+or above the stage's threshold becomes the label; everything else travels on to the next stage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from shared.errors import OtzyvError
+from shared.errors import ConfigurationError, OtzyvError, RetryableError
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -43,8 +43,32 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
         return self.confidence if self.score is None else self.score
 
 
+# Hundreds of thousands are made in a minute, which the garbage collector need not look through: they are in no cycle
+# unless one is in the traceback of its own error.
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What a stage says of one text: a verdict, an error of this text alone, or neither where it abstains.
+
+    `cached` answers, and repetitions inside a batch, cost no tokens.
+    """
+
+    verdict: Verdict | None = None
+    error: OtzyvError | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cached: bool = False
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether there is an error and asking again may succeed, at once or after a person's change."""
+        return isinstance(self.error, RetryableError | ConfigurationError)
+
+
+ABSTAINED: Final = Answer()
+"""The answer of a stage that has nothing to say of a text."""
+
+
 class Stage(Protocol):
-    """One method of the cascade. Stages are pure: the same texts give the same verdicts."""
+    """One method of the cascade. Stages are pure: the same texts give the same answers."""
 
     @property
     def name(self) -> str:
@@ -61,17 +85,8 @@ class Stage(Protocol):
         """The confidence from which a verdict is kept where no setting says otherwise."""
         ...
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
-        """One entry per text, in order; None where the stage abstains."""
-        ...
-
-
-@runtime_checkable
-class RemoteStage(Protocol):
-    """A stage that asks others, who may fail to answer about some reviews of a batch."""
-
-    def outcomes(self, texts: Sequence[str]) -> list[Verdict | OtzyvError | None]:
-        """One entry per text, in order: a verdict, an error of this text alone, or None for an abstention."""
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer per text, in order. A text that fails carries its error, and changes no other answer."""
         ...
 
 
@@ -85,6 +100,17 @@ class Rule(Protocol):
     def keeps(self, verdict: Verdict) -> bool:
         """Whether a weighed verdict becomes the label."""
         ...
+
+
+def verdicts(stage: Stage, texts: Sequence[str]) -> list[Verdict | None]:
+    """The verdicts alone, one entry per text, for whoever takes an error for an abstention."""
+    return [answer.verdict for answer in stage.answers(texts)]
+
+
+def raise_if_nothing_came(answers: Sequence[Answer]) -> None:
+    """Raises the first error where every text failed for a reason outside of itself."""
+    if answers and all(answer.may_pass for answer in answers) and answers[0].error is not None:
+        raise answers[0].error
 
 
 class StageDecision(msgspec.Struct, frozen=True):

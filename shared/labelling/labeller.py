@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from operator import add
+from typing import Final
 
 import msgspec
 import structlog
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import RemoteStage, Stage, Verdict, decide, following
-from shared.errors import ConfigurationError, OtzyvError, RetryableError
+from shared.cascade.stage import Stage, StageDecision, Verdict, decide, following
+from shared.catalogue import STAGES
+from shared.errors import OtzyvError
 from shared.labelling.rules import Rules
-from shared.settings import STAGE_NAMES
 from shared.store import Database, labels, places, verdicts
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
@@ -24,31 +26,67 @@ from shared.text.masking import without_words
 
 log = structlog.get_logger()
 
-MayPass = RetryableError | ConfigurationError
-"""Errors about one review that are not its own: asking again may succeed, at once or after a person's change."""
+
+class StageCounts(msgspec.Struct, frozen=True):
+    """How many reviews a stage has seen, kept, abstained from, and passed on to the next stage or to a person.
+
+    `kept_after_s` and `to_people_after_s` are the seconds from the arrival of each review that got its label here to
+    that label.
+    """
+
+    seen: int = 0
+    kept: int = 0
+    abstained: int = 0
+    passed_on: int = 0
+    kept_after_s: list[float] = []
+    to_people_after_s: list[float] = []
+
+    def __add__(self, other: StageCounts) -> StageCounts:
+        """Both together."""
+        mine, others = msgspec.structs.astuple(self), msgspec.structs.astuple(other)
+        return StageCounts(*map(add, mine, others))
 
 
 class StageOutcome(msgspec.Struct, frozen=True):
     """What a stage did with a batch. `forward` are the ids to send to `next_stage`.
 
-    `passed_on` counts those that went to that stage now, or to a person. `unanswered` are ids that still wait for this
-    stage because asking failed for a reason that may pass; `error` is the first such reason. `kept_after_s` and
-    `to_people_after_s` are the seconds from the arrival of each review that got its label here to that label.
+    `unanswered` are ids that still wait for this stage because asking failed for a reason that may pass; `error` is the
+    first such reason.
     """
 
-    seen: int
-    kept: int
-    abstained: int
-    next_stage: str | None
-    forward: list[int]
+    counts: StageCounts = StageCounts()
+    next_stage: str | None = None
+    forward: list[int] = []
     unanswered: list[int] = []
     error: OtzyvError | None = None
-    passed_on: int = 0
-    kept_after_s: list[float] = []
-    to_people_after_s: list[float] = []
+
+    def __add__(self, other: StageOutcome) -> StageOutcome:
+        """What two parts of a batch come to, the later one second."""
+        return StageOutcome(
+            self.counts + other.counts,
+            other.next_stage,
+            self.forward + other.forward,
+            self.unanswered + other.unanswered,
+            self.error or other.error,
+        )
 
 
-NOTHING_DONE = StageOutcome(0, 0, 0, None, [])
+class Reading(msgspec.Struct, frozen=True):
+    """Those of some reviews that wait for a stage, as they were read, and what its verdicts were worth at that moment.
+
+    `read_at` is a moment of the monotonic clock.
+    """
+
+    stage: str
+    review_ids: Sequence[int]
+    waiting: list[WaitingReview]
+    rule: StageRule
+    read_at: float
+
+    @property
+    def revisions(self) -> dict[int, int]:
+        """Which text of each review was read."""
+        return {row.review_id: row.revision for row in self.waiting}
 
 
 class Labeller:
@@ -66,114 +104,107 @@ class Labeller:
         stages: Mapping[str, Stage],
         rules: Rules,
     ) -> None:
-        self._database = database
-        self._taxonomy_id = taxonomy_id
-        self._order = tuple(order)
+        self.database: Final = database
+        self.taxonomy_id: Final = taxonomy_id
+        self.order: Final = tuple(order)
         self._stages = stages
         self._rules = rules
-        self.judged: dict[int, int] = {}
-        """Review ids of the batch that is being run, or was last, with the revisions that were read."""
-
-    @property
-    def database(self) -> Database:
-        """Where the reviews and labels are."""
-        return self._database
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """The stages in use, first to last."""
-        return self._order
-
-    @property
-    def taxonomy_id(self) -> int:
-        """The stored taxonomy whose labels this cascade makes."""
-        return self._taxonomy_id
 
     def threshold(self, stage_name: str) -> float | None:
         """The confidence from which a stage's verdict is kept now; None where it keeps nothing."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             return self._rules.current(cursor, self._stages[stage_name]).value
 
     def warm_up(self, names: Sequence[str]) -> None:
         """Build those of the named stages that are in use. Raises ConfigurationError for one that cannot be built."""
         for name in names:
-            if name in self._order:
+            if name in self.order:
                 self._stages[name]
 
-    def look_at(self, stage_name: str, review_ids: Sequence[int]) -> None:
-        """Note in `judged` which of the reviews wait for a stage, without asking it."""
-        with self._database.transaction() as cursor:
-            waiting = places.texts(cursor, review_ids, self._taxonomy_id, stage_name)
-        self.judged = {row.review_id: row.revision for row in waiting}
+    def revisions(self, stage_name: str, review_ids: Sequence[int]) -> dict[int, int]:
+        """Those of the reviews that wait for a stage, with their revisions; the stage need not be built."""
+        with self.database.transaction() as cursor:
+            waiting = places.texts(cursor, review_ids, self.taxonomy_id, stage_name)
+        return {row.review_id: row.revision for row in waiting}
 
     def run(self, stage_name: str, review_ids: Sequence[int]) -> StageOutcome:
         """Put the waiting ones among `review_ids` through a stage.
 
         Idempotent: reviews that are past the stage are left alone, and those that wait for the next one
         are returned once more, because the process may have died before it sent them on. No transaction is open
-        while the stage judges; a text replaced meanwhile keeps its place in line.
+        while the stage judges; a text replaced meanwhile keeps its queue position.
         """
-        self.judged = {}
-        if stage_name not in self._order:
-            return NOTHING_DONE  # The sweep sends them on, see `resettle`.
+        return self.judge(self.read(stage_name, review_ids))
+
+    def read(self, stage_name: str, review_ids: Sequence[int]) -> Reading:
+        """The first half of `run`: none for a stage that is not in use, whose reviews the sweep sends on."""
+        if stage_name not in self.order:
+            return Reading(stage_name, review_ids, [], StageRule(None), time.monotonic())
         stage = self._stages[stage_name]
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             read_at = time.monotonic()
-            waiting = places.texts(cursor, review_ids, self._taxonomy_id, stage_name)
-            rule = self._rules.current(cursor, stage)
-        self.judged = {row.review_id: row.revision for row in waiting}
-        found = _outcomes(stage, [without_words(row.text) for row in waiting])
-        late = [(row, error) for row, error in zip(waiting, found, strict=True) if isinstance(error, MayPass)]
-        answered = [
-            (row, rule.weigh(answer) if isinstance(answer, Verdict) else None)
-            for row, answer in zip(waiting, found, strict=True)
-            if not isinstance(answer, MayPass)
+            waiting = places.texts(cursor, review_ids, self.taxonomy_id, stage_name)
+            return Reading(stage_name, review_ids, waiting, self._rules.current(cursor, stage), read_at)
+
+    def judge(self, reading: Reading) -> StageOutcome:
+        """The second half: ask the stage, keep or pass on, in one transaction."""
+        if reading.stage not in self.order:
+            return StageOutcome()
+        answers = self._stages[reading.stage].answers([without_words(row.text) for row in reading.waiting])
+        both = list(zip(reading.waiting, answers, strict=True))
+        late = [(row.review_id, answer.error) for row, answer in both if answer.may_pass]
+        refused = [answer.error for answer in answers if answer.error and not answer.may_pass]
+        if refused:
+            # No retry would mend them: they count as abstentions.
+            log.warning("stage.no_answer", stage=reading.stage, reviews=len(refused), first=str(refused[0]))
+        judged = [
+            (row, reading.rule.weigh(answer.verdict) if answer.verdict else None)
+            for row, answer in both
+            if not answer.may_pass
         ]
-        _tell_refused(stage_name, found)
-        outcome = self._settle(stage, rule, review_ids, answered)
-        return msgspec.structs.replace(
-            outcome,
-            seen=len(waiting),
-            unanswered=[row.review_id for row, _ in late],
-            error=late[0][1] if late else None,
-            kept_after_s=_later(outcome.kept_after_s, read_at),
-            to_people_after_s=_later(outcome.to_people_after_s, read_at),
+        decision = decide([verdict for _, verdict in judged], reading.rule)
+        next_stage = following(self.order, reading.stage)
+        forward = self._settle(reading, judged, decision, next_stage)
+        passed = time.monotonic() - reading.read_at
+        ages_s = [row.age_s + passed for row, _ in judged]
+        counts = StageCounts(
+            seen=len(reading.waiting),
+            kept=len(decision.kept),
+            abstained=sum(verdict is None for _, verdict in judged),
+            passed_on=len(decision.passed_on),
+            kept_after_s=[ages_s[at] for at in decision.kept],
+            to_people_after_s=[] if next_stage else [ages_s[at] for at in decision.passed_on],
         )
+        unanswered = [review_id for review_id, _ in late]
+        return StageOutcome(counts, next_stage, forward, unanswered, late[0][1] if late else None)
 
     def _settle(
         self,
-        stage: Stage,
-        rule: StageRule,
-        review_ids: Sequence[int],
-        answered: Sequence[tuple[WaitingReview, Verdict | None]],
-    ) -> StageOutcome:
-        """Write what a stage answered, and let the unsure wait for the next stage or for a person."""
-        next_stage = following(self._order, stage.name)
-        waiting, found = [row for row, _ in answered], [verdict for _, verdict in answered]
-        decision = decide(found, rule)
-        passed_on = [waiting[position] for position in decision.passed_on]
-        forward: list[int] = []
-        with self._database.transaction() as cursor:
-            held = places.hold(cursor, review_ids, self._taxonomy_id)
-            self._write(cursor, stage, waiting, found)
-            settled = _labels(waiting, found, decision.kept, stage.name)
+        reading: Reading,
+        judged: Sequence[tuple[WaitingReview, Verdict | None]],
+        decision: StageDecision,
+        next_stage: str | None,
+    ) -> list[int]:
+        """Write what a stage answered, and let the unsure wait for the next stage, whose ids are returned."""
+        stage = self._stages[reading.stage]
+        sure = [(row, verdict) for row, verdict in judged if verdict is not None]
+        accepted = [
+            Label(row.review_id, row.revision, verdict.category, verdict.confidence, stage.name, "accepted")
+            for row, verdict in (judged[at] for at in decision.kept)
+            if verdict is not None
+        ]
+        passed_on = [judged[at][0] for at in decision.passed_on]
+        with self.database.transaction() as cursor:
+            held = places.hold(cursor, reading.review_ids, self.taxonomy_id)
+            verdicts.write(cursor, sure, self.taxonomy_id, stage.name, stage.model)
             if next_stage is None:
-                settled += for_people(cursor, passed_on, self._taxonomy_id)
-            labels.settle(cursor, settled, self._taxonomy_id, held)
-            if next_stage is not None:
-                there = [review_id for review_id, place in held.items() if place.stage == next_stage]
-                moved = places.pass_on(cursor, passed_on, self._taxonomy_id, next_stage, held)
-                forward = sorted({*there, *moved})
-        return StageOutcome(
-            len(waiting),
-            len(decision.kept),
-            found.count(None),
-            next_stage,
-            forward,
-            passed_on=len(passed_on),
-            kept_after_s=[waiting[position].age_s for position in decision.kept],
-            to_people_after_s=[row.age_s for row in passed_on] if next_stage is None else [],
-        )
+                accepted += for_people(cursor, passed_on, self.taxonomy_id)
+            labels.settle(cursor, accepted, self.taxonomy_id, held)
+            if next_stage is None:
+                return []
+            there = [review_id for review_id, position in held.items() if position.stage == next_stage]
+            moved = places.pass_on(cursor, passed_on, self.taxonomy_id, next_stage, held)
+            return sorted({*there, *moved})
 
     def resettle(self, limit: int) -> dict[str, list[int]]:
         """Reviews that wait for a stage which is no longer in use, up to `limit`: on to where they belong.
@@ -182,16 +213,16 @@ class Labeller:
         Repeat it until nothing is returned.
         """
         forward: dict[str, list[int]] = {}
-        with self._database.transaction() as cursor:
-            for stage in set(STAGE_NAMES) - set(self._order):
-                stranded = places.stranded(cursor, self._taxonomy_id, stage, limit)
-                held = places.hold(cursor, [row.review_id for row in stranded], self._taxonomy_id)
+        with self.database.transaction() as cursor:
+            for stage in set(STAGES) - set(self.order):
+                stranded = places.stranded(cursor, self.taxonomy_id, stage, limit)
+                held = places.hold(cursor, [row.review_id for row in stranded], self.taxonomy_id)
                 next_stage = self._after(stage)
                 if next_stage is None:
-                    undecided = for_people(cursor, stranded, self._taxonomy_id)
-                    labels.settle(cursor, undecided, self._taxonomy_id, held)
+                    undecided = for_people(cursor, stranded, self.taxonomy_id)
+                    labels.settle(cursor, undecided, self.taxonomy_id, held)
                 elif stranded:
-                    places.pass_on(cursor, stranded, self._taxonomy_id, next_stage, held)
+                    places.pass_on(cursor, stranded, self.taxonomy_id, next_stage, held)
                     forward.setdefault(next_stage, []).extend(row.review_id for row in stranded)
         return forward
 
@@ -201,22 +232,10 @@ class Labeller:
         In a cascade with an order of its own nobody knows what the absent stage would have stood before: the whole
         cascade is asked.
         """
-        place = STAGE_NAMES.index
-        if list(self._order) != sorted(self._order, key=place):
-            return self._order[0]
-        return next((name for name in self._order if place(name) > place(absent)), None)
-
-    def _write(
-        self, cursor: Cursor, stage: Stage, waiting: Sequence[WaitingReview], found: Sequence[Verdict | None]
-    ) -> None:
-        rows = [(row, verdict) for row, verdict in zip(waiting, found, strict=True) if verdict is not None]
-        verdicts.write(cursor, rows, self._taxonomy_id, stage.name, stage.model)
-
-
-def _later(ages_s: Sequence[float], since: float) -> list[float]:
-    """Ages as they were at a moment of the monotonic clock, as they are now."""
-    passed = time.monotonic() - since
-    return [age + passed for age in ages_s]
+        usual = list(STAGES).index
+        if list(self.order) != sorted(self.order, key=usual):
+            return self.order[0]
+        return next((name for name in self.order if usual(name) > usual(absent)), None)
 
 
 def for_people(cursor: Cursor, unsure: Sequence[WaitingReview], taxonomy_id: int) -> list[Label]:
@@ -225,32 +244,6 @@ def for_people(cursor: Cursor, unsure: Sequence[WaitingReview], taxonomy_id: int
     rows = []
     for row in unsure:
         guess = guesses.get(row.review_id)
-        category, confidence, stage = (
-            (guess.category, guess.confidence, guess.stage) if guess else (None,) * 3
-        )
+        category, confidence, stage = msgspec.structs.astuple(guess) if guess else (None, None, None)
         rows.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
-    return rows
-
-
-def _outcomes(stage: Stage, texts: Sequence[str]) -> Sequence[Verdict | OtzyvError | None]:
-    return stage.outcomes(texts) if isinstance(stage, RemoteStage) else stage.verdicts(texts)
-
-
-def _tell_refused(stage: str, found: Sequence[object]) -> None:
-    """Answers that no retry would mend count as abstentions; what was wrong with them is in the log."""
-    refused = [error for error in found if isinstance(error, OtzyvError) and not isinstance(error, MayPass)]
-    if refused:
-        log.warning("stage.no_answer", stage=stage, reviews=len(refused), first=str(refused[0]))
-
-
-def _labels(
-    waiting: Sequence[WaitingReview], found: Sequence[Verdict | None], kept: Sequence[int], stage: str
-) -> list[Label]:
-    rows = []
-    for position in kept:
-        row, verdict = waiting[position], found[position]
-        if verdict is not None:
-            rows.append(
-                Label(row.review_id, row.revision, verdict.category, verdict.confidence, stage, "accepted")
-            )
     return rows

@@ -13,7 +13,9 @@ from itertools import accumulate
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.catalogue import STAGES
 from shared.labelling.labeller import for_people
+from shared.settings import Settings
 from shared.store import Database, failures, labels, places, second_tries
 from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
 from shared.store.places import WaitingReview
@@ -42,17 +44,15 @@ class RetriedPart(msgspec.Struct, frozen=True):
         return found
 
 
-def stages_of_queues(
-    order: Sequence[str], now: Mapping[str, str], ever: Sequence[Mapping[str, str]]
-) -> list[tuple[str, str]]:
-    """(queue, stage) of the stages in use. `now` and `ever` name each stage's queue, by these and by other settings.
+def stages_of_queues(settings: Settings) -> list[tuple[str, str]]:
+    """(queue, stage) of the stages in use, in the order of the cascade.
 
     A queue that no stage in use goes to now means the stages that would go there by other settings.
     """
-    found = [(now[stage], stage) for stage in order]
-    known = {queue for queue, _ in found}
-    others = [(queues[stage], stage) for stage in order for queues in ever if queues[stage] not in known]
-    return [*found, *dict.fromkeys(others)]
+    now = [(STAGES[stage].queue_by(settings), stage) for stage in settings.stages]
+    ever = [(queue, stage) for stage in settings.stages for queue in STAGES[stage].queues]
+    known = {queue for queue, _ in now}
+    return [*now, *(pair for pair in ever if pair[0] not in known)]
 
 
 def wait_again(
@@ -89,9 +89,12 @@ def send_again(
     after = 0
     while True:
         with database.transaction() as cursor:
-            found = _leading(failures.take(cursor, choice, "rejected", after, MESSAGES))
+            found = failures.take(cursor, choice, "rejected", after, MESSAGES)
             if not found:
                 return
+            # As many of the first as are not too large together, and one at least.
+            sizes = accumulate(size or 0 for _, size in found)
+            found = found[: max(1, sum(total <= BYTES for total in sizes))]
             whole = [number for number, size in found if size is not None and size < MAX_PAYLOAD_BYTES]
             for payload in failures.take_out(cursor, whole):
                 send(payload)
@@ -131,10 +134,3 @@ def _parts(
             part = settle(cursor, numbers)
         after = numbers[-1]
         yield part
-
-
-def _leading(found: Sequence[tuple[int, int | None]]) -> list[tuple[int, int | None]]:
-    """As many of the first as are not too large together, and one at least."""
-    sizes = accumulate(size or 0 for _, size in found)
-    fitting = sum(total <= BYTES for total in sizes)
-    return list(found[: max(1, fitting)])

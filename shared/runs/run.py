@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from shared.catalogue import ARCHITECTURES
 from shared.classifiers import Artefact, Location
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.packaging.package import Package, servable, written
@@ -42,8 +43,6 @@ from shared.training.watch import Interrupted
 log = structlog.get_logger()
 
 LINEAR: Final = "linear"
-ENCODERS: Final = ("mlp", "full", "bert_lstm", "lora")
-"""Architectures that begin with a pretrained encoder."""
 SAMPLE: Final = 1_000
 """Stored reviews on which graphs are compared, and which later days are compared with."""
 
@@ -193,7 +192,7 @@ def _notes(chosen: Arguments, data: Data) -> list[str]:
         for slug, count in told["training_reviews"].items()
         if count < chosen.fewest <= count + told["taxonomy_texts"][slug]
     ]
-    if chosen.random_weights and chosen.architecture in ENCODERS:
+    if chosen.random_weights and ARCHITECTURES[chosen.architecture].pretrained:
         notes.append(
             f"begins with random weights in the shape of {Path(str(chosen.base)).name}, not with pretrained ones"
         )

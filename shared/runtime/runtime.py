@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -11,12 +12,13 @@ from shared.errors import ConfigurationError, SettingsError
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.runtime import stages
+from shared.runtime.per_process import PerProcess
 from shared.runtime.stages import LazyStages
 from shared.settings import Settings, settings
 from shared.store import Database, taxonomies
 from shared.taxonomy import Taxonomy, default_taxonomy
 
-LABELLERS_KEPT = 2
+T = TypeVar("T")
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -68,8 +70,8 @@ def for_batches(chosen: Settings) -> Runtime:
     return build(chosen, open_database(chosen, by_keys=True))
 
 
-def labeller(runtime: Runtime, *stage_names: str, order: tuple[str, ...] | None = None) -> Labeller:
-    """A cascade that can run `stage_names` here; `order` are the stages in use anywhere."""
+def labeller(runtime: Runtime, order: tuple[str, ...] | None = None) -> Labeller:
+    """A cascade of these stages, or else of those in the settings. A stage is built when it is first asked."""
 
     def make(name: str) -> Stage:
         return stages.build(name, runtime.taxonomy, runtime.settings, runtime.database, runtime.taxonomy_id)
@@ -78,52 +80,36 @@ def labeller(runtime: Runtime, *stage_names: str, order: tuple[str, ...] | None 
         runtime.database,
         runtime.taxonomy_id,
         order or runtime.settings.stages,
-        LazyStages(stage_names, make),
+        LazyStages(make),
         Rules(runtime.taxonomy_id, runtime.settings.thresholds),
     )
 
 
-def stored_taxonomy(here: Runtime, taxonomy_id: int) -> Runtime:
+def stored_taxonomy(runtime: Runtime, taxonomy_id: int) -> Runtime:
     """The same with another taxonomy of the database. Raises ConfigurationError for one that is not there."""
-    if taxonomy_id == here.taxonomy_id:
-        return here
-    with here.database.transaction() as cursor:
+    if taxonomy_id == runtime.taxonomy_id:
+        return runtime
+    with runtime.database.transaction() as cursor:
         document = taxonomies.document(cursor, taxonomy_id)
     if document is None:
         raise ConfigurationError(
             f"taxonomy {taxonomy_id}: expected it in the table taxonomies, found none; do ingest and worker use "
             "the same OTZYV_DATABASE_URL?"
         )
-    return Runtime(here.settings, here.database, Taxonomy.model_validate_json(document), taxonomy_id)
+    return Runtime(runtime.settings, runtime.database, Taxonomy.model_validate_json(document), taxonomy_id)
 
 
-class PerProcess:
-    """Labellers that each process builds for itself on first use, so that nothing is shared over a fork.
+def of_taxonomies(make: Callable[[Runtime], T]) -> PerProcess[T]:
+    """What a process makes, of its own runtime, for each taxonomy that batches come for; the two used last.
 
-    One for each taxonomy that batches come for, the two used last: a batch is labelled by the taxonomy that
-    it was stored for, whatever this process's own file says.
+    A batch is worked on by the taxonomy that it was stored for, whatever this process's own file says.
     """
+    return PerProcess(lambda taxonomy_id: make(stored_taxonomy(here(), taxonomy_id)))
 
-    def __init__(self, *stage_names: str) -> None:
-        self._stage_names = stage_names
-        self._pid = 0
-        self._here: Runtime | None = None
-        self._labellers: dict[int, Labeller] = {}
-        self.last: Labeller | None = None
 
-    def here(self) -> Runtime:
-        """This process's runtime."""
-        if self._here is None or self._pid != os.getpid():
-            self._here, self._labellers, self._pid = for_batches(settings()), {}, os.getpid()
-        return self._here
+def here() -> Runtime:
+    """This process's runtime, by its settings."""
+    return _RUNTIMES.get(0)
 
-    def get(self, taxonomy_id: int | None = None) -> Labeller:
-        """This process's labeller for a taxonomy of the database; None is the one in the settings."""
-        here = self.here()
-        wanted = here.taxonomy_id if taxonomy_id is None else taxonomy_id
-        if wanted not in self._labellers:
-            if len(self._labellers) >= LABELLERS_KEPT:
-                self._labellers.pop(next(iter(self._labellers)))
-            self._labellers[wanted] = labeller(stored_taxonomy(here, wanted), *self._stage_names)
-        self.last = self._labellers[wanted] = self._labellers.pop(wanted)
-        return self.last
+
+_RUNTIMES: Final = PerProcess(lambda _: for_batches(settings()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -31,6 +32,24 @@ class Loaded(msgspec.Struct, frozen=True):
 
     model_id: int
     classifier: Classifier
+
+
+class AwaitedPredictions(msgspec.Struct, frozen=True):
+    """Reviews that await a prediction as they were read at a moment of the monotonic clock, and who is to give it.
+
+    `parked` is how many there were instead where nobody is.
+    """
+
+    waiting: list[WaitingReview]
+    read_at: float
+    champion: Loaded | None = None
+    challenger: Loaded | None = None
+    parked: int = 0
+
+    @property
+    def revisions(self) -> dict[int, int]:
+        """Which text of each review was read."""
+        return {row.review_id: row.revision for row in self.waiting}
 
 
 class PredictionOutcome(msgspec.Struct, frozen=True):
@@ -69,27 +88,38 @@ class Predictor:
         self._clock = clock
         self._loaded: dict[str, Loaded] = {}
         self._refused: dict[int, float] = {}
-        self.read: dict[int, int] = {}
-        """Review ids of the batch that is being predicted, or was last, with the revisions that were read."""
 
     def run(self, review_ids: Sequence[int]) -> PredictionOutcome:
         """Predict those among `review_ids` that await it. Idempotent: the others are left alone.
 
         Without a champion they wait for one, without error; also while neither it nor any before it can be loaded.
         """
-        self.read = {}
+        return self.predict(self.read(review_ids))
+
+    def read(self, review_ids: Sequence[int]) -> AwaitedPredictions:
+        """The first half of `run`: who serves now, and which texts await it; all are parked if nobody does."""
+        with self.database.transaction() as cursor:
+            wanted = aliases.current(cursor, self.taxonomy)
         try:
-            champion, challenger = self._serving()
+            champion = self._champion(wanted.get("champion"))
+            challenger = self._challenger(wanted.get("challenger"))
         except (ModelError, ModelUnavailable) as error:
             # Not tried again here: a sweep would take what is between two tries for lost, and send it once more.
             log.error("model.none_can_serve", error=str(error))  # noqa: TRY400
             champion = challenger = None
         with self.database.transaction() as cursor:
-            if champion is None:
-                return PredictionOutcome(0, awaiting.park(cursor, review_ids, self.taxonomy_id), None)
             read_at = time.monotonic()
+            if champion is None:
+                parked = awaiting.park(cursor, review_ids, self.taxonomy_id)
+                return AwaitedPredictions([], read_at, parked=parked)
             waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
-        self.read = {row.review_id: row.revision for row in waiting}
+        return AwaitedPredictions(waiting, read_at, champion, challenger)
+
+    def predict(self, awaited: AwaitedPredictions) -> PredictionOutcome:
+        """The second half: predictions of the champion, and of the challenger if it gives any, in one transaction."""
+        waiting, champion, challenger = awaited.waiting, awaited.champion, awaited.challenger
+        if champion is None:
+            return PredictionOutcome(0, awaited.parked, None)
         texts = [without_words(row.text) for row in waiting]
         answers = {
             champion.model_id: rows_of(champion.classifier, waiting, champion.classifier.predict(texts))
@@ -100,15 +130,15 @@ class Predictor:
             settled = {row.review_id for row in awaiting.settle(cursor, waiting, self.taxonomy_id)}
             for model_id, rows in answers.items():
                 predictions.write(cursor, [row for row in rows if row.review_id in settled], model_id)
-        passed = time.monotonic() - read_at
+        passed = time.monotonic() - awaited.read_at
         after_s = [row.age_s + passed for row in waiting if row.review_id in settled]
         return PredictionOutcome(len(settled), 0, champion.model_id, after_s)
 
-    def look_at(self, review_ids: Sequence[int]) -> None:
-        """Note in `read` which of the reviews await a prediction, without predicting."""
+    def revisions(self, review_ids: Sequence[int]) -> dict[int, int]:
+        """Those of the reviews that await a prediction, with their revisions; no model is loaded."""
         with self.database.transaction() as cursor:
             waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
-        self.read = {row.review_id: row.revision for row in waiting}
+        return {row.review_id: row.revision for row in waiting}
 
     def has_champion(self) -> bool:
         """Whether a model could serve now, by its registration."""
@@ -116,11 +146,6 @@ class Predictor:
             number = aliases.current(cursor, self.taxonomy).get("champion")
             model = None if number is None else models.get(cursor, number)
         return model is not None and self._fits(model)
-
-    def _serving(self) -> tuple[Loaded | None, Loaded | None]:
-        with self.database.transaction() as cursor:
-            wanted = aliases.current(cursor, self.taxonomy)
-        return self._champion(wanted.get("champion")), self._challenger(wanted.get("challenger"))
 
     def _champion(self, number: int | None) -> Loaded | None:
         """The champion; where it cannot be loaded, the one that served before."""
@@ -130,31 +155,27 @@ class Predictor:
         if known is not None and known.model_id == number:
             return known
         try:
-            found = self._load(number)
+            champion = self._load(number)
         except (ModelError, ModelUnavailable):
-            found = known or self._earlier(number)
-            if found is None:
+            earlier = known or self._earlier(number)
+            if earlier is None:
                 raise
-            return found
-        if found is not None:
-            self._loaded["champion"] = found
+            return earlier
+        if champion is not None:
+            self._loaded["champion"] = champion
             log.info("model.serves", model_id=number)
-        return found
+        return champion
 
     def _earlier(self, number: int) -> Loaded | None:
+        """The last champion before this one that can be loaded; it serves until another can be."""
         with self.database.transaction() as cursor:
             line = aliases.champions(aliases.history(cursor, self.taxonomy))
         for earlier in reversed(line):
-            if earlier == number:
-                continue
-            try:
-                found = self._load(earlier)
-            except (ModelError, ModelUnavailable):
-                continue
-            if found is not None:
-                self._loaded["champion"] = found
-                log.warning("model.earlier_one_serves", wanted=number, serving=earlier)
-                return found
+            with suppress(ModelError, ModelUnavailable):
+                if earlier != number and (champion := self._load(earlier)) is not None:
+                    self._loaded["champion"] = champion
+                    log.warning("model.earlier_one_serves", wanted=number, serving=earlier)
+                    return champion
         return None
 
     def _challenger(self, number: int | None) -> Loaded | None:
@@ -163,14 +184,13 @@ class Predictor:
             self._loaded.pop("challenger", None)
             return None
         known = self._loaded.get("challenger")
-        if known is None or known.model_id != number:
-            try:
-                known = self._load(number)
-            except OtzyvError:
-                return None
-            if known is not None:
-                self._loaded["challenger"] = known
-        return known
+        if known is not None and known.model_id == number:
+            return known
+        with suppress(OtzyvError):
+            if (challenger := self._load(number)) is not None:
+                self._loaded["challenger"] = challenger
+                return challenger
+        return None
 
     def _load(self, number: int) -> Loaded | None:
         """A model from its artefact; None for one with other categories. Raises ModelError."""

@@ -98,7 +98,7 @@ class Registry:
             moved = aliases.move(
                 cursor, self._taxonomy.name, alias, number, "promote", moved_by=moved_by, reason=reason
             )
-            self._one_place_each(cursor, moved_by)
+            self._one_alias_each(cursor, moved_by)
         return moved
 
     def rollback(self, *, moved_by: str, reason: str = "") -> int:
@@ -123,7 +123,7 @@ class Registry:
                     "expected nobody to move the champion meanwhile, found it moved; look and try again"
                 )
             aliases.move(cursor, name, "champion", before[-1], "rollback", moved_by=moved_by, reason=reason)
-            self._one_place_each(cursor, moved_by)
+            self._one_alias_each(cursor, moved_by)
         return before[-1]
 
     def withdraw(self, alias: Alias, *, moved_by: str, reason: str = "") -> bool:
@@ -134,7 +134,7 @@ class Registry:
                 cursor, self._taxonomy.name, alias, None, "withdraw", moved_by=moved_by, reason=reason
             )
 
-    def _one_place_each(self, cursor: Cursor, moved_by: str) -> None:
+    def _one_alias_each(self, cursor: Cursor, moved_by: str) -> None:
         """A challenger that has become champion is challenger no more."""
         name = self._taxonomy.name
         now = aliases.current(cursor, name)
@@ -181,28 +181,28 @@ class Registry:
             artefact.read(name)
         _try(f"model {number}", artefact)
 
-    def _check_labels(self, place: str, labels: tuple[str, ...]) -> None:
+    def _check_labels(self, what: str, labels: tuple[str, ...]) -> None:
         wanted = self._taxonomy.slugs
         if sorted(labels) != sorted(wanted):
             raise ModelError(
-                f"{place}: expected the categories of the taxonomy {self._taxonomy.name} ({', '.join(wanted)}), found "
+                f"{what}: expected the categories of the taxonomy {self._taxonomy.name} ({', '.join(wanted)}), found "
                 f"{', '.join(labels)}"
             )
 
 
-def _check_weights(place: str, content: bytes | None) -> None:
+def _check_weights(what: str, content: bytes | None) -> None:
     if content is None:
         return
     try:
         tensors = safetensors.numpy.load(content)
     except Exception as error:
-        raise ModelError(f"{place}: expected readable weights in {WEIGHTS}, found: {error}") from error
+        raise ModelError(f"{what}: expected readable weights in {WEIGHTS}, found: {error}") from error
     broken = sorted(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
     if broken:
-        raise ModelError(f"{place}: expected finite weights, found NaN or infinity in {broken[0]}")
+        raise ModelError(f"{what}: expected finite weights, found NaN or infinity in {broken[0]}")
 
 
-def _read_every_token(place: str, artefact: Artefact) -> None:
+def _read_every_token(what: str, artefact: Artefact) -> None:
     """A graph from elsewhere may hold other numbers than the weights beside it: it has to read each token once.
 
     A linear model has no others, and they were checked when it was loaded.
@@ -216,12 +216,12 @@ def _read_every_token(place: str, artefact: Artefact) -> None:
         logits = classifier.logits([list(range(start, min(start + width, last + 1)))])
         if not np.isfinite(logits).all():
             raise ModelError(
-                f"{place}: expected finite logits, found others for tokens {start} to {start + width - 1}; the graph "
+                f"{what}: expected finite logits, found others for tokens {start} to {start + width - 1}; the graph "
                 "is damaged: export the model again"
             )
 
 
-def _try(place: str, artefact: Artefact) -> None:
+def _try(what: str, artefact: Artefact) -> None:
     """One prediction, and the longest text of the last token: whatever a review contains, the graph has to read it.
 
     A graph that answers nonsense, or for another number of labels, is refused.
@@ -232,10 +232,10 @@ def _try(place: str, artefact: Artefact) -> None:
         if isinstance(classifier, OnnxClassifier):
             classifier.logits([[classifier.tokens.last_id] * artefact.manifest.max_tokens])
     except InvalidAnswer as error:
-        raise ModelError(f"{place}: {error}") from error
+        raise ModelError(f"{what}: {error}") from error
     except OtzyvError:
         raise
     except Exception as error:
-        raise ModelError(f"{place}: expected a graph that answers, found: {error}") from error
+        raise ModelError(f"{what}: expected a graph that answers, found: {error}") from error
     if shape != (1, len(classifier.labels)):
-        raise ModelError(f"{place}: expected {len(classifier.labels)} logits, found {shape[1]}")
+        raise ModelError(f"{what}: expected {len(classifier.labels)} logits, found {shape[1]}")

@@ -8,7 +8,7 @@ from itertools import groupby
 import structlog
 
 from shared.classifiers import manifest as manifests
-from shared.quality.drift import Alarm, DailyCounts, Limits, Quality, Reference, alarms, of_day
+from shared.quality.drift import Alarm, Limits, Quality, alarms, of_day
 from shared.settings import Settings
 from shared.store import Database, models, quality
 
@@ -31,7 +31,12 @@ def watch(database: Database, taxonomy: str, since: date, limits: Limits) -> lis
             number: manifests.decode(models.manifest(cursor, number), f"model {number}").reference
             for number in {one.model_id for one in counts}
         }
-        days, found = _judged(counts, references, limits)
+        days: list[Quality] = []
+        found: list[Alarm] = []
+        for (model_id, _), group in groupby(counts, key=lambda one: (one.model_id, one.day)):
+            day = of_day(list(group), references[model_id])
+            days += day
+            found += alarms(day, references[model_id], limits)
         quality.forget(cursor, taxonomy, since)
         quality.write(cursor, days)
         new = quality.raise_alarms(cursor, found)
@@ -47,15 +52,3 @@ def watch(database: Database, taxonomy: str, since: date, limits: Limits) -> lis
             n=alarm.n,
         )
     return new
-
-
-def _judged(
-    counts: list[DailyCounts], references: dict[int, Reference | None], limits: Limits
-) -> tuple[list[Quality], list[Alarm]]:
-    days: list[Quality] = []
-    found: list[Alarm] = []
-    for (model_id, _), group in groupby(counts, key=lambda one: (one.model_id, one.day)):
-        day = of_day(list(group), references[model_id])
-        days += day
-        found += alarms(day, references[model_id], limits)
-    return days, found

@@ -17,13 +17,19 @@ that is as close as its habit: a review that is near to nothing gets no confiden
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import ABSTAINED, Answer, Verdict
+from shared.catalogue import NAVEC
 from shared.encoders.encoder import Encoder, Vectors, known
+from shared.encoders.navec import NavecEncoder
+from shared.encoders.sentence import SentenceEncoder
+from shared.settings import Settings
+from shared.stages.parts import StageParts
 from shared.taxonomy import Category, Taxonomy
 
 DEFAULT_THRESHOLD: Final = 0.9
@@ -106,18 +112,18 @@ class SimilarityStage:
         for kind in self._kinds:
             kind.learn_habits(rows[::step], owners[::step])
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
-        """One verdict per text, in order; None where no word of it is known. Identical texts are embedded once."""
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer per text, in order; it abstains where no word is known. Identical texts are embedded once."""
         distinct = list(dict.fromkeys(texts))
         rows = self._encoder.embed(distinct, "query")
-        answers: dict[str, Verdict | None] = dict.fromkeys(distinct)
+        answers = dict.fromkeys(distinct, ABSTAINED)
         readable = known(rows)
         for start in range(0, len(readable), CHUNK):
             some = readable[start : start + CHUNK]
             answers.update(zip((distinct[at] for at in some), self._judged(rows[some]), strict=True))
         return [answers[text] for text in texts]
 
-    def _judged(self, rows: Vectors) -> Iterator[Verdict]:
+    def _judged(self, rows: Vectors) -> Iterator[Answer]:
         cosines = [kind.cosines(rows) for kind in self._kinds]
         scores = sum(kind.closeness(some) for kind, some in zip(self._kinds, cosines, strict=True))
         powers = np.exp(np.asarray(scores, np.float64) / TEMPERATURE)
@@ -125,15 +131,12 @@ class SimilarityStage:
         order = np.argsort(-confidences, axis=1, kind="stable")
         for at, (best, *others) in enumerate(order.tolist()):
             nearest, cosine = self._nearest(best, [some[at] for some in cosines])
-            yield Verdict(
-                self._slugs[best],
-                float(confidences[at, best]),
-                {
-                    "nearest": nearest,
-                    "cosine": round(cosine, 4),
-                    "runner_up": self._slugs[others[0]] if others else None,
-                },
-            )
+            evidence = {
+                "nearest": nearest,
+                "cosine": round(cosine, 4),
+                "runner_up": self._slugs[others[0]] if others else None,
+            }
+            yield Answer(Verdict(self._slugs[best], float(confidences[at, best]), evidence))
 
     def _nearest(self, category: int, cosines: list[Vectors]) -> tuple[str | None, float]:
         """The entry of a category with the highest cosine, of whatever kind; None where it has no known entry."""
@@ -145,6 +148,23 @@ class SimilarityStage:
                 if found[0] is None or some[at] > found[1]:
                     found = kind.texts[at], float(some[at])
         return found
+
+
+def build(parts: StageParts) -> SimilarityStage:
+    """The stage for a taxonomy, with the encoder that the settings name. Raises ConfigurationError."""
+    return SimilarityStage(parts.taxonomy, encoder(parts.settings))
+
+
+def encoder(settings: Settings) -> Encoder:
+    """The encoder that the settings name, one for the whole process. Raises ConfigurationError."""
+    return _encoder(settings.similarity_encoder, settings.similarity_revision, settings.device)
+
+
+@lru_cache(maxsize=1)
+def _encoder(name: str, revision: str, device: str) -> Encoder:
+    if name == NAVEC:
+        return NavecEncoder()
+    return SentenceEncoder(name, device=None if device == "auto" else device, revision=revision or None)
 
 
 def words(category: Category) -> Iterator[str]:

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
+from shared.catalogue import ARCHITECTURES
 from shared.errors import TrainingError
 from shared.setting_values import Fraction
-from shared.settings import ArchitectureName
+
+
+def _known(architecture: str) -> str:
+    if architecture not in ARCHITECTURES:
+        names = ", ".join(ARCHITECTURES)
+        raise PydanticCustomError("architecture", "expected one of {names}", {"names": names})
+    return architecture
 
 
 class Arguments(BaseModel):
@@ -19,7 +27,7 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    architecture: ArchitectureName
+    architecture: Annotated[str, AfterValidator(_known)]
     seed: int = Field(0, ge=0, lt=2**31, description="Of weights, oversampling and order of batches.")
     base: str | None = Field(
         None,

@@ -163,7 +163,6 @@ def _send(producer: object, ids: list[int], taxonomy_id: int) -> None:
     import uuid
 
     from workers.rabbitmq import topology
-    from workers.tasks import prediction
 
     number = str(uuid.uuid4())
     producer.publish(  # type: ignore[attr-defined]
@@ -171,7 +170,7 @@ def _send(producer: object, ids: list[int], taxonomy_id: int) -> None:
         serializer="json",
         exchange=topology.TASKS,
         routing_key=topology.CPU_CLASSIFY.routing_key,
-        headers={"lang": "py", "task": prediction.TASK, "id": number, "root_id": number, "group": None},
+        headers={"lang": "py", "task": topology.CLASSIFY, "id": number, "root_id": number, "group": None},
         correlation_id=number,
         delivery_mode=2,
     )

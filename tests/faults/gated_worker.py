@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.service.processes import work
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import Answer, Verdict
 from shared.runtime import stages
 from shared.settings import settings
 from shared.taxonomy import Taxonomy
@@ -28,14 +28,14 @@ class GatedStage:
         self._taxonomy = taxonomy
         self._gate = Path(os.environ["GATE"])
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
         """The category depends on the text's first letter, so that a verdict tells which text it is on."""
         if self._gate.exists():
             self._gate.with_suffix(".pid").write_text(str(os.getpid()))
             while self._gate.exists():
                 time.sleep(0.05)
         slugs = self._taxonomy.slugs
-        return [Verdict(slugs[ord(text[0]) % 2], 0.9) for text in texts]
+        return [Answer(Verdict(slugs[ord(text[0]) % 2], 0.9)) for text in texts]
 
 
 if __name__ == "__main__":

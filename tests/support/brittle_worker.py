@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.service.processes import work
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import Answer, Verdict
 from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.runtime import stages
 from shared.settings import settings
@@ -32,7 +32,7 @@ class BrittleStage:
         self._category = taxonomy.categories[0].slug
         self._tries = Path(os.environ["BRITTLE_TRIES"])
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
         """One sure verdict per text, or a failure."""
         everything = " ".join(texts)
         if "яд" in everything:
@@ -49,7 +49,7 @@ class BrittleStage:
             raise ConfigurationError("the key is wrong")
         if "сеть" in everything and self._try() < 3:
             raise DatabaseUnavailable("the network is away")
-        return [Verdict(self._category, 0.9) for _ in texts]
+        return [Answer(Verdict(self._category, 0.9)) for _ in texts]
 
     def _try(self) -> int:
         with self._tries.open("a") as handle:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from shared.cascade.stage import Stage, Verdict
+from shared.cascade.stage import Stage, Verdict, verdicts
 from shared.taxonomy import Taxonomy
 
 AWKWARD = (
@@ -34,14 +34,14 @@ AWKWARD = (
 def check_stage(stage: Stage, taxonomy: Taxonomy, texts: tuple[str, ...]) -> None:
     """Fails unless `stage` keeps its promises on `texts` and on awkward strings."""
     batch = (*texts, *AWKWARD)
-    answers = stage.verdicts(batch)
+    answers = verdicts(stage, batch)
     assert len(answers) == len(batch), "one entry per text"
-    assert stage.verdicts([]) == [], "an empty batch"
-    assert stage.verdicts(batch) == answers, "the same texts give the same verdicts"
-    backwards = stage.verdicts(batch[::-1])
+    assert verdicts(stage, []) == [], "an empty batch"
+    assert verdicts(stage, batch) == answers, "the same texts give the same verdicts"
+    backwards = verdicts(stage, batch[::-1])
     for text, together, reversed_ in zip(batch, answers, backwards[::-1], strict=True):
         check_verdict(together, text, taxonomy)
-        check_same(stage.verdicts([text])[0], together)
+        check_same(verdicts(stage, [text])[0], together)
         check_same(reversed_, together)
     assert stage.name
     assert stage.model

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2
 
-from shared.cascade.stage import Match, Verdict
+from shared.cascade.stage import Answer, Match, Verdict
 from shared.reviews.review import Review, make
 from shared.store import Database
 
@@ -24,8 +24,8 @@ class ByFirstLetter:
     model = "first letters"
     default_threshold = 0.8
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
-        return [self._verdict(text) for text in texts]
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        return [Answer(self._verdict(text)) for text in texts]
 
     def _verdict(self, text: str) -> Verdict | None:
         match = Match(text, 0, len(text), text[0], "shoes")

@@ -31,7 +31,7 @@ from workers.rabbitmq import topology
 from workers.rabbitmq.backoff import pause_s
 from workers.rabbitmq.connection import connected
 from workers.rabbitmq.topology import LANES, Lane
-from workers.tasks import labelling, prediction
+from workers.tasks import sending
 
 log = structlog.get_logger()
 
@@ -193,8 +193,8 @@ class Ingest:
         )
         self._source.stored(step)
         crash_points.at("ingest.stored")
-        labelling.send(first_stage, stored.first_stage, self._runtime.taxonomy_id, lane)
-        prediction.send(stored.unpredicted, self._runtime.taxonomy_id, lane)
+        sending.to_stage(first_stage, stored.first_stage, self._runtime.taxonomy_id, lane)
+        sending.to_be_predicted(stored.unpredicted, self._runtime.taxonomy_id, lane)
         return len(stored.first_stage)
 
 

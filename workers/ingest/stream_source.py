@@ -26,7 +26,7 @@ from workers.ingest import source, stream_bounds
 from workers.ingest.source import HeldMessage, MessageSource, Receive, Stopped
 from workers.ingest.stream_bounds import OFFSET, Bounds
 from workers.ingest.stream_start import Start
-from workers.tasks import labelling, prediction
+from workers.tasks import sending
 
 log = structlog.get_logger()
 
@@ -181,10 +181,10 @@ class StreamSource(MessageSource):
             unlabelled = streams.unlabelled(cursor, self._stream, stage)
             unpredicted = streams.unpredicted(cursor, self._stream)
         for taxonomy_id, review_ids in unlabelled.items():
-            labelling.send(stage, review_ids, taxonomy_id)
+            sending.to_stage(stage, review_ids, taxonomy_id)
             log.info("ingest.sent_again", stream=self._stream, reviews=len(review_ids))
         for taxonomy_id, review_ids in unpredicted.items():
-            prediction.send(review_ids, taxonomy_id)
+            sending.to_be_predicted(review_ids, taxonomy_id)
 
     def step(self, held: Sequence[HeldMessage]) -> Step:
         """From where the stream is to behind the last of these messages."""

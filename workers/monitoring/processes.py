@@ -37,8 +37,7 @@ def worker(settings: Settings, kind: Literal["cpu", "gpu", "train"]) -> Iterator
     queues = [line.queue for line in topology.WORKER_LINES[kind]]
     with _registry(settings, forks=kind == "cpu") as registry:
         registry.register(WorkerState(queues, lambda: consuming.queues, breaker.open_queues))
-        stages = [name for name, line in topology.stage_lines(settings).items() if line.queue in queues]
-        in_use: list[str] = [name for name in stages if name in settings.stages]
+        in_use = [name for name in topology.stages_of(kind, settings) if name in settings.stages]
         known = {"queue": queues, "stage": in_use}
         shown = [one for one in _of("worker") if _is_of(one, kind)]
         metrics.begin(shown, known)

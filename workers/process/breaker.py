@@ -32,42 +32,42 @@ class Breaker:
     """
 
     def __init__(self, queues: Iterable[str]) -> None:
-        self._place = {queue: place for place, queue in enumerate(queues)}
-        self._failures = RawArray("i", len(self._place))
-        self._states = RawArray("b", len(self._place))
+        self._numbers = {queue: number for number, queue in enumerate(queues)}
+        self._failures = RawArray("i", len(self._numbers))
+        self._states = RawArray("b", len(self._numbers))
 
     def succeeded(self, queue: str) -> None:
         """A batch was done: what failed before it was not everything."""
-        self._failures[self._place[queue]] = 0
+        self._failures[self._numbers[queue]] = 0
 
     def failed(self, queue: str, most: int) -> bool:
         """One more batch failed. True if that makes `most` in a row, or the breaker is open already; 0 is never."""
-        place = self._place[queue]
-        self._failures[place] += 1
-        if most and self._failures[place] >= most and self._states[place] == CLOSED:
-            self._states[place] = OPEN
+        number = self._numbers[queue]
+        self._failures[number] += 1
+        if most and self._failures[number] >= most and self._states[number] == CLOSED:
+            self._states[number] = OPEN
         return self.is_open(queue)
 
     def is_open(self, queue: str) -> bool:
         """Whether batches of a queue are to be left in it."""
-        return bool(self._states[self._place[queue]] != CLOSED)
+        return bool(self._states[self._numbers[queue]] != CLOSED)
 
     def open_queues(self) -> list[str]:
         """Queues that this worker no longer works on."""
-        return [queue for queue in self._place if self.is_open(queue)]
+        return [queue for queue in self._numbers if self.is_open(queue)]
 
     def waiting_to_stop(self) -> list[str]:
         """Queues that are open and still consumed."""
-        return [queue for queue, place in self._place.items() if self._states[place] == OPEN]
+        return [queue for queue, number in self._numbers.items() if self._states[number] == OPEN]
 
     def stopped(self, queue: str) -> None:
         """Nothing is consumed from a queue any more."""
-        self._states[self._place[queue]] = STOPPED
+        self._states[self._numbers[queue]] = STOPPED
 
     def wait_until_stopped(self, queue: str) -> None:
         """Wait until nothing more is consumed: a message given back earlier would come again at once, and count."""
         until = time.monotonic() + LONGEST_WAIT_S
-        while self._states[self._place[queue]] == OPEN and time.monotonic() < until:
+        while self._states[self._numbers[queue]] == OPEN and time.monotonic() < until:
             time.sleep(LOOK_EVERY_S / 4)
 
 
@@ -75,7 +75,7 @@ breaker = Breaker(line.queue for line in topology.ALL_LINES)
 
 
 class Watched(Request):  # type: ignore[misc]  # Celery has no types
-    """A task's message in a worker's main process, which alone notices that a child has died over it."""
+    """A batch's message in a worker's main process, which alone notices that a child has died over it."""
 
     def on_failure(self, exc_info: Any, *rest: Any, **named: Any) -> Any:
         """A child that died counts as a batch that failed; whoever is told to stop dies for another reason."""
@@ -83,7 +83,7 @@ class Watched(Request):  # type: ignore[misc]  # Celery has no types
         stopping = self._already_cancelled or self._already_revoked
         died = isinstance(cause, (WorkerLostError, SystemExit)) and not stopping
         # Once for each message: the same one comes again at once, and is halved.
-        if died and self.task.may_break and not self.delivery_info.get("redelivered"):
+        if died and not self.delivery_info.get("redelivered"):
             routing_key = str(self.delivery_info.get("routing_key"))
             queue = topology.queue_of(self.task.name, routing_key, settings())
             breaker.failed(queue, settings().poison_streak)

@@ -12,21 +12,12 @@ from workers.process.breaker import breaker
 class Consuming:
     """Knows the worker's consumer once there is one. A lost connection ends it; Celery then makes another."""
 
-    def __init__(self) -> None:
-        self._consumer: Any = None
-
-    def attach(self, consumer: Any) -> None:
-        """A consumer has begun."""
-        self._consumer = consumer
-
-    def detach(self) -> None:
-        """It has ended."""
-        self._consumer = None
+    consumer: Any = None
 
     @property
     def queues(self) -> list[str]:
         """The queues it consumes now."""
-        tasks = getattr(self._consumer, "task_consumer", None)
+        tasks = getattr(self.consumer, "task_consumer", None)
         return sorted(queue.name for queue in tasks.queues if tasks.consuming_from(queue)) if tasks else []
 
 
@@ -40,11 +31,11 @@ class TellConsuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
 
     def start(self, consumer: Any) -> None:
         """The consumer is there."""
-        consuming.attach(consumer)
+        consuming.consumer = consumer
 
     def stop(self, _consumer: Any) -> None:
         """It goes, with its connection or with the worker."""
-        consuming.detach()
+        consuming.consumer = None
 
 
 def worker_state(wanted: list[str]) -> str | None:

@@ -29,8 +29,4 @@ def install(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     logging.captureWarnings(capture=True)
     # Celery sets up logging of its own unless somebody listens to this.
-    setup_logging.connect(_leave_alone)
-
-
-def _leave_alone(**_: object) -> None:
-    pass
+    setup_logging.connect(lambda **_: None, weak=False)

@@ -37,6 +37,13 @@ def queue_states(settings: Settings) -> list[QueueState]:
     return states
 
 
+def depth(settings: Settings, line: QueueSpec) -> int:
+    """Messages that wait in both lanes of a line, not counting those being worked on. Raises BrokerUnavailable."""
+    with connected(settings) as connection:
+        lanes = (line, topology.in_lane(line, "bulk"))
+        return sum(counted(connection, topology.queue(one))[0] or 0 for one in lanes)
+
+
 def _state(connection: Connection, line: QueueSpec) -> QueueState:
     messages, consumers = counted(connection, topology.queue(line))
     dead, _ = counted(connection, topology.dead_letter_queue(line))
@@ -54,12 +61,3 @@ def counted(connection: Connection, queue: Queue) -> tuple[int | None, int]:
         return declared.message_count, declared.consumer_count
     finally:
         channel.close()
-
-
-def depth(settings: Settings, line: QueueSpec) -> int:
-    """Messages that wait in both lanes of a line, not counting those being worked on."""
-    with connected(settings) as connection, connection.channel() as channel:
-        return sum(
-            int(topology.queue(one)(channel).queue_declare(passive=True).message_count)
-            for one in (line, topology.in_lane(line, "bulk"))
-        )

@@ -13,15 +13,16 @@ Arguments of a declared queue cannot change: a new limit needs a new queue name,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import amqp.exceptions
 import msgspec
 from kombu import Connection, Exchange, Queue
 
+from shared.catalogue import GPU_QUEUE, STAGES
 from shared.errors import ConfigurationError
-from shared.settings import NAVEC, Settings
+from shared.settings import Settings
 
 REVIEWS = Exchange("reviews", type="topic", durable=True)
 TASKS = Exchange("tasks", type="topic", durable=True)
@@ -49,20 +50,27 @@ class QueueSpec(msgspec.Struct, frozen=True):
 
 _GIB = 2**30
 
+
+def _of_tasks(name: str, max_messages: int) -> QueueSpec:
+    return QueueSpec(name, TASKS, name, f"{name}.dead", 5, max_messages, _GIB)
+
+
 # Every exit of ingest gives back all that it holds and counts as a delivery of each: a limit that a crash loop can
-# reach would move reviews that nobody looked at to the rejected ones. Ingest sets bad messages aside itself.
+# reach would move reviews that nobody looked at to the rejected ones. Ingest rejects bad messages itself.
 INCOMING = QueueSpec(
     "reviews.incoming", REVIEWS, INCOMING_KEY, "reviews.rejected", 1_000_000, 1_000_000, 4 * _GIB
 )
-CPU_KEYWORDS = QueueSpec("cpu.keywords", TASKS, "cpu.keywords", "cpu.keywords.dead", 5, 200_000, _GIB)
-CPU_SIMILARITY = QueueSpec("cpu.similarity", TASKS, "cpu.similarity", "cpu.similarity.dead", 5, 200_000, _GIB)
-CPU_CLASSIFY = QueueSpec("cpu.classify", TASKS, "cpu.classify", "cpu.classify.dead", 5, 200_000, _GIB)
-CPU_BACKFILL = QueueSpec("cpu.backfill", TASKS, "cpu.backfill", "cpu.backfill.dead", 5, 10_000, _GIB)
-CPU_UPKEEP = QueueSpec("cpu.upkeep", TASKS, "cpu.upkeep", "cpu.upkeep.dead", 5, 10_000, _GIB)
-GPU_LABEL = QueueSpec("gpu.label", TASKS, "gpu.label", "gpu.label.dead", 5, 200_000, _GIB)
-GPU_TRAIN = QueueSpec("gpu.train", TASKS, "gpu.train", "gpu.train.dead", 5, 10_000, _GIB)
+# Batches of ids: 200,000 of them are a hundred million reviews.
+STAGE_QUEUES = {name: _of_tasks(name, 200_000) for row in STAGES.values() for name in row.queues}
+CPU_CLASSIFY = _of_tasks("cpu.classify", 200_000)
+CPU_BACKFILL = _of_tasks("cpu.backfill", 10_000)
+CPU_UPKEEP = _of_tasks("cpu.upkeep", 10_000)
+GPU_TRAIN = _of_tasks("gpu.train", 10_000)
 
-LINES = (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP, GPU_LABEL, GPU_TRAIN)
+GPU_LABEL = STAGE_QUEUES[GPU_QUEUE]
+CPU_STAGES = tuple(line for line in STAGE_QUEUES.values() if line != GPU_LABEL)
+
+LINES = (INCOMING, *CPU_STAGES, CPU_CLASSIFY, CPU_BACKFILL, CPU_UPKEEP, GPU_LABEL, GPU_TRAIN)
 
 
 def in_lane(line: QueueSpec, lane: Lane) -> QueueSpec:
@@ -77,44 +85,57 @@ def lane_of(routing_key: str) -> Lane:
     return "bulk" if routing_key.endswith(_BULK) else "live"
 
 
-BULK_LINES = tuple(
-    in_lane(line, "bulk") for line in (INCOMING, CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY, GPU_LABEL)
-)
+BULK_LINES = tuple(in_lane(line, "bulk") for line in (INCOMING, *CPU_STAGES, CPU_CLASSIFY, GPU_LABEL))
 
 ALL_LINES = (*LINES, *BULK_LINES)
 
-# Which queue a stage's batches go to; similarity on word vectors needs no GPU. And what a kind of worker consumes.
-STAGE_LINES = {"keywords": CPU_KEYWORDS, "zero_shot": GPU_LABEL, "similarity": GPU_LABEL, "llm": GPU_LABEL}
-NAVEC_LINES = {**STAGE_LINES, "similarity": CPU_SIMILARITY}
 WORKER_LINES = {
     "cpu": (
-        CPU_KEYWORDS,
-        CPU_SIMILARITY,
+        *CPU_STAGES,
         CPU_CLASSIFY,
         CPU_BACKFILL,
         CPU_UPKEEP,
-        *(in_lane(line, "bulk") for line in (CPU_KEYWORDS, CPU_SIMILARITY, CPU_CLASSIFY)),
+        *(in_lane(line, "bulk") for line in (*CPU_STAGES, CPU_CLASSIFY)),
     ),
     "gpu": (GPU_LABEL, in_lane(GPU_LABEL, "bulk")),
     "train": (GPU_TRAIN,),
 }
+"""What a kind of worker consumes."""
+
+# The names of tasks on the wire, which stay when code moves: messages of the version before lie in queues.
+CLASSIFY: Final = "workers.prediction.classify"
+BACKFILL: Final = "workers.backfill.part"
+SWEEP: Final = "workers.upkeep.sweep"
+WATCH_QUALITY: Final = "workers.upkeep.watch_quality"
+RETRAIN: Final = "workers.upkeep.retrain"
+WAKE: Final = "workers.training.wake"
 
 
-def stage_lines(settings: Settings) -> Mapping[str, QueueSpec]:
+def stage_task(stage: str) -> str:
+    """The name of a stage's task."""
+    return f"workers.labelling.{stage}"
+
+
+def stage_lines(settings: Settings) -> dict[str, QueueSpec]:
     """Which queue each stage's batches go to, by the settings that all processes share."""
-    return NAVEC_LINES if settings.similarity_encoder == NAVEC else STAGE_LINES
+    return {name: STAGE_QUEUES[row.queue_by(settings)] for name, row in STAGES.items()}
+
+
+def stages_of(kind: str, settings: Settings) -> list[str]:
+    """The stages that a kind of worker runs."""
+    return [stage for stage, line in stage_lines(settings).items() if line in WORKER_LINES[kind]]
 
 
 def task_lines(settings: Settings) -> dict[str, QueueSpec]:
     """Which queue a task goes to, in the live lane. A task that is not in this table cannot be sent."""
     return {
-        **{f"workers.labelling.{stage}": line for stage, line in stage_lines(settings).items()},
-        "workers.prediction.classify": CPU_CLASSIFY,
-        "workers.backfill.part": CPU_BACKFILL,
-        "workers.upkeep.sweep": CPU_UPKEEP,
-        "workers.upkeep.watch_quality": CPU_UPKEEP,
-        "workers.upkeep.retrain": CPU_UPKEEP,
-        "workers.training.wake": GPU_TRAIN,
+        **{stage_task(stage): line for stage, line in stage_lines(settings).items()},
+        CLASSIFY: CPU_CLASSIFY,
+        BACKFILL: CPU_BACKFILL,
+        SWEEP: CPU_UPKEEP,
+        WATCH_QUALITY: CPU_UPKEEP,
+        RETRAIN: CPU_UPKEEP,
+        WAKE: GPU_TRAIN,
     }
 
 

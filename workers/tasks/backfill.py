@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -11,98 +9,73 @@ import structlog
 from shared.classifiers import Artefact, Classifier, Location
 from shared.errors import ModelError
 from shared.runtime import runtime
-from shared.runtime.runtime import Runtime
+from shared.runtime.per_process import PerProcess
 from shared.serving.predictor import answered
 from shared.settings import settings
 from shared.store import backfills, models, predictions, reviews
 from workers.app import app
-from workers.rabbitmq import connection, topology
 from workers.rabbitmq.queue_states import depth
-from workers.tasks.batch_task import BatchTask
+from workers.rabbitmq.topology import BACKFILL, CPU_CLASSIFY, CPU_STAGES
+from workers.tasks import sending
+from workers.tasks.task import MessageArguments, Task
 
 log = structlog.get_logger()
 
-TASK: Final = "workers.backfill.part"
-LIVE: Final = (topology.CPU_KEYWORDS, topology.CPU_SIMILARITY, topology.CPU_CLASSIFY)
+LIVE: Final = (*CPU_STAGES, CPU_CLASSIFY)
 YIELD_S: Final = 5
 """Seconds that a part waits while live reviews do."""
 
 
-class BackfillTask(BatchTask):
-    """A part of a backfill. It has no reviews of its own: a part that fails is sent again by the sweep."""
+class BackfillTask(Task[MessageArguments]):
+    """A part of a backfill. One that fails is sent again by the sweep, and goes on where it was."""
 
     abstract = True
-    may_break = False
 
-    def keep_place(self, _review_ids: Sequence[int], *rest: object) -> None:
-        """The part has just been sent."""
-        backfill, number = (int(str(value)) for value in rest)
-        with _process.here().database.transaction() as cursor:
-            backfills.touch(cursor, backfill, number)
-
-    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
-        """Nothing to note: the log has the reason, and the part remembers where it is."""
+    def note_sent(self, work: MessageArguments) -> None:
+        _, backfill, number = work.args
+        _touch(backfill, number)
 
 
-class Process:
-    """What a process keeps: the database, and the model used last."""
-
-    def __init__(self) -> None:
-        self._pid = 0
-        self._here: Runtime | None = None
-        self._model: tuple[int, Classifier] | None = None
-
-    def here(self) -> Runtime:
-        """This process's runtime."""
-        if self._here is None or self._pid != os.getpid():
-            self._here, self._pid, self._model = runtime.for_batches(settings()), os.getpid(), None
-        return self._here
-
-    def classifier(self, number: int) -> Classifier:
-        """A registered model. Raises ModelError."""
-        if self._model is None or self._model[0] != number:
-            here = self.here()
-            with here.database.transaction() as cursor:
-                model = models.get(cursor, number)
-            if model is None:
-                raise ModelError(f"backfill: expected model {number}, found none; see `otzyv models list`")
-            artefact = Artefact(Location(here.settings.models), model.path, model.sha256)
-            self._model = number, artefact.classifier()
-        return self._model[1]
+def classifier(number: int) -> Classifier:
+    """A registered model. Raises ModelError."""
+    here = runtime.here()
+    with here.database.transaction() as cursor:
+        model = models.get(cursor, number)
+    if model is None:
+        raise ModelError(f"backfill: expected model {number}, found none; see `otzyv models list`")
+    return Artefact(Location(here.settings.models), model.path, model.sha256).classifier()
 
 
-_process = Process()
+_classifiers: Final = PerProcess(classifier, keep=1)
 
 
-@app.task(name=TASK, base=BackfillTask)  # type: ignore[untyped-decorator]
-def part(_review_ids: Sequence[int], backfill: int, number: int) -> None:
+@app.task(name=BACKFILL, base=BackfillTask)  # type: ignore[untyped-decorator]
+def part(_review_ids: list[int], backfill: int, number: int) -> None:
     """One batch of a part, and a message for its next one. While live reviews wait, the part does."""
-    database = _process.here().database
-    if any(depth(settings(), line) > 0 for line in LIVE):
-        with database.transaction() as cursor:
-            backfills.touch(cursor, backfill, number)
-        send(backfill, number, countdown=YIELD_S)
+    database, chosen = runtime.here().database, settings()
+    if any(depth(chosen, line) > 0 for line in LIVE):
+        _touch(backfill, number)
+        sending.backfill_part(backfill, number, countdown=YIELD_S)
         return
     with database.transaction() as cursor:
         left = backfills.part(cursor, backfill, number)
         if left is None:
             return
-        rows = backfills.texts(cursor, left, settings().batch_rows)
+        rows = backfills.texts(cursor, left, chosen.batch_rows)
     next_id = rows[-1].review_id + 1 if rows else left.last_id + 1
-    classifier = _process.classifier(left.model_id)
-    found, failed = answered(classifier, rows)
+    predicted, failed = answered(_classifiers.get(left.model_id), rows)
     if failed:
         log.warning("backfill.cannot_be_predicted", model_id=left.model_id, review_ids=failed)
     with database.transaction() as cursor:
-        there = reviews.hold(cursor, (row.review_id for row in found))
-        predictions.write(cursor, [row for row in found if row.review_id in there], left.model_id)
+        there = reviews.hold(cursor, (row.review_id for row in predicted))
+        predictions.write(cursor, [row for row in predicted if row.review_id in there], left.model_id)
         mine = backfills.advance(cursor, backfill, number, left, next_id)
-    log.info("backfill.done", backfill=backfill, part=number, predicted=len(found), next_id=next_id)
+    log.info("backfill.done", backfill=backfill, part=number, predicted=len(predicted), next_id=next_id)
     if mine and next_id <= left.last_id:
-        send(backfill, number)
+        sending.backfill_part(backfill, number)
 
 
-def send(backfill: int, number: int, countdown: int | None = None) -> None:
-    """Send a part; returns once RabbitMQ has confirmed it."""
-    with connection.translated():
-        app.send_task(TASK, args=([], backfill, number), countdown=countdown)
+def _touch(backfill: int, number: int) -> None:
+    """A message for this part has just been sent, or is about to be."""
+    with runtime.here().database.transaction() as cursor:
+        backfills.touch(cursor, backfill, number)

@@ -1,9 +1,5 @@
-"""The one base task: what happens to a batch that fails, in one place for every task.
+"""The base of every task over a batch of reviews. Beyond what `task` says of errors that may pass:
 
-* an error that may pass (RetryableError): the same batch again after a growing pause; after a set number of tries
-  the message goes to the dead letters, and its reviews keep their place in line for the sweep
-* a wrong set-up (ConfigurationError), or no room in the next queue (QueueFull): the same batch again, with pauses up to
-  a minute, until a person has mended it or consumers have caught up
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters
 * too slow (soft time limit), or given out again and again because whoever has it dies: like an error that cannot pass
@@ -14,203 +10,144 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import random
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn
 
+import msgspec
 import structlog
-from celery import Task
-from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
+from celery.exceptions import Reject
 
-from shared.errors import ConfigurationError, OtzyvError, QueueFull, RetryableError
+from shared.errors import OtzyvError, RetryableError
 from shared.settings import settings
-from shared.store import Database
 from workers.monitoring import metrics
 from workers.process.breaker import Watched, breaker
 from workers.rabbitmq import connection, topology
+from workers.tasks.task import MOST_LOSSES, Task, named
 
 log = structlog.get_logger()
 
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
-PART = "otzyv_part"
+PART: Final = "otzyv_part"
 """Header of a batch that is a part of one that failed."""
-LOSSES_OF_A_BATCH = 2
-LOSSES_OF_ONE = 4
-"""Deliveries in vain after which a batch is halved, and a single review failed; RabbitMQ gives up after five."""
+MOST_LOSSES_OF_A_BATCH: Final = 2
+"""Deliveries in vain after which a batch is halved."""
 
 
-def pause_s(attempt: int, jitter: Callable[[], float] = random.random) -> float:
-    """Seconds before try `attempt + 1`: doubling from 1 to 60, of which a random half is jitter.
+class Batch(msgspec.Struct, frozen=True):
+    """Implements `Work` for reviews that were stored for one taxonomy. `stage` is empty where it is none's.
 
-    Exponential back-off with equal jitter (M. Brooker, "Exponential Backoff and Jitter", AWS, 2015).
+    `revisions` are the texts of the reviews that were read, as far as they were.
     """
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**attempt)
-    return longest / 2 + longest / 2 * jitter()
+
+    review_ids: Sequence[int]
+    taxonomy_id: int
+    stage: str = ""
+    revisions: Mapping[int, int] = {}
+
+    @property
+    def args(self) -> tuple[object, ...]:
+        """It as the arguments of a message: what every version has sent and reads."""
+        return list(self.review_ids), self.taxonomy_id
+
+    def part(self, review_ids: Sequence[int]) -> Batch:
+        """Some of it."""
+        return msgspec.structs.replace(self, review_ids=review_ids)
 
 
-class NeverFinished(Exception):
-    """A message comes again and again: most likely it kills whoever works on it."""
+class BatchFailed(Exception):
+    """`error` stood in the way of a batch, or of the part of one that is left to do."""
 
-
-class PartOfBatch(Exception):
-    """A body has done its batch but for some reviews, which `error` stood in the way of."""
-
-    def __init__(self, review_ids: Sequence[int], error: OtzyvError) -> None:
+    def __init__(self, batch: Batch, error: Exception) -> None:
         super().__init__(str(error))
-        self.review_ids = list(review_ids)
+        self.batch = batch
         self.error = error
 
 
-class BatchTask(Task):  # type: ignore[misc]  # Celery has no types
-    """A task over one batch of review ids. Bodies only do the work; see the module for what failing means."""
+@contextmanager
+def blaming(batch: Batch, revisions: Mapping[int, int]) -> Iterator[None]:
+    """Whatever fails inside has failed a batch of which these texts were read."""
+    try:
+        yield
+    except Exception as error:
+        raise BatchFailed(msgspec.structs.replace(batch, revisions=revisions), error) from error
+
+
+class BatchTask(Task[Batch]):
+    """A task over one batch. Its body gets a Batch; see the module for what failing means."""
 
     abstract = True
     Request = Watched
-    max_retries = None
-    may_break = True
-    """Whether failures in a row open the breaker."""
+    typing = False  # what a body gets is not what a message has
+    stage = ""
 
-    @property
-    def lane(self) -> topology.Lane:
-        """The lane that the message at hand came by; what follows from it is sent on by the same."""
-        return topology.lane_of(self._routing_key)
-
-    @property
-    def queue_name(self) -> str:
-        """The queue that the message at hand came from."""
-        return topology.queue_of(self.name, self._routing_key, settings())
-
-    @property
-    def _routing_key(self) -> str:
-        return str((self.request.delivery_info or {}).get("routing_key"))
-
-    def __call__(self, review_ids: Sequence[int] = (), *rest: object) -> None:
-        """Run the body; every way of failing ends here. `rest` are arguments that every part of a batch keeps."""
-        if self.may_break and breaker.is_open(self.queue_name):
+    def __call__(self, *args: object) -> None:
+        """Run the body; every way of failing ends here."""
+        if breaker.is_open(self.queue_name):
             self._leave_in_queue("the breaker is open")
+        batch = Batch([], 0, self.stage)
         try:
-            try:
-                self._check_losses(review_ids, rest)
-                self.run(review_ids, *rest)
-                breaker.succeeded(self.queue_name)
-            except PartOfBatch as part:
-                review_ids = part.review_ids
-                raise part.error from part
-        except Retry:
-            raise
-        except (ConfigurationError, QueueFull) as error:
-            self._try_again(review_ids, rest, error)
-        except RetryableError as error:
-            if self.request.retries + 1 >= settings().task_attempts:
-                self._put_aside(review_ids, error)
-            self._try_again(review_ids, rest, error)
-        except (MemoryError, SoftTimeLimitExceeded, Exception) as error:  # noqa: BLE001  nothing may be lost
-            if isinstance(error, SoftTimeLimitExceeded):
-                Database.begin_anew()
-            self._isolate(review_ids, rest, error)
+            batch = Batch(*msgspec.convert(args, tuple[list[int], int], strict=False), self.stage)
+            most = MOST_LOSSES_OF_A_BATCH if len(batch.review_ids) > 1 else MOST_LOSSES
+            if self.losses >= most:
+                with blaming(batch, self.revisions(batch)):
+                    self.check_losses(most)
+            self.run(batch)
+            breaker.succeeded(self.queue_name)
+        except BatchFailed as failed:
+            self.failed(failed.error, failed.batch)
+        except Exception as error:  # noqa: BLE001  nothing may be lost
+            self.failed(error, batch)
 
-    def _try_again(self, review_ids: Sequence[int], rest: tuple[object, ...], error: OtzyvError) -> None:
-        # Whole seconds: Celery's native delayed delivery refuses anything below one.
-        seconds = math.ceil(pause_s(self.request.retries))
-        log.warning(
-            "task.retry",
-            task=self.name,
-            reviews=len(review_ids),
-            attempt=self.request.retries + 1,
-            pause_s=seconds,
-            error=str(error),
-        )
-        metrics.TASK_RETRIES.add(queue=self.queue_name)
-        self._keep_place(review_ids, rest)
-        try:
-            # Without the others of its headers: how often this message was given out says nothing of the next one.
-            headers = {PART: True} if self._is_part() else {}
-            raise self.retry(args=(review_ids, *rest), exc=error, countdown=seconds, headers=headers)
-        except Reject as unsent:
-            # Celery would drop the batch into the dead letters because its copy could not be sent.
-            raise Reject(unsent.reason, requeue=True) from error
-
-    def _keep_place(self, review_ids: Sequence[int], rest: tuple[object, ...]) -> None:
-        """A batch that waits for its next try is in no queue: the sweep must not take it for lost, and send it too."""
-        try:
-            self.keep_place(review_ids, *rest)
-        except Exception as error:  # noqa: BLE001  the batch itself must not get lost over it
-            log.info("task.place_not_kept", task=self.name, error=str(error))
-
-    def keep_place(self, review_ids: Sequence[int], *rest: object) -> None:
-        """Note in the store that these reviews' message has just been sent."""
-
-    def _isolate(self, review_ids: Sequence[int], rest: tuple[object, ...], error: BaseException) -> None:
-        # Parts are no news: bad reviews side by side reach the last halving together.
-        if (
-            self.may_break
-            and not self._is_part()
-            and breaker.failed(self.queue_name, settings().poison_streak)
-        ):
-            log.error(
-                "breaker.open", queue=self.queue_name, failures=settings().poison_streak, error=_name(error)
-            )
-            self._leave_in_queue(_name(error))
-        if len(review_ids) <= 1:
-            self._give_up(review_ids, error)
-        middle = len(review_ids) // 2
-        log.warning("task.split", task=self.name, reviews=len(review_ids), error=_name(error))
-        metrics.TASK_SPLITS.add(queue=self.queue_name)
-        line = topology.in_lane(topology.task_lines(settings())[self.name], self.lane)
-        try:
-            with connection.translated():
-                for half in (review_ids[:middle], review_ids[middle:]):
-                    self.apply_async(args=(half, *rest), headers={PART: True}, **topology.route(line))
-        except RetryableError as unsent:
-            raise Reject(str(unsent), requeue=True) from error
+    def lasting_headers(self) -> dict[str, bool]:
+        return {PART: True} if self._is_part() else {}
 
     def _is_part(self) -> bool:
         return bool((self.request.headers or {}).get(PART))
 
-    def _check_losses(self, review_ids: Sequence[int], rest: tuple[object, ...]) -> None:
-        """Raises NeverFinished for a message that RabbitMQ has given out in vain too often."""
-        losses = int((self.request.headers or {}).get("x-delivery-count") or 0)
-        if losses >= (LOSSES_OF_A_BATCH if len(review_ids) > 1 else LOSSES_OF_ONE):
-            self.look_at(review_ids, *rest)
-            raise NeverFinished(f"given out {losses} times; whoever had it died, or lost RabbitMQ")
+    def give_up(self, error: Exception, work: Batch) -> None:
+        """Halve a batch that cannot be done; of a single review, note why."""
+        # Parts are no news: bad reviews side by side reach the last halving together.
+        if not self._is_part() and breaker.failed(self.queue_name, settings().poison_streak):
+            log.error(
+                "breaker.open", queue=self.queue_name, failures=settings().poison_streak, error=named(error)
+            )
+            self._leave_in_queue(named(error))
+        if len(work.review_ids) > 1:
+            self._halve(error, work)
+            return
+        try:
+            if work.revisions:
+                self.record_failure(work, named(error), traceback_hash(error))
+        except OtzyvError as broken:
+            # The message still goes to the dead letters; only the row about it is missing.
+            log.error("task.failure_not_recorded", task=self.name, error=str(broken))  # noqa: TRY400
+        super().give_up(error, work)
 
-    def look_at(self, review_ids: Sequence[int], *rest: object) -> None:
-        """Read what `record_failure` has to know of reviews whose body is not run."""
+    def _halve(self, error: Exception, batch: Batch) -> None:
+        middle = len(batch.review_ids) // 2
+        log.warning("task.split", task=self.name, reviews=len(batch.review_ids), error=named(error))
+        metrics.TASK_SPLITS.add(queue=self.queue_name)
+        line = topology.in_lane(topology.task_lines(settings())[self.name], self.lane)
+        try:
+            with connection.translated():
+                for half in (batch.review_ids[:middle], batch.review_ids[middle:]):
+                    self.apply_async(args=batch.part(half).args, headers={PART: True}, **topology.route(line))
+        except RetryableError as unsent:
+            raise Reject(str(unsent), requeue=True) from error
 
-    def _leave_in_queue(self, reason: str) -> None:
+    def _leave_in_queue(self, reason: str) -> NoReturn:
         """Give the batch back; this worker takes no more from the queue until it is started anew."""
         breaker.wait_until_stopped(self.queue_name)
         raise Reject(reason, requeue=True)
 
-    def _put_aside(self, review_ids: Sequence[int], error: BaseException) -> None:
-        """The surroundings failed, not the reviews: they keep their place in line, and the sweep sends them again."""
-        log.error("task.put_aside", task=self.name, reviews=len(review_ids), error=_name(error))
-        metrics.TASK_DEAD.add(queue=self.queue_name)
-        raise Reject(_name(error), requeue=False)
-
-    def _give_up(self, review_ids: Sequence[int], error: BaseException) -> None:
-        log.error("task.failed", task=self.name, review_ids=list(review_ids)[:20], error=_name(error))
-        metrics.TASK_FAILURES.add(queue=self.queue_name)
-        metrics.TASK_DEAD.add(queue=self.queue_name)
-        try:
-            self.record_failure(review_ids, _name(error), traceback_hash(error))
-        except OtzyvError as broken:
-            # The message still goes to the dead letters; only the row about it is missing.
-            log.error("task.failure_not_recorded", task=self.name, error=str(broken))  # noqa: TRY400
-        raise Reject(_name(error), requeue=False)
-
-    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
-        """Note in the store that these reviews could not be processed."""
+    def revisions(self, batch: Batch) -> Mapping[int, int]:
+        """The texts of a batch whose body is not run."""
         raise NotImplementedError
 
-
-def _name(error: BaseException) -> str:
-    if isinstance(error, OtzyvError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    def record_failure(self, batch: Batch, reason: str, traceback_hash: str) -> None:
+        """Note in the store that the texts of a batch that were read could not be processed."""
+        raise NotImplementedError
 
 
 def traceback_hash(error: BaseException) -> str:

@@ -1,198 +1,135 @@
-"""One task per stage of the cascade, and how batches are sent on."""
+"""One task for each row of the table of stages: a batch through the stage, and the unsure to the next."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 import structlog
 from celery.signals import worker_process_init
 
+from shared.catalogue import STAGES
 from shared.errors import BudgetSpent, OtzyvError
-from shared.labelling.labeller import NOTHING_DONE, StageOutcome
-from shared.runtime.runtime import PerProcess
+from shared.labelling.labeller import Labeller, StageOutcome
+from shared.runtime import runtime
 from shared.settings import settings
 from shared.store import failures, places
 from workers.app import app
 from workers.monitoring import metrics
 from workers.process import crash_points
-from workers.rabbitmq import connection, topology
-from workers.rabbitmq.topology import WORKER_LINES, Lane, stage_lines
-from workers.tasks.batch_task import BatchTask, PartOfBatch
+from workers.rabbitmq.topology import stage_lines, stage_task, stages_of
+from workers.tasks import sending
+from workers.tasks.batch_task import Batch, BatchFailed, BatchTask, blaming
 
 log = structlog.get_logger()
 
-SLICE_S = 10.0
+SLICE_S: Final = 10.0
 """Seconds that one slice of a long batch should take: that much is done again if the process dies."""
-FIRST_SLICE_ROWS = 16
+FIRST_SLICE_ROWS: Final = 16
 
-_cpu = PerProcess("keywords", "similarity")
-_gpu = PerProcess("zero_shot", "similarity", "llm")
+labellers = runtime.of_taxonomies(runtime.labeller)
+
+
+def warm_up(kind: str) -> None:
+    """Build, once, the stages that a kind of worker runs. Raises what stands in the way."""
+    labellers.get(runtime.here().taxonomy_id).warm_up(stages_of(kind, settings()))
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: object) -> None:
-    """Build the stages before the first batch comes. A database that is away is left to the first task."""
+    """Before the first batch comes. A database that is away is left to the first task."""
     try:
-        names = [name for name, line in stage_lines(settings()).items() if line in WORKER_LINES["cpu"]]
-        _cpu.get().warm_up(names)
+        warm_up("cpu")
     except OtzyvError as error:
         log.warning("worker.not_warm", error=str(error))
-
-
-def load_gpu_stages() -> None:
-    """Load every model that a GPU worker needs, once, in this process. Raises what stands in the way."""
-    names = [name for name, line in stage_lines(settings()).items() if line in WORKER_LINES["gpu"]]
-    _gpu.get().warm_up(names)
 
 
 class StageTask(BatchTask):
     """A batch through one stage."""
 
     abstract = True
-    process: PerProcess
-    stage: str
     slice_rows: float = FIRST_SLICE_ROWS
     """Reviews that the last slice's speed lets one do in SLICE_S; in a GPU worker, whose tasks have no time limit."""
 
-    def label(self, review_ids: Sequence[int], taxonomy_id: int) -> None:
-        """The whole batch through this task's stage, and the unsure to the next."""
-        labeller, began = self.process.get(taxonomy_id), time.monotonic()
-        self._finish(labeller.run(self.stage, review_ids), taxonomy_id, began)
+    def judged(self, labeller: Labeller, batch: Batch, part: Batch) -> StageOutcome:
+        """A part of a batch, which fails as a whole."""
+        reading = labeller.read(self.stage, part.review_ids)
+        with blaming(batch, reading.revisions):
+            return labeller.judge(reading)
 
-    def label_in_slices(self, review_ids: Sequence[int], taxonomy_id: int) -> None:
-        """The same, slice by slice, each in transactions of its own.
+    def in_slices(self, labeller: Labeller, batch: Batch) -> StageOutcome:
+        """Slice by slice, each in transactions of its own.
 
         A thread cannot be stopped by a time limit. So what is not done when the limit is reached goes back into the
         queue as a message of its own: no message is worked on for long, whatever the model's speed.
         """
-        labeller, started = self.process.get(taxonomy_id), time.monotonic()
-        until = started + settings().task_soft_limit_s
-        total = NOTHING_DONE
-        todo = list(review_ids)
+        until = time.monotonic() + settings().task_soft_limit_s
+        total, todo = StageOutcome(), batch.review_ids
         while todo and total.error is None and time.monotonic() < until:
-            part, began = todo[: max(1, int(self.slice_rows))], time.monotonic()
-            total = merged(total, labeller.run(self.stage, part))
-            todo = todo[len(part) :]
+            part, began = batch.part(todo[: max(1, int(self.slice_rows))]), time.monotonic()
+            total += self.judged(labeller, batch, part)
+            todo = todo[len(part.review_ids) :]
             # At most doubled: a slice of short or cached reviews says little about the next.
-            per_row = (time.monotonic() - began) / len(part)
+            per_row = (time.monotonic() - began) / len(part.review_ids)
             self.slice_rows = min(2 * self.slice_rows, SLICE_S / max(per_row, 1e-6))
-        if todo and total.error is None:
-            log.info("stage.continues", stage=self.stage, done=len(review_ids) - len(todo), left=len(todo))
-            send(self.stage, todo, taxonomy_id, self.lane)
-        elif todo:
-            total = msgspec.structs.replace(total, unanswered=[*total.unanswered, *todo])
-        self._finish(total, taxonomy_id, started)
+        if total.error is not None:
+            return msgspec.structs.replace(total, unanswered=[*total.unanswered, *todo])
+        if todo:
+            done = len(batch.review_ids) - len(todo)
+            log.info("stage.continues", stage=self.stage, done=done, left=len(todo))
+            sending.to_stage(self.stage, todo, batch.taxonomy_id, self.lane)
+        return total
 
-    def _finish(self, outcome: StageOutcome, taxonomy_id: int, began: float) -> None:
-        _count(outcome, self.stage, time.monotonic() - began)
-        log.info(
-            "stage.done",
-            stage=self.stage,
-            seen=outcome.seen,
-            kept=outcome.kept,
-            forward=len(outcome.forward),
-            unanswered=len(outcome.unanswered),
-        )
-        crash_points.at("stage.committed")
-        if outcome.next_stage is not None:
-            send(outcome.next_stage, outcome.forward, taxonomy_id, self.lane)
-        crash_points.at("stage.sent")
-        if isinstance(outcome.error, BudgetSpent):
-            # They keep their place in line; the sweep sends them again.
-            log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))
-        elif outcome.error is not None:
-            raise PartOfBatch(outcome.unanswered, outcome.error)
+    def revisions(self, batch: Batch) -> Mapping[int, int]:
+        return labellers.get(batch.taxonomy_id).revisions(self.stage, batch.review_ids)
 
-    def look_at(self, review_ids: Sequence[int], *rest: object) -> None:
-        """The texts that wait for this stage."""
-        self.process.get(int(str(rest[0]))).look_at(self.stage, review_ids)
+    def note_sent(self, work: Batch) -> None:
+        with runtime.here().database.transaction() as cursor:
+            places.keep(cursor, work.review_ids, work.taxonomy_id, self.stage)
 
-    def keep_place(self, review_ids: Sequence[int], *rest: object) -> None:
-        """The reviews' message for this stage has just been sent."""
-        taxonomy_id = int(str(rest[0]))
-        with self.process.here().database.transaction() as cursor:
-            places.keep(cursor, review_ids, taxonomy_id, self.stage)
-
-    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
+    def record_failure(self, batch: Batch, reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they stop waiting."""
-        labeller = self.process.last
-        if labeller is None:
-            return
-        judged = {number: labeller.judged[number] for number in review_ids if number in labeller.judged}
-        with labeller.database.transaction() as cursor:
+        queue = stage_lines(settings())[self.stage].queue
+        with runtime.here().database.transaction() as cursor:
             failures.record_failed(
-                cursor,
-                stage_lines(settings())[self.stage].queue,
-                judged,
-                labeller.taxonomy_id,
-                self.stage,
-                reason,
-                traceback_hash,
+                cursor, queue, batch.revisions, batch.taxonomy_id, self.stage, reason, traceback_hash
             )
 
 
-def _count(outcome: StageOutcome, stage: str, seconds: float) -> None:
-    metrics.STAGE_SEEN.add(outcome.seen, stage=stage)
-    metrics.STAGE_KEPT.add(outcome.kept, stage=stage)
-    metrics.STAGE_PASSED.add(outcome.passed_on, stage=stage)
-    metrics.STAGE_ABSTAINED.add(outcome.abstained, stage=stage)
+def label(self: StageTask, batch: Batch) -> None:
+    """A batch by the taxonomy that ingest stored it for: whole in a CPU worker, else in slices."""
+    labeller, began = labellers.get(batch.taxonomy_id), time.monotonic()
+    whole = self.stage in stages_of("cpu", settings())
+    outcome = self.judged(labeller, batch, batch) if whole else self.in_slices(labeller, batch)
+    counts, stage = outcome.counts, self.stage
+    metrics.STAGE_SEEN.add(counts.seen, stage=stage)
+    metrics.STAGE_KEPT.add(counts.kept, stage=stage)
+    metrics.STAGE_PASSED.add(counts.passed_on, stage=stage)
+    metrics.STAGE_ABSTAINED.add(counts.abstained, stage=stage)
     metrics.STAGE_UNANSWERED.add(len(outcome.unanswered), stage=stage)
-    metrics.STAGE_SECONDS.observe([seconds], stage=stage)
-    metrics.LABEL_LATENCY.observe(outcome.kept_after_s, stage=stage, status="accepted")
-    metrics.LABEL_LATENCY.observe(outcome.to_people_after_s, stage=stage, status="needs_review")
-
-
-def merged(one: StageOutcome, other: StageOutcome) -> StageOutcome:
-    """What two parts of a batch come to."""
-    return StageOutcome(
-        one.seen + other.seen,
-        one.kept + other.kept,
-        one.abstained + other.abstained,
-        other.next_stage,
-        [*one.forward, *other.forward],
-        [*one.unanswered, *other.unanswered],
-        one.error or other.error,
-        one.passed_on + other.passed_on,
-        [*one.kept_after_s, *other.kept_after_s],
-        [*one.to_people_after_s, *other.to_people_after_s],
+    metrics.STAGE_SECONDS.observe([time.monotonic() - began], stage=stage)
+    metrics.LABEL_LATENCY.observe(counts.kept_after_s, stage=stage, status="accepted")
+    metrics.LABEL_LATENCY.observe(counts.to_people_after_s, stage=stage, status="needs_review")
+    log.info(
+        "stage.done",
+        stage=stage,
+        seen=counts.seen,
+        kept=counts.kept,
+        forward=len(outcome.forward),
+        unanswered=len(outcome.unanswered),
     )
+    crash_points.at("stage.committed")
+    if outcome.next_stage is not None:
+        sending.to_stage(outcome.next_stage, outcome.forward, batch.taxonomy_id, self.lane)
+    crash_points.at("stage.sent")
+    if isinstance(outcome.error, BudgetSpent):
+        # They keep their queue position; the sweep sends them again.
+        log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))
+    elif outcome.error is not None:
+        raise BatchFailed(batch.part(outcome.unanswered), outcome.error)
 
 
-@app.task(name="workers.labelling.keywords", base=StageTask, bind=True, process=_cpu, stage="keywords")  # type: ignore[untyped-decorator]
-def keywords(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
-    """The keyword stage over one batch of review ids, by the taxonomy that ingest stored them for."""
-    self.label(review_ids, taxonomy_id)
-
-
-@app.task(name="workers.labelling.zero_shot", base=StageTask, bind=True, process=_gpu, stage="zero_shot")  # type: ignore[untyped-decorator]
-def zero_shot(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
-    """The zero-shot stage over one batch of review ids."""
-    self.label_in_slices(review_ids, taxonomy_id)
-
-
-@app.task(name="workers.labelling.similarity", base=StageTask, bind=True, process=_cpu, stage="similarity")  # type: ignore[untyped-decorator]
-def similarity(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
-    """The similarity stage over one batch of review ids: on word vectors in a CPU worker, else in a GPU worker."""
-    if stage_lines(settings())["similarity"] in WORKER_LINES["cpu"]:
-        self.label(review_ids, taxonomy_id)
-    else:
-        self.process = _gpu
-        self.label_in_slices(review_ids, taxonomy_id)
-
-
-@app.task(name="workers.labelling.llm", base=StageTask, bind=True, process=_gpu, stage="llm")  # type: ignore[untyped-decorator]
-def llm(self: StageTask, review_ids: Sequence[int], taxonomy_id: int) -> None:
-    """The LLM stage over one batch of review ids."""
-    self.label_in_slices(review_ids, taxonomy_id)
-
-
-def send(stage: str, review_ids: Sequence[int], taxonomy_id: int, lane: Lane = "live") -> None:
-    """Send reviews to a stage, a batch per message; returns once RabbitMQ has confirmed all of them."""
-    size = settings().batch_rows
-    route = topology.route(topology.in_lane(stage_lines(settings())[stage], lane))
-    with connection.translated():
-        for start in range(0, len(review_ids), size):
-            part = list(review_ids[start : start + size])
-            app.send_task(f"workers.labelling.{stage}", args=(part, taxonomy_id), **route)
+for _stage in STAGES:
+    app.task(label, name=stage_task(_stage), base=StageTask, bind=True, stage=_stage)

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,12 +25,14 @@ from shared.store import Database, runs
 from shared.store.runs import Run
 from workers.app import app
 from workers.process import worker_name
-from workers.rabbitmq import connection
-from workers.tasks.batch_task import BatchTask
+from workers.rabbitmq import topology
+from workers.tasks import sending
+from workers.tasks.task import Task
 
 log = structlog.get_logger()
 
-TASK: Final = "workers.training.wake"
+WOKEN: Final = threading.Event()
+"""Set by a message; this process's trainer, if it has one, then looks for runs."""
 LOOK_S: Final = 10.0
 """Seconds after which an idle worker looks for runs by itself."""
 GRACE_S: Final = 100.0
@@ -40,7 +42,8 @@ GRACE_S: Final = 100.0
 class Trainer:
     """Trains one run after the other until it is stopped.
 
-    `after` is called after each. With `idle` it waits for more when there are no runs, without it returns.
+    `after` is called after each. With `idle` it waits for more when there are no runs, without it returns; `woken` is
+    set by whoever knows of one.
     """
 
     def __init__(
@@ -51,30 +54,30 @@ class Trainer:
         *,
         idle: bool = True,
         after: Callable[[], None] = lambda: None,
+        woken: threading.Event | None = None,
     ) -> None:
         self._settings = chosen
         self._database = database
         self._name = name
         self._idle = idle
         self._after = after
-        self._wake = threading.Event()
+        self._woken = woken or threading.Event()
         self._stopping = threading.Event()
-
-    def wake(self) -> None:
-        """Look for runs now."""
-        self._wake.set()
 
     def stop(self) -> None:
         """Stop: a run in progress saves a checkpoint and goes back to the queue."""
         self._stopping.set()
-        self._wake.set()
+        self._woken.set()
 
     def run(self) -> None:
         """Work until stopped."""
         while not self._stopping.is_set():
-            self._wake.clear()
+            self._woken.clear()
             try:
-                run = self._claim()
+                with self._database.transaction() as cursor:
+                    run = runs.claim(
+                        cursor, self._name, self._settings.training_lease_s, self._settings.training_crashes
+                    )
             except OtzyvError as error:
                 log.warning("training.cannot_look", error=str(error))
                 run = None
@@ -83,16 +86,7 @@ class Trainer:
             elif not self._idle:
                 return
             else:
-                self._wake.wait(LOOK_S)
-
-    def _claim(self) -> Run | None:
-        with self._database.transaction() as cursor:
-            return runs.claim(
-                cursor,
-                self._name,
-                self._settings.training_lease_s,
-                self._settings.training_crashes,
-            )
+                self._woken.wait(LOOK_S)
 
     def _supervise(self, run: Run) -> None:
         log.info("training.begins", run=run.id, architecture=run.architecture, attempt=run.attempt)
@@ -115,8 +109,7 @@ class Trainer:
             if child.stdin is not None:
                 child.stdin.close()
         log.info("training.ended", run=run.id, exit_status=status)
-        self._note_crash(run, status)
-        self._tidy(run)
+        self._settle(run, status)
         self._after()
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int:
@@ -132,78 +125,47 @@ class Trainer:
             child.kill()
             return child.wait()
 
-    def _tidy(self, run: Run) -> None:
-        """A run that failed or was cancelled needs its checkpoints no more."""
-        try:
-            with self._database.transaction() as cursor:
-                now = runs.get(cursor, run.id)
-        except OtzyvError:
-            return
-        if now is not None and now.status in ("failed", "cancelled", "succeeded"):
-            folder.clear(self._settings.training, run)
+    def _settle(self, run: Run, status: int) -> None:
+        """Put a run whose process vanished back in the queue; one that was ended in order is not this attempt's.
 
-    def _note_crash(self, run: Run, status: int) -> None:
-        """Put a run whose process vanished back in the queue; one that was ended in order is not this attempt's."""
+        A run that has ended needs its checkpoints no more.
+        """
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        message, crashed = f"its process ended with {how}", not self._stopping.is_set()
         try:
             with self._database.transaction() as cursor:
-                crashed = runs.release(
-                    cursor,
-                    run.id,
-                    run.attempt,
-                    crashed=not self._stopping.is_set(),
-                    message=f"its process ended with {how}",
-                )
+                released = runs.release(cursor, run.id, run.attempt, crashed=crashed, message=message)
+                now = runs.get(cursor, run.id)
         except OtzyvError as error:
             log.warning("training.crash_not_noted", run=run.id, error=str(error))
             return
-        if crashed:
+        if released:
             log.error("training.crashed", run=run.id, how=how)
+        if now is not None and now.status in ("failed", "cancelled", "succeeded"):
+            folder.clear(self._settings.training, run)
 
 
 def _tell_workers() -> None:
-    """A new champion may have come: let the sweep send reviews that waited for one. It comes by itself, but later."""
+    """A new champion may have come: let the sweep send reviews that waited for one."""
     try:
-        with connection.translated():
-            app.send_task("workers.upkeep.sweep")
+        sending.sweep()
     except OtzyvError as error:
         log.info("training.sweep_not_sent", error=str(error))
 
 
-_trainer: Trainer | None = None
-
-
-class WakeTask(BatchTask):
-    """A message about runs. It has no reviews."""
-
-    abstract = True
-    may_break = False
-
-    def record_failure(self, review_ids: Sequence[int], reason: str, traceback_hash: str) -> None:
-        """Nothing to note: the worker looks for runs by itself as well."""
-
-
-@app.task(name=TASK, base=WakeTask)  # type: ignore[untyped-decorator]
-def wake(_review_ids: Sequence[int] = (), run: int = 0) -> None:
+@app.task(name=topology.WAKE, base=Task)  # type: ignore[untyped-decorator]
+def wake(_review_ids: list[int] | None = None, run: int = 0) -> None:
     """Look for runs now."""
     log.info("training.woken", run=run)
-    if _trainer is not None:
-        _trainer.wake()
-
-
-def send(run: int) -> None:
-    """Wake a training worker; returns once RabbitMQ has confirmed it."""
-    with connection.translated():
-        app.send_task(TASK, args=([], run))
+    WOKEN.set()
 
 
 @contextmanager
 def started(name: str) -> Iterator[None]:
     """Train beside this process's Celery worker; when that shuts down, a run saves a checkpoint and is given back."""
-    global _trainer
     chosen = settings()
     database = runtime.open_database(chosen, "otzyv worker train")
-    trainer = _trainer = Trainer(chosen, database, worker_name.node(name), after=_tell_workers)
+    trainer = Trainer(chosen, database, worker_name.node(name), after=_tell_workers, woken=WOKEN)
     worker_shutting_down.connect(lambda **_: trainer.stop(), weak=False)
     thread = threading.Thread(target=trainer.run, name="trainer")
     thread.start()

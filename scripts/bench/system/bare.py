@@ -10,6 +10,7 @@ from psycopg2.extensions import connection as Connection
 
 from scripts.bench.store import copy
 from scripts.bench.turns import CHUNK
+from shared.cascade.stage import verdicts
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 
@@ -32,7 +33,7 @@ def label(texts: Sequence[str]) -> int:
     for at in range(0, len(texts), CHUNK):
         part = texts[at : at + CHUNK]
         rows = []
-        for number, (text, verdict) in enumerate(zip(part, _stage.verdicts(part), strict=True), at):
+        for number, (text, verdict) in enumerate(zip(part, verdicts(_stage, part), strict=True), at):
             answer: tuple[object, ...] = ("", "", "")
             if verdict is not None:
                 answer = (verdict.category, verdict.confidence, _encode(verdict.evidence).decode())

@@ -15,6 +15,7 @@ import psycopg2
 from celery import Celery
 from psycopg2.extensions import connection as Connection
 
+from shared.cascade.stage import verdicts
 from shared.stages.keywords.stage import KeywordStage
 from shared.taxonomy import default_taxonomy
 
@@ -40,7 +41,7 @@ def _held() -> tuple[KeywordStage, Connection]:
 def label(review: dict[str, str]) -> None:
     """Label one review and store it."""
     stage, connection = _held()
-    (verdict,) = stage.verdicts([review["text"]])
+    (verdict,) = verdicts(stage, [review["text"]])
     answer = (verdict.category, verdict.confidence) if verdict else (None, None)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -12,10 +12,11 @@ from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Final
 
-from shared.cascade.stage import Match, Verdict
+from shared.cascade.stage import ABSTAINED, Answer, Match, Verdict
 from shared.stages.keywords.lexicon import Automaton, Hit, Lexicon
 from shared.stages.keywords.typos import Typos
 from shared.stages.keywords.weighing import strength, weigh
+from shared.stages.parts import StageParts
 from shared.taxonomy import Taxonomy
 from shared.text.reading import CODEC, Page
 from shared.text.russian import LITTLE
@@ -50,11 +51,11 @@ class KeywordStage:
         self._known = self._lexicon.vocabulary | {word.encode(CODEC) for word in LITTLE}
         self._typos = Typos(self._lexicon.products)
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
-        """One verdict per text, in order; None where nothing spoke loudly enough for any category."""
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer per text, in order; it abstains where nothing spoke loudly enough for any category."""
         page = Page(texts)
         raw, lexicon = page.raw, self._lexicon
-        answers: list[Verdict | None] = [None] * len(texts)
+        answers = [ABSTAINED] * len(texts)
         found = collect(page, lexicon.products)
         unsure: dict[int, float] = {}
         for index, hits in enumerate(found):
@@ -62,7 +63,7 @@ class KeywordStage:
             if hits:
                 category, confidence, strongest = weigh(raw, hits, lexicon)
                 if confidence >= FLOOR:
-                    answers[index] = self._verdict(page, index, hits, category, confidence)
+                    answers[index] = self._answer(page, index, hits, category, confidence)
                     continue
             unsure[index] = strongest
         if unsure:
@@ -70,7 +71,7 @@ class KeywordStage:
         return answers
 
     def _look_again(
-        self, page: Page, unsure: dict[int, float], found: list[list[Hit]], answers: list[Verdict | None]
+        self, page: Page, unsure: dict[int, float], found: list[list[Hit]], answers: list[Answer]
     ) -> None:
         """Texts that name no product for sure: a misspelt name first, then whether there is none at all.
 
@@ -84,7 +85,7 @@ class KeywordStage:
             if at in misspelt and not found[index]:
                 category, sure, strongest = weigh(part.raw, misspelt[at], self._lexicon)
                 if sure >= FLOOR:
-                    answers[index] = self._verdict(part, at, misspelt[at], category, sure)
+                    answers[index] = self._answer(part, at, misspelt[at], category, sure)
                     continue
             if not rest[at]:
                 continue
@@ -92,13 +93,13 @@ class KeywordStage:
             if confidence >= FLOOR:
                 confidence *= UNKNOWN_WORD ** self._unknown_words(part.text(at))
                 if confidence >= FLOOR:
-                    answers[index] = self._verdict(part, at, rest[at], self._lexicon.none, confidence)
+                    answers[index] = self._answer(part, at, rest[at], self._lexicon.none, confidence)
 
     def _unknown_words(self, text: bytes) -> int:
         """How many different words neither the taxonomy nor the language's small words know."""
         return len([word for word in set(text.split()) - self._known if len(word) >= SHORT])
 
-    def _verdict(self, page: Page, index: int, hits: list[Hit], category: int, confidence: float) -> Verdict:
+    def _answer(self, page: Page, index: int, hits: list[Hit], category: int, confidence: float) -> Answer:
         lexicon = self._lexicon
         slug = lexicon.slugs[category]
         spoken = (lexicon.rest if category == lexicon.none else lexicon.products).spoken
@@ -114,17 +115,17 @@ class KeywordStage:
             base = 0
         # A hit begins at the space before its first letter.
         before = base - 1
-        return Verdict(
-            slug,
-            confidence,
-            tuple(
-                [
-                    Match(text[start - before : end - base], start - before, end - base, keyword, slug)
-                    for number, start, end in hits
-                    if (keyword := spoken[number].get(category)) is not None
-                ]
-            ),
-        )
+        evidence = [
+            Match(text[start - before : end - base], start - before, end - base, keyword, slug)
+            for number, start, end in hits
+            if (keyword := spoken[number].get(category)) is not None
+        ]
+        return Answer(Verdict(slug, confidence, tuple(evidence)))
+
+
+def build(parts: StageParts) -> KeywordStage:
+    """The stage for a taxonomy."""
+    return KeywordStage(parts.taxonomy)
 
 
 def _misspelt(page: Page, corrected: dict[bytes, int]) -> dict[int, list[Hit]]:

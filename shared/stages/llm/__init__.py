@@ -11,10 +11,9 @@ from shared.stages.llm.cache import AnswerCache, MemoryCache
 from shared.stages.llm.choice import Backend, Choice, ChoiceOrError, confidence
 from shared.stages.llm.prompt import Prompt, PromptWriter
 from shared.stages.llm.server import ChatServer
-from shared.stages.llm.stage import Answer, Budget, Examples, LlmStage
+from shared.stages.llm.stage import Budget, Examples, LlmStage
 
 __all__ = [
-    "Answer",
     "AnswerCache",
     "Backend",
     "Budget",

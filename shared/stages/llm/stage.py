@@ -9,9 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-import msgspec
-
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import ABSTAINED, Answer, Verdict
 from shared.errors import (
     BudgetSpent,
     ConfigurationError,
@@ -63,25 +61,6 @@ class Budget(Protocol):
         ...
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What became of one review.
-
-    `verdict` and `error` are both None where there was nothing to ask (a text without readable characters), or
-    the model said that no category fits. `cached` answers, and repetitions inside a batch, cost no tokens.
-    """
-
-    verdict: Verdict | None = None
-    error: OtzyvError | None = None
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cached: bool = False
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether asking again later may succeed."""
-        return isinstance(self.error, RetryableError)
-
-
 class LlmStage:
     """Implements `shared.cascade.stage.Stage`.
 
@@ -127,23 +106,8 @@ class LlmStage:
         """Stage, model and prompt: two answers can differ only if these do."""
         return f"{VERSION}:{self._backend.model}:{self._writer.version}"
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
-        """One verdict per text, in order; None where the model gave none. Some failed rows are abstentions.
-
-        Raises:
-            RetryableError: every row failed, and at least one of them may succeed later.
-            ConfigurationError: every row failed because of how the model is set up.
-        """
-        answers = self.answers(texts)
-        raise_if_nothing_came(answers)
-        return [answer.verdict for answer in answers]
-
-    def outcomes(self, texts: Sequence[str]) -> list[Verdict | OtzyvError | None]:
-        """One entry per text, in order: the verdict, the error, or None. Never raises for an answer."""
-        return [answer.error or answer.verdict for answer in self.answers(texts)]
-
     def answers(self, texts: Sequence[str]) -> list[Answer]:
-        """One answer per text, in order. A row that fails carries its error, and changes no other row."""
+        """One answer per text, in order. It abstains where nothing can be read, or the model says that nothing fits."""
         prompts = self.prompts(texts)
         keys = [None if prompt is None else key(prompt, self.model) for prompt in prompts]
         wanted = {name: prompt for name, prompt in zip(keys, prompts, strict=True) if name and prompt}
@@ -152,7 +116,7 @@ class LlmStage:
         answers, paid = [], set(known)
         for name in keys:
             if name is None:
-                answers.append(Answer())
+                answers.append(ABSTAINED)
                 continue
             answers.append(self._answer(known[name] if name in known else fresh[name], name in paid))
             paid.add(name)
@@ -273,13 +237,3 @@ class LlmStage:
         return Verdict(
             slug, sure, evidence | {"logprobs": shown, "mass": round(mass(choice) or 0.0, _DIGITS)}
         )
-
-
-def raise_if_nothing_came(answers: Sequence[Answer]) -> None:
-    """Raises the first error when every review that was asked about failed for a reason outside of itself."""
-    asked = [answer for answer in answers if answer.verdict is not None or answer.error is not None]
-    outside = [
-        answer.error for answer in asked if isinstance(answer.error, RetryableError | ConfigurationError)
-    ]
-    if outside and len(outside) == len(asked):
-        raise outside[0]

@@ -7,16 +7,18 @@ torch and transformers are imported when a stage is built, never with this modul
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import ABSTAINED, Answer, Verdict
 from shared.compute.device import AUTO, out_of_memory, release
 from shared.compute.packing import scored
 from shared.errors import ConfigurationError
+from shared.stages.parts import StageParts
 from shared.stages.zero_shot.nli import NliModel, load
 from shared.stages.zero_shot.pairs import Ints, Pairs
 from shared.taxonomy import Taxonomy
@@ -87,18 +89,18 @@ class ZeroShotStage:
         self._tokens_per_batch = tokens_per_batch
         self._pairs = Pairs(self.nli.tokenizer, list(sentences.values()), min(max_tokens, self.nli.limit))
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
-        """One verdict per text, in order; None where there is nothing to read or the numbers overflowed."""
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer per text, in order; it abstains where there is nothing to read or the numbers overflowed."""
         if not texts:
             return []
-        return [self._verdict(row) for row in self.probabilities(texts)]
+        return [self._answer(row) for row in self.probabilities(texts)]
 
-    def _verdict(self, probabilities: NDArray[np.float64]) -> Verdict | None:
+    def _answer(self, probabilities: NDArray[np.float64]) -> Answer:
         if np.isnan(probabilities).any():
-            return None
+            return ABSTAINED
         best = np.argsort(-probabilities, kind="stable")[:MOST_EVIDENCE].tolist()
         shown = {self.slugs[index]: round(float(probabilities[index]), 4) for index in best}
-        return Verdict(self.slugs[best[0]], float(probabilities[best[0]]), {"probabilities": shown})
+        return Answer(Verdict(self.slugs[best[0]], float(probabilities[best[0]]), {"probabilities": shown}))
 
     def probabilities(self, texts: Sequence[str]) -> Matrix:
         """One probability per category, shape [texts, categories]; a row of NaN where there is nothing to read.
@@ -170,6 +172,19 @@ class ZeroShotStage:
             if not out_of_memory(error):
                 raise
             return None
+
+
+def build(parts: StageParts) -> ZeroShotStage:
+    """The stage for a taxonomy, with the model that the settings name. Raises ConfigurationError."""
+    chosen = parts.settings
+    model = _shared(chosen.zero_shot_model, chosen.zero_shot_revision, chosen.device, chosen.dtype)
+    return ZeroShotStage(parts.taxonomy, model, tokens_per_batch=chosen.zero_shot_tokens_per_batch)
+
+
+# A process keeps each model once, however many taxonomies its batches are of.
+@lru_cache(maxsize=1)
+def _shared(model: str, revision: str, device: str, dtype: str) -> NliModel:
+    return load(model, revision or None, device, dtype)
 
 
 def hypotheses(taxonomy: Taxonomy) -> dict[str, str]:

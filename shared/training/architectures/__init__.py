@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
 
 import msgspec
 
+from shared import catalogue
 from shared.errors import TrainingError
 from shared.training.architectures.architecture import Architecture, Built, Defaults
-from shared.training.architectures.bert_lstm import BertLstm
-from shared.training.architectures.full import Full
-from shared.training.architectures.lora import Lora
-from shared.training.architectures.lstm import Lstm
-from shared.training.architectures.mlp import Mlp
 from shared.training.arguments import Arguments
 
-NETWORKS: Final[dict[str, Architecture]] = {
-    "lstm": Lstm(),
-    "mlp": Mlp(),
-    "full": Full(),
-    "bert_lstm": BertLstm(),
-    "lora": Lora(),
-}
+
+def networks() -> list[str]:
+    """The names of all that are networks."""
+    return [name for name, row in catalogue.ARCHITECTURES.items() if row.code is not None]
 
 
+@cache
 def network(name: str) -> Architecture:
     """The architecture of some name. Raises TrainingError where it is no network."""
-    try:
-        return NETWORKS[name]
-    except KeyError:
-        raise TrainingError(f"architecture: expected one of {', '.join(NETWORKS)}, found {name!r}") from None
+    row = catalogue.ARCHITECTURES.get(name)
+    if row is None or row.code is None:
+        raise TrainingError(f"architecture: expected one of {', '.join(networks())}, found {name!r}")
+    made: Architecture = catalogue.load(row.code)()
+    return made
 
 
 def with_defaults(arguments: Arguments) -> Arguments:
@@ -40,4 +35,4 @@ def with_defaults(arguments: Arguments) -> Arguments:
     )
 
 
-__all__ = ["NETWORKS", "Architecture", "Built", "Defaults", "network", "with_defaults"]
+__all__ = ["Architecture", "Built", "Defaults", "network", "networks", "with_defaults"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.files.gold_file import read_gold
+from shared.cascade.stage import verdicts
 from shared.quality import chains
 from shared.quality.certification import certify_chain
 from shared.runtime import stages
@@ -23,7 +24,7 @@ def test_thresholds_from_half_of_gold_hold_on_the_other_half(shared_data: Path, 
     taxonomy = default_taxonomy()
     rows = read_gold(shared_data / "gold.csv", None, taxonomy)
     texts, gold = [row.text for row in rows], [row.category for row in rows]
-    given = {name: stages.build(name, taxonomy, load(), None, 0).verdicts(texts) for name in order}
+    given = {name: verdicts(stages.build(name, taxonomy, load(), None, 0), texts) for name in order}
     certified = 0
     for seed in range(10):
         places = random.Random(seed).sample(range(len(rows)), len(rows))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shared.cascade.stage import ABSTAINED, verdicts
+from shared.errors import InvalidAnswer
 from shared.runtime import stages
 from shared.settings import load
-from shared.stages.llm import LlmStage
 from tests.support.chat_endpoint import SMALL, chat_endpoint, encoded
 
 
@@ -21,7 +22,7 @@ def test_a_server_is_asked_as_the_settings_say():
             llm_extra={"max_tokens": None, "seed": 7},
         )
         stage = stages.build("llm", SMALL, settings, None, 0)
-        (verdict,) = stage.verdicts(["Красивое платье"])
+        (verdict,) = verdicts(stage, ["Красивое платье"])
     (request,) = endpoint.requests
     assert verdict is not None
     assert (request["model"], request["seed"]) == ("qwen", 7)
@@ -39,7 +40,7 @@ def test_a_prompt_of_the_users_own_is_sent(tmp_path: Path):
     )
     with chat_endpoint() as endpoint:
         stage = stages.build("llm", SMALL, load(llm_url=endpoint.url, llm_prompt=template), None, 0)
-        stage.verdicts(["Красивое платье"])
+        verdicts(stage, ["Красивое платье"])
     assert endpoint.requests[0]["messages"][1]["content"].endswith("моими словами")
 
 
@@ -49,8 +50,6 @@ def test_one_bad_answer_is_an_error_of_its_own_row():
 
     with chat_endpoint(model) as endpoint:
         stage = stages.build("llm", SMALL, load(llm_url=endpoint.url), None, 0)
-        assert isinstance(stage, LlmStage)
-        assert [type(outcome).__name__ for outcome in stage.outcomes(["платье", " "])] == [
-            "InvalidAnswer",
-            "NoneType",
-        ]
+        bad, unreadable = stage.answers(["платье", " "])
+    assert (type(bad.error), bad.verdict) == (InvalidAnswer, None)
+    assert unreadable == ABSTAINED

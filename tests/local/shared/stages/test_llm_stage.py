@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import Verdict, decide
+from shared.cascade.stage import ABSTAINED, Verdict, decide, raise_if_nothing_came, verdicts
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
-from shared.stages.llm import Answer, ChatServer, Choice, ChoiceOrError, LlmStage, MemoryCache, confidence
+from shared.stages.llm import ChatServer, Choice, ChoiceOrError, LlmStage, MemoryCache, confidence
 from shared.stages.llm.prompt import Prompt
 from tests.support.chat_endpoint import (
     OUTSIDE,
@@ -69,8 +69,8 @@ def stage_of(endpoint: ChatEndpoint) -> Iterator[Make]:
         server.close()
 
 
-def slugs(verdicts: Sequence[Verdict | None]) -> list[str | None]:
-    return [verdict and verdict.category for verdict in verdicts]
+def slugs(found: Sequence[Verdict | None]) -> list[str | None]:
+    return [verdict and verdict.category for verdict in found]
 
 
 def test_the_stage_keeps_the_contract(stage_of: Make) -> None:
@@ -82,7 +82,7 @@ def test_the_stage_keeps_the_contract_with_a_cache(stage_of: Make) -> None:
 
 
 def test_a_verdict_has_the_share_of_its_option_and_the_probabilities_as_evidence(stage_of: Make) -> None:
-    verdict = stage_of().verdicts(["Платье супер"])[0]
+    verdict = verdicts(stage_of(), ["Платье супер"])[0]
     assert verdict is not None
     assert verdict.category == "clothes"
     assert verdict.confidence == pytest.approx(SURE / (1 - OUTSIDE))
@@ -114,7 +114,7 @@ def test_an_answer_without_log_probabilities_has_a_fixed_confidence_below_the_th
     stage_of: Make,
 ) -> None:
     stage = stage_of(server={"logprobs": False})
-    verdict = stage.verdicts(["Платье"])[0]
+    verdict = verdicts(stage, ["Платье"])[0]
     assert verdict is not None
     assert verdict.confidence == 0.5
     assert verdict.evidence == {
@@ -123,7 +123,7 @@ def test_an_answer_without_log_probabilities_has_a_fixed_confidence_below_the_th
         "confidence": "fixed: the model gave no log-probabilities",
     }
     assert decide([verdict], StageRule(stage.default_threshold)).passed_on == [0]
-    configured = stage_of(server={"logprobs": False}, unscored_confidence=0.85).verdicts(["Платье"])
+    configured = verdicts(stage_of(server={"logprobs": False}, unscored_confidence=0.85), ["Платье"])
     assert decide(configured, StageRule(stage.default_threshold)).kept == [0]
 
 
@@ -138,12 +138,12 @@ def test_answers_count_their_tokens(stage_of: Make) -> None:
         (0, 0, True),
         (0, 0, False),
     ]
-    assert answers[2] == Answer()
+    assert answers[2] == ABSTAINED
 
 
 def test_identical_texts_are_asked_about_once(stage_of: Make, endpoint: ChatEndpoint) -> None:
     texts = ["Платье", "Тапки", "Платье", "Платье\u200b ", "Тапки"]
-    assert slugs(stage_of().verdicts(texts)) == ["clothes", "shoes", "clothes", "clothes", "shoes"]
+    assert slugs(verdicts(stage_of(), texts)) == ["clothes", "shoes", "clothes", "clothes", "shoes"]
     assert endpoint.asked == {"Платье": 1, "Тапки": 1}
 
 
@@ -158,10 +158,10 @@ def test_cached_answers_are_not_asked_again(stage_of: Make, endpoint: ChatEndpoi
 
 def test_another_model_or_prompt_is_asked_anew(stage_of: Make, endpoint: ChatEndpoint) -> None:
     cache = MemoryCache()
-    stage_of(cache=cache).verdicts(["Платье"])
-    stage_of(SMALL.model_copy(update={"none_category": None}), cache=cache).verdicts(["Платье"])
+    verdicts(stage_of(cache=cache), ["Платье"])
+    verdicts(stage_of(SMALL.model_copy(update={"none_category": None}), cache=cache), ["Платье"])
     with ChatServer(endpoint.url, "other", **UNHURRIED) as other:
-        LlmStage(SMALL, other, cache=cache).verdicts(["Платье"])
+        verdicts(LlmStage(SMALL, other, cache=cache), ["Платье"])
     assert endpoint.asked["Платье"] == 3
 
 
@@ -177,7 +177,7 @@ def test_failures_are_not_cached(stage_of: Make, endpoint: ChatEndpoint) -> None
     endpoint.model = lambda _: encoded({}, 500)
     assert all(answer.may_pass for answer in stage.answers(BATCH))
     endpoint.model = by_words
-    assert slugs(stage.verdicts(BATCH)) == ["clothes", "shoes", "nothing"]
+    assert slugs(verdicts(stage, BATCH)) == ["clothes", "shoes", "nothing"]
 
 
 def test_nearest_gold_examples_go_into_the_prompt(stage_of: Make, endpoint: ChatEndpoint) -> None:
@@ -185,13 +185,13 @@ def test_nearest_gold_examples_go_into_the_prompt(stage_of: Make, endpoint: Chat
         def examples_for(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
             return [[(f"похоже на {text}", "shoes")] for text in texts]
 
-    assert slugs(stage_of(examples=Near()).verdicts(["Платье"])) == ["clothes"]
+    assert slugs(verdicts(stage_of(examples=Near()), ["Платье"])) == ["clothes"]
     user = endpoint.requests[0]["messages"][1]["content"]
     assert "<пример>похоже на Платье</пример> ответ: B" in user
 
 
 def test_every_request_holds_one_review_and_begins_the_same(stage_of: Make, endpoint: ChatEndpoint) -> None:
-    stage_of().verdicts(BATCH)
+    verdicts(stage_of(), BATCH)
     assert len(endpoint.requests) == len(BATCH)
     assert len({request["messages"][0]["content"] for request in endpoint.requests}) == 1
     for text in BATCH:
@@ -218,11 +218,11 @@ def test_an_instruction_in_a_review_flips_at_most_its_own_label(
     endpoint.model = obedient
     stage = stage_of(cache=MemoryCache())
     batch = [*BATCH, attack, *BATCH[::-1], "Кофта"]
-    before = stage_of().verdicts([text for text in batch if text != attack])
-    attacked = stage.verdicts(batch)
+    before = verdicts(stage_of(), [text for text in batch if text != attack])
+    attacked = verdicts(stage, batch)
     assert slugs([attacked[3]]) == ["shoes"], "this model obeys"
     assert attacked[:3] + attacked[4:] == before
-    assert stage.verdicts(batch) == attacked
+    assert verdicts(stage, batch) == attacked
 
 
 def test_an_abstention_of_the_model_is_no_verdict_and_no_error(
@@ -256,7 +256,7 @@ def test_a_failed_row_abstains_and_changes_no_other(stage_of: Make, endpoint: Ch
         type(None),
     ]
     assert [answer.may_pass for answer in answers] == [False, True, False, False]
-    assert slugs(stage.verdicts(["Платье", "busy", "odd", "Тапки"])) == ["clothes", None, None, "shoes"]
+    assert slugs(verdicts(stage, ["Платье", "busy", "odd", "Тапки"])) == ["clothes", None, None, "shoes"]
 
 
 def test_a_batch_in_which_every_row_may_pass_later_is_tried_again(
@@ -264,18 +264,20 @@ def test_a_batch_in_which_every_row_may_pass_later_is_tried_again(
 ) -> None:
     endpoint.model = lambda _: encoded({}, 503)
     with pytest.raises(ModelUnavailable, match="expected status 200, found 503"):
-        stage_of().verdicts([*BATCH, " "])
+        raise_if_nothing_came(stage_of().answers(BATCH))
 
 
 def test_a_batch_refused_because_of_the_set_up_says_so(stage_of: Make, endpoint: ChatEndpoint) -> None:
     endpoint.model = lambda _: encoded({}, 401)
     with pytest.raises(ModelError, match=r"found 401 for the model 'test'. Check URL, key and model name"):
-        stage_of().verdicts(BATCH)
+        raise_if_nothing_came(stage_of().answers(BATCH))
 
 
 def test_a_batch_of_bad_answers_is_a_batch_of_abstentions(stage_of: Make, endpoint: ChatEndpoint) -> None:
     endpoint.model = lambda _: encoded({"choices": []})
-    assert stage_of().verdicts(BATCH) == [None, None, None]
+    answers = stage_of().answers(BATCH)
+    raise_if_nothing_came(answers)
+    assert [answer.verdict for answer in answers] == [None, None, None]
 
 
 def test_a_server_that_answers_nobody_is_left_alone_after_one_slice(
@@ -310,5 +312,5 @@ def test_a_cached_answer_that_is_no_option_is_an_error_of_its_row(stage_of: Make
 
 
 def test_the_options_a_model_sees_are_those_of_the_taxonomy(stage_of: Make, endpoint: ChatEndpoint) -> None:
-    stage_of().verdicts(["Платье"])
+    verdicts(stage_of(), ["Платье"])
     assert options_in(endpoint.requests[0]) == {"одежда": "A", "обувь": "B", "нет товара": "C"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.cascade.stage import verdicts
 from shared.encoders.navec import NavecEncoder
 from shared.stages.keywords.stage import KeywordStage
 from shared.stages.similarity import SimilarityStage
@@ -22,7 +23,7 @@ def test_labels_of_keywords_and_similarity_are_right_in_93_of_100_on_gold(shared
     reviews = [row for row in rows("reviews.csv") if row["id"] in gold]
     right: dict[str, list[bool]] = {"keywords": [], "similarity": []}
     for stage in (KeywordStage(default_taxonomy()), SimilarityStage(default_taxonomy(), NavecEncoder())):
-        answers = stage.verdicts([row["text"] for row in reviews])
+        answers = verdicts(stage, [row["text"] for row in reviews])
         kept = [answer is not None and answer.confidence >= stage.default_threshold for answer in answers]
         right[stage.name] = [
             answer is not None and answer.category == gold[row["id"]]

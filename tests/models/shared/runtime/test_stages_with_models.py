@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
+from shared.cascade.stage import verdicts
 from shared.errors import ConfigurationError
 from shared.runtime import stages
 from shared.settings import load
@@ -31,7 +32,7 @@ def test_a_local_language_model_is_loaded_once_and_answers(tmp_path: Path):
     settings = load(llm_model=str(tmp_path / "llm"), device="cpu")
     one, other = (stages.build("llm", taxonomy, settings, None, 0) for taxonomy in (NINE, SMALL))
     assert one._backend is other._backend  # type: ignore[attr-defined]
-    assert one.verdicts(["Красивое платье"])[0] is not None
+    assert verdicts(one, ["Красивое платье"])[0] is not None
 
 
 def test_a_sentence_model_that_is_not_there_is_a_matter_of_configuration():

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from shared.cascade.stage import verdicts
 from shared.errors import ModelError
 from shared.stages.llm import ChatServer, Choice, ChoiceOrError, LlmStage, PromptWriter
 from shared.taxonomy import default_taxonomy
@@ -80,11 +81,11 @@ def test_a_server_that_is_not_ours_answers_as_the_local_model_does(url: str, fol
 
     with ChatServer(url, str(folder), **UNHURRIED, concurrency=2) as server:
         served = asked(server)
-        verdicts = LlmStage(default_taxonomy(), server, writer=WRITER).verdicts(TEXTS)
+        found = verdicts(LlmStage(default_taxonomy(), server, writer=WRITER), TEXTS)
     prompts = [prompt for prompt in map(WRITER.write, TEXTS) if prompt]
     local = LocalModel(str(folder), device="cpu").choose(prompts, WRITER.options)
     assert all(isinstance(outcome, Choice) for outcome in served)
-    for there, here, verdict in zip(served, local, verdicts, strict=True):
+    for there, here, verdict in zip(served, local, found, strict=True):
         assert isinstance(there, Choice)
         assert isinstance(here, Choice)
         assert there.option == here.option

@@ -22,6 +22,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 torch = pytest.importorskip("torch", reason="the zero-shot stage needs torch: pip install '.[gpu]'")
 transformers = pytest.importorskip("transformers", reason="the zero-shot stage needs transformers")
 
+from shared.cascade.stage import verdicts  # noqa: E402
 from shared.compute.device import device_for, dtype_for, out_of_memory  # noqa: E402
 from shared.compute.packing import scored  # noqa: E402
 from shared.errors import ConfigurationError  # noqa: E402
@@ -169,7 +170,7 @@ def test_the_verdict_is_the_most_probable_category_and_shows_the_best_three(
     build: Callable[..., ZeroShotStage],
 ):
     stage, texts = build(), reviews(10)
-    for row, verdict in zip(stage.probabilities(texts), stage.verdicts(texts), strict=True):
+    for row, verdict in zip(stage.probabilities(texts), verdicts(stage, texts), strict=True):
         assert verdict is not None
         assert row.sum() == pytest.approx(1.0)
         assert verdict.category == stage.slugs[row.argmax()]
@@ -191,17 +192,17 @@ def test_the_order_of_answers_is_the_order_of_texts(build: Callable[..., ZeroSho
 def test_identical_texts_are_scored_once(build: Callable[..., ZeroShotStage]):
     stage, texts = build(), reviews(5)
     with forward_shapes(stage) as shapes:
-        verdicts = stage.verdicts([*texts, *texts[::-1], texts[0]])
+        found = verdicts(stage, [*texts, *texts[::-1], texts[0]])
     assert sum(rows for rows, _ in shapes) == len(texts) * len(stage.slugs)
-    assert verdicts[:5] == verdicts[9:4:-1]
-    assert verdicts[10] == verdicts[0]
+    assert found[:5] == found[9:4:-1]
+    assert found[10] == found[0]
 
 
 @pytest.mark.parametrize("budget", [1, 64, 200, 1000, 100_000])
 def test_no_forward_pass_exceeds_the_token_budget(budget: int, build: Callable[..., ZeroShotStage]):
     stage = build(tokens_per_batch=budget)
     with forward_shapes(stage) as shapes:
-        stage.verdicts(reviews(30))
+        verdicts(stage, reviews(30))
     assert all(rows * width <= budget or rows == 1 for rows, width in shapes)
     assert sum(rows for rows, _ in shapes) == 30 * len(stage.slugs)
     if budget == 100_000:
@@ -211,7 +212,7 @@ def test_no_forward_pass_exceeds_the_token_budget(budget: int, build: Callable[.
 def test_pairs_of_like_length_go_together_so_that_little_is_padding(build: Callable[..., ZeroShotStage]):
     stage, texts = build(tokens_per_batch=1500), reviews(80)
     with forward_shapes(stage) as shapes:
-        stage.verdicts(texts)
+        verdicts(stage, texts)
     needed = stage.tokens(texts).sum()
     assert sum(rows * width for rows, width in shapes) < 1.15 * needed
 
@@ -220,7 +221,7 @@ def test_tokens_tells_what_the_network_gets(build: Callable[..., ZeroShotStage])
     stage = build(tokens_per_batch=1)
     texts = ["телефон", "платье " * 300]
     with forward_shapes(stage) as shapes:
-        stage.verdicts(texts)
+        verdicts(stage, texts)
     assert sorted(width for _, width in shapes) == sorted(stage.tokens(texts).ravel().tolist())
     assert stage.tokens(["", "\t"]).tolist() == [[0] * 4] * 2
     assert stage.tokens([]).shape == (0, 4)
@@ -242,7 +243,7 @@ def test_a_tokenizer_without_a_limit_leaves_that_of_the_positions(
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     stage = ZeroShotStage(taxonomy, folder, device="cpu")
     assert stage.nli.limit == LIMIT
-    assert stage.verdicts(["платье " * 300]) != [None]
+    assert verdicts(stage, ["платье " * 300]) != [None]
 
 
 def test_token_types_reach_a_model_that_has_them(build: Callable[..., ZeroShotStage]):
@@ -252,7 +253,7 @@ def test_token_types_reach_a_model_that_has_them(build: Callable[..., ZeroShotSt
         types.append(kwargs["token_type_ids"])
 
     handle = stage.nli.network.register_forward_pre_hook(note, with_kwargs=True)
-    stage.verdicts(["платье"])
+    verdicts(stage, ["платье"])
     handle.remove()
     assert set(types[0].unique().tolist()) == {0, 1}
 
@@ -260,7 +261,7 @@ def test_token_types_reach_a_model_that_has_them(build: Callable[..., ZeroShotSt
 def test_a_text_without_a_token_is_left_to_the_next_stage(build: Callable[..., ZeroShotStage]):
     stage = build("two-way, token types")
     with forward_shapes(stage) as shapes:
-        assert stage.verdicts(["", " \n\t", "\0"]) == [None, None, None]
+        assert verdicts(stage, ["", " \n\t", "\0"]) == [None, None, None]
     assert shapes == []
 
 
@@ -275,7 +276,7 @@ def test_any_string_is_survived(kind: str, build: Callable[..., ZeroShotStage]):
         "платье " * 150_000,
         "\U0010ffff" * 9,
     ]
-    assert len(build(kind).verdicts(texts)) == len(texts)
+    assert len(verdicts(build(kind), texts)) == len(texts)
 
 
 def test_a_broken_character_counts_as_unknown_and_leaves_its_neighbours_alone(
@@ -302,8 +303,8 @@ def test_a_single_pair_without_memory_is_a_memory_error(build: Callable[..., Zer
         memory_for(stage, 10),
         pytest.raises(MemoryError, match=r"expected memory for one text of \d+ tokens"),
     ):
-        stage.verdicts(reviews(3))
-    assert None not in stage.verdicts(reviews(3)), "the stage works on when there is memory again"
+        verdicts(stage, reviews(3))
+    assert None not in verdicts(stage, reviews(3)), "the stage works on when there is memory again"
 
 
 def test_nothing_of_a_batch_that_did_not_fit_stays_in_memory(build: Callable[..., ZeroShotStage]):
@@ -318,7 +319,7 @@ def test_nothing_of_a_batch_that_did_not_fit_stays_in_memory(build: Callable[...
             raise torch.OutOfMemoryError
 
     handle = stage.nli.network.register_forward_pre_hook(refuse, with_kwargs=True)
-    stage.verdicts(reviews(8))
+    verdicts(stage, reviews(8))
     handle.remove()
     assert len(inputs) > 4
 
@@ -331,7 +332,7 @@ def test_an_error_that_is_not_about_memory_is_not_swallowed(build: Callable[...,
 
     handle = stage.nli.network.register_forward_pre_hook(fail)
     with pytest.raises(RuntimeError, match="same device"):
-        stage.verdicts(["платье"])
+        verdicts(stage, ["платье"])
     handle.remove()
 
 
@@ -364,7 +365,7 @@ def test_numbers_that_overflow_make_the_stage_abstain(build: Callable[..., ZeroS
         return output
 
     handle = stage.nli.network.register_forward_hook(overflow)
-    assert stage.verdicts(["платье"]) == [None]
+    assert verdicts(stage, ["платье"]) == [None]
     handle.remove()
     assert np.isnan(softmax(np.array([[np.inf, 0.0]]))).all()
     assert softmax(np.array([[1e4, -1e4]])).tolist() == [[1.0, 0.0]]

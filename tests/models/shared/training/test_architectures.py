@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
+from shared.catalogue import ARCHITECTURES
 from shared.classifiers import OnnxClassifier, softmax
 from shared.classifiers.artefact import WEIGHTS
 from shared.classifiers.onnx_classifier import Tokens
@@ -23,16 +24,17 @@ from shared.classifiers.packaging.export import export, torch_logits
 from shared.classifiers.packaging.package import Package
 from shared.encoders.navec import NavecEncoder, word_vectors
 from shared.errors import ModelError, TrainingError
-from shared.training.architectures import NETWORKS, Built, network, with_defaults
+from shared.training.architectures import Built, network, networks, with_defaults
 from shared.training.arguments import arguments
 from shared.training.network import train
 from tests.support import tiny_training
+from tests.support.once import once
 from tests.support.tiny_training import LABELS, Eyes, chosen, data
 
 ODD = ["", " ", "👗" * 40, "\x00", "[CLS] [PAD] [UNK]", "а" * 500, "𝕏\n\t\r", "Платье!"]
 LONG = " ".join(row.text for row in data().train[:10])
 TEXTS = [*(row.text for row in data().train), *ODD, LONG]
-ENCODERS = sorted(NETWORKS.keys() - {"lstm"})
+ENCODERS = sorted(name for name, row in ARCHITECTURES.items() if row.pretrained)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +71,12 @@ class Trained:
         )
 
 
-@pytest.fixture(scope="module", params=sorted(NETWORKS))
+@pytest.fixture(scope="module", params=sorted(networks()))
 def trained(request: pytest.FixtureRequest, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return Trained(train(chosen(base, request.param), data(), tmp_path_factory.mktemp("run"), Eyes()))
+    def make(folder: Path) -> Trained:
+        return Trained(train(chosen(base, request.param), data(), folder, Eyes()))
+
+    return once(tmp_path_factory, f"trained-{request.param}", make)
 
 
 def test_two_obvious_categories_are_learned(trained: Trained) -> None:
@@ -192,7 +197,7 @@ def test_what_is_not_given_is_the_architectures_own(base: Path) -> None:
     filled = with_defaults(arguments(architecture="lora", epochs=2))
     assert (filled.base, filled.epochs) == ("DeepPavlov/rubert-base-cased", 2)
     assert with_defaults(arguments(architecture="full")).base == "cointegrated/rubert-tiny2"
-    for name in NETWORKS:
+    for name in networks():
         filled = with_defaults(arguments(architecture=name))
         assert None not in (
             filled.epochs,

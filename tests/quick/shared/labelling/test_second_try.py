@@ -5,12 +5,11 @@ from __future__ import annotations
 from shared.labelling.second_try import RetriedPart, stages_of_queues
 from shared.settings import load
 from shared.store.second_tries import Again
-from workers.tasks.second_try import stages_of_queues as by_settings
 
 
 def test_a_queue_means_the_stages_in_use_that_go_to_it_in_their_order() -> None:
     chosen = load(cascade_stages="keywords,zero_shot,similarity,llm", similarity_encoder="navec")
-    assert by_settings(chosen) == [
+    assert stages_of_queues(chosen) == [
         ("cpu.keywords", "keywords"),
         ("gpu.label", "zero_shot"),
         ("cpu.similarity", "similarity"),
@@ -20,14 +19,13 @@ def test_a_queue_means_the_stages_in_use_that_go_to_it_in_their_order() -> None:
 
 def test_a_queue_that_nothing_goes_to_any_more_means_what_went_there_by_other_settings() -> None:
     navec = load(cascade_stages="keywords,similarity", similarity_encoder="navec")
-    assert ("gpu.label", "similarity") in by_settings(navec)
+    assert ("gpu.label", "similarity") in stages_of_queues(navec)
     large = load(cascade_stages="keywords,similarity", similarity_encoder="deepvk/USER2-small")
-    assert ("cpu.similarity", "similarity") in by_settings(large)
+    assert ("cpu.similarity", "similarity") in stages_of_queues(large)
 
 
 def test_a_stage_out_of_use_is_in_no_queue() -> None:
-    queues = {"a": "first", "b": "second"}
-    assert stages_of_queues(["b"], queues, [queues]) == [("second", "b")]
+    assert stages_of_queues(load(cascade_stages="keywords")) == [("cpu.keywords", "keywords")]
 
 
 def test_reviews_are_sent_by_stage_and_taxonomy() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import Verdict, verdicts
 from shared.errors import TaxonomyError
 from shared.stages.keywords.stage import DEFAULT_THRESHOLD, KeywordStage
 from shared.taxonomy import Taxonomy, default_taxonomy
@@ -51,7 +51,7 @@ def stage() -> KeywordStage:
 
 
 def one(stage: KeywordStage, text: str) -> Verdict:
-    verdict = stage.verdicts([text])[0]
+    verdict = verdicts(stage, [text])[0]
     assert verdict is not None, text
     return verdict
 
@@ -67,7 +67,7 @@ def test_the_stage_keeps_the_contract_with_the_default_taxonomy(market: KeywordS
 
 def test_the_default_taxonomy_knows_its_own_examples(market: KeywordStage) -> None:
     for category in default_taxonomy().categories:
-        for verdict in market.verdicts(category.examples):
+        for verdict in verdicts(market, category.examples):
             assert verdict is None or verdict.category == category.slug
 
 
@@ -80,7 +80,7 @@ def test_inflected_forms_count_as_the_word(stage: KeywordStage, text: str) -> No
 
 @pytest.mark.parametrize("text", ["часто", "рукавицы", "рост 144", "рост 1700", "телефонный", "час"])
 def test_parts_of_words_and_numbers_out_of_range_do_not_count(stage: KeywordStage, text: str) -> None:
-    assert stage.verdicts([text]) == [None]
+    assert verdicts(stage, [text]) == [None]
 
 
 def test_a_name_of_the_product_beats_everything_said_of_the_delivery(stage: KeywordStage) -> None:
@@ -107,7 +107,7 @@ def test_a_keyword_counts_once_however_often_it_is_said(stage: KeywordStage) -> 
 
 
 def test_two_products_named_alike_leave_the_stage_unsure(stage: KeywordStage) -> None:
-    assert stage.verdicts(["платье и сумка"]) == [None]
+    assert verdicts(stage, ["платье и сумка"]) == [None]
 
 
 def test_hints_do_not_compete_with_a_name(stage: KeywordStage) -> None:
@@ -122,11 +122,11 @@ def test_a_modifier_turns_what_it_overrides_into_its_own_category(stage: Keyword
 
 
 def test_a_modifier_leaves_other_categories_alone(stage: KeywordStage) -> None:
-    assert stage.verdicts(["сумка дочке"]) == [None]
+    assert verdicts(stage, ["сумка дочке"]) == [None]
 
 
 def test_exclusions_silence_the_words_inside_them(stage: KeywordStage) -> None:
-    assert stage.verdicts(["в рукавах реки"]) == [None]
+    assert verdicts(stage, ["в рукавах реки"]) == [None]
     assert one(stage, "рукав и река").category == "clothes"
 
 
@@ -139,7 +139,7 @@ def test_a_phrase_hides_the_words_inside_it(stage: KeywordStage) -> None:
     "text", ["ремня нет", "без ремня", "как у платья", "похоже на сумку", "вместо сумки"]
 )
 def test_what_is_absent_or_only_compared_is_not_the_product(stage: KeywordStage, text: str) -> None:
-    verdict = stage.verdicts([text])[0]
+    verdict = verdicts(stage, [text])[0]
     assert verdict is None or verdict.confidence < DEFAULT_THRESHOLD
 
 
@@ -174,18 +174,18 @@ def test_a_word_of_the_dictionary_is_no_typo_of_a_keyword() -> None:
     stage = KeywordStage(
         Taxonomy.parse("name: t\ncategories: [{slug: a, title: а, keywords: [рубашка, тарелка]}]")
     )
-    assert stage.verdicts(["мурашка", "рубаха", "карелка"]) == [None, None, None]
+    assert verdicts(stage, ["мурашка", "рубаха", "карелка"]) == [None, None, None]
     assert one(stage, "рубащка").category == "a"
 
 
 def test_phrases_never_span_two_texts_of_a_batch(stage: KeywordStage) -> None:
-    assert stage.verdicts(["нижнее", "бельё", "рост", "170"]) == [None] * 4
+    assert verdicts(stage, ["нижнее", "бельё", "рост", "170"]) == [None] * 4
 
 
 def test_a_megabyte_is_survived(stage: KeywordStage) -> None:
     text = "слово платье " * 80_000
     assert one(stage, text).category == "clothes"
-    assert stage.verdicts(["ъ" * 1_000_000]) == [None]
+    assert verdicts(stage, ["ъ" * 1_000_000]) == [None]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_any_taxonomy_makes_a_stage(text: str) -> None:
 def test_fifty_categories_make_a_stage() -> None:
     rows = "".join(f"  - {{slug: c{n}, title: к{n}, keywords: [товар{n}]}}\n" for n in range(50))
     taxonomy = Taxonomy.parse(f"name: many\ncategories:\n{rows}")
-    answers = KeywordStage(taxonomy).verdicts([f"это товар{n}" for n in range(50)])
+    answers = verdicts(KeywordStage(taxonomy), [f"это товар{n}" for n in range(50)])
     assert [answer and answer.category for answer in answers] == list(taxonomy.slugs)
 
 
@@ -239,7 +239,7 @@ def test_kept_labels_are_right_in_95_of_100_on_gold(
 ) -> None:
     gold = {row["id"]: default_taxonomy().category(row["category"]).slug for row in rows("gold.csv")}
     reviews = [row for row in rows("reviews.csv") if row["id"] in gold and source in ("all", row["source"])]
-    answers = market.verdicts([row["text"] for row in reviews])
+    answers = verdicts(market, [row["text"] for row in reviews])
     kept = [
         answer.category == gold[row["id"]]
         for row, answer in zip(reviews, answers, strict=True)
@@ -251,6 +251,6 @@ def test_kept_labels_are_right_in_95_of_100_on_gold(
 
 def test_all_reference_reviews_keep_the_contract_of_evidence(market: KeywordStage) -> None:
     texts = [row["text"] for row in rows("reviews.csv")]
-    for text, verdict in zip(texts, market.verdicts(texts), strict=True):
+    for text, verdict in zip(texts, verdicts(market, texts), strict=True):
         for match in verdict.evidence if verdict else ():
             assert text[match.start : match.end] == match.word

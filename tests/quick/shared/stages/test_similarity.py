@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import Verdict, verdicts
 from shared.encoders.encoder import Encoder
 from shared.encoders.navec import NavecEncoder
 from shared.stages.similarity import NEAREST, TEMPERATURE, SimilarityStage, sentences, words
@@ -25,7 +25,7 @@ def market(navec: NavecEncoder) -> SimilarityStage:
 
 
 def one(stage: SimilarityStage, text: str) -> Verdict:
-    verdict = stage.verdicts([text])[0]
+    verdict = verdicts(stage, [text])[0]
     assert verdict is not None, text
     return verdict
 
@@ -122,11 +122,11 @@ def test_the_evidence_names_the_entry_itself_when_a_text_is_one(stage: Similarit
 
 
 def test_a_text_of_unknown_words_gets_no_verdict(stage: SimilarityStage) -> None:
-    assert stage.verdicts(["ыыъпкх щщщъ", "", "\ud800", "!!!"]) == [None, None, None, None]
+    assert verdicts(stage, ["ыыъпкх щщщъ", "", "\ud800", "!!!"]) == [None, None, None, None]
 
 
 def test_identical_texts_get_equal_verdicts_and_keep_their_places(stage: SimilarityStage) -> None:
-    first, none, second = stage.verdicts(["пальто", "", "пальто"])
+    first, none, second = verdicts(stage, ["пальто", "", "пальто"])
     assert first == second
     assert first is not None
     assert none is None
@@ -138,7 +138,7 @@ def test_a_megabyte_of_text_is_survived(stage: SimilarityStage) -> None:
 
 def test_more_texts_than_fit_one_chunk_are_all_judged(stage: SimilarityStage) -> None:
     texts = [f"пальто {number}" for number in range(600)]
-    answers = stage.verdicts(texts)
+    answers = verdicts(stage, texts)
     assert [answer is not None for answer in answers] == [True] * 600
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.cascade.stage import verdicts
 from shared.reviews.wire import Message, Rejected, masked
 from shared.stages.keywords.stage import KeywordStage
 from shared.text.masking import CARD, MAIL, PHONE, mask, mask_all, mask_json, mask_log, without_words
@@ -396,7 +397,7 @@ def test_a_million_hostile_characters_of_json_take_no_longer_than_a_million_othe
 def test_a_placeholder_is_no_word_for_whoever_judges_the_text(market: KeywordStage):
     given = f"Жмут, {PHONE} {MAIL}, {CARD}; [нет]"
     assert without_words(given) == "Жмут, [*******] [*****], [*****]; [нет]"
-    judged, plain = market.verdicts(
-        [without_words(f"Кроссовки жмут, звоните {PHONE}"), "Кроссовки жмут, звоните"]
+    judged, plain = verdicts(
+        market, [without_words(f"Кроссовки жмут, звоните {PHONE}"), "Кроссовки жмут, звоните"]
     )
     assert judged == plain

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from kombu import Queue
 
+from shared.catalogue import STAGES
 from shared.errors import SettingsError
-from shared.settings import STAGE_NAMES, load
+from shared.settings import load
 from workers.app import app, configuration
 from workers.rabbitmq import topology
 from workers.rabbitmq.topology import ALL_LINES, BULK_LINES, LINES, QueueSpec
@@ -45,12 +46,7 @@ def test_every_exchange_is_a_durable_topic_exchange() -> None:
 
 
 def test_all_that_a_review_passes_has_a_bulk_lane_whose_dead_letters_are_the_lines_own() -> None:
-    passed = {
-        topology.INCOMING,
-        *topology.STAGE_LINES.values(),
-        *topology.NAVEC_LINES.values(),
-        topology.CPU_CLASSIFY,
-    }
+    passed = {topology.INCOMING, *topology.STAGE_QUEUES.values(), topology.CPU_CLASSIFY}
     assert set(BULK_LINES) == {topology.in_lane(line, "bulk") for line in passed}
     for line in passed:
         bulk = topology.in_lane(line, "bulk")
@@ -74,8 +70,8 @@ def test_a_message_keeps_its_lane_when_it_is_delayed(routing_key: str, lane: str
 
 def test_every_stage_and_every_task_has_a_queue_that_a_worker_consumes() -> None:
     consumed = {line for lines in topology.WORKER_LINES.values() for line in lines}
-    assert set(topology.STAGE_LINES) == set(STAGE_NAMES)
-    assert {*topology.STAGE_LINES.values(), *topology.task_lines(load()).values()} <= consumed
+    assert set(topology.stage_lines(load())) == set(STAGES)
+    assert {*topology.STAGE_QUEUES.values(), *topology.task_lines(load()).values()} <= consumed
 
 
 def test_similarity_needs_a_gpu_worker_only_with_an_encoder_that_needs_torch() -> None:

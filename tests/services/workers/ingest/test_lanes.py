@@ -73,6 +73,7 @@ def brittle(settings: Settings, folder: Path) -> Iterator[None]:
         kill(process)
 
 
+@pytest.mark.everyday
 def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
@@ -99,7 +100,9 @@ def test_a_full_bulk_queue_does_not_stop_the_live_lane(
         enqueue(settings, "bulk", (wire(f"bulk {number}", SURE) for number in range(5_000)))
         wait_until(lambda: "ingest.waiting" in log.read_text(), "the bulk lane to be full")
         publish(settings, *(json.dumps(wire(f"live {number}", SURE)).encode() for number in range(10)))
-        wait_until(lambda: ready(settings, topology.CPU_KEYWORDS)["live"] > 0, "the live ones")
+        wait_until(
+            lambda: ready(settings, topology.STAGE_QUEUES["cpu.keywords"])["live"] > 0, "the live ones"
+        )
         wait_until(lambda: len(names(database, "live %")) == 10, "all ten of them")
         assert len(names(database, "bulk %")) < 5_000
         rabbit.api("DELETE", f"/api/policies/{host}/small")
@@ -153,7 +156,7 @@ def test_retries_and_the_halves_of_a_batch_stay_in_the_bulk_lane(
     chosen = settings.model_copy(update={"cascade_stages": "keywords"})
     texts = [SURE, PASSING, SURE, POISON]
     enqueue(chosen, "bulk", (wire(str(number), text) for number, text in enumerate(texts)))
-    live = topology.CPU_KEYWORDS
+    live = topology.STAGE_QUEUES["cpu.keywords"]
     with Connection(chosen.amqp_url) as connection:
         topology.declare(connection)
         # Nobody is to find anything in the live lane: it is taken out of the way.

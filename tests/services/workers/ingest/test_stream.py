@@ -90,6 +90,7 @@ def names(database: Database) -> list[int]:
 # --- reading ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.everyday
 def test_a_stream_is_read_from_its_first_message_and_other_readers_still_find_all_of_it(
     settings: Settings, database: Database, stream: str, ingest: Reader, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_stream_is_read_from_its_first_message_and_other_readers_still_find_al
     assert ledger.astray(database) == []
 
 
+@pytest.mark.everyday
 def test_a_restart_goes_on_where_the_last_one_stopped(
     settings: Settings, database: Database, stream: str, ingest: Reader
 ) -> None:
@@ -376,7 +378,9 @@ def test_reviews_whose_first_tasks_were_not_sent_are_sent_by_the_next_start(
     stored = len(names(database))
     assert position(database) == stored > 0
     with Connection(settings.amqp_url) as connection:
-        assert topology.queue(topology.CPU_KEYWORDS)(connection.channel()).get() is None, "nothing was sent"
+        assert topology.queue(topology.STAGE_QUEUES["cpu.keywords"])(connection.channel()).get() is None, (
+            "nothing was sent"
+        )
     with ingest(), started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
         wait_for(database, 120)
         wait_until(lambda: ledger.count(database, "labels") == 120, "all to be labelled, without a sweep")

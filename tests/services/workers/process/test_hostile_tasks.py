@@ -84,7 +84,7 @@ def dead(settings: Settings) -> list[bytes]:
     with Connection(settings.amqp_url) as connection:
         channel = connection.channel()
         channel.auto_decode = False
-        while (message := channel.basic_get(topology.CPU_KEYWORDS.dead_letters)) is not None:
+        while (message := channel.basic_get(topology.STAGE_QUEUES["cpu.keywords"].dead_letters)) is not None:
             found.append(bytes(message.body or b""))
     return found
 
@@ -102,7 +102,9 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
             topology.declare(connection)
             producer = Producer(connection, topology.TASKS)
             for body, properties in sent.values():
-                producer.publish(body, routing_key=topology.CPU_KEYWORDS.routing_key, **properties)
+                producer.publish(
+                    body, routing_key=topology.STAGE_QUEUES["cpu.keywords"].routing_key, **properties
+                )
         publish(settings, json.dumps(review(1)).encode())
         wait_until(lambda: ledger.count(database, "labels") == 1, "a review to be labelled after them")
         wait_until(lambda: len(dead(settings)) == len(sent), "all of them among the dead letters")

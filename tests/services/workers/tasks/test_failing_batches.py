@@ -44,7 +44,7 @@ def send(settings: Settings, database: Database, texts: list[str]) -> None:
     )
     with Connection(settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
         topology.declare(connection)
-        line = topology.CPU_KEYWORDS
+        line = topology.STAGE_QUEUES["cpu.keywords"]
         app.send_task(
             "workers.labelling.keywords",
             args=(stored.first_stage, here.taxonomy_id),
@@ -65,7 +65,7 @@ def outcome(database: Database) -> tuple[int, list[tuple[str, str]]]:
 def dead_letters(settings: Settings) -> list[list[int]]:
     """The review ids of each task in the dead-letter queue of the keyword stage."""
     with Connection(settings.amqp_url) as connection:
-        queue = topology.dead_letter_queue(topology.CPU_KEYWORDS)(connection.channel())
+        queue = topology.dead_letter_queue(topology.STAGE_QUEUES["cpu.keywords"])(connection.channel())
         found = []
         while (message := queue.get()) is not None:
             found.append(json.loads(message.body)[0][0])
@@ -75,6 +75,7 @@ def dead_letters(settings: Settings) -> list[list[int]]:
 @pytest.mark.parametrize(
     ("word", "reason"), [("яд", "ValueError: cannot digest this"), ("память", "MemoryError")]
 )
+@pytest.mark.everyday
 def test_one_bad_review_in_a_batch_costs_one_failure_and_the_rest_are_labelled(
     settings: Settings, database: Database, tmp_path: Path, word: str, reason: str
 ) -> None:
@@ -156,7 +157,9 @@ def test_a_review_that_kills_its_process_is_delivered_a_limited_number_of_times(
     assert len(found) == 1
 
 
-def ready(settings: Settings, line: topology.QueueSpec = topology.CPU_KEYWORDS) -> tuple[int, int]:
+def ready(
+    settings: Settings, line: topology.QueueSpec = topology.STAGE_QUEUES["cpu.keywords"]
+) -> tuple[int, int]:
     """Messages that wait in a queue, and its consumers."""
     with Connection(settings.amqp_url) as connection, connection.channel() as channel:
         declared = topology.queue(line)(channel).queue_declare(passive=True)

@@ -442,7 +442,7 @@ def test_labels_of_something_else_replace_those_of_stages_and_not_those_of_peopl
     [
         (("full", "--set", "seed=7"), "--set: expected name=value with a name out of"),
         (("full", "--set", "epochs=0"), "epochs: Input should be greater than or equal to 1"),
-        (("fool",), "architecture: Input should be"),
+        (("fool",), "architecture: expected one of linear, lstm"),
         (
             ("full", "--here", "--base", "./nowhere"),
             "--base: expected a folder with an encoder, found none",

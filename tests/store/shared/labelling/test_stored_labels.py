@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.cascade.stage import Verdict
+from shared.cascade.stage import Answer
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.reviews.wire import BatchPart
@@ -25,9 +25,9 @@ class Editing(ByFirstLetter):
     def __init__(self, edit: Any) -> None:
         self._edit = edit
 
-    def verdicts(self, texts: Sequence[str]) -> list[Verdict | None]:
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
         self._edit()
-        return super().verdicts(texts)
+        return super().answers(texts)
 
 
 @pytest.mark.parametrize("old", ["тапочки", "очки", "чайник"])

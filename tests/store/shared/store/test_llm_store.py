@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.cascade.stage import verdicts
 from shared.errors import BudgetSpent, ModelError
 from shared.labelling.intake import take_in
 from shared.reviews.wire import Message
@@ -51,7 +52,7 @@ def test_nothing_is_paid_for_twice_even_by_another_process(database: Database):
         settings = load(llm_url=endpoint.url)
         for _ in range(2):
             stage = stages.build("llm", SMALL, settings, database, 1)
-            assert [v.category for v in stage.verdicts(["Платье", "Тапки", "Платье"]) if v] == [
+            assert [v.category for v in verdicts(stage, ["Платье", "Тапки", "Платье"]) if v] == [
                 "clothes",
                 "shoes",
                 "clothes",
@@ -89,8 +90,8 @@ def test_a_spent_budget_is_an_error_of_the_rows_that_were_not_asked_about(databa
         settings = load(llm_url=endpoint.url, llm_daily_tokens=1500, llm_examples=0)
         stage = stages.build("llm", SMALL, settings, database, 1)
         assert isinstance(stage, LlmStage)
-        found = stage.outcomes([f"Платье {number}" for number in range(40)])
-        left = [outcome for outcome in found if isinstance(outcome, BudgetSpent)]
+        found = stage.answers([f"Платье {number}" for number in range(40)])
+        left = [answer.error for answer in found if isinstance(answer.error, BudgetSpent)]
     assert 0 < len(endpoint.requests) == 40 - len(left)
     assert 101 * len(endpoint.requests) <= 1500
     assert "found the budget of 1,500 spent; reviews wait until midnight UTC" in str(left[0])
@@ -139,7 +140,7 @@ def test_tokens_set_aside_for_a_model_that_fails_as_a_whole_can_be_spent_again(d
 
     stage = LlmStage(SMALL, Broken(), budget=DailyTokens(database, 10_000))
     with pytest.raises(ModelError):
-        stage.outcomes(["Платье"])
+        stage.answers(["Платье"])
     with database.transaction() as cursor:
         assert spent_today(cursor) == 0
 
@@ -174,7 +175,7 @@ def test_requests_that_were_given_up_for_slowness_count_because_they_may_be_bill
         endpoint.model = slow(endpoint)
         with ChatServer(endpoint.url, "test", timeout_s=0.2, attempts=2) as server:
             stage = LlmStage(SMALL, server, budget=DailyTokens(database, 100_000))
-            stage.outcomes(["Платье"])
+            stage.answers(["Платье"])
         wait_until(lambda: len(endpoint.requests) == 2, "both tries to be seen by the server")
     with database.transaction() as cursor:
         assert spent_today(cursor) == 2 * estimate(stage, "Платье", FIRST_TOKENS_PER_CHAR)
@@ -190,9 +191,9 @@ def test_useless_answers_do_not_make_later_estimates_too_large(database: Databas
             ChatServer(endpoint.url, "test", timeout_s=0.2, attempts=1) as hasty,
         ):
             stage = LlmStage(SMALL, patient, budget=DailyTokens(database, 100_000))
-            stage.outcomes([f"Платье {number}" for number in range(10)])
+            stage.answers([f"Платье {number}" for number in range(10)])
             endpoint.model, stage._backend = slow(endpoint), hasty
-            stage.outcomes(["Платье"])
+            stage.answers(["Платье"])
     (prompt,) = stage.prompts(["Платье 7"])
     assert prompt is not None
     with database.transaction() as cursor:

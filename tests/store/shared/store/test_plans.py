@@ -115,7 +115,7 @@ def test_a_batch_is_stored_and_labelled_without_reading_a_whole_table(
         )
         assert stored.new + stored.replaced == (BATCH if turn == 0 else BATCH / 2)
         outcome = cascade.run("keywords", stored.first_stage)
-        assert outcome.seen == len(stored.first_stage) > 0
+        assert outcome.counts.seen == len(stored.first_stage) > 0
         with worker.transaction() as cursor:
             waiting = awaiting.texts(cursor, stored.unpredicted, full)
             assert len(awaiting.settle(cursor, waiting, full)) == len(stored.unpredicted) > 0
@@ -176,7 +176,7 @@ def test_no_statement_handles_many_more_rows_than_its_batch_has(
         ids = stored.first_stage
         waiting = places.texts(cursor, ids, full, "keywords")
         held = places.hold(cursor, ids, full)
-        found = ByFirstLetter().verdicts([row.text for row in waiting])
+        found = [answer.verdict for answer in ByFirstLetter().answers([row.text for row in waiting])]
         both = [(row, verdict) for row, verdict in zip(waiting, found, strict=True) if verdict is not None]
         assert len(both) == BATCH
         for _ in range(2):

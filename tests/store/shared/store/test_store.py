@@ -137,7 +137,7 @@ def test_a_review_sent_again_while_it_is_being_labelled_is_not_labelled_twice(da
 def test_a_stage_that_is_not_in_use_leaves_its_reviews_to_the_sweep(database, take, taxonomy):
     ids = take(review("1", "тапочки")).first_stage
     without = Labeller(database, taxonomy, ("llm",), {}, Rules(taxonomy, {}))
-    assert without.run("keywords", ids).seen == 0
+    assert without.run("keywords", ids).counts.seen == 0
     assert without.resettle(10) == {"llm": ids}
     assert waiting(database) == [("1", 1, "llm")]
 

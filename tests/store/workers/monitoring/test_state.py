@@ -35,11 +35,6 @@ def change(database: Database, statement: str, *values: object) -> None:
         cursor.execute(statement, values)
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("tiny"))
-
-
 @pytest.fixture
 def world(tiny: Models, database: Database, tmp_path: Path) -> World:
     return World(tiny, database, tmp_path / "models")
@@ -121,14 +116,14 @@ def test_a_label_is_as_late_as_its_review_has_been_stored_by_the_databases_clock
     change(database, "UPDATE reviews SET received_at = now() - interval '1 hour' WHERE id = 1")
     change(database, "UPDATE reviews SET received_at = now() - interval '2 hours' WHERE id = 2")
     outcome = cascade.run("keywords", stored.first_stage)
-    (kept,) = outcome.kept_after_s
+    (kept,) = outcome.counts.kept_after_s
     assert HOUR <= kept < 2 * HOUR
-    to_people = sorted(outcome.to_people_after_s)
+    to_people = sorted(outcome.counts.to_people_after_s)
     assert 0 < to_people[0] < HOUR
     assert 2 * HOUR <= to_people[1] < 3 * HOUR
-    assert outcome.passed_on == 2
+    assert outcome.counts.passed_on == 2
     again = cascade.run("keywords", stored.first_stage)
-    assert (again.kept_after_s, again.to_people_after_s, again.passed_on) == ([], [], 0)
+    assert (again.counts.kept_after_s, again.counts.to_people_after_s, again.counts.passed_on) == ([], [], 0)
 
 
 def test_a_prediction_is_as_late_as_its_review_has_been_stored(world: World) -> None:
