@@ -78,10 +78,9 @@ def _measured(
 ) -> dict[str, Any]:
     """The rates. One unmeasured chunk comes first.
 
-    Keys: `reviews_per_second`, `pairs_per_second`, `tokens_per_second` (without padding), `flops_per_second` (those
-    needed, see `Shape.flops`), `peak_flops_per_second` (the fastest square matrix product of that dtype, measured
-    first), `share_of_peak`, `padding_share` (of the tokens computed), `tokens_per_pair`, `forwards_per_chunk`,
-    `memory_bytes` (CUDA's own peak, else None).
+    Keys: `reviews_per_second`, `pairs_per_second`, `tokens_per_second`, `flops_per_second` (see `Shape.flops`; both
+    without padding), `peak_flops_per_second` (of a matrix product of that dtype), `share_of_peak`, `padding_share` (of
+    the tokens computed), `tokens_per_pair`, `forwards_per_chunk`, `memory_bytes` (CUDA's own peak, else None).
     """
     lengths = [stage.tokens(chunk).ravel() for chunk in chunks]
     stage.answers(chunks[0])
