@@ -11,8 +11,11 @@ ELSEWHERE ?= $$($(BIN)/python -m tests.faults.elsewhere)
 # One process of tests a core, each with a PostgreSQL and a RabbitMQ of its own; nothing for one after the other.
 SIDE_BY_SIDE ?= --numprocesses logical --maxprocesses 4 --dist worksteal
 
+# Those of tests/services that take minutes and guard what a newcomer does not meet; CI runs them after `make test`.
+REST := services and not everyday
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults soak models check sbom map house release bench up down clean
+.PHONY: help demo quick near test test-rest test-all test-faults soak models static check sbom map house release bench up down clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +35,21 @@ demo: .venv/base  ## Label examples/reviews.csv here: no broker, no server; writ
 	@mkdir -p out
 	$(BIN)/otzyv label examples/reviews.csv --out out/labels.csv
 
-test: .venv/dev  ## Run all tests, against real PostgreSQL and RabbitMQ where they can be started; TESTS=file for some
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(TESTS)
+quick: static  ## Linters and quick tests, those that failed last time first: an answer within a minute
+	$(BIN)/pytest --failed-first --numprocesses 2 --dist worksteal tests/quick
+
+near: static  ## Linters and the tests of the rooms that your change touches
+	@near=$$($(BIN)/python .ci/near.py); [ -z "$$near" ] && echo "nothing differs from main" \
+		|| $(BIN)/pytest --failed-first --numprocesses 2 --dist worksteal $$near
+
+test: .venv/dev  ## Everything that a newcomer relies on, with real PostgreSQL and RabbitMQ; TESTS=file for some
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(if $(TESTS),$(TESTS),-m 'not faults and not ($(REST))')
+
+test-rest: .venv/dev  ## What `make test` leaves out: the longer ways through RabbitMQ
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m '$(REST)' tests/services
+
+test-all: .venv/dev  ## Both of them
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 test-faults: .venv/gpu  ## Kill, stall and restart real processes, and settle accounts after each; about ten minutes
 	$(BIN)/python -m pytest -p tests.faults.observations -m "" $(SIDE_BY_SIDE) tests/faults $(ELSEWHERE)
@@ -47,11 +63,13 @@ soak: .venv/dev  ## 200,000 reviews while processes, RabbitMQ and PostgreSQL are
 
 models: .venv/gpu  ## Install torch and what else the stages with models need; `make test` then tests them too
 
-check: .venv/dev  ## Lint, format, types, import rules, and known vulnerabilities where a service can be asked
+static: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: static  ## Lint, format, types, import rules, and known vulnerabilities where a service can be asked
 	$(BIN)/python .ci/dependencies.py audit
 
 sbom: .venv/dev  ## Write out/sbom.json, a bill of materials in CycloneDX

@@ -13,66 +13,62 @@ from scripts.command import console
 from scripts.command.lazy import LazyCommand
 from shared.errors import ConfigurationError, OtzyvError
 
+TRAINING = "scripts.training.commands"
+LABELLING = "scripts.labelling.commands"
+TAXONOMY = "scripts.labelling.taxonomy_commands"
+SERVICE = "scripts.service.commands"
+PROCESSES = "scripts.service.process_commands"
+MODELS = "scripts.models.commands"
+QUALITY = "scripts.quality.commands"
+
 COMMANDS = {
     "train": (
-        "scripts.training.commands",
+        TRAINING,
         "Train classifiers on the accepted labels, and measure them on gold. A training worker does it, or --here.",
     ),
-    "label": ("scripts.labelling.commands", "Label a file here and now: no broker, no server."),
+    "label": (LABELLING, "Label a file here and now: no broker, no server."),
     "plan": (
-        "scripts.labelling.commands",
+        LABELLING,
         "What labelling a file would take: coverage, time, tokens, cost; and one question as it would be asked.",
     ),
     "enqueue": (
-        "scripts.service.commands",
+        SERVICE,
         "Send a file of reviews to RabbitMQ, confirmed message by message; prints the batch id.",
     ),
-    "ingest": (
-        "scripts.service.process_commands",
-        "Store incoming reviews and send their first tasks, until stopped.",
-    ),
+    "ingest": (PROCESSES, "Store incoming reviews and send their first tasks, until stopped."),
     "status": (
-        "scripts.service.commands",
+        SERVICE,
         "Queues, backlog, oldest unlabelled review and labels by stage; or how far a batch is.",
     ),
-    "health": ("scripts.service.commands", "Exit with 0 when RabbitMQ and PostgreSQL answer."),
-    "predict": (
-        "scripts.models.commands",
-        "Predict a file here with a registered or exported model: no broker.",
-    ),
+    "health": (SERVICE, "Exit with 0 when RabbitMQ and PostgreSQL answer."),
+    "predict": (MODELS, "Predict a file here with a registered or exported model: no broker."),
     "backfill": (
-        "scripts.models.commands",
+        MODELS,
         "Let CPU workers predict stored reviews anew with a model, whenever no live review waits.",
     ),
     "quality": (
-        "scripts.models.commands",
+        MODELS,
         "How predictions hold up without labels: expected accuracy, disagreement with labels, drift, alarms.",
     ),
     "evaluate": (
-        "scripts.quality.commands",
+        QUALITY,
         "F1, precision and coverage against labels that people made, and what every shorter chain would give.",
     ),
     "calibrate": (
-        "scripts.quality.commands",
+        QUALITY,
         "Find thresholds that a gold set certifies, and let workers use them from their next batch on.",
     ),
-    "beat": ("scripts.service.process_commands", "Send periodic tasks, until stopped."),
-    "flower": (
-        "scripts.service.process_commands",
-        "Watch the Celery workers in a browser, behind basic authentication.",
-    ),
-    "db": ("scripts.service.commands", "The database schema."),
-    "taxonomy": ("scripts.labelling.taxonomy_commands", "Taxonomy files."),
-    "worker": ("scripts.service.process_commands", "Celery workers."),
-    "thresholds": ("scripts.quality.commands", "Thresholds that calibrations have stored."),
-    "audit": ("scripts.quality.commands", "Labels checked by hand."),
+    "beat": (PROCESSES, "Send periodic tasks, until stopped."),
+    "flower": (PROCESSES, "Watch the Celery workers in a browser, behind basic authentication."),
+    "db": (SERVICE, "The database schema."),
+    "taxonomy": (TAXONOMY, "Taxonomy files."),
+    "worker": (PROCESSES, "Celery workers."),
+    "thresholds": (QUALITY, "Thresholds that calibrations have stored."),
+    "audit": (QUALITY, "Labels checked by hand."),
     "failures": ("scripts.failures.commands", "What failed, and what to do about it."),
-    "models": ("scripts.models.commands", "Registered classifiers, and which of them serves."),
-    "runs": (
-        "scripts.training.commands",
-        "Training runs: how far they are, what came out, how they compare.",
-    ),
-    "labels": ("scripts.labelling.commands", "Labels from elsewhere."),
+    "models": (MODELS, "Registered classifiers, and which of them serves."),
+    "runs": (TRAINING, "Training runs: how far they are, what came out, how they compare."),
+    "labels": (LABELLING, "Labels from elsewhere."),
     "bench": ("scripts.bench.commands", "Measured comparisons, with the peers they run against."),
 }
 """Name, module, and the line of help as it stands there too."""

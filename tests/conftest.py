@@ -13,7 +13,7 @@ from shared.settings import Settings, load
 from shared.store import Database
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
-from tests.support.servers import RabbitNode, database_of, rabbit_node
+from tests.support.servers import RabbitNode, database_of, execute, rabbit_node
 
 pytest_plugins = ["tests.support.store_fixtures"]
 
@@ -21,7 +21,15 @@ pytest_plugins = ["tests.support.store_fixtures"]
 # threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+TESTS = Path(__file__).parent
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its tier, which is its folder."""
+    for item in items:
+        item.add_marker(item.path.relative_to(TESTS).parts[0])
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +43,10 @@ def _logs_of_no_other_test() -> Iterator[None]:
 def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL server of the tests' own."""
     with embedded_server() as url:
+        # Databases come and go by the hundred, and none has to outlive a power cut.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            execute(url, f"ALTER SYSTEM SET {setting} = off")
+        execute(url, "SELECT pg_reload_conf()")
         yield url
 
 

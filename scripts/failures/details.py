@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typer
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from scripts.command.console import out
@@ -11,6 +11,7 @@ from scripts.command.escaping import decoded, escaped
 from scripts.failures.document import as_json, document_of
 from scripts.failures.kinds import ONE
 from scripts.failures.listing import APPLICATION
+from scripts.pages.tables import table
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
@@ -43,13 +44,9 @@ def unknown(numbers: list[int]) -> ConfigurationError:
 
 
 def _print(failure: Failure) -> None:
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column("what", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    for name, value in _facts(failure):
-        if value is not None:
-            table.add_row(name, Text(escaped(value)))
-    out.print(table)
+    facts = [(name, Text(escaped(value))) for name, value in _facts(failure) if value is not None]
+    heads = (Column("what", no_wrap=True), Column("value", overflow="fold"))
+    out.print(table(heads, facts, show_header=False))
     if failure.payload is not None:
         shown = decoded(failure.payload, cut=len(failure.payload) < failure.size)
         _print_cut("payload", shown, len(failure.payload), failure.size, "bytes")
@@ -58,9 +55,13 @@ def _print(failure: Failure) -> None:
 
 
 def _facts(failure: Failure) -> list[tuple[str, str | None]]:
-    name = None
+    name = retry = None
     if failure.source is not None or failure.external_id is not None:
         name = f"{failure.source or '?'}/{failure.external_id or '?'}"
+    if failure.kind == "rejected" and failure.size >= MAX_PAYLOAD_BYTES:
+        retry = f"not possible: the payload was cut at {MAX_PAYLOAD_BYTES:,} bytes"
+    elif failure.settled is not None:
+        retry = "not needed; `otzyv failures drop` forgets this failure"
     stored = None if failure.review_id is None else f"{failure.review_id}, revision {failure.revision}"
     return [
         ("failure", str(failure.number)),
@@ -75,16 +76,8 @@ def _facts(failure: Failure) -> list[tuple[str, str | None]]:
         ("review", name),
         ("review number", stored),
         ("since then", failure.settled),
-        ("retry", _obstacle(failure)),
+        ("retry", retry),
     ]
-
-
-def _obstacle(failure: Failure) -> str | None:
-    if failure.kind == "rejected" and failure.size >= MAX_PAYLOAD_BYTES:
-        return f"not possible: the payload was cut at {MAX_PAYLOAD_BYTES:,} bytes"
-    if failure.settled is not None:
-        return "not needed; `otzyv failures drop` forgets this failure"
-    return None
 
 
 def _print_cut(what: str, text: str, shown: int, size: int, unit: str) -> None:

@@ -35,13 +35,19 @@ def show_groups(choice: FailureFilter, limit: int, settings: Settings, *, json: 
     """Print them, as tables or as JSON."""
     with runtime.open_database(settings, APPLICATION).transaction() as cursor:
         found, groups, total = failures.groups(cursor, choice, limit)
-    queues, broken = _dead_queues(settings)
+    queues, broken = None, "ok"
+    try:
+        with Confirmed(settings, declare=False) as confirmed:
+            dead_letters = DeadLetters(confirmed)
+            queues = [dead_letters.look(line) for line in topology.LINES]
+    except OtzyvError as error:
+        broken = str(error)
     if json:
         document = {
             "failures": total,
             "groups": msgspec.to_builtins(found),
             "dead_letters": None if queues is None else msgspec.to_builtins(queues),
-            "broker": broken or "ok",
+            "broker": broken,
         }
         typer.echo(as_json(document))
         return
@@ -56,16 +62,6 @@ def show_groups(choice: FailureFilter, limit: int, settings: Settings, *, json: 
         remark("dead letters not shown", broken)
     else:
         _print_queues(queues)
-
-
-def _dead_queues(settings: Settings) -> tuple[list[DeadQueue] | None, str]:
-    """What the dead-letter queues hold; or None, and why RabbitMQ does not say."""
-    try:
-        with Confirmed(settings, declare=False) as confirmed:
-            dead_letters = DeadLetters(confirmed)
-            return [dead_letters.look(line) for line in topology.LINES], ""
-    except OtzyvError as error:
-        return None, str(error)
 
 
 class _Column(NamedTuple):

@@ -23,6 +23,8 @@ from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.dead_letters import DeadLetters, line_of
 from workers.tasks import second_try as sent
 
+SWEPT = ". Reviews that wait again and were not sent are sent by the sweep (`otzyv beat`)"
+
 
 def retry(choice: FailureFilter, settings: Settings) -> int:
     """`otzyv failures retry`; returns how many failures were left as they are."""
@@ -31,7 +33,8 @@ def retry(choice: FailureFilter, settings: Settings) -> int:
     if not counts:
         return 0
     with Confirmed(settings) as confirmed:
-        seen, done, _ = _through("sent again", sent.retry(here, confirmed, choice), sum(counts.values()))
+        parts = sent.retry(here, confirmed, choice)
+        seen, done, _ = _through("sent again", parts, sum(counts.values()), SWEPT)
     out.print(f"sent again: {done:,} of {sum(counts.values()):,}", soft_wrap=True)
     if left := seen - done:
         remark(
@@ -61,7 +64,7 @@ def drop(choice: FailureFilter, settings: Settings, *, ask: bool) -> None:
             err.print(loss(kind, count), soft_wrap=True)
         typer.confirm(question(counts), abort=True, err=True)
     parts = (part for kind in counts for part in second_try.drop(database, choice, kind))
-    _, done, to_people = _through("dropped", parts, sum(counts.values()))
+    _, done, to_people = _through("dropped", parts, sum(counts.values()), SWEPT)
     people = f"; {to_people:,} of these reviews need a person now" if to_people else ""
     out.print(f"dropped: {done:,}{people}", soft_wrap=True)
 
@@ -77,9 +80,14 @@ def _meant(database: Database, choice: FailureFilter) -> tuple[FailureFilter, Ma
     return msgspec.structs.replace(choice, upto=upto), counts
 
 
-def _through(what: str, parts: Iterable[RetriedPart], total: int) -> tuple[int, int, int]:
-    """Show progress through the parts; returns how many were seen and done, and how many reviews they were."""
+def _through(what: str, parts: Iterable[RetriedPart], total: int, still: str = "") -> tuple[int, int, int]:
+    """Show progress through the parts; returns how many were seen and done, and how many reviews they were.
+
+    `still` is what else to say where it stops half-way.
+    """
     seen = done = reviews = 0
+    if not total:
+        return seen, done, reviews
     try:
         with review_progress() as progress:
             task = progress.add_task(what, total=total, note="")
@@ -87,11 +95,7 @@ def _through(what: str, parts: Iterable[RetriedPart], total: int) -> tuple[int, 
                 seen, done, reviews = seen + part.seen, done + part.done, reviews + len(part.reviews)
                 progress.update(task, completed=seen)
     except OtzyvError:
-        err.print(
-            f"stopped: {what}: {done:,}; the same command goes on with the rest. Reviews that wait again and were not "
-            "sent are sent by the sweep (`otzyv beat`)",
-            soft_wrap=True,
-        )
+        err.print(f"stopped: {what}: {done:,}; the same command goes on with the rest{still}", soft_wrap=True)
         raise
     return seen, done, reviews
 
@@ -102,7 +106,8 @@ def retry_dead_letters(queue: str, settings: Settings) -> int:
     with Confirmed(settings) as confirmed:
         dead_letters = DeadLetters(confirmed)
         total = dead_letters.count(line) or 0
-        moved = _each(f"{queue} to {line.queue}", dead_letters.send_back(line, total), total)
+        steps = (RetriedPart(1, 1) for _ in dead_letters.send_back(line, total))
+        _, moved, _ = _through(f"{queue} to {line.queue}", steps, total)
     out.print(f"sent back to {line.queue}: {moved:,}", soft_wrap=True)
     _look_again(moved)
     if moved and line is topology.INCOMING:
@@ -119,21 +124,6 @@ def drop_dead_letters(queue: str, settings: Settings, *, ask: bool) -> None:
     if ask and total:
         typer.confirm(f"Remove {total:,} messages from {queue}?", abort=True, err=True)
     with Confirmed(settings) as confirmed:
-        dropped = _each(f"removed from {queue}", DeadLetters(confirmed).drop(line, total), total)
+        steps = (RetriedPart(1, 1) for _ in DeadLetters(confirmed).drop(line, total))
+        _, dropped, _ = _through(f"removed from {queue}", steps, total)
     out.print(f"removed from {queue}: {dropped:,}", soft_wrap=True)
-
-
-def _each(what: str, steps: Iterable[None], total: int) -> int:
-    done = 0
-    if not total:
-        return 0
-    try:
-        with review_progress() as progress:
-            task = progress.add_task(what, total=total, note="")
-            for _ in steps:
-                done += 1
-                progress.update(task, completed=done)
-    except OtzyvError:
-        err.print(f"stopped: {done:,} messages; the same command goes on with the rest", soft_wrap=True)
-        raise
-    return done

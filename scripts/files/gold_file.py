@@ -33,16 +33,32 @@ def read_gold(gold: Path, reviews: Path | None, taxonomy: Taxonomy) -> list[Gold
     require_column(gold, records, "category")
     if "text" not in records[0]:
         require_column(gold, records, "id")
-        texts = {cell(record, "id"): record for record in _read_reviews(gold, reviews)}
+        path = reviews or gold.with_name("reviews.csv")
+        if not path.is_file():
+            raise InputFileError(
+                f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
+            )
+        with_texts = read_records(path)
+        for column in ("id", "text"):
+            require_column(path, with_texts, column)
+        texts = {cell(record, "id"): record for record in with_texts}
         missing = [cell(record, "id") for record in records if cell(record, "id") not in texts]
         if missing:
             raise InputFileError(
                 f"{gold}: expected every id in the reviews file, {len(missing)} are not there (first: {missing[0]})"
             )
         records = [{**texts[cell(record, "id")], **record} for record in records]
-    return _once(
-        gold, [_gold_row(gold, number, record, taxonomy) for number, record in enumerate(records, 1)]
-    )
+    rows = [
+        GoldRow(
+            text=cell(record, "text"),
+            category=category_in(gold, number, cell(record, "category"), taxonomy),
+            source=cell(record, "source") or "?",
+            ambiguous=is_true(cell(record, "ambiguous")),
+            id=cell(record, "id"),
+        )
+        for number, record in enumerate(records, 1)
+    ]
+    return _once(gold, rows)
 
 
 def _once(gold: Path, rows: list[GoldRow]) -> list[GoldRow]:
@@ -63,15 +79,17 @@ def _once(gold: Path, rows: list[GoldRow]) -> list[GoldRow]:
     return list(first.values())
 
 
-def _gold_row(gold: Path, number: int, record: Record, taxonomy: Taxonomy) -> GoldRow:
+def category_in(path: Path, row: int, name: str, taxonomy: Taxonomy) -> str:
+    """The slug of a category that a row names. Raises InputFileError, naming the row."""
     try:
-        category = taxonomy.category(cell(record, "category"))
+        return taxonomy.category(name).slug
     except TaxonomyError as error:
-        raise InputFileError(f"{gold}, row {number}: {error}") from error
-    ambiguous = cell(record, "ambiguous").lower() in ("1", "true", "yes")
-    return GoldRow(
-        cell(record, "text"), category.slug, cell(record, "source") or "?", ambiguous, cell(record, "id")
-    )
+        raise InputFileError(f"{path}, row {row}: {error}") from error
+
+
+def is_true(text: str) -> bool:
+    """Whether a cell says yes."""
+    return text.lower() in ("1", "true", "yes")
 
 
 def cell(record: Record, column: str) -> str:
@@ -80,18 +98,6 @@ def cell(record: Record, column: str) -> str:
     if value is None or value != value:
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _read_reviews(gold: Path, reviews: Path | None) -> list[Record]:
-    path = reviews or gold.with_name("reviews.csv")
-    if not path.is_file():
-        raise InputFileError(
-            f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
-        )
-    records = read_records(path)
-    for column in ("id", "text"):
-        require_column(path, records, column)
-    return records
 
 
 def read_records(path: Path) -> list[Record]:

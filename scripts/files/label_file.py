@@ -7,9 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from scripts.files.gold_file import GoldRow, cell, read_records, require_column
-from scripts.files.record import Record
-from shared.errors import InputFileError, TaxonomyError
+from scripts.files.gold_file import GoldRow, category_in, cell, read_records, require_column
 from shared.taxonomy import Taxonomy
 
 
@@ -35,19 +33,14 @@ def read_labels(path: Path, gold: Sequence[GoldRow], taxonomy: Taxonomy) -> Labe
         cell(record, "id" if by_id else "text"): (number, record) for number, record in enumerate(records, 2)
     }
     rows = [found.get(row.id if by_id else row.text) for row in gold]
-    final = [None if row is None else _slug(path, *row, taxonomy) for row in rows]
+    final = [
+        category_in(path, row[0], cell(row[1], "category"), taxonomy)
+        if row and cell(row[1], "category")
+        else None
+        for row in rows
+    ]
     accepted = [
         None if row is None or cell(row[1], "status") == "needs_review" else slug
         for row, slug in zip(rows, final, strict=True)
     ]
     return Labels(accepted, final, rows.count(None))
-
-
-def _slug(path: Path, number: int, record: Record, taxonomy: Taxonomy) -> str | None:
-    name = cell(record, "category")
-    if not name:
-        return None
-    try:
-        return taxonomy.category(name).slug
-    except TaxonomyError as error:
-        raise InputFileError(f"{path}, row {number}: {error}") from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime
 
 import msgspec
@@ -52,14 +53,13 @@ class ReviewRows:
         for records in self.file.records():
             if records and not self._resolved:
                 self._resolve(records)
-            self._note_kinds(records)
+            for record in records:
+                for name, value in record.items():
+                    # An integer that does not fit 64 bits counts as an object of its own kind.
+                    huge = isinstance(value, int) and not -(2**63) <= value < 2**63
+                    self.kinds.setdefault(name, set()).add(object if huge else type(value))
             yield records, [self._wire(record, number + offset) for offset, record in enumerate(records, 1)]
             number += len(records)
-
-    def _note_kinds(self, records: list[Record]) -> None:
-        for record in records:
-            for name, value in record.items():
-                self.kinds.setdefault(name, set()).add(_kind(value))
 
     def _resolve(self, records: list[Record]) -> None:
         present = {name: None for record in records for name in record}
@@ -87,7 +87,9 @@ class ReviewRows:
             "id": (columns.id and self._cell(record, columns.id)) or "",
             "text": self._cell(record, columns.text),
         }
-        row["id"] = row["id"] or _row_name(number, row["text"])
+        if not row["id"]:
+            text = str(row["text"]).encode(errors="replace")
+            row["id"] = f"row-{number}-{hashlib.sha256(text).hexdigest()[:8]}"
         if columns.created_at and (moment := _moment(record.get(columns.created_at))):
             row["created_at"] = moment
         return row
@@ -112,19 +114,6 @@ class ReviewRows:
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _reader(form: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007  the contract says UTC
-
-
-def _row_name(number: int, text: object) -> str:
-    return f"row-{number}-{hashlib.sha256(str(text).encode(errors='replace')).hexdigest()[:8]}"
-
-
-def _kind(value: object) -> type:
-    """The value's type; an integer that does not fit 64 bits counts as an object of its own kind."""
-    return object if isinstance(value, int) and not -(2**63) <= value < 2**63 else type(value)
-
-
 def _moment(value: object) -> object:
     """ISO 8601 with date and time, where the value can be understood so; else the value, to be refused.
 
@@ -133,11 +122,11 @@ def _moment(value: object) -> object:
     if isinstance(value, str):
         if not value.strip():
             return None
-        for read in (datetime.fromisoformat, *(_reader(form) for form in RUSSIAN_TIMES)):
-            try:
-                return read(value.strip()).isoformat()
-            except ValueError:
-                continue
+        for form in (None, *RUSSIAN_TIMES):
+            with suppress(ValueError):
+                text = value.strip()
+                moment = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007  UTC
+                return moment.isoformat()
         return value
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day).isoformat()  # noqa: DTZ001  the contract says UTC

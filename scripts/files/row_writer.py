@@ -93,11 +93,9 @@ def _csv_cell(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if value == value else None
-    return escaped(_encode(value).decode() if isinstance(value, (list, tuple, dict)) else _text(value))
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    if isinstance(value, (list, tuple, dict)):
+        return escaped(_encode(value).decode())
+    return escaped(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
 
 
 def _table(rows: list[Record], columns: pa.Schema) -> pa.Table:
@@ -105,7 +103,10 @@ def _table(rows: list[Record], columns: pa.Schema) -> pa.Table:
     for field in columns:
         values = [row.get(field.name) for row in rows]
         if pa.types.is_string(field.type):
-            values = [value if value is None or isinstance(value, str) else _json(value) for value in values]
+            values = [
+                value if value is None or isinstance(value, str) else _encode(value).decode()
+                for value in values
+            ]
         try:
             arrays.append(pa.array(values, field.type))
         except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
@@ -114,7 +115,3 @@ def _table(rows: list[Record], columns: pa.Schema) -> pa.Table:
                 "choose an output name that ends in .jsonl"
             ) from error
     return pa.table(arrays, schema=columns)
-
-
-def _json(value: Any) -> str:
-    return _encode(value).decode()

@@ -11,14 +11,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from scripts.command.console import out
 from scripts.command.database import opened
-from scripts.files.gold_file import cell, read_records, require_column
+from scripts.files.gold_file import category_in, cell, read_records, require_column
 from scripts.files.record import Record
 from shared.catalogue import STAGES
-from shared.errors import ConfigurationError, InputFileError, TaxonomyError
+from shared.errors import ConfigurationError, InputFileError
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import audits, labels
-from shared.taxonomy import Taxonomy
 
 CHUNK: Final = 10_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -48,7 +47,13 @@ def import_labels(path: Path, method: str, settings: Settings, store: Path | Non
             for start in range(0, len(records), CHUNK)
             for row in _told(cursor, here, path, records[start : start + CHUNK], start + 1)
         ]
-        each = _once(path, told)
+        each: dict[int, Told] = {}
+        for row, one in enumerate(told, 1):
+            known = each.setdefault(one[0], one)
+            if known[2] != one[2]:
+                raise InputFileError(
+                    f"{path}, row {row}: expected one category for a review, found {known[2]} before and {one[2]} here"
+                )
         before = labels.by_stage(cursor, list(each), here.taxonomy_id)
         labels.settle_from_outside(cursor, list(each.values()), here.taxonomy_id, method)
     people = before.pop("human", 0)
@@ -57,19 +62,6 @@ def import_labels(path: Path, method: str, settings: Settings, store: Path | Non
     )
     if replaced := {stage: count for stage, count in before.items() if stage != method}:
         out.print("replaced: " + ", ".join(f"{count:,} by {stage}" for stage, count in replaced.items()))
-
-
-def _once(path: Path, told: Sequence[Told]) -> dict[int, Told]:
-    """Labels by review. Raises InputFileError where two rows contradict each other."""
-    found: dict[int, Told] = {}
-    for row, one in enumerate(told, 1):
-        known = found.setdefault(one[0], one)
-        if known[2] != one[2]:
-            raise InputFileError(
-                f"{path}, row {row}: expected one category for a review, found {known[2]} before and "
-                f"{one[2]} here"
-            )
-    return found
 
 
 def _told(cursor: Cursor, here: Runtime, path: Path, records: Sequence[Record], first: int) -> list[Told]:
@@ -81,23 +73,16 @@ def _told(cursor: Cursor, here: Runtime, path: Path, records: Sequence[Record], 
             raise InputFileError(
                 f"{path}, row {row}: expected one stored review with the id {cell(record, 'id')!r}, found {found}"
             )
-        category = _category(path, row, record, here.taxonomy)
+        category = category_in(path, row, cell(record, "category"), here.taxonomy)
         told.append((reviews[0].review_id, reviews[0].revision, category, _confidence(path, row, record)))
     return told
-
-
-def _category(path: Path, row: int, record: Record, taxonomy: Taxonomy) -> str:
-    try:
-        return taxonomy.category(cell(record, "category")).slug
-    except TaxonomyError as error:
-        raise InputFileError(f"{path}, row {row}: {error}") from error
 
 
 def _confidence(path: Path, row: int, record: Record) -> float:
     """1 where the file has none."""
     value = cell(record, "confidence")
     try:
-        confidence = float(value) if value else 1.0
+        confidence = float(value or 1.0)
     except ValueError:
         confidence = -1.0
     if not 0 <= confidence <= 1:

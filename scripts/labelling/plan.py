@@ -13,6 +13,7 @@ from rich.table import Table
 from scripts.command.console import file_progress, out, remark
 from scripts.files.review_rows import ReviewRows
 from scripts.pages import figures
+from scripts.pages.tables import table
 from shared.cascade.stage import raise_if_nothing_came
 from shared.errors import ConfigurationError
 from shared.labelling.rules import resolve
@@ -165,43 +166,45 @@ def _totals(found: Plan, settings: Settings) -> dict[str, float | None]:
 
 
 def _shown(found: Plan, settings: Settings) -> RenderableType:
-    table = Table("stage", box=None, pad_edge=False)
-    for name in ("reviews", "of all", "keeps", "95 % interval", "seconds", "tokens", "cost"):
-        table.add_column(name, justify="right")
-    for stage in found.stages:
-        reviews = found.rows * stage.seen.value
-        tokens = reviews * (stage.tokens_in + stage.tokens_out)
-        low, high = stage.kept.interval if stage.kept else (0.0, 1.0)
-        table.add_row(
-            stage.stage,
-            figures.count(round(reviews)),
-            figures.percent(stage.seen.value),
-            figures.percent(stage.kept.value) if stage.kept else "?",
-            f"{low:.3f} to {high:.3f}" if stage.kept else "",
-            "?" if stage.seconds is None else f"{reviews * stage.seconds:,.1f}",
-            figures.count(round(tokens)) if tokens else figures.NONE,
-            f"{cost(stage, reviews, settings):,.2f}"
-            if settings.llm_price_in or settings.llm_price_out
-            else "",
-        )
     low, high = found.left.interval
     totals = _totals(found, settings)
     eta = totals["eta_seconds"]
-    takes = "unknown until every stage is measured" if eta is None else figures.duration(eta)
+    time_needed = "unknown until every stage is measured" if eta is None else figures.duration(eta)
     parts: list[RenderableType] = [
         f"{found.rows:,} rows, {found.distinct:,} different texts; sample of {found.sample:,}",
-        table,
+        _table(found, settings),
         f"left after the stages that were run: {figures.percent(found.left.value)} ({low:.3f} to {high:.3f})",
-        f"time with the workers of this machine: {takes}",
+        f"time with the workers of this machine: {time_needed}",
     ]
-    if totals["days"]:
-        parts.append(
-            f"OTZYV_LLM_DAILY_TOKENS of {settings.llm_daily_tokens:,} make that {totals['days']:.1f} days"
-        )
+    if days := totals["days"]:
+        parts.append(f"OTZYV_LLM_DAILY_TOKENS of {settings.llm_daily_tokens:,} make that {days:.1f} days")
     parts += [f"{stage.stage}: {stage.note}" for stage in found.stages if stage.note]
     if found.prompt is not None:
         parts.append(f"\nOne question to the language model:\n\n{found.prompt.system}\n\n{found.prompt.user}")
     return Group(*parts)
+
+
+def _table(found: Plan, settings: Settings) -> Table:
+    rows = []
+    priced = settings.llm_price_in or settings.llm_price_out
+    for stage in found.stages:
+        reviews = found.rows * stage.seen.value
+        tokens = reviews * (stage.tokens_in + stage.tokens_out)
+        low, high = stage.kept.interval if stage.kept else (0.0, 1.0)
+        rows.append(
+            (
+                stage.stage,
+                figures.count(round(reviews)),
+                figures.percent(stage.seen.value),
+                figures.percent(stage.kept.value) if stage.kept else "?",
+                f"{low:.3f} to {high:.3f}" if stage.kept else "",
+                "?" if stage.seconds is None else f"{reviews * stage.seconds:,.1f}",
+                figures.count(round(tokens)) if tokens else figures.NONE,
+                f"{cost(stage, reviews, settings):,.2f}" if priced else "",
+            )
+        )
+    heads = ("stage", "reviews", "of all", "keeps", "95 % interval", "seconds", "tokens", "cost")
+    return table(heads, rows)
 
 
 def _as_json(found: Plan, settings: Settings) -> dict[str, object]:

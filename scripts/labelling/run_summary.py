@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
@@ -69,6 +68,9 @@ def summarise(
         unsure = export.examples(cursor, str(batch), here.taxonomy_id, UNSURE_SHOWN, "needs_review")
         rejected, rejections = export.rejections(cursor, str(batch), REJECTIONS_SHOWN)
         stages = tuple(_stage(cursor, here, batch, tally) for tally in tallies)
+    totals = dict.fromkeys(("accepted", "needs_review", "human"), 0)
+    for row in counts:
+        totals[row.status] += row.count
     return RunSummary(
         title=title,
         input_name=input_name,
@@ -78,7 +80,7 @@ def summarise(
         seconds=seconds,
         rows_read=rows_read,
         rejected=rejected,
-        statuses=_statuses(counts, sum(progress.waiting.values()) if progress else 0),
+        statuses=StatusCounts(**totals, waiting=sum(progress.waiting.values()) if progress else 0),
         categories=_categories(here, counts, sure),
         stages=stages,
         unsure=tuple(_sample(example) for example in unsure[:UNSURE_SHOWN]),
@@ -97,13 +99,6 @@ def _stage(cursor: Cursor, here: Runtime, batch: uuid.UUID, tally: StageTally) -
         mean_confidence=mean,
         histogram=bins,
     )
-
-
-def _statuses(counts: Sequence[CategoryCount], waiting: int) -> StatusCounts:
-    totals = dict.fromkeys(("accepted", "needs_review", "human"), 0)
-    for row in counts:
-        totals[row.status] += row.count
-    return StatusCounts(**totals, waiting=waiting)
 
 
 def _categories(
@@ -127,15 +122,12 @@ def _categories(
 
 
 def _sample(example: LabelledExample) -> Sample:
+    evidence = example.evidence
     return Sample(
         external_id=example.external_id,
         text=example.text,
         category=example.category,
         confidence=example.confidence,
         stage=example.stage,
-        matches=_matches(example.evidence),
+        matches=msgspec.convert(evidence, tuple[Match, ...]) if isinstance(evidence, list) else (),
     )
-
-
-def _matches(evidence: Any) -> tuple[Match, ...]:
-    return msgspec.convert(evidence, tuple[Match, ...]) if isinstance(evidence, list) else ()

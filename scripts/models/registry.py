@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
-from scripts.files.gold_file import GoldRow, read_gold
+from scripts.files.gold_file import GoldRow, read_gold, read_records, require_column
 from scripts.files.input_file import InputFile
 from scripts.pages.tables import table
 from shared.classifiers import Artefact, Location
@@ -214,11 +214,8 @@ def _exported(
 def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
     """Texts to compare the graphs on: from a file, or else stored reviews."""
     if sample is not None:
-        rows = [record for chunk in InputFile(sample).records() for record in chunk]
-        if column not in rows[0]:
-            raise InputFileError(
-                f"{sample}: expected a column {column!r}, found {', '.join(map(repr, rows[0]))}"
-            )
+        rows = read_records(sample)
+        require_column(sample, rows, column)
         texts = [str(row[column]) for row in rows if row.get(column)]
         texts = random.Random(0).sample(texts, min(SAMPLE, len(texts)))  # noqa: S311  no secret
     else:

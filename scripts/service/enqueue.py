@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from itertools import chain
 
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
 from scripts.command.console import err, file_progress, out, remark, review_progress
-from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows, pack
+from scripts.pages.tables import table
 from shared.errors import InputFileError, OtzyvError
 from shared.reviews.wire import MAX_REVIEWS_PER_MESSAGE
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, batches, failures
-from shared.store.batches import BatchProgress as BatchProgress
+from shared.store.batches import BatchProgress
 from workers.rabbitmq import topology
 from workers.rabbitmq.publisher import Publisher
 from workers.rabbitmq.queue_states import queue_states
@@ -41,7 +40,8 @@ def enqueue(
             task = progress.add_task(f"sending {rows.file.name}", total=1.0, reviews=0)
             slowed = _Slowed(progress, task)
             with Publisher(settings, slowed.down, slowed.no_more, patience_s, lane) as publisher:
-                groups = pack(_wire(rows), min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
+                wire = chain.from_iterable(part for _, part in rows.chunks())
+                groups = pack(wire, min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
                 for message in publisher.send(batch, rows.file.name, groups):
                     if sent == 0:
                         out.print(f"batch {batch}", soft_wrap=True)
@@ -78,11 +78,6 @@ class _Slowed:
         self._progress.update(self._task, description=self._description)
 
 
-def _wire(rows: ReviewRows) -> Iterator[Record]:
-    for _, wire in rows.chunks():
-        yield from wire
-
-
 def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk") -> bool:
     """Show progress until every review of the batch is settled, or waits where nobody works.
 
@@ -101,8 +96,7 @@ def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk")
     if state is None:
         remark("nothing stored yet", f"batch {batch}: {note}; start `otzyv ingest`")
     else:
-        out.print(batch_table(state))
-        _print_rejections(here.database, str(batch))
+        _show(state, here.database)
         if not watch.finished:
             remark("not finished", note)
     return watch.finished
@@ -129,45 +123,24 @@ class _Watch:
         # Following must not become the load: look at most a tenth of the time.
         self.pause_s = max(POLL_S, 9 * (time.monotonic() - clock))
         done = state.settled + state.rejected if state else 0
-        if done != self.done or (state and not state.complete):
-            self._moved_at = time.monotonic() if done != self.done else self._moved_at
+        if done != self.done:
+            self._moved_at = time.monotonic()
         self.done = done
         self.finished = state is not None and state.complete and not state.waiting
         return state, self._note(state)
 
     def _note(self, state: BatchProgress | None) -> str:
+        waiting = {} if state is None else state.waiting
+        waits = ", ".join(f"{n:,} wait for {stage}" for stage, n in waiting.items())
         if self.finished or time.monotonic() - self._moved_at < STUCK_AFTER_S:
-            return (
-                ""
-                if state is None
-                else ", ".join(f"{n:,} wait for {stage}" for stage, n in state.waiting.items())
-            )
+            return waits
         consumers = {queue.line.queue: queue.consumers for queue in queue_states(self._settings)}
         lines = [topology.INCOMING] if state is None or not state.complete else []
-        lines += [topology.stage_lines(self._settings)[stage] for stage in (state.waiting if state else ())]
-        wanted = [topology.in_lane(line, self._lane).queue for line in lines]
-        idle = [name for name in dict.fromkeys(wanted) if not consumers.get(name)]
-        self.stuck = bool(idle) and len(idle) == len(dict.fromkeys(wanted))
-        waits = ", ".join(f"{n:,} wait for {stage}" for stage, n in (state.waiting if state else {}).items())
+        lines += [topology.stage_lines(self._settings)[stage] for stage in waiting]
+        wanted = {topology.in_lane(line, self._lane).queue: None for line in lines}
+        idle = [name for name in wanted if not consumers.get(name)]
+        self.stuck = bool(idle) and len(idle) == len(wanted)
         return "; ".join(filter(None, [waits, f"nobody consumes {', '.join(idle)}" if idle else ""]))
-
-
-def batch_table(state: BatchProgress) -> Table:
-    """How far a batch has come."""
-    table = Table(
-        title=f"batch {state.batch_id}  {state.name}", title_justify="left", box=None, show_header=False
-    )
-    table.add_column("what")
-    table.add_column("count", justify="right")
-    total = f" of {state.messages:,}" if state.messages is not None else ", more to come"
-    table.add_row("messages stored", f"{state.messages_stored:,}{total}")
-    table.add_row("reviews received", f"{state.received:,}")
-    table.add_row("  settled (labelled, needs_review or failed)", f"{state.settled:,}")
-    for stage, count in state.waiting.items():
-        table.add_row(f"  waiting for {stage}", f"{count:,}")
-    table.add_row("  failed in a stage", f"{state.failed:,}")
-    table.add_row("rejected (broke the contract)", f"{state.rejected:,}")
-    return table
 
 
 def show_batch(batch: uuid.UUID, settings: Settings) -> None:
@@ -179,12 +152,23 @@ def show_batch(batch: uuid.UUID, settings: Settings) -> None:
         raise InputFileError(
             f"batch {batch}: expected a batch that has begun to arrive, found none; `otzyv ingest` has to run"
         )
-    out.print(batch_table(state))
-    _print_rejections(here.database, str(batch))
+    _show(state, here.database)
 
 
-def _print_rejections(database: Database, batch: str) -> None:
+def _show(state: BatchProgress, database: Database) -> None:
+    """How far a batch has come, and why some of it was rejected."""
+    total = f" of {state.messages:,}" if state.messages is not None else ", more to come"
+    rows = (
+        ("messages stored", f"{state.messages_stored:,}{total}"),
+        ("reviews received", f"{state.received:,}"),
+        ("  settled (labelled, needs_review or failed)", f"{state.settled:,}"),
+        *((f"  waiting for {stage}", f"{count:,}") for stage, count in state.waiting.items()),
+        ("  failed in a stage", f"{state.failed:,}"),
+        ("rejected (broke the contract)", f"{state.rejected:,}"),
+    )
+    title = f"batch {state.batch_id}  {state.name}"
+    out.print(table(("what", "count"), rows, title=title, show_header=False, pad_edge=True))
     with database.transaction() as cursor:
-        reasons = failures.reasons(cursor, batch, 10)
+        reasons = failures.reasons(cursor, str(state.batch_id), 10)
     for reason, example, count in reasons:
         out.print(f"  rejected {count:,}: {reason} (for example {example})")

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -182,13 +183,11 @@ def flower(settings: Settings) -> None:
             "OTZYV_FLOWER_BASIC_AUTH: expected user:password with a password of 8 or more characters, found "
             f"{'none' if not settings.flower_basic_auth else 'a shorter one'}; set it in the environment"
         )
-    try:
-        import flower.command  # noqa: F401
-    except ModuleNotFoundError as error:
+    if find_spec("flower") is None:
         raise ConfigurationError(
             "otzyv flower: expected Flower, found none; in the project's folder: "
             ".venv/bin/pip install -c constraints.txt -e '.[monitoring]'"
-        ) from error
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import typer
-from rich.progress import Progress
 
 from scripts.command.console import out, review_progress
 from shared.errors import ConfigurationError
@@ -41,21 +40,17 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
     if found.going and not yes and not typer.confirm("Delete them for good?", err=True):
         raise typer.Exit(1)
     if found.going:
+        gone = 0
         with review_progress() as progress:
-            gone = _prune(database, before, found.going, progress)
+            task = progress.add_task("deleting", total=found.going, note="")
+            while part := _pruned(database, before):
+                gone += part
+                progress.update(task, completed=gone)
         out.print(f"deleted {gone:,} reviews; PostgreSQL uses their space again for new ones")
     with database.transaction() as cursor:
         retention.prune_batches(cursor, before)
 
 
-def _prune(database: Database, before: datetime, expected: int, progress: Progress) -> int:
-    task = progress.add_task("deleting", total=expected, note="")
-    gone = 0
-    while True:
-        with database.transaction() as cursor:
-            part = retention.prune(cursor, before, AT_ONCE)
-        gone += part
-        progress.update(task, completed=gone)
-        if part == 0:
-            break
-    return gone
+def _pruned(database: Database, before: datetime) -> int:
+    with database.transaction() as cursor:
+        return retention.prune(cursor, before, AT_ONCE)

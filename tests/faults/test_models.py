@@ -26,12 +26,6 @@ from tests.support.tiny_registry import Models
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    """Three small real models."""
-    return Models(tmp_path_factory.mktemp("tiny"))
-
-
 def graph_of(folder: Path) -> Path:
     """The graph that serves."""
     return folder / manifests.decode((folder / manifests.NAME).read_bytes(), "test").graph

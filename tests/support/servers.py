@@ -189,14 +189,17 @@ def rabbit_node(settings: str = "") -> Iterator[RabbitNode]:
 def database_of(server: str, template: str | None = None) -> Iterator[str]:
     """The URL of a fresh database on a server, dropped at the end."""
     name = f"t_{uuid.uuid4().hex[:12]}"
-    _execute(server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+    execute(
+        server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template} STRATEGY FILE_COPY" if template else "")
+    )
     try:
         yield server.replace("/postgres?", f"/{name}?")
     finally:
-        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+        execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _execute(url: str, statement: str) -> None:
+def execute(url: str, statement: str) -> None:
+    """One statement outside a transaction."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:

@@ -1,8 +1,9 @@
-"""Fixtures over an empty database: a taxonomy, a way to store reviews, a cascade to label them."""
+"""Fixtures over an empty database: a taxonomy, a way to store reviews, a cascade to label them; models and roles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +13,20 @@ from shared.labelling.rules import Rules
 from shared.reviews.review import Review
 from shared.reviews.wire import BatchPart, Message, Rejected
 from shared.store import Database, taxonomies
+from tests.support.once import once
+from tests.support.roles import RoleUrl, given_roles
 from tests.support.stored import QUEUE, ByFirstLetter
+
+if TYPE_CHECKING:
+    from tests.support.tiny_registry import Models
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Three packaged models and their folders; whoever registers them copies them."""
+    from tests.support import tiny_registry  # torch, which most tests do without
+
+    return once(tmp_path_factory, "tiny-models", tiny_registry.Models)
 
 
 @pytest.fixture
@@ -32,6 +46,12 @@ def take(database: Database, taxonomy: int):
         return take_in(database, [message], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
 
     return take_reviews
+
+
+@pytest.fixture
+def as_role(database: Database, database_url: str) -> RoleUrl:
+    """The database as a role sees it, closed to everybody who has no right of his own."""
+    return given_roles(database, database_url)
 
 
 @pytest.fixture

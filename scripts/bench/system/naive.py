@@ -41,7 +41,7 @@ def _connection() -> Connection:
     return connection
 
 
-@app.task(name="naive.label")  # type: ignore[untyped-decorator]
+@app.task(name="naive.label", shared=False)  # type: ignore[untyped-decorator]
 def label(review: dict[str, str]) -> None:
     """Label one review and store it."""
     (verdict,) = verdicts(_stage(), [review["text"]])

@@ -67,6 +67,7 @@ def settled_or_waiting_elsewhere(database: Database, reviews: int) -> bool:
     return ledger.count(database, "reviews") == reviews and here == 0
 
 
+@pytest.mark.everyday
 def test_every_review_of_a_file_is_labelled_or_waits_for_the_next_stage_and_twice_changes_no_row(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_reviews_that_wait_for_a_stage_taken_out_of_use_end_with_the_best_guess(
     assert ledger.astray(database) == []
 
 
+@pytest.mark.everyday
 def test_follow_ends_with_success_once_every_review_has_been_settled(
     settings: Settings, database: Database, running: Path
 ) -> None:
@@ -200,6 +202,7 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.everyday
 def test_bad_messages_end_with_their_reason_in_failures_and_in_the_rejected_queue(
     settings: Settings, database: Database, running: Path
 ) -> None:
@@ -234,6 +237,7 @@ def _rejected(settings: Settings, expected: int) -> list[tuple[bytes, str]]:
         ]
 
 
+@pytest.mark.everyday
 def test_the_publisher_in_examples_is_understood(
     settings: Settings, database: Database, running: Path
 ) -> None:
@@ -350,6 +354,7 @@ def test_workers_that_start_together_get_names_of_their_own(settings: Settings, 
     assert names == {"cpu", "cpu-2", "cpu-3"}
 
 
+@pytest.mark.everyday
 def test_health_tells_whether_broker_database_and_worker_answer(
     settings: Settings, running: Path, tmp_path: Path
 ) -> None:
@@ -360,6 +365,7 @@ def test_health_tells_whether_broker_database_and_worker_answer(
     assert "RabbitMQ did not answer" in failed.stderr
 
 
+@pytest.mark.everyday
 def test_without_a_broker_enqueue_says_so_and_tells_what_was_sent(settings: Settings, tmp_path: Path) -> None:
     away = settings.model_copy(update={"amqp_url": "amqp://guest:guest@127.0.0.1:1//"})
     failed = run("enqueue", EXAMPLES, settings=away)
@@ -379,6 +385,7 @@ def test_without_a_database_enqueue_still_sends_and_the_rest_says_so(settings: S
         assert "Traceback" not in failed.stderr
 
 
+@pytest.mark.everyday
 def test_a_queue_declared_with_other_arguments_is_reported_and_not_used(settings: Settings) -> None:
     with Connection(settings.amqp_url) as connection:
         topology.INCOMING.exchange(connection.channel()).declare()

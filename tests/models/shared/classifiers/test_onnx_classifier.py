@@ -19,6 +19,7 @@ from shared.classifiers.packaging.export import Logits
 from shared.classifiers.packaging.first_token import first_token_only
 from shared.errors import InvalidAnswer, ModelError
 from tests.support import tiny_classifier
+from tests.support.once import once
 from tests.support.tiny_classifier import LABELS, TEXTS
 
 MAX_TOKENS = 32
@@ -35,6 +36,11 @@ class Fixture:
             self.network, self.tokenizer, LABELS, TEXTS, max_tokens=MAX_TOKENS, temperature=2.0
         )
 
+    @property
+    def graph(self) -> bytes:
+        """The exported graph in fp32."""
+        return self.exported.graphs["model.fp32.onnx"]
+
     def classifier(self, precision: str = "fp32", **options: int) -> OnnxClassifier:
         graph = self.exported.graphs[f"model.{precision}.onnx"]
         return OnnxClassifier(
@@ -44,7 +50,7 @@ class Fixture:
 
 @pytest.fixture(scope="module", params=["bert", "xlm_roberta"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fixture:
-    return Fixture(tmp_path_factory.mktemp("model") / "folder", request.param)
+    return once(tmp_path_factory, f"exported-{request.param}", lambda folder: Fixture(folder, request.param))
 
 
 def test_probabilities_are_those_of_the_torch_model_whatever_batches_are_made(made: Fixture) -> None:
@@ -86,29 +92,22 @@ def test_any_text_gets_an_answer(made: Fixture) -> None:
 
 
 def test_what_is_no_number_is_an_error_of_the_batch(made: Fixture) -> None:
-    broken = tiny_classifier.network(made.folder)
-    with torch.no_grad():
-        next(reversed(list(broken.parameters())))[0] = float("nan")
-    ids, _ = made.classifier().tokens(TEXTS[:3])
-    graph = export.to_onnx(Logits(broken), ids, MAX_TOKENS)
-    served = OnnxClassifier(graph, made.tokenizer, LABELS, max_tokens=MAX_TOKENS)
+    served = OnnxClassifier(with_nan(made.graph), made.tokenizer, LABELS, max_tokens=MAX_TOKENS)
     with pytest.raises(InvalidAnswer, match="expected finite logits"):
         served.predict(TEXTS[:3])
 
 
 def test_a_graph_with_another_number_of_logits_than_labels_is_refused(made: Fixture) -> None:
-    graph = made.exported.graphs["model.fp32.onnx"]
-    served = OnnxClassifier(graph, made.tokenizer, (*LABELS, "one_more"), max_tokens=MAX_TOKENS)
+    served = OnnxClassifier(made.graph, made.tokenizer, (*LABELS, "one_more"), max_tokens=MAX_TOKENS)
     with pytest.raises(ModelError, match=r"expected logits of shape \(1, 5\), found \(1, 4\)"):
         served.predict(TEXTS[:1])
 
 
 def test_files_that_are_no_graph_or_no_tokenizer_are_refused(made: Fixture) -> None:
-    graph = made.exported.graphs["model.fp32.onnx"]
     with pytest.raises(ModelError, match="expected one that ONNX Runtime can load"):
-        OnnxClassifier(graph[:1000], made.tokenizer, LABELS, max_tokens=MAX_TOKENS)
+        OnnxClassifier(made.graph[:1000], made.tokenizer, LABELS, max_tokens=MAX_TOKENS)
     with pytest.raises(ModelError, match="expected a tokenizer of the library tokenizers"):
-        OnnxClassifier(graph, b"{}", LABELS, max_tokens=MAX_TOKENS)
+        OnnxClassifier(made.graph, b"{}", LABELS, max_tokens=MAX_TOKENS)
 
 
 # Export
@@ -162,6 +161,7 @@ def test_fp32_serves_and_says_why_where_int8_differs_or_fails(made: Fixture, mon
     def again() -> export.Exported:
         return export.export(made.network, made.tokenizer, LABELS, TEXTS[:20], max_tokens=MAX_TOKENS)
 
+    monkeypatch.setattr(export, "to_onnx", lambda *_: made.graph)  # what it would make, and has made
     monkeypatch.setattr(export, "LEAST_SAME", 1.0)
     real = export.quantised
     monkeypatch.setattr(export, "quantised", lambda graph: wrong_way_round(real(graph)))
@@ -179,6 +179,20 @@ def test_fp32_serves_and_says_why_where_int8_differs_or_fails(made: Fixture, mon
     assert list(found.graphs) == ["model.fp32.onnx"]
 
 
+def with_nan(graph: bytes) -> bytes:
+    """A graph with a number of its last weights that is none."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load_from_string(graph)
+    floats = [one for one in model.graph.initializer if one.data_type == onnx.TensorProto.FLOAT]
+    last = next(one for one in floats if one.dims[:1] == [len(LABELS)])
+    broken = numpy_helper.to_array(last).copy()
+    broken.flat[0] = float("nan")
+    last.CopyFrom(numpy_helper.from_array(broken, last.name))
+    return model.SerializeToString()
+
+
 def wrong_way_round(graph: bytes) -> bytes:
     """A graph whose logits have the other sign."""
     import onnx
@@ -193,8 +207,7 @@ def wrong_way_round(graph: bytes) -> bytes:
 
 
 def test_a_model_whose_graph_computes_something_else_is_refused(made: Fixture, monkeypatch) -> None:
-    real = export.to_onnx
-    monkeypatch.setattr(export, "to_onnx", lambda *arguments: wrong_way_round(real(*arguments)))
+    monkeypatch.setattr(export, "to_onnx", lambda *_: wrong_way_round(made.graph))
     with pytest.raises(ModelError, match="expected a graph that computes what the model does"):
         export.export(made.network, made.tokenizer, LABELS, TEXTS[:20], max_tokens=MAX_TOKENS)
 

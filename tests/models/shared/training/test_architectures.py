@@ -28,6 +28,7 @@ from shared.training.architectures import Built, network, networks, with_default
 from shared.training.arguments import arguments
 from shared.training.network import train
 from tests.support import tiny_training
+from tests.support.once import once
 from tests.support.tiny_training import LABELS, Eyes, chosen, data
 
 ODD = ["", " ", "👗" * 40, "\x00", "[CLS] [PAD] [UNK]", "а" * 500, "𝕏\n\t\r", "Платье!"]
@@ -72,7 +73,10 @@ class Trained:
 
 @pytest.fixture(scope="module", params=sorted(networks()))
 def trained(request: pytest.FixtureRequest, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return Trained(train(chosen(base, request.param), data(), tmp_path_factory.mktemp("run"), Eyes()))
+    def make(folder: Path) -> Trained:
+        return Trained(train(chosen(base, request.param), data(), folder, Eyes()))
+
+    return once(tmp_path_factory, f"trained-{request.param}", make)
 
 
 def test_two_obvious_categories_are_learned(trained: Trained) -> None:

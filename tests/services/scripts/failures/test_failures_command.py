@@ -109,6 +109,7 @@ def put_aside(settings: Settings, texts: Sequence[str], reason: str = "text: bad
             producer.publish(text.encode(), routing_key="reviews.rejected", headers=headers, delivery_mode=2)
 
 
+@pytest.mark.everyday
 def test_what_a_broken_worker_has_failed_is_labelled_by_a_mended_one(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
@@ -128,6 +129,7 @@ def test_what_a_broken_worker_has_failed_is_labelled_by_a_mended_one(
     assert ledger.astray(database) == []
 
 
+@pytest.mark.everyday
 def test_a_rejected_review_is_stored_once_the_rule_that_refused_it_is_gone(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def brittle(settings: Settings, folder: Path) -> Iterator[None]:
         kill(process)
 
 
+@pytest.mark.everyday
 def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:

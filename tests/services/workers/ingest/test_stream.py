@@ -90,6 +90,7 @@ def names(database: Database) -> list[int]:
 # --- reading ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.everyday
 def test_a_stream_is_read_from_its_first_message_and_other_readers_still_find_all_of_it(
     settings: Settings, database: Database, stream: str, ingest: Reader, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_stream_is_read_from_its_first_message_and_other_readers_still_find_al
     assert ledger.astray(database) == []
 
 
+@pytest.mark.everyday
 def test_a_restart_goes_on_where_the_last_one_stopped(
     settings: Settings, database: Database, stream: str, ingest: Reader
 ) -> None:

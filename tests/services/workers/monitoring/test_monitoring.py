@@ -37,6 +37,7 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.everyday
 def test_every_review_is_counted_once_by_ingest_and_by_each_stage_and_beat_sees_the_rest(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def dead_letters(settings: Settings) -> list[list[int]]:
 @pytest.mark.parametrize(
     ("word", "reason"), [("яд", "ValueError: cannot digest this"), ("память", "MemoryError")]
 )
+@pytest.mark.everyday
 def test_one_bad_review_in_a_batch_costs_one_failure_and_the_rest_are_labelled(
     settings: Settings, database: Database, tmp_path: Path, word: str, reason: str
 ) -> None:

@@ -72,6 +72,7 @@ def vague(count: int) -> bytes:
     return json.dumps({"reviews": [review(n, VAGUE.format(n)) for n in range(count)]}).encode()
 
 
+@pytest.mark.everyday
 def test_what_cheap_stages_are_unsure_of_is_labelled_by_the_llm_and_nothing_else_reaches_it(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:

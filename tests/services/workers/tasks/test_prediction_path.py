@@ -26,11 +26,6 @@ pytestmark = pytest.mark.services
 IN_MESSAGE = 50
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("tiny"))
-
-
 @contextmanager
 def running(settings: Settings, folder: Path, *, beat: bool = False) -> Iterator[None]:
     """`otzyv ingest`, a CPU worker of two processes and, if asked for, `otzyv beat`."""
@@ -71,6 +66,7 @@ def whole(database: Database, reviews: int) -> bool:
     )
 
 
+@pytest.mark.everyday
 def test_reviews_wait_for_the_first_champion_and_are_predicted_as_soon_as_there_is_one(
     settings: Settings, database: Database, tiny: Models, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from shared.store import Database
 from shared.store.postgres.embedded import embedded_server
 from tests.support.chat_endpoint import ChatEndpoint, chat_endpoint, chosen, encoded, options_in
+from tests.support.command import run_here
 from tests.support.processes import run
 from tests.support.stored import ask, dump
 
@@ -78,6 +79,11 @@ def reviews(tmp_path: Path) -> Path:
 
 def label(*arguments: str | Path, **environment: Any) -> subprocess.CompletedProcess[str]:
     return run("label", *arguments, **environment)
+
+
+def label_here(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, for what is refused before or at the first look at the file."""
+    return run_here("label", *arguments, **environment)
 
 
 def sentence(done: subprocess.CompletedProcess[str]) -> str:
@@ -239,7 +245,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, name, c
     source = tmp_path / name
     source.write_bytes(content)
     out = tmp_path / "labels.csv"
-    said = sentence(label(source, "--out", out))
+    said = sentence(label_here(source, "--out", out))
     assert expected in said
     assert str(source) in said
     assert sorted(tmp_path.iterdir()) == [source]
@@ -250,7 +256,7 @@ def test_a_fault_far_into_a_file_leaves_no_half_written_output(tmp_path):
     source.write_bytes(b"text\n" + b"ok\n" * 12_000 + b"\xff\n")
     out = tmp_path / "labels.csv"
     out.write_text("of an earlier run")
-    assert "line 12002: expected text in utf-8" in sentence(label(source, "--out", out))
+    assert "line 12002: expected text in utf-8" in sentence(label_here(source, "--out", out))
     assert out.read_text() == "of an earlier run"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "labels.csv"]
 
@@ -268,7 +274,7 @@ def test_a_taxonomy_that_cannot_be_used_is_refused_with_its_line(tmp_path, revie
     taxonomy = tmp_path / "taxonomy.yaml"
     taxonomy.write_text(yaml, encoding="utf-8")
     out = tmp_path / "labels.csv"
-    said = sentence(label(reviews, "--out", out, "--taxonomy", taxonomy))
+    said = sentence(label_here(reviews, "--out", out, "--taxonomy", taxonomy))
     assert expected in said
     if "nowhere" in yaml:
         assert "nowhere" in said
@@ -276,7 +282,9 @@ def test_a_taxonomy_that_cannot_be_used_is_refused_with_its_line(tmp_path, revie
 
 
 def test_a_missing_taxonomy_is_refused(tmp_path, reviews):
-    said = sentence(label(reviews, "--out", tmp_path / "labels.csv", "--taxonomy", tmp_path / "none.yaml"))
+    said = sentence(
+        label_here(reviews, "--out", tmp_path / "labels.csv", "--taxonomy", tmp_path / "none.yaml")
+    )
     assert "expected a readable UTF-8 file, found" in said
 
 
@@ -300,7 +308,7 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path, rev
         ),
         (("--out", tmp_path / "a.csv", "--store", reviews), "expected a folder for its data, found:"),
     ):
-        assert expected in sentence(label(reviews, *arguments))
+        assert expected in sentence(label_here(reviews, *arguments))
     assert reviews.read_bytes() == given
     assert list(tmp_path.iterdir()) == [reviews]
 
@@ -319,7 +327,7 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path, rev
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_its_name(tmp_path, reviews, variable, value, expected):
-    assert expected in sentence(label(reviews, "--out", tmp_path / "labels.csv", **{variable: value}))
+    assert expected in sentence(label_here(reviews, "--out", tmp_path / "labels.csv", **{variable: value}))
 
 
 # Stages

@@ -16,11 +16,6 @@ from tests.support.processes import run
 from tests.support.tiny_registry import Models
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("tiny"))
-
-
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
     path = tmp_path / "reviews.csv"

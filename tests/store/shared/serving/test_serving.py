@@ -30,11 +30,6 @@ from workers.tasks.prediction import predictor
 TEXTS = {"1": "Платье село отлично", "2": "Ботинки жмут", "3": "Телефон приехал разбитым"}
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("tiny"))
-
-
 class World:
     """A database with three registered models, and a predictor as a worker holds it."""
 

@@ -35,11 +35,6 @@ def change(database: Database, statement: str, *values: object) -> None:
         cursor.execute(statement, values)
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    return Models(tmp_path_factory.mktemp("tiny"))
-
-
 @pytest.fixture
 def world(tiny: Models, database: Database, tmp_path: Path) -> World:
     return World(tiny, database, tmp_path / "models")
