@@ -18,8 +18,6 @@ from tests.faults.proxy import Mode, Proxy, proxy_to
 from tests.faults.world import World
 from tests.support.servers import database_of
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
-
 QUICK = {"OTZYV_CONNECT_TIMEOUT_S": "2", "OTZYV_STATEMENT_TIMEOUT_S": "5", "OTZYV_BROKER_TIMEOUT_S": "5"}
 """Limits that a test can wait for; RabbitMQ's heartbeat, which is no setting, takes a minute on top."""
 HEALTH_S = 50

@@ -13,8 +13,6 @@ import pytest
 
 from tests.faults.world import World
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
-
 A_MINUTE_S = 60.0
 NOT_REACHED = 75
 """Exit code of a command that did not reach a service."""

@@ -16,8 +16,6 @@ from tests.faults.proxy import proxy_to
 from tests.faults.world import World
 from tests.support import ledger as tables
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
-
 A_MINUTE_S = 60.0
 GROWTH_MIB = 150.0
 """More than a process may grow under a burst; 100,000 reviews held in memory would be several times that."""

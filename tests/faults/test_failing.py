@@ -7,8 +7,6 @@ import pytest
 from tests.faults.world import World
 from tests.support import ledger as tables
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
-
 BRITTLE = "tests.support.brittle_worker"
 """A worker that chokes on `яд`, runs out of memory on `память` and never ends with `долго`."""
 

@@ -18,8 +18,6 @@ from tests.services.workers.test_queue_path import BAD
 from tests.support import ledger as tables
 from tests.support.chat_endpoint import Reply, chat_endpoint, chosen, options_in, review_in
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
-
 GATED = "tests.faults.gated_worker"
 
 

@@ -23,8 +23,6 @@ from tests.faults.world import World
 from tests.support import ledger as tables
 from tests.support.tiny_registry import Models
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
-
 
 def graph_of(folder: Path) -> Path:
     """The graph that serves."""

@@ -14,8 +14,6 @@ from tests.faults.processes import children
 from tests.faults.world import World, crash
 from tests.support.servers import PATIENCE_S
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
-
 GATED = "tests.faults.gated_worker"
 
 

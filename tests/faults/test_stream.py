@@ -17,7 +17,7 @@ from tests.support import streams
 from tests.support.processes import kill
 from tests.support.stored import TABLES
 
-pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 NAME = "shop.reviews"
 TOTAL = 50_000

@@ -24,8 +24,6 @@ from tests.support.processes import environment, kill, run, started
 from tests.support.servers import PATIENCE_S, RabbitNode, wait_until
 from workers.rabbitmq import topology
 
-pytestmark = pytest.mark.services
-
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples" / "reviews.csv"
 

@@ -18,8 +18,6 @@ from tests.support.servers import PATIENCE_S, wait_until
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import counted, queue_states
 
-pytestmark = pytest.mark.services
-
 SMALL = {
     "pipeline": ("--reviews", "1000", "--naive-reviews", "100", "--turns", "1"),
     "latency": ("--seconds", "2", "--backlog", "10000", "--turns", "1"),

@@ -28,8 +28,6 @@ from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.dead_letters import DeadLetters, DeadQueue
 
-pytestmark = pytest.mark.services
-
 QUEUE = "reviews.incoming"
 
 

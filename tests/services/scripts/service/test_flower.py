@@ -21,7 +21,6 @@ from tests.support.processes import started
 from tests.support.servers import PATIENCE_S, free_port, wait_until
 
 pytestmark = [
-    pytest.mark.services,
     pytest.mark.skipif(
         importlib.util.find_spec("flower") is None, reason="needs Flower: pip install -e '.[monitoring]'"
     ),

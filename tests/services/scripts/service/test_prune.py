@@ -19,8 +19,6 @@ from tests.support.processes import run
 from tests.support.stored import QUEUE, ask, review
 from tests.support.stored import waiting as in_line
 
-pytestmark = pytest.mark.services
-
 
 @pytest.fixture
 def names(database: Database, take, cascade: Labeller, taxonomy: int) -> dict[str, int]:

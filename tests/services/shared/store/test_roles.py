@@ -29,8 +29,6 @@ from tests.support.roles import RoleUrl
 from tests.support.servers import wait_until
 from tests.support.stored import QUEUE, ask, review
 
-pytestmark = pytest.mark.services
-
 
 @pytest.fixture
 def settings_of(settings: Settings, as_role: RoleUrl) -> Callable[[str], Settings]:

@@ -22,8 +22,6 @@ from workers.rabbitmq import topology
 from workers.rabbitmq.publisher import Publisher
 from workers.rabbitmq.topology import LANES, Lane
 
-pytestmark = pytest.mark.services
-
 SURE, UNSURE, POISON, PASSING = "Платье село отлично", "Хорошо", "яд", "сеть"
 
 

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from kombu import Connection
 
 from shared.settings import Settings
@@ -18,8 +17,6 @@ from tests.support.processes import run, started
 from tests.support.servers import wait_until
 from tests.support.stored import ask
 from workers.rabbitmq import topology
-
-pytestmark = pytest.mark.services
 
 SECRET = ("9161234567", "916 123", "anna@example", "4111")
 TEXT = "Кроссовки жмут, звоните 8 916 123-45-67 или anna@example.ru"

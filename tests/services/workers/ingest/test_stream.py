@@ -27,8 +27,6 @@ from tests.support.streams import declare, publish, read, reviews
 from workers.ingest import stream_bounds
 from workers.rabbitmq import topology
 
-pytestmark = pytest.mark.services
-
 NAME = "shop.reviews"
 
 

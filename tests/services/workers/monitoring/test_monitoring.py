@@ -21,8 +21,6 @@ from tests.support.processes import environment, kill, run, started
 from tests.support.servers import PATIENCE_S, free_port, rabbit_node, wait_until
 from workers.monitoring.metrics import METRICS
 
-pytestmark = pytest.mark.services
-
 ROOT = Path(__file__).resolve().parents[4]
 EXAMPLES = ROOT / "examples" / "reviews.csv"
 

@@ -24,8 +24,6 @@ from tests.support.processes import started
 from tests.support.servers import wait_until
 from workers.rabbitmq import topology
 
-pytestmark = pytest.mark.services
-
 
 class Evil:
     """Runs a command in whoever unpickles it."""

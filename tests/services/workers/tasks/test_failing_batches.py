@@ -22,8 +22,6 @@ from tests.support.servers import wait_until
 from workers.app import app
 from workers.rabbitmq import topology
 
-pytestmark = pytest.mark.services
-
 
 @contextmanager
 def brittle_worker(settings: Settings, folder: Path, **more: str) -> Iterator[Path]:

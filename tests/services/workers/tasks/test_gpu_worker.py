@@ -31,8 +31,6 @@ from tests.support.chat_endpoint import (
 from tests.support.processes import kill, run, started
 from tests.support.servers import wait_until
 
-pytestmark = pytest.mark.services
-
 VAGUE = "Тростниковая трещотка звучит громко, номер {}"
 """What neither keywords nor word vectors are sure of."""
 

@@ -21,8 +21,6 @@ from tests.support.processes import kill, run, started
 from tests.support.servers import wait_until
 from tests.support.tiny_registry import Models
 
-pytestmark = pytest.mark.services
-
 IN_MESSAGE = 50
 
 

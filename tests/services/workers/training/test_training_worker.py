@@ -29,8 +29,6 @@ from tests.support.servers import PATIENCE_S, RabbitNode, rabbit_node, wait_unti
 from tests.support.stored import ask
 from tests.support.training_data import status
 
-pytestmark = pytest.mark.services
-
 SMALL = ("--set", "learning_rate=1e-3", "--set", "batch_rows=8", "--set", "taxonomy_rows=false")
 """27 steps an epoch."""
 LONG = ("--set", "epochs=1000", "--set", "patience=1000")

@@ -22,8 +22,6 @@ from shared.taxonomy import default_taxonomy
 from tests.support.processes import run
 from tests.support.stored import QUEUE, ask
 
-pytestmark = pytest.mark.services
-
 SIGNS = ("=", "+", "-", "@", "\t", "\r", "'=", "''-")
 NAMES = [f"{sign}{number}x" for number, sign in enumerate(SIGNS)]
 TEXTS = [f"{sign}удобные кроссовки" for sign in SIGNS]

@@ -22,8 +22,6 @@ from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.stored import ask, review
 from tests.support.training_data import GOLD, status
 
-pytestmark = pytest.mark.services
-
 LEASE_S = 60
 CRASHES = 3
 

@@ -32,8 +32,6 @@ from shared.store.predictions import Prediction
 from tests.support import ledger
 from tests.support.stored import QUEUE, ByFirstLetter, review
 
-pytestmark = pytest.mark.services
-
 STORED = 200_000
 BATCH = 500
 TABLES = ("reviews", "verdicts", "labels", "waiting", "awaiting_prediction", "failures", "predictions")

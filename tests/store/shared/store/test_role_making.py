@@ -22,8 +22,6 @@ from tests.support.processes import run
 from tests.support.servers import database_of
 from tests.support.stored import ask
 
-pytestmark = pytest.mark.services
-
 PASSWORD = 'it\'s a \\ long "password" ü'  # noqa: S105  of a server that lives as long as the test
 LOGINS = dict.fromkeys(privileges.ROLES, PASSWORD)
 

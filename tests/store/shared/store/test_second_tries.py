@@ -17,8 +17,6 @@ from tests.support import ledger
 from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.stored import QUEUE, ask, review
 
-pytestmark = pytest.mark.services
-
 ALL = FailureFilter()
 STAGES = [("cpu.keywords", "keywords"), ("gpu.label", "zero_shot"), ("gpu.label", "llm")]
 

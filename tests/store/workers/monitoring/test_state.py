@@ -18,8 +18,6 @@ from tests.store.shared.serving.test_serving import Models, World
 from tests.support.stored import ask, review
 from workers.monitoring.system_state import SystemState
 
-pytestmark = pytest.mark.services
-
 HOUR = 3_600.0
 TODAY = date(2026, 11, 24)
 PASSWORD = "a-long-password"  # noqa: S105  of a server that lives as long as the tests
