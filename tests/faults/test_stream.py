@@ -16,7 +16,7 @@ from tests.integration import streams
 from tests.integration.processes import kill
 from tests.integration.stored import TABLES
 
-pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 NAME = "shop.reviews"
 TOTAL = 50_000
