@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.world import World
+from tests.services import PATIENCE_S
 
 A_MINUTE_S = 60.0
 NOT_REACHED = 75
@@ -27,7 +28,7 @@ def enqueuing(world: World, file: Path, log: str) -> Iterator[subprocess.Popen[b
 
 def finish(world: World, process: subprocess.Popen[bytes], file: Path, reviews: int) -> None:
     """Wait for enqueue; where it gave up and said so, do as it says: send the same file again."""
-    code = process.wait(240)
+    code = process.wait(PATIENCE_S)
     assert code in (0, NOT_REACHED), world.log("enqueue.log")
     if code == NOT_REACHED:
         assert re.search(

@@ -7,7 +7,6 @@ import random
 import time
 from typing import Any
 
-import pytest
 from kombu import Connection
 
 from tests.faults.ledger import SOURCE
@@ -16,8 +15,6 @@ from tests.support import ledger as tables
 from tests.support import streams
 from tests.support.processes import kill
 from tests.support.stored import TABLES
-
-pytestmark = pytest.mark.timeout(600)
 
 NAME = "shop.reviews"
 TOTAL = 50_000

@@ -15,8 +15,6 @@ from tests.support.servers import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 OTZYV = Path(sys.executable).with_name("otzyv")
-COMMAND_S = 240.0
-"""What a command that does work of its own, such as a training or a benchmark, is waited for."""
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -39,7 +37,7 @@ def run(
     command = [str(OTZYV), *map(str, arguments)]
     surroundings = environment(settings, **more) if settings else {**os.environ, "COLUMNS": "200", **more}
     return subprocess.run(
-        command, env=surroundings, capture_output=True, text=True, timeout=COMMAND_S, check=False
+        command, env=surroundings, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 

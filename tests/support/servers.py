@@ -23,7 +23,7 @@ import pytest
 
 RABBITMQ_SERVER = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server")
 
-PATIENCE_S = 150.0
+PATIENCE_S = 300.0
 """Whatever a test waits for has so long: far more than a loaded machine needs, so that only a fault ends a wait."""
 
 _FIRST_PORT, _LAST_PORT = 15_000, 32_767

@@ -255,8 +255,10 @@ def test_log_lines_of_celery_are_json_like_ours(
         wait_until(lambda: health(port)[0] == 200, "the worker")
         assert run("enqueue", EXAMPLES, "--follow", settings=settings).returncode == 0
         wait_until(lambda: "Sending due task" in logs[2].read_text(), "beat to send a task")
-    # Now, and not while they are written: the last line may be half there.
-    found = [[json.loads(line) for line in log.read_text().splitlines()] for log in logs]
+        wait_until(lambda: "succeeded in" in logs[1].read_text(), "the worker to tell of a task")
+        # Whole lines only: they are written while they are read. Celery's last words are no lines of a log.
+        whole = [log.read_text().rpartition("\n")[0].splitlines() for log in logs]
+    found = [[json.loads(line) for line in lines] for lines in whole]
     for lines in found:
         assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
     of_celery = [line for lines in found[1:] for line in lines if line.get("logger", "").startswith("celery")]

@@ -136,6 +136,7 @@ def test_a_worker_that_is_killed_while_it_saves_leaves_the_champion_serving_and_
         wait_until(place.ended, "a champion")
     place.full("--set", "epochs=3", "--set", "checkpoint_steps=3", "--auto-promote")
     with place.worker("killed") as worker:
+        wait_until(lambda: status(place.database)[1] == (2, "running"), "the run to begin")
         # Looks more often than `wait_until`: a checkpoint is written in some hundredths of a second.
         end = time.monotonic() + PATIENCE_S
         while not is_stopped_in_the_middle_of_saving(place, worker.pid):
