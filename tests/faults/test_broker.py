@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.world import World
-from tests.services import PATIENCE_S
+from tests.support.servers import PATIENCE_S
 
 A_MINUTE_S = 60.0
 NOT_REACHED = 75
