@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -28,6 +30,19 @@ def test_values_are_masked_however_deep_they_are(lines):
     assert line["error"] == "нет: [телефон]"
     assert line["nested"] == {"rows": [["[почта]", 1]]}
     assert line["review_ids"] == [89161234567]
+
+
+def test_a_line_is_one_write_so_that_lines_of_several_processes_stay_apart(monkeypatch):
+    class Written(io.StringIO):
+        def write(self, text: str) -> int:
+            parts.append(text)
+            return super().write(text)
+
+    parts: list[str] = []
+    monkeypatch.setattr(sys, "stderr", Written())
+    logs.configure(load(log_format="json"))
+    structlog.get_logger().info("a.b")
+    assert [part[-1] for part in parts] == ["\n"]
 
 
 def test_a_traceback_is_masked(lines):
