@@ -1,4 +1,4 @@
-"""What becomes of a newly trained model: champion, challenger or neither, and the sentence that says why. Pure."""
+"""The rule of promotion: does a new model become champion, challenger or neither, and why; better is in `comparison`."""
 
 from __future__ import annotations
 

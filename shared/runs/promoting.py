@@ -1,7 +1,4 @@
-"""The model that a run has made against the champion of now: who serves, what is decided, and which alias is moved.
-
-The decision itself is `shared.quality.promotion`.
-"""
+"""Carries a promotion out: finds the champion of now, asks `shared.quality.promotion`, and moves the alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every metric of Otzyv as one table, and how a process counts.
+"""Every metric of Otzyv as one table, and how a process counts; broker's and store's are read in `system_state`.
 
 Lives here: names, help texts, labels, buckets. Not here: who serves them (`workers.monitoring.endpoint`), and the
 figures of the store and the broker, which `workers.monitoring.system_state` reads when somebody asks.

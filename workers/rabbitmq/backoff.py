@@ -1,4 +1,4 @@
-"""How long to wait before something that may pass is tried again."""
+"""How long to pause before the next try: of a task or batch, of ingest, of publishing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The base of every task over a batch of reviews. Beyond what `task` says of errors that may pass:
+"""The base of every task over a batch of reviews: one that cannot be done is halved; retries are in `task`.
+
+Beyond what `task` says of errors that may pass:
 
 * any other error, or out of memory, with several reviews: both halves again, so that one bad review ends up alone
 * the same with one review: a row in `failures` with the reason, and the message goes to the dead letters

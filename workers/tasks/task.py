@@ -1,4 +1,4 @@
-"""The base of every task: what happens to a message whose task fails.
+"""The base of every task: a message whose task fails is tried again after a pause, or goes to the dead letters.
 
 * an error that may pass (RetryableError): the same message again after a growing pause; after a set number of tries it
   goes to the dead letters

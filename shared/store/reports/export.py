@@ -1,4 +1,4 @@
-"""Reading labels back by the names that customers' systems use, and by the thousand."""
+"""Stored labels by a review's source and id, by the thousand: what `otzyv label` writes into its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How much waits and what is wrong, for whoever watches. Cheap: nothing here reads labels, verdicts or texts."""
+"""How much waits and what is wrong, as the metrics of beat show it.
+
+Cheap: nothing here reads labels, verdicts or texts.
+"""
 
 from __future__ import annotations
 
