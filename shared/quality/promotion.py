@@ -1,4 +1,4 @@
-"""The rule of promotion: does a new model become champion, challenger or neither, and why; better is in `comparison`."""
+"""The rule of promotion: does a new model become champion, challenger or neither, and why. Better: `comparison`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A taxonomy compiled for the keyword stage, as one automaton; the inflected forms come from `shared.text.morphology`."""
+"""A taxonomy compiled for the keyword stage, as one automaton; inflected forms come from `shared.text.morphology`."""
 
 from __future__ import annotations
 
