@@ -92,11 +92,16 @@ def _schedule(chosen: Settings) -> dict[str, Any]:
 # asks the environment when it is first used.
 TASKS = ("tasks.backfill", "tasks.labelling", "tasks.prediction", "training.supervisor", "tasks.upkeep")
 connection.unpack_nothing()
-app = Celery("otzyv", include=[f"workers.{name}" for name in TASKS])
+
+
+class Otzyv(Celery):  # type: ignore[misc]  # Celery has no types
+    """Configured when it is first used. By a method: what the receiver of a signal raises, Celery only logs."""
+
+    def on_configure(self) -> None:
+        """Take the settings of the environment. Raises SettingsError."""
+        self.config_from_object(configuration(settings()))
+
+
+app = Otzyv("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
 app.steps["consumer"].add(TellConsuming)
-
-
-@app.on_configure.connect  # type: ignore[untyped-decorator]
-def _configure(sender: Celery, **_: object) -> None:
-    sender.config_from_object(configuration(settings()))

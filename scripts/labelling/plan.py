@@ -14,7 +14,7 @@ from scripts.command.console import file_progress, out, remark
 from scripts.files.review_rows import ReviewRows
 from scripts.pages import figures
 from scripts.pages.tables import table
-from shared.cascade.stage import raise_if_nothing_came
+from shared.cascade.stage import Stage, raise_if_nothing_came
 from shared.errors import ConfigurationError
 from shared.labelling.rules import resolve
 from shared.quality.planning import Reservoir, SampleShare
@@ -68,10 +68,12 @@ def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *
             stage, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
         else:
             try:
-                stage, waiting = _run(name, reached, waiting, taxonomy, settings)
+                built = stages.build(name, taxonomy, settings)
             except ConfigurationError as error:
                 # One that cannot be used is taken to keep nothing.
                 stage = StagePlan(name, reached, note=str(error))
+            else:
+                stage, waiting = _run(built, reached, waiting, settings)
         found.stages.append(stage)
     found.left = SampleShare(len(waiting), len(sample))
     if as_json:
@@ -98,24 +100,23 @@ def _sample(rows: ReviewRows, size: int, seed: int) -> tuple[int, int, list[str]
 
 
 def _run(
-    name: str, reached: SampleShare, texts: list[str], taxonomy: Taxonomy, settings: Settings
+    stage: Stage, reached: SampleShare, texts: list[str], settings: Settings
 ) -> tuple[StagePlan, list[str]]:
     """What a stage keeps of these texts and takes for them, and the texts that are left."""
-    stage = stages.build(name, taxonomy, settings)
     rule, began = resolve(stage, settings.thresholds), time.monotonic()
     answers = stage.answers(texts)
     seconds, each = time.monotonic() - began, max(1, len(texts))
     raise_if_nothing_came(answers)
     errors = [answer.error for answer in answers if answer.error]
     if errors:
-        remark("no answer", f"{name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
+        remark("no answer", f"{stage.name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
     rest = [
         text
         for text, answer in zip(texts, answers, strict=True)
         if answer.verdict is None or not rule.keeps(answer.verdict)
     ]
     return StagePlan(
-        name,
+        stage.name,
         reached,
         kept=SampleShare(len(texts) - len(rest), len(texts)),
         seconds=seconds / each,
@@ -132,7 +133,7 @@ def _llm(
     prompts = [prompt for text in texts if (prompt := writer.write(text)) is not None]
     found.prompt = prompts[0] if prompts else None
     if ask and texts:
-        asked, _ = _run("llm", reached, texts[:ask], taxonomy, settings)
+        asked, _ = _run(stages.build("llm", taxonomy, settings), reached, texts[:ask], settings)
         asked.note = f"asked about {len(texts[:ask])} reviews"
         return asked, texts
     chars = sum(len(prompt.system) + len(prompt.user) for prompt in prompts) / max(1, len(prompts))

@@ -19,6 +19,7 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutdown
 from celery.worker import WorkController
 
+from shared.catalogue import STAGES, load
 from shared.compute.device import gpu_id
 from shared.errors import ConfigurationError, SettingsError
 from shared.runs.schedule import wanted_arguments
@@ -68,6 +69,9 @@ def work(kind: WorkerKind, settings: Settings, processes: int | None, name: str 
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         count = processes or settings.worker_processes or len(os.sched_getaffinity(0))
         pool = ["--pool=prefork", f"--concurrency={count}"]
+        # Before the fork, so that the children share the memory of what they import.
+        for stage in topology.stages_of("cpu", settings):
+            load(STAGES[stage].code)
     else:
         # CUDA cannot be used in a forked child. One thread works, the others keep the connection alive.
         pool = ["--pool=threads", "--concurrency=1"]

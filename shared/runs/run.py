@@ -36,8 +36,6 @@ from shared.taxonomy import Taxonomy
 from shared.text.masking import without_words
 from shared.training.arguments import Arguments, arguments
 from shared.training.data import Data, facts, prepared
-from shared.training.label_errors import without_suspects
-from shared.training.linear import train_linear
 from shared.training.watch import Interrupted
 
 log = structlog.get_logger()
@@ -134,6 +132,9 @@ def _data(held: HeldRun, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[D
     if not chosen.clean_labels:
         return data, 0
     held.lease.say("looks for label errors")
+    # Needs scikit-learn: 130 MiB and a second that other runs do without. So does the linear model below.
+    from shared.training.label_errors import without_suspects
+
     data, suspects = without_suspects(data, chosen.seed)
     return data, len(suspects)
 
@@ -159,6 +160,8 @@ def _gpu(held: HeldRun, chosen: Arguments) -> Iterator[None]:
 
 def _trained(held: HeldRun, chosen: Arguments, data: Data) -> Package | LinearClassifier:
     if chosen.architecture == LINEAR:
+        from shared.training.linear import train_linear
+
         return train_linear(chosen, data)
     # Needs torch, which the linear model is trained without.
     from shared.training.network import train

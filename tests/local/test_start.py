@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -68,3 +69,15 @@ def test_a_worker_whose_torch_is_broken_does_not_start(
         match=r"found: OSError: libtorch_cpu.so: .*; in the project's folder: `make models`",
     ):
         require_training()
+
+
+def test_an_application_whose_settings_are_wrong_says_so_when_it_is_first_used() -> None:
+    # Celery logs what a receiver of its own signal raises, and goes on with its defaults.
+    code = "from workers.app import app; print(app.conf.task_acks_late)"
+    wrong = {**os.environ, "OTZYV_RETRAIN": "linear", "OTZYV_RETRAIN_CRON": "60 3 * * *"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=wrong, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "SettingsError: OTZYV_RETRAIN_CRON: expected five crontab fields" in done.stderr

@@ -108,7 +108,7 @@ class BatchTask(Task[Batch]):
         return bool((self.request.headers or {}).get(PART))
 
     def give_up(self, error: Exception, work: Batch) -> None:
-        """Halve a batch that cannot be done; of a single review, note why."""
+        """Halve a batch that cannot be done; a single review is given up."""
         # Parts are no news: bad reviews side by side reach the last halving together.
         if not self._is_part() and breaker.failed(self.queue_name, settings().poison_streak):
             log.error(
@@ -117,14 +117,17 @@ class BatchTask(Task[Batch]):
             self._leave_in_queue(named(error))
         if len(work.review_ids) > 1:
             self._halve(error, work)
-            return
+        else:
+            super().give_up(error, work)
+
+    def note_failure(self, error: Exception, work: Batch) -> None:
+        """A row in `failures` with the reason."""
         try:
             if work.revisions:
                 self.record_failure(work, named(error), traceback_hash(error))
         except OtzyvError as broken:
             # The message still goes to the dead letters; only the row about it is missing.
             log.error("task.failure_not_recorded", task=self.name, error=str(broken))  # noqa: TRY400
-        super().give_up(error, work)
 
     def _halve(self, error: Exception, batch: Batch) -> None:
         middle = len(batch.review_ids) // 2

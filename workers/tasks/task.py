@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import celery
 import msgspec
@@ -104,7 +104,8 @@ class Task(celery.Task, Generic[W]):  # type: ignore[misc]  # Celery has no type
             if self.request.retries + 1 >= settings().task_attempts:
                 # The surroundings failed: reviews keep their queue position, and the sweep sends them again.
                 log.error("task.put_aside", task=self.name, reviews=len(work.review_ids), error=named(error))
-                self._dead_letter(error)
+                metrics.TASK_DEAD.add(queue=self.queue_name)
+                raise Reject(named(error), requeue=False)
             self.try_again(error, work)
         elif isinstance(error, ConfigurationError | QueueFull):
             self.try_again(error, work)
@@ -150,11 +151,12 @@ class Task(celery.Task, Generic[W]):  # type: ignore[misc]  # Celery has no type
         """The work can never be done: its message goes to the dead letters."""
         log.error("task.failed", task=self.name, review_ids=list(work.review_ids)[:20], error=named(error))
         metrics.TASK_FAILURES.add(queue=self.queue_name)
-        self._dead_letter(error)
-
-    def _dead_letter(self, error: Exception) -> NoReturn:
         metrics.TASK_DEAD.add(queue=self.queue_name)
+        self.note_failure(error, work)
         raise Reject(named(error), requeue=False)
+
+    def note_failure(self, error: Exception, work: W) -> None:
+        """Note in the store that this work is given up."""
 
 
 def named(error: BaseException) -> str:

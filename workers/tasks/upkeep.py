@@ -17,14 +17,17 @@ from workers.app import app
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import depth
 from workers.tasks import sending
-from workers.tasks.labelling import labellers
-from workers.tasks.prediction import predictors
+from workers.tasks.prediction import predictor
 from workers.tasks.task import MessageArguments, Task
 
 log = structlog.get_logger()
 
 SWEEP_ROWS = 10_000
 SWEEP_PREDICTIONS = 100_000
+
+# Of its own: a look at old taxonomies must not drop the stages and the champion that this process works with.
+labellers = runtime.of_taxonomies(runtime.labeller)
+predictors = runtime.of_taxonomies(predictor)
 
 
 class UpkeepTask(Task[MessageArguments]):
