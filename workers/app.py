@@ -94,7 +94,7 @@ TASKS = ("tasks.backfill", "tasks.labelling", "tasks.prediction", "training.supe
 connection.unpack_nothing()
 
 
-class Otzyv(Celery):  # type: ignore[misc]  # Celery has no types
+class Application(Celery):  # type: ignore[misc]  # Celery has no types
     """Configured when it is first used. By a method: what the receiver of a signal raises, Celery only logs."""
 
     def on_configure(self) -> None:
@@ -102,6 +102,6 @@ class Otzyv(Celery):  # type: ignore[misc]  # Celery has no types
         self.config_from_object(configuration(settings()))
 
 
-app = Otzyv("otzyv", include=[f"workers.{name}" for name in TASKS])
+app = Application("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
 app.steps["consumer"].add(TellConsuming)
