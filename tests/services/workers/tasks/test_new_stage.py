@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from shared.settings import Settings
 from shared.store import Database
 from tests.services.workers.test_queue_path import publish, review
@@ -18,8 +16,6 @@ from tests.support import ledger
 from tests.support.processes import ROOT, environment, launched
 from tests.support.servers import wait_until
 from tests.support.shouting_stage import ROW
-
-pytestmark = pytest.mark.services
 
 COMMAND = [sys.executable, "-m", "tests.support.shouting_stage"]
 
