@@ -207,7 +207,8 @@ def test_a_full_queue_behind_it_is_waited_for_and_its_connection_kept(
     host = settings.amqp_url.rsplit("/", 1)[1]
     small = {"pattern": "^cpu.keywords$", "definition": {"max-length": 1}, "apply-to": "queues"}
     rabbit.api("PUT", f"/api/policies/{host}/small", small)
-    with ingest(OTZYV_LINGER_MS="0"):
+    # Many messages to send, however many reviews have come by the time of the first look.
+    with ingest(OTZYV_BATCH_ROWS="10"):
         ingest.wait("a queue is at its limit", 2)
         assert ingest.log.count("ingest.consuming") == 1
         assert "ingest.reconnect" not in ingest.log
