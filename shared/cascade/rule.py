@@ -30,7 +30,7 @@ class Curve(msgspec.Struct, frozen=True):
 
 
 class StageRule(msgspec.Struct, frozen=True):
-    """Implements `shared.cascade.stage.Rule` for one stage.
+    """What one stage's verdicts are worth, and which of them are kept.
 
     `value` is the confidence from which verdicts are kept, 0..1; None keeps nothing, which is what a stage gets
     that a gold set could not certify. `categories` overrides it by slug. `curve` turns the stage's score into a
@@ -42,12 +42,16 @@ class StageRule(msgspec.Struct, frozen=True):
     curve: Curve | None = None
     version: int | None = None
 
-    def weigh(self, verdict: Verdict) -> Verdict:
-        if self.curve is None:
+    def weigh(self, verdict: Verdict | None) -> Verdict | None:
+        """The verdict with the confidence that holds."""
+        if self.curve is None or verdict is None:
             return verdict
         score = verdict.raw
         return Verdict(verdict.category, float(self.curve([score])[0]), verdict.evidence, score)
 
-    def keeps(self, verdict: Verdict) -> bool:
+    def keeps(self, verdict: Verdict | None) -> bool:
+        """Whether a weighed verdict becomes the label; an abstention never does."""
+        if verdict is None:
+            return False
         least = self.categories.get(verdict.category, self.value) if self.categories else self.value
         return least is not None and verdict.confidence >= least

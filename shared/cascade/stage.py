@@ -48,14 +48,13 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """What a stage says of one text: a verdict, an error of this text alone, or neither where it abstains.
 
-    `cached` answers, and repetitions inside a batch, cost no tokens.
+    Answers out of a cache, and repetitions inside a batch, cost no tokens.
     """
 
     verdict: Verdict | None = None
     error: OtzyvError | None = None
     tokens_in: int = 0
     tokens_out: int = 0
-    cached: bool = False
 
     @property
     def may_pass(self) -> bool:
@@ -73,33 +72,17 @@ class Stage(Protocol):
     @property
     def name(self) -> str:
         """The stage's name in settings, labels and routes: `keywords`, `zero_shot`, ..."""
-        ...
 
     @property
     def model(self) -> str:
         """What produced the verdicts, exactly enough to tell two versions apart."""
-        ...
 
     @property
     def default_threshold(self) -> float:
         """The confidence from which a verdict is kept where no setting says otherwise."""
-        ...
 
     def answers(self, texts: Sequence[str]) -> list[Answer]:
         """One answer per text, in order. A text that fails carries its error, and changes no other answer."""
-        ...
-
-
-class Rule(Protocol):
-    """What a stage's verdicts are worth, and which of them are kept. See `shared.cascade.rule`."""
-
-    def weigh(self, verdict: Verdict) -> Verdict:
-        """The verdict with the confidence that holds."""
-        ...
-
-    def keeps(self, verdict: Verdict) -> bool:
-        """Whether a weighed verdict becomes the label."""
-        ...
 
 
 def verdicts(stage: Stage, texts: Sequence[str]) -> list[Verdict | None]:
@@ -113,23 +96,6 @@ def raise_if_nothing_came(answers: Sequence[Answer]) -> None:
         raise answers[0].error
 
 
-class StageDecision(msgspec.Struct, frozen=True):
-    """What one stage's answers mean for a batch: positions of the reviews kept, and of those passed on."""
-
-    kept: list[int]
-    passed_on: list[int]
-
-
-def decide(verdicts: Sequence[Verdict | None], rule: Rule) -> StageDecision:
-    """Keep the weighed verdicts that the rule keeps; everything else, abstentions included, travels on."""
-    decision = StageDecision([], [])
-    for position, verdict in enumerate(verdicts):
-        sure = verdict is not None and rule.keeps(verdict)
-        (decision.kept if sure else decision.passed_on).append(position)
-    return decision
-
-
 def following(stages: Sequence[str], stage: str) -> str | None:
     """The stage after `stage`, or None when it is the last one."""
-    position = stages.index(stage)
-    return stages[position + 1] if position + 1 < len(stages) else None
+    return next(iter(stages[stages.index(stage) + 1 :]), None)

@@ -15,7 +15,7 @@ import structlog
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import Stage, StageDecision, Verdict, decide, following
+from shared.cascade.stage import Stage, Verdict, following
 from shared.catalogue import STAGES
 from shared.errors import OtzyvError
 from shared.labelling.rules import Rules
@@ -157,23 +157,19 @@ class Labeller:
         if refused:
             # No retry would mend them: they count as abstentions.
             log.warning("stage.no_answer", stage=reading.stage, reviews=len(refused), first=str(refused[0]))
-        judged = [
-            (row, reading.rule.weigh(answer.verdict) if answer.verdict else None)
-            for row, answer in both
-            if not answer.may_pass
-        ]
-        decision = decide([verdict for _, verdict in judged], reading.rule)
-        next_stage = following(self.order, reading.stage)
-        forward = self._settle(reading, judged, decision, next_stage)
+        rule, next_stage = reading.rule, following(self.order, reading.stage)
+        judged = [(row, rule.weigh(answer.verdict)) for row, answer in both if not answer.may_pass]
+        kept = [(row, verdict) for row, verdict in judged if verdict and rule.keeps(verdict)]
+        unsure = [row for row, verdict in judged if not rule.keeps(verdict)]
+        forward = self._settle(reading, judged, kept, unsure, next_stage)
         passed = time.monotonic() - reading.read_at
-        ages_s = [row.age_s + passed for row, _ in judged]
         counts = StageCounts(
             seen=len(reading.waiting),
-            kept=len(decision.kept),
+            kept=len(kept),
             abstained=sum(verdict is None for _, verdict in judged),
-            passed_on=len(decision.passed_on),
-            kept_after_s=[ages_s[at] for at in decision.kept],
-            to_people_after_s=[] if next_stage else [ages_s[at] for at in decision.passed_on],
+            passed_on=len(unsure),
+            kept_after_s=[row.age_s + passed for row, _ in kept],
+            to_people_after_s=[] if next_stage else [row.age_s + passed for row in unsure],
         )
         unanswered = [review_id for review_id, _ in late]
         return StageOutcome(counts, next_stage, forward, unanswered, late[0][1] if late else None)
@@ -182,28 +178,27 @@ class Labeller:
         self,
         reading: Reading,
         judged: Sequence[tuple[WaitingReview, Verdict | None]],
-        decision: StageDecision,
+        kept: Sequence[tuple[WaitingReview, Verdict]],
+        unsure: Sequence[WaitingReview],
         next_stage: str | None,
     ) -> list[int]:
         """Write what a stage answered, and let the unsure wait for the next stage, whose ids are returned."""
         stage = self._stages[reading.stage]
-        sure = [(row, verdict) for row, verdict in judged if verdict is not None]
+        given = [(row, verdict) for row, verdict in judged if verdict is not None]
         accepted = [
             Label(row.review_id, row.revision, verdict.category, verdict.confidence, stage.name, "accepted")
-            for row, verdict in (judged[at] for at in decision.kept)
-            if verdict is not None
+            for row, verdict in kept
         ]
-        passed_on = [judged[at][0] for at in decision.passed_on]
         with self.database.transaction() as cursor:
             held = places.hold(cursor, reading.review_ids, self.taxonomy_id)
-            verdicts.write(cursor, sure, self.taxonomy_id, stage.name, stage.model)
+            verdicts.write(cursor, given, self.taxonomy_id, stage.name, stage.model)
             if next_stage is None:
-                accepted += for_people(cursor, passed_on, self.taxonomy_id)
+                accepted += for_people(cursor, unsure, self.taxonomy_id)
             labels.settle(cursor, accepted, self.taxonomy_id, held)
             if next_stage is None:
                 return []
             there = [review_id for review_id, position in held.items() if position.stage == next_stage]
-            moved = places.pass_on(cursor, passed_on, self.taxonomy_id, next_stage, held)
+            moved = places.pass_on(cursor, unsure, self.taxonomy_id, next_stage, held)
             return sorted({*there, *moved})
 
     def resettle(self, limit: int) -> dict[str, list[int]]:

@@ -68,7 +68,7 @@ def certify_chain(
             finding = msgspec.structs.replace(finding, rule=uncertified[stage])
         findings.append(finding)
         rule = finding.rule
-        waiting = [at for at in waiting if (v := answers[at]) is None or not rule.keeps(rule.weigh(v))]
+        waiting = [at for at in waiting if not rule.keeps(rule.weigh(answers[at]))]
     return findings
 
 

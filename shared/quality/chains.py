@@ -10,7 +10,8 @@ from itertools import combinations
 
 import msgspec
 
-from shared.cascade.stage import Rule, Verdict
+from shared.cascade.rule import StageRule
+from shared.cascade.stage import Verdict
 from shared.quality.evaluation import Score, score
 
 StageVerdicts = Sequence[Verdict | None]
@@ -49,21 +50,19 @@ class ChainResult(msgspec.Struct, frozen=True):
 def run(
     order: Sequence[str],
     verdicts: Mapping[str, StageVerdicts],
-    rules: Mapping[str, Rule],
+    rules: Mapping[str, StageRule],
     gold: Sequence[str],
 ) -> ChainResult:
     """Put reviews through a chain, as workers do: the first kept verdict, else the surest one as a guess.
 
     `verdicts` holds each stage's answers on all reviews, unweighed, `gold` the true categories; all of length [n].
     """
-    weighed = {
-        stage: [None if v is None else rules[stage].weigh(v) for v in verdicts[stage]] for stage in order
-    }
+    weighed = {stage: [*map(rules[stage].weigh, verdicts[stage])] for stage in order}
     waiting = list(range(len(gold)))
     kept: list[str | None] = [None] * len(gold)
     results = []
     for stage in order:
-        mine = [at for at in waiting if (v := weighed[stage][at]) is not None and rules[stage].keeps(v)]
+        mine = [at for at in waiting if rules[stage].keeps(weighed[stage][at])]
         for at in mine:
             verdict = weighed[stage][at]
             kept[at] = verdict.category if verdict else None

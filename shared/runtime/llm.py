@@ -62,9 +62,4 @@ def backend(chosen: Settings) -> Backend:
 
 @lru_cache(maxsize=1)
 def _local_model(model: str, revision: str, device: str, dtype: str) -> Backend:
-    return LocalModel(
-        model,
-        revision=revision or None,
-        device="" if device == "auto" else device,
-        dtype="" if dtype == "auto" else dtype,
-    )
+    return LocalModel(model, revision=revision or None, device=device, dtype=dtype)

@@ -7,20 +7,17 @@ Nothing of torch is imported before a `LocalModel` is made.
 
 from __future__ import annotations
 
-from shared.stages.llm.cache import AnswerCache, MemoryCache
+from shared.stages.llm.cache import MemoryCache
 from shared.stages.llm.choice import Backend, Choice, ChoiceOrError, confidence
 from shared.stages.llm.prompt import Prompt, PromptWriter
 from shared.stages.llm.server import ChatServer
-from shared.stages.llm.stage import Budget, Examples, LlmStage
+from shared.stages.llm.stage import LlmStage
 
 __all__ = [
-    "AnswerCache",
     "Backend",
-    "Budget",
     "ChatServer",
     "Choice",
     "ChoiceOrError",
-    "Examples",
     "LlmStage",
     "MemoryCache",
     "Prompt",

@@ -15,11 +15,9 @@ class AnswerCache(Protocol):
 
     def get(self, keys: Sequence[str]) -> Mapping[str, Choice]:
         """The choices that are known, by key."""
-        ...
 
     def put(self, choices: Mapping[str, Choice]) -> None:
         """Remember choices by key."""
-        ...
 
 
 def key(prompt: Prompt, model: str) -> str:
@@ -33,11 +31,7 @@ def key(prompt: Prompt, model: str) -> str:
 
 
 class MemoryCache:
-    """Implements `AnswerCache` in this process. The oldest entries go when it is full.
-
-    Args:
-        most: choices kept; one takes about a kilobyte.
-    """
+    """Implements `AnswerCache` in this process. Of more than `most`, a kilobyte each, the oldest ones go."""
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most

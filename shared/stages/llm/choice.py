@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from shared.errors import OtzyvError
 from shared.stages.llm.prompt import Prompt
@@ -35,11 +36,9 @@ class Backend(Protocol):
     @property
     def model(self) -> str:
         """What answers, exactly enough to tell two versions apart."""
-        ...
 
     def choose(self, prompts: Sequence[Prompt], options: Sequence[str]) -> list[ChoiceOrError]:
         """One outcome per prompt, in order. Every prompt is asked on its own."""
-        ...
 
 
 def by_option(scores: Iterable[tuple[str | None, float]], options: Sequence[str]) -> dict[str, float]:
@@ -48,11 +47,11 @@ def by_option(scores: Iterable[tuple[str | None, float]], options: Sequence[str]
     Several tokens may spell one option: their probabilities are added up. Tokens of none, and what is not finite,
     are left out.
     """
-    spelt: dict[str | None, list[float]] = {}
+    found: dict[str | None, float] = {}
     for option, logprob in scores:
         if math.isfinite(logprob):
-            spelt.setdefault(option, []).append(logprob)
-    return {option: min(0.0, _log_sum(spelt[option])) for option in options if option in spelt}
+            found[option] = float(np.logaddexp(found.get(option, -math.inf), logprob))
+    return {option: min(0.0, found[option]) for option in options if option in found}
 
 
 def confidence(choice: Choice) -> float | None:
@@ -68,15 +67,9 @@ def confidence(choice: Choice) -> float | None:
     shown = choice.logprobs or {}
     if choice.option not in shown:
         return None
-    return min(1.0, math.exp(shown[choice.option] - _log_sum(list(shown.values()))))
+    return min(1.0, math.exp(shown[choice.option] - np.logaddexp.reduce([*shown.values()])))
 
 
 def mass(choice: Choice) -> float | None:
     """The probability of all options together: far below one, the model would rather have said something else."""
-    return min(1.0, math.exp(_log_sum(list(choice.logprobs.values())))) if choice.logprobs else None
-
-
-def _log_sum(values: list[float]) -> float:
-    """log(sum(exp(v))) without leaving the range of floats."""
-    top = max(values)
-    return top + math.log(math.fsum(math.exp(value - top) for value in values))
+    return min(1.0, math.exp(np.logaddexp.reduce([*choice.logprobs.values()]))) if choice.logprobs else None

@@ -1,4 +1,4 @@
-"""Gold reviews that are like the one being asked about, for its prompt. Implements `shared.stages.llm.Examples`."""
+"""Gold reviews that are like the one being asked about, for its prompt."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ MOST_GOLD: Final = 20_000
 
 
 class NearestGold:
-    """Finds the gold reviews with the highest cosine to each text.
+    """Implements `shared.stages.llm.stage.Examples`: the gold reviews with the highest cosine to each text.
 
-    Args:
-        load: gives pairs of text and slug.
-        encoder: makes texts comparable.
-        most: examples per text.
+    `load` gives pairs of text and slug, of which `most` are found for a text.
     """
 
     def __init__(self, load: Callable[[], Sequence[tuple[str, str]]], encoder: Encoder, most: int) -> None:
@@ -35,7 +32,13 @@ class NearestGold:
 
     def examples_for(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
         """For each text, pairs of gold review and slug, nearest first; the text itself is never among them."""
-        self._refresh()
+        if time.monotonic() - self._loaded_at >= REFRESH_S:
+            # One row a text: copies would crowd out the next nearest.
+            pairs = list(dict(self._load()).items())[-MOST_GOLD:]
+            rows = self._encoder.embed([text for text, _ in pairs], "query")
+            readable = known(rows) if pairs else []
+            self._pairs, self._rows = [pairs[at] for at in readable], rows[readable]
+            self._loaded_at = time.monotonic()
         if not self._pairs or not texts:
             return [[] for _ in texts]
         cosines = self._encoder.embed(texts, "query") @ self._rows.T
@@ -46,13 +49,3 @@ class NearestGold:
             near = [self._pairs[at] for at in best if row[at] > 0 and self._pairs[at][0] != text]
             found.append(near[: self._most])
         return found
-
-    def _refresh(self) -> None:
-        if time.monotonic() - self._loaded_at < REFRESH_S:
-            return
-        # One row a text: copies would crowd out the next nearest.
-        pairs = list(dict(self._load()).items())[-MOST_GOLD:]
-        rows = self._encoder.embed([text for text, _ in pairs], "query")
-        readable = known(rows) if pairs else []
-        self._pairs, self._rows = [pairs[at] for at in readable], rows[readable]
-        self._loaded_at = time.monotonic()

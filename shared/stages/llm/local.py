@@ -8,7 +8,6 @@ KV cache; each pass sees only what follows. Nothing of torch is imported before 
 from __future__ import annotations
 
 import copy
-import gc
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
@@ -18,7 +17,7 @@ import jinja2
 import msgspec
 import structlog
 
-from shared.compute.device import AUTO, device_for, loaded_torch, out_of_memory, release
+from shared.compute.device import AUTO, device_for, loaded_torch, unless_out_of_memory
 from shared.encoders.pretrained import first_line
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable
 from shared.stages.llm.choice import Choice, ChoiceOrError, by_option
@@ -27,10 +26,8 @@ from shared.stages.llm.prompt import Prompt
 
 log = structlog.get_logger()
 
-DEFAULT_MODEL: Final = "t-tech/T-lite-it-2.1"
-"""8 billion parameters, a Qwen3 with a vocabulary for Russian; 16 GB in bfloat16."""
 BATCH_ROWS: Final = 16
-"""Prompts in one pass; the prefix's KV cache is copied for each of them (0.15 MB per token for the default model)."""
+"""Prompts in one pass; the prefix's KV cache is copied for each of them (0.15 MB per token with 8 billion weights)."""
 BATCH_TOKENS: Final = 8192
 """Tokens in one pass, padding included, the shared prefix not."""
 THINKING_OFF: Final[Mapping[str, Any]] = {"enable_thinking": False}
@@ -50,33 +47,28 @@ class LocalModel:
 
     Args:
         model: a name on the Hugging Face hub, or a folder. Weights are safetensors; code of the model is not run.
-        revision: commit on the hub.
         device: such as `cuda:1`; by default CUDA, else Apple's MPS, else the CPU.
         dtype: such as `float16`; by default bfloat16 on a GPU that has it, float16 on another, float32 on the CPU.
         batch_rows, batch_tokens: limits of one pass; halved by itself when memory runs out.
-        template: arguments of the chat template.
 
-    Raises:
-        ConfigurationError: there is no torch, or no such device.
-        ModelError: the model cannot be loaded, or has no chat template with a system message.
+    Raises ConfigurationError where there is no torch, or no such device, and ModelError where the model cannot be
+    loaded, or has no chat template with a system message.
     """
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: str,
         *,
         revision: str | None = None,
-        device: str = "",
-        dtype: str = "",
+        device: str = AUTO,
+        dtype: str = AUTO,
         batch_rows: int = BATCH_ROWS,
         batch_tokens: int = BATCH_TOKENS,
-        template: Mapping[str, Any] = THINKING_OFF,
     ) -> None:
         self.model: Final = f"{model}@{revision}" if revision else model
         self.batch_rows = batch_rows
         self._batch_tokens = batch_tokens
-        self._template = dict(template)
-        self.device: Final = device_for(device or AUTO)
+        self.device: Final = device_for(device)
         self._torch, self._tokenizer, self._network = _loaded(model, revision, dtype, self.device)
         takes = inspect.signature(self._network.forward).parameters
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
@@ -87,39 +79,32 @@ class LocalModel:
         """One outcome per prompt, in order, the most probable option each; never an option outside of the list.
 
         InvalidAnswer for a prompt that is longer than the model's context, ModelUnavailable for one that does not fit
-        into memory even alone.
-
-        Raises:
-            ModelError: an option is not one token for this model.
+        into memory even alone. Raises ModelError where an option is not one token for this model.
         """
         letters = self._letters(options)
         rows = [self._tokens(prompt) for prompt in prompts]
-        outcomes: list[ChoiceOrError | None] = [None] * len(rows)
-        for index, row in enumerate(rows):
-            if self._longest and len(row) > self._longest:
-                outcomes[index] = InvalidAnswer(
-                    f"{self.model}: expected a prompt of at most {self._longest} tokens, found {len(row)}. "
-                    "Show fewer characters or examples"
-                )
-        fitting = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        outcomes: dict[int, ChoiceOrError] = {
+            index: InvalidAnswer(
+                f"{self.model}: expected a prompt of at most {self._longest} tokens, found {len(row)}. "
+                "Show fewer characters or examples"
+            )
+            for index, row in enumerate(rows)
+            if self._longest and len(row) > self._longest
+        }
+        fitting = [index for index in range(len(rows)) if index not in outcomes]
         for system in dict.fromkeys(prompts[index].system for index in fitting):
-            same = [index for index in fitting if prompts[index].system == system]
-            self._choose_after(self._prefix_of(system), rows, same, letters, outcomes)
-        return [outcome for outcome in outcomes if outcome is not None]
+            same = {index: rows[index] for index in fitting if prompts[index].system == system}
+            outcomes |= self._choose_after(self._prefix_of(system), same, letters)
+        return [outcomes[index] for index in range(len(rows))]
 
     def _choose_after(
-        self,
-        prefix: _Prefix,
-        rows: list[list[int]],
-        indices: list[int],
-        letters: Mapping[int, str],
-        outcomes: list[ChoiceOrError | None],
-    ) -> None:
-        """Fills in the outcomes of prompts with one system message, in batches of similar length."""
-        head = prefix.tokens
+        self, prefix: _Prefix, rows: Mapping[int, list[int]], letters: Mapping[int, str]
+    ) -> dict[int, ChoiceOrError]:
+        """Outcomes of prompts with one system message, by their numbers, in batches of similar length."""
+        outcomes: dict[int, ChoiceOrError] = {}
         # A tokenizer may join the end of the prefix with what follows; such a prompt goes the long way.
-        joined = [index for index in indices if rows[index][: len(head)] != head]
-        for memory, part in ((prefix, sorted(set(indices) - set(joined))), (_Prefix("", [], None), joined)):
+        joined = {index for index, row in rows.items() if row[: len(prefix.tokens)] != prefix.tokens}
+        for memory, part in ((prefix, rows.keys() - joined), (_Prefix("", [], None), joined)):
             rests = {index: rows[index][len(memory.tokens) :] for index in part}
             todo = sorted(part, key=lambda index: (len(rests[index]), index))
             while todo:
@@ -128,26 +113,20 @@ class LocalModel:
                 count = max(fitting, default=1)
                 batch, todo = todo[:count], todo[count:]
                 scored = self._scored([rests[index] for index in batch], memory, letters)
-                for index, outcome in zip(batch, scored, strict=True):
-                    outcomes[index] = outcome
+                outcomes.update(zip(batch, scored, strict=True))
+        return outcomes
 
     def _scored(
         self, rows: list[list[int]], prefix: _Prefix, letters: Mapping[int, str]
     ) -> list[ChoiceOrError]:
         """Outcomes of one batch. Out of memory: both halves, and smaller batches from now on."""
         known = len(prefix.tokens)
-        try:
-            scores = self._forward(rows, prefix, list(letters))
+        scores = unless_out_of_memory(self.device, lambda: self._forward(rows, prefix, list(letters)))
+        if scores is not None:
             return [
                 self._outcome(zip(letters.values(), values, strict=True), letters, known + len(row))
                 for values, row in zip(scores, rows, strict=True)
             ]
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-        # Outside of the handler, whose traceback keeps the tensors of the failed pass alive.
-        gc.collect()
-        release(self.device)
         if len(rows) == 1:
             found = f"none for {len(rows[0]) + known} tokens"
             return [
@@ -219,7 +198,7 @@ class LocalModel:
         """Token ids of the prompt in the model's chat format, up to where the answer begins."""
         try:
             text = self._tokenizer.apply_chat_template(
-                prompt.messages, tokenize=False, add_generation_prompt=True, **self._template
+                prompt.messages, tokenize=False, add_generation_prompt=True, **THINKING_OFF
             )
         except (ValueError, jinja2.TemplateError) as error:
             raise ModelError(
@@ -257,7 +236,7 @@ def _loaded(model: str, revision: str | None, dtype: str, device: Any) -> tuple[
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, **safely)
         network = AutoModelForCausalLM.from_pretrained(
-            model, dtype=getattr(torch, dtype or best), use_safetensors=True, **safely
+            model, dtype=getattr(torch, best if dtype == AUTO else dtype), use_safetensors=True, **safely
         )
     except (OSError, ValueError) as error:
         raise ModelError(

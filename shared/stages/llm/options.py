@@ -19,11 +19,7 @@ _AROUND: Final = "*.):(«»\"'`"
 
 
 def options_for(count: int) -> tuple[str, ...]:
-    """The first `count` options.
-
-    Raises:
-        TaxonomyError: there are more categories than answers of one character.
-    """
+    """The first `count` options. Raises TaxonomyError for more categories than answers of one character."""
     if count > len(OPTIONS):
         raise TaxonomyError(
             f"The llm stage: expected at most {len(OPTIONS)} categories, one letter or digit each, found {count}. "

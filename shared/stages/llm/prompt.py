@@ -8,7 +8,7 @@ change at most the answer about itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,16 +47,12 @@ class Prompt(msgspec.Struct, frozen=True):
 class PromptWriter:
     """Writes prompts for one taxonomy; two writers with the same `version` write the same.
 
-    Args:
-        taxonomy: its titles, descriptions and examples are shown, its slugs are not.
-        template: a Jinja template with the blocks `system` (gets `categories`, `options`) and `user` (gets
-            `review`, `examples`). It is trusted, unlike the reviews, which are only ever values in it.
-        max_chars: characters of a review that are shown.
-        category_examples: examples of the taxonomy shown per category.
+    The taxonomy's titles, descriptions and `category_examples` of each category are shown, its slugs are not.
+    `template` is a Jinja template with the blocks `system` (gets `categories`, `options`) and `user` (gets `review`,
+    `examples`). It is trusted, unlike the reviews, which are only ever values in it.
 
-    Raises:
-        TaxonomyError: more categories than options.
-        ModelError: the template cannot be read, or lacks a block.
+    Raises TaxonomyError for more categories than options, ModelError where the template cannot be read, or lacks a
+    block.
     """
 
     def __init__(
@@ -70,18 +66,20 @@ class PromptWriter:
         self._max_chars = max_chars
         self._template, source = _compiled(template)
         slugs: list[str | None] = list(taxonomy.slugs)
+        shown: list[dict[str, Any]] = [
+            {"title": one.title, "description": one.description, "examples": one.examples[:category_examples]}
+            for one in taxonomy.categories
+        ]
         if taxonomy.none_category is None:
             slugs.append(None)
+            shown.append({"title": NONE_OF_THEM, "description": "", "examples": ()})
         self.options: Final = options_for(len(slugs))
         """The answers allowed, in the order of the taxonomy."""
         self.slugs: Final[Mapping[str, str | None]] = dict(zip(self.options, slugs, strict=True))
         """The category of each option; None for the option that says that there is none."""
         self._option_of = {slug: option for option, slug in self.slugs.items() if slug is not None}
-        self._system = self._block(
-            "system",
-            categories=_described(taxonomy, self.options, category_examples),
-            options=self.options,
-        )
+        described = [{"option": option, **one} for option, one in zip(self.options, shown, strict=True)]
+        self._system = self._block("system", categories=described, options=self.options)
         meaning = f"{VERSION}\0{max_chars}\0{EXAMPLE_CHARS}\0{source}\0{self._system}"
         self.version: Final = hashlib.sha256(meaning.encode()).hexdigest()[:12]
         """12 hex digits of SHA-256 over everything that a prompt is made of, but the review and its examples."""
@@ -110,22 +108,6 @@ class PromptWriter:
                 f"The prompt template: expected a block {name!r} that uses only the values it is given, "
                 f"found: {error}. Compare with {DEFAULT_TEMPLATE.name}"
             ) from error
-
-
-def _described(taxonomy: Taxonomy, options: Sequence[str], most: int) -> list[dict[str, Any]]:
-    """The categories as the template gets them."""
-    described: list[dict[str, Any]] = [
-        {
-            "option": option,
-            "title": category.title,
-            "description": category.description,
-            "examples": category.examples[:most],
-        }
-        for option, category in zip(options, taxonomy.categories, strict=False)
-    ]
-    if taxonomy.none_category is None:
-        described.append({"option": options[-1], "title": NONE_OF_THEM, "description": "", "examples": ()})
-    return described
 
 
 def _compiled(path: Path) -> tuple[jinja2.Template, str]:

@@ -53,8 +53,7 @@ _DECODER = msgspec.json.Decoder(_Reply)
 def understood(body: bytes, options: Sequence[str], server: str) -> Choice:
     """The choice in the body of a reply with status 200.
 
-    Raises:
-        InvalidAnswer: the body is empty or not a chat completion, or the answer is none of the options.
+    Raises InvalidAnswer where the body is empty or not a chat completion, or the answer is none of the options.
     """
     if not body.strip():
         raise InvalidAnswer(

@@ -61,12 +61,9 @@ class ChatServer:
         model: the model's name on the server. The attribute `model` has a suffix where requests differ from the
             default ones in a field that may change answers, so that these are not taken for the same.
         api_key: sent as a bearer token; empty for servers without.
-        concurrency: requests at a time.
         connect_timeout_s, timeout_s: seconds for a connection, and for a whole request with its reply.
         deadline_s: seconds for one call of `choose`; what has not been answered by then is ModelUnavailable.
-        attempts: tries of one request.
         longest_pause_s: seconds; a server that asks for a longer pause (Retry-After) is left alone.
-        logprobs: ask for log-probabilities.
         structured: name of the field that restricts the answer to the options. vLLM from 0.12 on calls it
             `structured_outputs`, before that `guided_choice`; empty for servers that have neither.
         thinking_off: send `chat_template_kwargs: {"enable_thinking": false}`, which Qwen3 and its descendants need
@@ -74,8 +71,7 @@ class ChatServer:
         extra: fields merged into every request; None removes a field. For a cloud that has renamed one:
             `{"max_tokens": None, "max_completion_tokens": 1}`.
 
-    Raises:
-        ModelError: `base_url` is not an HTTP address.
+    Raises ModelError where `base_url` is not an HTTP address.
     """
 
     def __init__(
@@ -162,7 +158,7 @@ class ChatServer:
         attempt, perhaps_billed = 1, 0
         while True:
             try:
-                return self._once(self._request(prompt, options), options, until)
+                return self._once(prompt, options, until)
             except ModelUnavailable as error:
                 perhaps_billed = error.perhaps_billed = error.perhaps_billed + perhaps_billed
                 pause = self._pause_s(attempt, error.retry_after_s, until)
@@ -192,16 +188,12 @@ class ChatServer:
         given_up = attempt >= self._attempts or pause > self._longest_pause_s
         return None if given_up or time.monotonic() + pause >= until else pause
 
-    def _request(self, prompt: Prompt, options: Sequence[str]) -> dict[str, Any]:
+    def _once(self, prompt: Prompt, options: Sequence[str], until: float) -> Choice:
         fields = self._fields | {"messages": prompt.messages}
-        if self._structured == "structured_outputs":
-            fields["structured_outputs"] = {"choice": list(options)}
-        elif self._structured == "guided_choice":
-            fields["guided_choice"] = list(options)
-        fields |= self._extra
-        return {name: value for name, value in fields.items() if value is not None}
-
-    def _once(self, request: Mapping[str, Any], options: Sequence[str], until: float) -> Choice:
+        if self._structured:
+            newer = self._structured == "structured_outputs"
+            fields[self._structured] = {"choice": list(options)} if newer else list(options)
+        request = {name: value for name, value in (fields | self._extra).items() if value is not None}
         until = min(until, time.monotonic() + self._timeout_s)
         left = until - time.monotonic()
         if left <= 0:

@@ -44,7 +44,6 @@ class Examples(Protocol):
 
     def examples_for(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
         """For each text, pairs of review and slug, nearest first."""
-        ...
 
 
 class Budget(Protocol):
@@ -54,27 +53,16 @@ class Budget(Protocol):
 
     def take(self, tokens: int) -> bool:
         """Set tokens aside; False where there are not so many left."""
-        ...
 
     def correct(self, taken: int, spent: int) -> None:
         """Replace what was set aside by what was spent."""
-        ...
 
 
 class LlmStage:
-    """Implements `shared.cascade.stage.Stage`.
+    """Implements `shared.cascade.stage.Stage`: `backend` is asked, in the words of `writer`, by default in Russian.
 
-    Args:
-        taxonomy: the categories.
-        backend: who is asked.
-        writer: how it is asked; by default the Russian prompt of `shared/stages/llm/prompt.ru.jinja`.
-        examples: finds gold examples for the prompt; none by default.
-        budget: says how many tokens may be spent; without one there is no limit.
-        cache: keeps answers between calls; by default nothing does. Inside a call nothing is asked twice.
-        unscored_confidence: 0..1, for answers without log-probabilities.
-
-    Raises:
-        TaxonomyError: more categories than options.
+    Without `examples` the prompt shows no gold, without a budget there is no limit. `cache` keeps answers between
+    calls; inside a call nothing is asked twice. Raises TaxonomyError for more categories than options.
     """
 
     name = "llm"
@@ -89,7 +77,6 @@ class LlmStage:
         examples: Examples | None = None,
         cache: AnswerCache | None = None,
         budget: Budget | None = None,
-        unscored_confidence: float = UNSCORED_CONFIDENCE,
         slice_rows: int = SLICE_ROWS,
     ) -> None:
         self._backend = backend
@@ -98,7 +85,6 @@ class LlmStage:
         self._cache = cache
         self._budget = budget
         self._tokens_per_char = FIRST_TOKENS_PER_CHAR
-        self._unscored = unscored_confidence
         self._slice_rows = slice_rows
 
     @property
@@ -133,19 +119,23 @@ class LlmStage:
         """Outcomes by key. Stops at a slice in which nobody answered: the rest would only wait for the same."""
         todo, outcomes = list(wanted), dict[str, ChoiceOrError]()
         while todo:
-            part, taken = self._afford(todo[: self._slice_rows], wanted)
-            if not part:
-                return outcomes | dict.fromkeys(todo, self._spent())
-            todo = todo[len(part) :]
-            chosen = self._choose([wanted[name] for name in part], taken)
-            self._count(part, wanted, chosen, taken)
-            outcomes.update(zip(part, chosen, strict=True))
-            good = {
-                name: found for name, found in zip(part, chosen, strict=True) if isinstance(found, Choice)
-            }
+            prompts, taken = self._afford([wanted[name] for name in todo[: self._slice_rows]])
+            if not prompts:
+                limit = self._budget.limit if self._budget else 0
+                spent = BudgetSpent(
+                    f"{self._backend.model}: expected tokens left for today, found the budget of {limit:,} spent; "
+                    "reviews wait until midnight UTC, or until OTZYV_LLM_DAILY_TOKENS is raised"
+                )
+                return outcomes | dict.fromkeys(todo, spent)
+            chosen = self._choose(prompts, taken)
+            self._count(prompts, chosen, taken)
+            found = dict(zip(todo, chosen, strict=False))
+            outcomes |= found
+            todo = todo[len(prompts) :]
+            good = {name: one for name, one in found.items() if isinstance(one, Choice)}
             if good and self._cache:
                 self._cache.put(good)
-            if all(isinstance(found, RetryableError | ConfigurationError) for found in chosen):
+            if all(isinstance(one, RetryableError | ConfigurationError) for one in chosen):
                 return outcomes | dict.fromkeys(todo, chosen[-1])
         return outcomes
 
@@ -158,35 +148,29 @@ class LlmStage:
                 self._budget.correct(taken, 0)
             raise
 
-    def _afford(self, names: list[str], wanted: Mapping[str, Prompt]) -> tuple[list[str], int]:
+    def _afford(self, prompts: list[Prompt]) -> tuple[list[Prompt], int]:
         """As many of these as the budget allows, all or a half or a quarter..., and the tokens set aside for them."""
         if self._budget is None:
-            return names, 0
-        while names:
-            tokens = self._estimate(names, wanted)
+            return prompts, 0
+        while prompts:
+            tokens = self._estimate(prompts)
             if self._budget.take(tokens):
-                return names, tokens
-            names = names[: len(names) // 2]
+                return prompts, tokens
+            prompts = prompts[: len(prompts) // 2]
         return [], 0
 
-    def _estimate(self, names: Sequence[str], wanted: Mapping[str, Prompt]) -> int:
-        chars = sum(len(wanted[name].system) + len(wanted[name].user) for name in names)
-        return len(names) + math.ceil(chars * self._tokens_per_char)
+    def _estimate(self, prompts: Sequence[Prompt]) -> int:
+        return len(prompts) + math.ceil(_chars(prompts) * self._tokens_per_char)
 
-    def _count(
-        self,
-        names: Sequence[str],
-        wanted: Mapping[str, Prompt],
-        outcomes: Sequence[ChoiceOrError],
-        taken: int,
-    ) -> None:
+    def _count(self, prompts: Sequence[Prompt], outcomes: Sequence[ChoiceOrError], taken: int) -> None:
         """Tell the budget what was really spent, and learn from it for the next estimate.
 
         A request that was given up may be billed all the same: it counts with its estimate.
         """
+        both = list(zip(prompts, outcomes, strict=True))
         counted = [
-            (wanted[name], found.tokens_in + found.tokens_out)
-            for name, found in zip(names, outcomes, strict=True)
+            (prompt, found.tokens_in + found.tokens_out)
+            for prompt, found in both
             if isinstance(found, Choice | InvalidAnswer) and found.tokens_in + found.tokens_out
         ]
         spent = sum(tokens for _, tokens in counted)
@@ -194,36 +178,28 @@ class LlmStage:
             # A server that does not count tokens is believed to have taken what was estimated.
             told = spent > 0 or not any(isinstance(found, Choice) for found in outcomes)
             lost = sum(
-                found.perhaps_billed * self._estimate([name], wanted)
-                for name, found in zip(names, outcomes, strict=True)
+                found.perhaps_billed * self._estimate([prompt])
+                for prompt, found in both
                 if isinstance(found, ModelUnavailable)
             )
             self._budget.correct(taken, spent + lost if told else max(taken, lost))
-        chars = sum(len(prompt.system) + len(prompt.user) for prompt, _ in counted)
+        chars = _chars([prompt for prompt, _ in counted])
         if spent and chars:
             self._tokens_per_char = spent / chars
-
-    def _spent(self) -> BudgetSpent:
-        limit = self._budget.limit if self._budget else 0
-        return BudgetSpent(
-            f"{self._backend.model}: expected tokens left for today, found the budget of {limit:,} spent; reviews wait "
-            "until midnight UTC, or until OTZYV_LLM_DAILY_TOKENS is raised"
-        )
 
     def _answer(self, outcome: ChoiceOrError, paid: bool) -> Answer:
         """What one outcome means; `paid` when its tokens are counted elsewhere."""
         spent = (0, 0)
         if not paid and isinstance(outcome, Choice | InvalidAnswer):
             spent = (outcome.tokens_in, outcome.tokens_out)
-        if isinstance(outcome, OtzyvError):
-            return Answer(None, outcome, *spent, cached=paid)
-        if outcome.option not in self._writer.slugs:
+        if isinstance(outcome, Choice) and outcome.option not in self._writer.slugs:
             options = ", ".join(self._writer.options)
-            wrong = InvalidAnswer(
+            outcome = InvalidAnswer(
                 f"{self._backend.model}: expected one of {options}, found another option. Clear its cached answers"
             )
-            return Answer(None, wrong, *spent, cached=paid)
-        return Answer(self._verdict(outcome), None, *spent, cached=paid)
+        if isinstance(outcome, OtzyvError):
+            return Answer(None, outcome, *spent)
+        return Answer(self._verdict(outcome), None, *spent)
 
     def _verdict(self, choice: Choice) -> Verdict | None:
         slug = self._writer.slugs[choice.option]
@@ -232,8 +208,12 @@ class LlmStage:
         sure = confidence(choice)
         evidence: dict[str, Any] = {"option": choice.option, "logprobs": None}
         if sure is None:
-            return Verdict(slug, self._unscored, evidence | {"confidence": _FIXED})
+            return Verdict(slug, UNSCORED_CONFIDENCE, evidence | {"confidence": _FIXED})
         shown = {option: round(value, _DIGITS) for option, value in (choice.logprobs or {}).items()}
         return Verdict(
             slug, sure, evidence | {"logprobs": shown, "mass": round(mass(choice) or 0.0, _DIGITS)}
         )
+
+
+def _chars(prompts: Sequence[Prompt]) -> int:
+    return sum(len(prompt.system) + len(prompt.user) for prompt in prompts)

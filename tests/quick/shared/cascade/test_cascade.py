@@ -5,38 +5,32 @@ from __future__ import annotations
 import pytest
 
 from shared.cascade.rule import Curve, StageRule
-from shared.cascade.stage import Match, StageDecision, Verdict, decide, following
+from shared.cascade.stage import Match, Verdict, following
 
 
 def sure(confidence: float) -> Verdict:
     return Verdict("shoes", confidence)
 
 
+def kept(rule: StageRule, *verdicts: Verdict | None) -> list[bool]:
+    return [rule.keeps(verdict) for verdict in verdicts]
+
+
 def test_verdicts_at_or_above_the_threshold_are_kept_and_the_rest_travels_on():
     verdicts = [sure(0.81), None, sure(0.8), sure(0.79), sure(1.0), sure(0.0)]
-    assert decide(verdicts, StageRule(0.8)) == StageDecision(kept=[0, 2, 4], passed_on=[1, 3, 5])
+    assert kept(StageRule(0.8), *verdicts) == [True, False, True, False, True, False]
 
 
 def test_an_abstention_travels_on_even_at_threshold_zero():
-    assert decide([None, sure(0.0)], StageRule(0.0)) == StageDecision(kept=[1], passed_on=[0])
+    assert kept(StageRule(0.0), None, sure(0.0)) == [False, True]
 
 
 def test_only_certainty_is_kept_at_threshold_one():
-    assert decide([sure(0.999_999), sure(1.0)], StageRule(1.0)) == StageDecision(kept=[1], passed_on=[0])
+    assert kept(StageRule(1.0), sure(0.999_999), sure(1.0)) == [False, True]
 
 
 def test_a_confidence_that_is_no_number_is_never_kept():
-    assert decide([sure(float("nan"))], StageRule(0.0)) == StageDecision(kept=[], passed_on=[0])
-
-
-def test_no_verdicts_mean_no_decision():
-    assert decide([], StageRule(0.5)) == StageDecision(kept=[], passed_on=[])
-
-
-def test_every_review_is_either_kept_or_passed_on():
-    verdicts = [sure(step / 100) if step % 3 else None for step in range(101)]
-    decision = decide(verdicts, StageRule(0.5))
-    assert sorted(decision.kept + decision.passed_on) == list(range(101))
+    assert kept(StageRule(0.0), sure(float("nan"))) == [False]
 
 
 def test_the_next_stage_is_the_one_after():
@@ -63,11 +57,11 @@ def test_evidence_names_the_piece_of_text_it_stands_for():
 def test_a_category_may_have_a_threshold_of_its_own():
     rule = StageRule(0.8, {"toys": 0.95, "dishes": None})
     verdicts = [Verdict("shoes", 0.9), Verdict("toys", 0.9), Verdict("toys", 0.96), Verdict("dishes", 1.0)]
-    assert decide(verdicts, rule).kept == [0, 2]
+    assert kept(rule, *verdicts) == [True, False, True, False]
 
 
 def test_a_stage_without_a_certified_threshold_keeps_nothing():
-    assert decide([Verdict("shoes", 1.0)], StageRule(None)).passed_on == [0]
+    assert kept(StageRule(None), sure(1.0)) == [False]
 
 
 def test_calibration_changes_the_confidence_and_keeps_the_score():
