@@ -32,7 +32,6 @@ class Classifier(Protocol):
 
     def predict(self, texts: Sequence[str]) -> Predictions:
         """Probabilities for the texts, in their order."""
-        ...
 
 
 def predicted(

@@ -5,7 +5,7 @@ For a text with word and pair counts w, piece counts p, and unit vector v of nav
     logits = unit((1 + ln w) * idf) @ A + unit((1 + ln p) * idf) @ B + v @ C + b
 
 where 1 + ln 0 counts as 0 (sublinear TF-IDF: Manning, Raghavan, Schütze, Introduction to Information Retrieval, 6.4.1).
-How A, B, C and b are found is `linear_training`.
+How A, B, C and b are found is `shared.training.linear`.
 """
 
 from __future__ import annotations
@@ -64,14 +64,9 @@ class Weights(msgspec.Struct, frozen=True):
 class LinearClassifier:
     """Implements `shared.classifiers.Classifier`. Reads whole texts, so none is ever truncated.
 
-    Args:
-        vocabulary: what is counted.
-        weights: of `vocabulary` and then of the word vectors.
-        labels: k slugs, in the order of the logits.
-        temperature: what logits are divided by, above 0.
-
-    Raises:
-        ModelError: shapes do not fit each other, numbers are not finite, or there are no word vectors.
+    `weights` are those of `vocabulary` and then of the word vectors, `labels` k slugs in the order of the logits, which
+    are divided by `temperature`, above 0. Raises ModelError where shapes do not fit each other, numbers are not finite,
+    or there are no word vectors.
     """
 
     def __init__(

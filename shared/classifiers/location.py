@@ -35,11 +35,6 @@ class Location:
             self._files.makedirs(self._absolute(path).rpartition("/")[0], exist_ok=True)
             self._files.pipe_file(self._absolute(path), content)
 
-    def exists(self, path: str) -> bool:
-        """Whether there is such a file or folder."""
-        with self._translated(path):
-            return bool(self._files.exists(self._absolute(path)))
-
     def _absolute(self, path: str) -> str:
         return f"{self._root.rstrip('/')}/{path}"
 

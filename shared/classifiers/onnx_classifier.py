@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from shared.classifiers.classifier import Flags, Predictions, predicted
-from shared.compute.arrays import Float32s
+from shared.compute.arrays import Float32s, Int64s
 from shared.compute.packing import scored
 from shared.errors import ModelError
 
@@ -28,8 +27,6 @@ LOGITS: Final = "logits"
 
 # Its fused kernel is several times slower on CPUs than the addition and the norm that it replaces.
 _DISABLED: Final = ["SkipLayerNormFusion"]
-
-Ids = NDArray[np.int64]
 
 
 class Tokens:
@@ -55,25 +52,17 @@ class Tokens:
     def __call__(self, texts: Sequence[str]) -> tuple[list[list[int]], Flags]:
         """Ids of each text, special ones included, and whether it was cut."""
         encodings = self._tokenizer.encode_batch_fast(list(texts))
-        truncated = np.fromiter(
-            (bool(one.overflowing) for one in encodings), dtype=bool, count=len(encodings)
-        )
+        truncated = np.array([bool(one.overflowing) for one in encodings], dtype=bool)
         return [one.ids for one in encodings], truncated
 
 
 class OnnxClassifier:
-    """Implements `shared.classifiers.Classifier`.
+    """Implements `shared.classifiers.Classifier`. Raises ModelError where graph or tokenizer cannot be read.
 
-    Args:
-        model: an ONNX graph from `input_ids` and `attention_mask`, int64 of shape [n, tokens], to `logits` [n, k].
-        tokenizer: the content of a tokenizer.json.
-        labels: k slugs, in the order of the logits.
-        max_tokens: longer texts are cut.
-        temperature: what logits are divided by, above 0.
-        tokens_per_batch: most tokens of one call of the network, padding included.
-
-    Raises:
-        ModelError: graph or tokenizer cannot be read.
+    `model` is an ONNX graph from `input_ids` and `attention_mask`, int64 of shape [n, tokens], to `logits` [n, k];
+    `tokenizer` the content of a tokenizer.json; `labels` are k slugs, in the order of the logits, which are divided by
+    `temperature`, above 0. Longer texts than `max_tokens` are cut; `tokens_per_batch` are the most tokens of one call
+    of the network, padding included.
     """
 
     def __init__(
@@ -108,21 +97,20 @@ class OnnxClassifier:
         """Logits for tokenised texts, shape [n, k], in their order. Raises ModelError for another shape."""
         logits = np.empty((len(ids), len(self.labels)), dtype=np.float32)
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-        for rows, answer in scored(
-            lengths, self.tokens_per_batch, lambda rows: self._run([ids[row] for row in rows])
-        ):
+
+        def run(rows: Int64s) -> Float32s:
+            answer: Float32s = self._session.run([LOGITS], padded([ids[row] for row in rows]))[0]
+            return answer
+
+        for rows, answer in scored(lengths, self.tokens_per_batch, run):
+            expected = len(rows), len(self.labels)
+            if answer.shape != expected:
+                raise ModelError(f"ONNX graph: expected logits of shape {expected}, found {answer.shape}")
             logits[rows] = answer
         return logits
 
-    def _run(self, ids: Sequence[Sequence[int]]) -> Float32s:
-        answer: Float32s = self._session.run([LOGITS], padded(ids))[0]
-        expected = len(ids), len(self.labels)
-        if answer.shape != expected:
-            raise ModelError(f"ONNX graph: expected logits of shape {expected}, found {answer.shape}")
-        return answer
 
-
-def padded(ids: Sequence[Sequence[int]]) -> dict[str, Ids]:
+def padded(ids: Sequence[Sequence[int]]) -> dict[str, Int64s]:
     """A network's inputs for tokenised texts: both of shape [n, longest], zeros behind the shorter ones.
 
     Whatever a tokenizer's padding id is: what the mask hides is not read.

@@ -81,9 +81,7 @@ class Vocabulary:
             yield part, self._words_and_pairs(found), spread(found, cut, len(self.pieces))
 
     def _words_and_pairs(self, found: WordOccurrences) -> CountMatrix:
-        known = np.fromiter(
-            (self._numbers.get(word, -1) for word in found.distinct), np.int64, len(found.distinct)
-        )
+        known = np.array([self._numbers.get(word, -1) for word in found.distinct], np.int64)
         numbers = known[found.numbers]
         rows, keys = neighbours(found.rows, numbers, len(self.words))
         places = np.searchsorted(self._pair_keys, keys)

@@ -6,9 +6,13 @@ not have started torch before they fork.
 
 from __future__ import annotations
 
-from typing import Any, Final
+import gc
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from shared.errors import ConfigurationError
+
+T = TypeVar("T")
 
 AUTO: Final = "auto"
 DTYPES: Final = ("float32", "bfloat16", "float16")
@@ -22,8 +26,7 @@ _NO_MEMORY: Final = ("out of memory", "can't allocate memory")
 def device_for(choice: str = AUTO) -> Any:
     """A `torch.device`: the one named (`cuda:1`), or for `auto` the first there is of cuda, mps, cpu.
 
-    Raises:
-        ConfigurationError: torch is not installed, or the device does not exist here.
+    Raises ConfigurationError where torch is not installed, or the device does not exist here.
     """
     torch = loaded_torch()
     present = []
@@ -43,8 +46,7 @@ def device_for(choice: str = AUTO) -> Any:
 def dtype_for(choice: str, device: Any) -> Any:
     """A `torch.dtype`: the one named, or for `auto` float32, on CUDA bfloat16 (float16 before Ampere).
 
-    Raises:
-        ConfigurationError: the name is none of `DTYPES`.
+    Raises ConfigurationError for a name that is none of `DTYPES`.
     """
     torch = loaded_torch()
     if choice == AUTO:
@@ -72,6 +74,19 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     said = str(error).lower()
     return isinstance(error, RuntimeError) and any(words in said for words in _NO_MEMORY)
+
+
+def unless_out_of_memory(device: Any, compute: Callable[[], T]) -> T | None:
+    """What `compute` gives; None where memory did not suffice, and what the failed try has held is free again."""
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+    # Outside of the handler, whose traceback keeps the tensors of the failed pass alive.
+    gc.collect()
+    release(device)
+    return None
 
 
 def release(device: Any) -> None:

@@ -20,10 +20,8 @@ def scored(
     A batch has at most `tokens_per_batch` tokens, padding included: its rows times the longest of them. A row
     that is longer than that goes alone. Rows of like length go together, so little of it is padding, and
     the batch that needs most memory comes first. `score` gives None when memory did not suffice: then half as
-    many rows are tried, and the smaller budget stays for the rest.
-
-    Raises:
-        MemoryError: there is no memory for a single row.
+    many rows are tried, and the smaller budget stays for the rest. Raises MemoryError where there is none for a single
+    row.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0

@@ -20,11 +20,9 @@ class Encoder(Protocol):
     @property
     def model(self) -> str:
         """What produces the vectors, exactly enough to tell two versions apart."""
-        ...
 
     def embed(self, texts: Sequence[str], role: Role) -> Vectors:
         """Rows of length 1, shape [texts, dimensions]; a row of zeros where nothing in the text is known."""
-        ...
 
 
 def unit(rows: Vectors) -> Vectors:

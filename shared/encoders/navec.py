@@ -57,10 +57,8 @@ class NavecEncoder:
     A text's vector is the sum of its words' vectors, each times a / (a + p) where p is the word's share of navec's
     own corpus, scaled to length 1: smooth inverse frequency (Arora, Liang, Ma: A Simple but Tough-to-Beat Baseline
     for Sentence Embeddings, ICLR 2017), without their removal of a common component, which needs a corpus of texts
-    and did not help. Words are read as the keyword stage reads them; words that navec lacks are left out.
-
-    Raises:
-        ConfigurationError: there is no file of vectors, or it cannot be read.
+    and did not help. Words are read as the keyword stage reads them; words that navec lacks are left out. Raises
+    ConfigurationError where there is no file of vectors, or it cannot be read.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -75,33 +73,28 @@ class NavecEncoder:
     def embed(self, texts: Sequence[str], role: Role) -> Vectors:  # noqa: ARG002
         """Rows of length 1, shape [texts, 300]; zeros where no word is known. Words mean the same in both roles."""
         sums = np.zeros((len(texts), self._codes.shape[0] * self._codes.shape[2]), np.float32)
+        numbers = self._numbers
         for start in range(0, len(texts), CHUNK):
-            self._add(texts[start : start + CHUNK], sums[start : start + CHUNK])
+            page = Page(texts[start : start + CHUNK])
+            found = [
+                [numbers[word] for word in page.text(at).split()[:MOST_WORDS] if word in numbers]
+                for at in range(len(page.texts))
+            ]
+            rows = [start + at for at, some in enumerate(found) if some]
+            if not rows:
+                continue
+            starts = np.cumsum([0, *(len(some) for some in found if some)])[:-1]
+            distinct, places = np.unique(
+                np.fromiter(chain.from_iterable(found), np.intp), return_inverse=True
+            )
+            vectors = self._codes[self._parts, self._indexes[distinct]].reshape(len(distinct), -1)
+            weighted = vectors * self._weights[distinct, None]
+            sums[rows] = np.add.reduceat(weighted[places], starts, axis=0)
         return unit(sums)
-
-    def _add(self, texts: Sequence[str], sums: Vectors) -> None:
-        """Add up the weighted vectors of each text's words."""
-        page, numbers = Page(texts), self._numbers
-        found = [
-            [numbers[word] for word in page.text(at).split()[:MOST_WORDS] if word in numbers]
-            for at in range(len(texts))
-        ]
-        rows = [at for at, some in enumerate(found) if some]
-        if not rows:
-            return
-        starts = np.cumsum([0, *(len(found[at]) for at in rows)])[:-1]
-        distinct, places = np.unique(np.fromiter(chain.from_iterable(found), np.intp), return_inverse=True)
-        vectors = self._codes[self._parts, self._indexes[distinct]].reshape(len(distinct), -1)
-        weighted = vectors * self._weights[distinct, None]
-        sums[rows] = np.add.reduceat(weighted[places], starts, axis=0)
 
 
 def word_vectors(path: Path | None = None) -> WordVectors:
-    """The vectors of a file in navec's format, or of the one in the wheel of natasha.
-
-    Raises:
-        ConfigurationError: there is no such file, or it cannot be read.
-    """
+    """The vectors of a file in navec's format, or of the one in the wheel of natasha. Raises ConfigurationError."""
     path = path or _installed()
     try:
         with tarfile.open(path) as tar:
@@ -126,11 +119,7 @@ def word_numbers(vectors: WordVectors) -> dict[bytes, int]:
 
 
 def _installed() -> Path:
-    """The file of vectors in the wheel of natasha, found without importing it.
-
-    Raises:
-        ConfigurationError: the package or its file is missing.
-    """
+    """The file of vectors in the wheel of natasha, found without importing it. Raises ConfigurationError."""
     spec = find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (path := Path(folder) / _FILE).is_file():

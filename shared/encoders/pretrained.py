@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from shared.errors import ModelError
 
 DIGITS: Final = 12
 """Hexadecimal digits of a version."""
@@ -19,6 +22,15 @@ def first_line(error: Exception) -> str:
 def kind_and_line(error: Exception) -> str:
     """The same after the kind of error, for libraries whose errors say little without."""
     return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+@contextmanager
+def usable(place: object, what: str) -> Iterator[None]:
+    """Raises ModelError, which says that `what` was expected at a place, instead of whatever a library raises."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelError(f"{place}: expected {what}, found: {kind_and_line(error)}") from error
 
 
 def version_of(files: Iterable[Path], *, named: bool) -> str:

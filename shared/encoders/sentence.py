@@ -47,8 +47,7 @@ class SentenceEncoder:
         revision: a commit or branch of the hub; None takes the newest.
         local_files_only: never asks the network, only what has been downloaded before.
 
-    Raises:
-        ConfigurationError: sentence-transformers is not installed, or the model cannot be loaded.
+    Raises ConfigurationError where sentence-transformers is not installed, or the model cannot be loaded.
     """
 
     def __init__(

@@ -1,13 +1,10 @@
-"""From a trained torch model to the graphs that serve: exported, quantised, and compared with the model on a sample.
-
-The only module here besides `first_token` and `hugging_face` that needs torch; no worker that serves imports it.
-"""
+"""From a trained torch model to the graphs that serve: exported, quantised, and compared with the model on a sample."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +28,7 @@ from shared.classifiers.onnx_classifier import (
 )
 from shared.classifiers.packaging.first_token import first_token_only
 from shared.compute.arrays import Float32s
-from shared.encoders.pretrained import kind_and_line
+from shared.encoders.pretrained import kind_and_line, usable
 from shared.errors import ModelError
 
 LEAST_SAME: Final = 0.995
@@ -75,10 +72,8 @@ def export(
     """Both graphs of a network from (input_ids, attention_mask) to logits, and which of them serves.
 
     `sample` are texts of the kind that will be classified. int8 serves unless it cannot be made or names another
-    category too often; then fp32 does, and `Export.fallback` says why.
-
-    Raises:
-        ModelError: there is no sample, the network cannot be exported, or its fp32 graph does not compute what it does.
+    category too often; then fp32 does, and `Export.fallback` says why. Raises ModelError where there is no sample, the
+    network cannot be exported, or its fp32 graph does not compute what it does.
     """
     if not sample:
         raise ModelError(
@@ -91,7 +86,9 @@ def export(
 
     def compared(graph: bytes) -> Agreement:
         served = OnnxClassifier(graph, tokenizer, labels, max_tokens=max_tokens, temperature=temperature)
-        return agreement(truth, softmax(served.logits(ids), temperature))
+        found = softmax(served.logits(ids), temperature)
+        alike = (truth.argmax(axis=1) == found.argmax(axis=1)).mean()
+        return Agreement(float(alike), float(np.abs(truth - found).max()))
 
     same = compared(fp32)
     if same.same < LEAST_SAME or same.difference > MOST_FP32_DIFFERENCE:
@@ -122,24 +119,14 @@ def _try_int8(
     )
 
 
-def agreement(expected: Float32s, found: Float32s) -> Agreement:
-    """How two sets of probabilities compare, both of shape [n, k]."""
-    same = (expected.argmax(axis=1) == found.argmax(axis=1)).mean()
-    return Agreement(float(same), float(np.abs(expected - found).max()))
-
-
 def torch_logits(network: nn.Module, ids: Sequence[Sequence[int]], rows: int = 32) -> Float32s:
     """Logits of a torch network for tokenised texts, shape [n, k]: what a graph is compared with."""
     parts = []
     with torch.inference_mode():
         for start in range(0, len(ids), rows):
-            inputs = _tensors(padded(ids[start : start + rows]))
+            inputs = map(torch.from_numpy, padded(ids[start : start + rows]).values())
             parts.append(network(*inputs).float().numpy())
     return np.concatenate(parts)
-
-
-def _tensors(inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(inputs[INPUT_IDS]), torch.from_numpy(inputs[ATTENTION_MASK])
 
 
 def to_onnx(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -> bytes:
@@ -178,10 +165,10 @@ def _traced(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -
     dims = {0: torch.export.Dim("rows"), 1: torch.export.Dim("tokens", max=max_tokens)}
     with TemporaryDirectory(prefix="otzyv-export-") as folder, _quietly():
         path = Path(folder) / "model.onnx"
-        try:
+        with usable("export", "a network that torch.onnx can export"):
             torch.onnx.export(
                 network.eval(),
-                _tensors(example),
+                tuple(map(torch.from_numpy, example.values())),
                 path,
                 input_names=[INPUT_IDS, ATTENTION_MASK],
                 output_names=[LOGITS],
@@ -190,10 +177,6 @@ def _traced(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -
                 external_data=False,
                 verbose=False,
             )
-        except Exception as error:
-            raise ModelError(
-                f"export: expected a network that torch.onnx can export, found: {kind_and_line(error)}"
-            ) from error
         return path.read_bytes()
 
 

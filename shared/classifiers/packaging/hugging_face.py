@@ -20,7 +20,7 @@ from transformers.utils.logging import disable_progress_bar
 from shared.classifiers.artefact import PICKLES, WEIGHTS
 from shared.classifiers.packaging.export import Logits
 from shared.classifiers.packaging.package import Package
-from shared.encoders.pretrained import kind_and_line
+from shared.encoders.pretrained import usable
 from shared.errors import ModelError, TaxonomyError
 from shared.taxonomy import Taxonomy
 
@@ -35,9 +35,8 @@ TRAINERS: Final = ("training_args.bin", "optimizer.pt", "optimizer.bin", "schedu
 def read_folder(folder: Path, taxonomy: Taxonomy, max_tokens: int | None = None) -> Package:
     """Load a folder with a model for the categories of `taxonomy`.
 
-    Raises:
-        ModelError: no such folder, code or pickles in it, weights missing, damaged or not finite, or labels that are
-            not the categories of the taxonomy.
+    Raises ModelError for no such folder, code or pickles in it, weights that are missing, damaged or not finite, or
+    labels that are not the categories of the taxonomy.
     """
     config = _config(folder)
     _refuse_pickles(folder)
@@ -142,7 +141,7 @@ def _labels(folder: Path, config: dict[str, Any], taxonomy: Taxonomy) -> tuple[s
         raise ModelError(
             f"{place}: expected id2label with the numbers 0 to {len(named) - 1}, found no {error}"
         ) from error
-    wanted = [category.slug for category in taxonomy.categories]
+    wanted = taxonomy.slugs
     slugs: list[str] = []
     for label in told:
         with suppress(TaxonomyError):
@@ -157,7 +156,7 @@ def _labels(folder: Path, config: dict[str, Any], taxonomy: Taxonomy) -> tuple[s
 
 def _model(folder: Path) -> Any:
     disable_progress_bar()
-    try:
+    with usable(folder, "a model that transformers can load"):
         model, told = AutoModelForSequenceClassification.from_pretrained(
             folder,
             local_files_only=True,
@@ -166,10 +165,6 @@ def _model(folder: Path) -> Any:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except Exception as error:
-        raise ModelError(
-            f"{folder}: expected a model that transformers can load, found: {kind_and_line(error)}"
-        ) from error
     absent = sorted(map(str, told["missing_keys"])) + sorted(map(str, told.get("mismatched_keys") or ()))
     if absent:
         raise ModelError(
@@ -198,12 +193,8 @@ def distinct_tensors(model: Any) -> dict[str, Any]:
 
 
 def _tokenizer(folder: Path) -> Any:
-    try:
+    with usable(folder, "a tokenizer that transformers can load"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:
-        raise ModelError(
-            f"{folder}: expected a tokenizer that transformers can load, found: {kind_and_line(error)}"
-        ) from error
     if not tokenizer.is_fast:
         raise ModelError(
             f"{folder}: expected a fast tokenizer (tokenizer.json), found a slow one; save it with a tokenizer.json"
@@ -244,14 +235,9 @@ def _try(folder: Path, network: Logits, tokens: int, labels: int) -> None:
     ids = torch.full((2, tokens), 2, dtype=torch.long)
     mask = torch.ones_like(ids)
     ids[1, 3:] = mask[1, 3:] = 0
-    try:
-        with torch.inference_mode():
-            shape = tuple(network(ids[:1], mask[:1]).shape)
-            padded, alone = network(ids, mask)[1], network(ids[1:, :3], mask[1:, :3])[0]
-    except Exception as error:
-        raise ModelError(
-            f"{folder}: expected a model that reads texts of {tokens} tokens, found: {kind_and_line(error)}"
-        ) from error
+    with usable(folder, f"a model that reads texts of {tokens} tokens"), torch.inference_mode():
+        shape = tuple(network(ids[:1], mask[:1]).shape)
+        padded, alone = network(ids, mask)[1], network(ids[1:, :3], mask[1:, :3])[0]
     if not torch.allclose(padded, alone, rtol=PADDING_TOLERANCE, atol=PADDING_TOLERANCE):
         raise ModelError(
             f"{folder}: expected a model whose answer does not depend on the padding behind a text, such as BERT; "

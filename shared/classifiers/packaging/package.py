@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -23,8 +22,6 @@ from shared.classifiers.onnx_classifier import OnnxClassifier
 from shared.errors import ModelError
 from shared.quality.drift import Reference
 from shared.taxonomy import Taxonomy
-
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,8 +104,8 @@ def written(
     ready: Servable,
     location: Location,
     *,
-    metrics: Mapping[str, float] = NOTHING,
-    dataset: Mapping[str, Any] = NOTHING,
+    metrics: Mapping[str, float] | None = None,
+    dataset: Mapping[str, Any] | None = None,
 ) -> Artefact:
     """The artefact of a model. `metrics` are those of what serves, `dataset` says what it was trained on.
 
@@ -116,7 +113,7 @@ def written(
     """
     known = ready.manifest
     manifest = msgspec.structs.replace(
-        known, metrics={**known.metrics, **metrics}, dataset={**known.dataset, **dataset}
+        known, metrics={**known.metrics, **(metrics or {})}, dataset={**known.dataset, **(dataset or {})}
     )
     card = model_card(manifest).encode()
     return save(location, manifest, {**ready.contents, "README.md": card})

@@ -39,9 +39,8 @@ class NliModel:
 def load(name: str | Path, revision: str | None, device: str, dtype: str) -> NliModel:
     """Loads a model by hub name or folder; code that comes with a model is never run.
 
-    Raises:
-        ConfigurationError: it cannot be loaded, lacks weights, a fast tokenizer, a padding token or a label
-            that begins with "entail".
+    Raises ConfigurationError where it cannot be loaded, or lacks weights, a fast tokenizer, a padding token or a label
+    that begins with "entail".
     """
     place = device_for(device)
     number = dtype_for(dtype, place)

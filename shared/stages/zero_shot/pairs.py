@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.compute.arrays import Int64s
 from shared.errors import ConfigurationError
-
-Ints = NDArray[np.int64]
 
 CHARS_PER_TOKEN: Final = 64
 """Characters read of a text per token kept. No vocabulary has pieces this long: only endless blanks or letters
@@ -18,27 +16,23 @@ without a space notice, and a text of a megabyte costs no more than a long one."
 
 
 class Frame(NamedTuple):
-    """What stands around the text in a pair with one hypothesis: ids and token types before it and after it."""
+    """What stands around the text in a pair with one hypothesis, before and after it: ids and token types, [2, n]."""
 
-    head: Ints
-    head_types: Ints
-    tail: Ints
-    tail_types: Ints
+    head: Int64s
+    tail: Int64s
 
     @property
     def size(self) -> int:
         """Tokens that are not the text's."""
-        return len(self.head) + len(self.tail)
+        return int(self.head.shape[1] + self.tail.shape[1])
 
 
 class Pairs:
     """Builds the inputs of a network for pairs (text, hypothesis), numbered text by text.
 
     Pair number `i * k + j` is text i with hypothesis j out of k. Texts are cut so that a pair has at most
-    `limit` tokens ("only_first": a hypothesis is never cut).
-
-    Raises:
-        ConfigurationError: a hypothesis leaves no room for any text.
+    `limit` tokens ("only_first": a hypothesis is never cut). Raises ConfigurationError where a hypothesis leaves no
+    room for any text.
     """
 
     def __init__(self, tokenizer: Any, hypotheses: Sequence[str], limit: int) -> None:
@@ -59,8 +53,7 @@ class Pairs:
         encoded = self._tokenizer(
             hypothesis, hypothesis, return_token_type_ids=True, truncation=False, verbose=False
         )
-        ids = np.array(encoded["input_ids"], dtype=np.int64)
-        types = np.array(encoded["token_type_ids"], dtype=np.int64)
+        both = np.array([encoded["input_ids"], encoded["token_type_ids"]], dtype=np.int64)
         first = [place for place, part in enumerate(encoded.sequence_ids(0)) if part == 0]
         if not first:
             raise ConfigurationError(
@@ -68,9 +61,9 @@ class Pairs:
                 "Change zero_shot_label or hypothesis in the taxonomy"
             )
         start, end = first[0], first[-1] + 1
-        return Frame(ids[:start], types[:start], ids[end:], types[end:])
+        return Frame(both[:, :start], both[:, end:])
 
-    def premises(self, texts: Sequence[str]) -> list[Ints]:
+    def premises(self, texts: Sequence[str]) -> list[Int64s]:
         """Token ids of each text without special tokens, at most `limit` of them; empty where there are none."""
         if not texts:
             return []
@@ -84,13 +77,13 @@ class Pairs:
         )
         return [np.array(ids, dtype=np.int64) for ids in encoded["input_ids"]]
 
-    def lengths(self, premises: Sequence[Ints]) -> Ints:
+    def lengths(self, premises: Sequence[Int64s]) -> Int64s:
         """Tokens of each pair, special tokens included; shape [texts * hypotheses]."""
         texts = np.array([len(premise) for premise in premises], dtype=np.int64)
-        lengths: Ints = np.minimum(texts[:, None] + self._sizes, self._limit).ravel()
+        lengths: Int64s = np.minimum(texts[:, None] + self._sizes, self._limit).ravel()
         return lengths
 
-    def planes(self, premises: Sequence[Ints], pairs: Ints, lengths: Ints) -> Ints:
+    def planes(self, premises: Sequence[Int64s], pairs: Int64s, lengths: Int64s) -> Int64s:
         """Inputs for some pairs, padded on the right to the longest of them.
 
         Shape [3, pairs, width]: input ids, attention mask, token types. `lengths` are those of all pairs.
@@ -98,19 +91,15 @@ class Pairs:
         sizes = lengths[pairs]
         width = int(sizes.max())
         planes = np.zeros((3, len(pairs), width), dtype=np.int64)
-        ids, mask, types = planes
-        ids[:] = self._tokenizer.pad_token_id
-        mask[:] = np.arange(width) < sizes[:, None]
+        planes[0] = self._tokenizer.pad_token_id
+        planes[1] = np.arange(width) < sizes[:, None]
         for row, (pair, size) in enumerate(zip(pairs.tolist(), sizes.tolist(), strict=True)):
             text, hypothesis = divmod(pair, len(self._frames))
             frame = self._frames[hypothesis]
-            start, end = len(frame.head), size - len(frame.tail)
-            ids[row, :start] = frame.head
-            ids[row, start:end] = premises[text][: end - start]
-            ids[row, end:size] = frame.tail
-            if self.with_types:
-                types[row, :start] = frame.head_types
-                types[row, end:size] = frame.tail_types
+            start, end = frame.head.shape[1], size - frame.tail.shape[1]
+            planes[::2, row, :start] = frame.head
+            planes[0, row, start:end] = premises[text][: end - start]
+            planes[::2, row, end:size] = frame.tail
         return planes
 
 

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import softmax
 
 from shared.cascade.stage import ABSTAINED, Answer, Verdict
-from shared.compute.device import AUTO, loaded_torch, out_of_memory, release
+from shared.compute.arrays import Float64s, Int64s
+from shared.compute.device import AUTO, loaded_torch, unless_out_of_memory
 from shared.compute.packing import scored
 from shared.errors import ConfigurationError
 from shared.stages.parts import StageParts
 from shared.stages.zero_shot.nli import NliModel, load
-from shared.stages.zero_shot.pairs import Ints, Pairs
+from shared.stages.zero_shot.pairs import Pairs
 from shared.taxonomy import Taxonomy
 
 DEFAULT_MODEL: Final = "MoritzLaurer/bge-m3-zeroshot-v2.0"
@@ -34,8 +35,6 @@ stands near its start, and one endless text costs no more than ten ordinary ones
 MOST_EVIDENCE: Final = 3
 """Categories that a verdict shows with their probabilities, the most probable ones."""
 
-Matrix = NDArray[np.float64]
-
 
 class ZeroShotStage:
     """Implements `shared.cascade.stage.Stage` with any two-way or three-way NLI model. One thread at a time.
@@ -46,16 +45,14 @@ class ZeroShotStage:
     Args:
         taxonomy: gives the sentences; the none category takes part if it has a `zero_shot_label`.
         model: hub name or folder of an NLI model with safetensors weights, or one that `nli.load` has loaded:
-            stages of several taxonomies may share it. Then revision, device and dtype do not count.
-        revision: branch, tag or commit of a hub model; pin a commit for verdicts that stay the same.
+            stages of several taxonomies may share it. Then device and dtype do not count.
         device: `auto` (cuda, mps, cpu, in this order) or a device of torch.
         dtype: `auto` (float32; bfloat16 on CUDA, float16 where that is not in hardware), or one of the three.
         tokens_per_batch: most tokens in a forward pass, padding included; a longer pair goes alone.
         max_tokens: longest pair; the review is cut to fit, never beyond the model's own limit.
 
-    Raises:
-        ConfigurationError: the model cannot be loaded or is no NLI model, the device is not there, or the
-            taxonomy has fewer than two categories or too long sentences.
+    Raises ConfigurationError where the model cannot be loaded or is no NLI model, the device is not there, or the
+    taxonomy has fewer than two categories or too long sentences.
     """
 
     name = "zero_shot"
@@ -66,7 +63,6 @@ class ZeroShotStage:
         taxonomy: Taxonomy,
         model: str | Path | NliModel = DEFAULT_MODEL,
         *,
-        revision: str | None = None,
         device: str = AUTO,
         dtype: str = AUTO,
         tokens_per_batch: int = TOKENS_PER_BATCH,
@@ -84,7 +80,7 @@ class ZeroShotStage:
                 f"found {tokens_per_batch} and {max_tokens}"
             )
         self.slugs = tuple(sentences)
-        self.nli = model if isinstance(model, NliModel) else load(model, revision, device, dtype)
+        self.nli = model if isinstance(model, NliModel) else load(model, None, device, dtype)
         self.model = f"{self.nli.version}/1"
         self._tokens_per_batch = tokens_per_batch
         self._pairs = Pairs(self.nli.tokenizer, list(sentences.values()), min(max_tokens, self.nli.limit))
@@ -95,14 +91,14 @@ class ZeroShotStage:
             return []
         return [self._answer(row) for row in self.probabilities(texts)]
 
-    def _answer(self, probabilities: NDArray[np.float64]) -> Answer:
+    def _answer(self, probabilities: Float64s) -> Answer:
         if np.isnan(probabilities).any():
             return ABSTAINED
         best = np.argsort(-probabilities, kind="stable")[:MOST_EVIDENCE].tolist()
         shown = {self.slugs[index]: round(float(probabilities[index]), 4) for index in best}
         return Answer(Verdict(self.slugs[best[0]], float(probabilities[best[0]]), {"probabilities": shown}))
 
-    def probabilities(self, texts: Sequence[str]) -> Matrix:
+    def probabilities(self, texts: Sequence[str]) -> Float64s:
         """One probability per category, shape [texts, categories]; a row of NaN where there is nothing to read.
 
         With e[i, j] the entailment logit of text i and the sentence of category j:
@@ -115,16 +111,18 @@ class ZeroShotStage:
         """
         numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
         logits = self._logits(self._pairs.premises(list(numbers)))
-        return softmax(logits)[[numbers[text] for text in texts]]
+        with np.errstate(invalid="ignore"):  # a row with NaN or infinity becomes NaN
+            shares: Float64s = softmax(logits, axis=1)
+        return shares[[numbers[text] for text in texts]]
 
-    def tokens(self, texts: Sequence[str]) -> Ints:
+    def tokens(self, texts: Sequence[str]) -> Int64s:
         """Tokens of each pair as the network gets them, without padding; shape [texts, categories], 0 if not read."""
         premises = self._pairs.premises(texts)
         lengths = self._pairs.lengths(premises).reshape(len(texts), len(self.slugs))
         lengths[[index for index, premise in enumerate(premises) if not len(premise)]] = 0
         return lengths
 
-    def _logits(self, premises: Sequence[Ints]) -> Matrix:
+    def _logits(self, premises: Sequence[Int64s]) -> Float64s:
         """Entailment logits, shape [texts, categories]; NaN for texts without a token."""
         logits = np.full((len(premises), len(self.slugs)), np.nan)
         read = [number for number, premise in enumerate(premises) if len(premise)]
@@ -133,11 +131,9 @@ class ZeroShotStage:
         some = [premises[number] for number in read]
         lengths = self._pairs.lengths(some)
 
-        def score(pairs: Ints) -> Any:
-            answer = self._forward(self._pairs.planes(some, pairs, lengths))
-            if answer is None:
-                release(self.nli.device)
-            return answer
+        def score(pairs: Int64s) -> Any:
+            planes = self._pairs.planes(some, pairs, lengths)
+            return unless_out_of_memory(self.nli.device, lambda: self._forward(planes))
 
         # Answers stay on the device until all are there: copying each would make it wait for the next.
         batches = list(scored(lengths, self._tokens_per_batch, score))
@@ -147,27 +143,22 @@ class ZeroShotStage:
         logits[read] = flat.reshape(len(read), len(self.slugs))
         return logits
 
-    def _forward(self, planes: Ints) -> Any:
-        """Entailment logits of one batch, a float32 tensor of shape [pairs], or None if memory ran out."""
+    def _forward(self, planes: Int64s) -> Any:
+        """Entailment logits of one batch, a float32 tensor of shape [pairs]."""
         torch = loaded_torch()
-        try:
-            tensors = torch.from_numpy(planes)
-            # A copy out of pinned memory does not wait for the batches before it.
-            pinned = self.nli.device.type == "cuda"
-            tensors = tensors.pin_memory() if pinned else tensors
-            ids, mask, types = tensors.to(self.nli.device, non_blocking=pinned)
-            inputs = {"input_ids": ids}
-            # Without padding no mask is needed, and attention without one is faster.
-            if not planes[1].all():
-                inputs["attention_mask"] = mask
-            if self._pairs.with_types:
-                inputs["token_type_ids"] = types
-            with torch.inference_mode():
-                return self.nli.network(**inputs).logits[:, self.nli.entailment].float()
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-            return None
+        tensors = torch.from_numpy(planes)
+        # A copy out of pinned memory does not wait for the batches before it.
+        pinned = self.nli.device.type == "cuda"
+        tensors = tensors.pin_memory() if pinned else tensors
+        ids, mask, types = tensors.to(self.nli.device, non_blocking=pinned)
+        inputs = {"input_ids": ids}
+        # Without padding no mask is needed, and attention without one is faster.
+        if not planes[1].all():
+            inputs["attention_mask"] = mask
+        if self._pairs.with_types:
+            inputs["token_type_ids"] = types
+        with torch.inference_mode():
+            return self.nli.network(**inputs).logits[:, self.nli.entailment].float()
 
 
 def build(parts: StageParts) -> ZeroShotStage:
@@ -190,11 +181,3 @@ def hypotheses(taxonomy: Taxonomy) -> dict[str, str]:
         for category in taxonomy.categories
         if category.zero_shot_label or category.slug != taxonomy.none_category
     }
-
-
-def softmax(logits: Matrix) -> Matrix:
-    """Softmax over the last axis; a row with NaN or infinity becomes NaN."""
-    with np.errstate(invalid="ignore"):
-        raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        shares: Matrix = raised / raised.sum(axis=-1, keepdims=True)
-    return shares

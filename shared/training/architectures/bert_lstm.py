@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
-from transformers import PreTrainedModel
+from torch import Tensor
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from shared.training.architectures import encoder as encoders
@@ -21,15 +20,13 @@ class BertLstmConfig(encoders.EncoderConfig):
     __init__ = encoders.EncoderConfig.__init__
 
 
-class BertLstmClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is Any to mypy
+class BertLstmClassifier(encoders.AroundEncoderModel):
     """The encoder is trained as well: an LSTM on frozen states would be another `mlp`, at the price of this one."""
 
     config_class = BertLstmConfig
 
     def __init__(self, config: BertLstmConfig, encoder: Any = None) -> None:
-        super().__init__(config)
-        self.encoder = encoders.from_config(config.encoder) if encoder is None else encoder
-        config.encoder = self.encoder.config
+        super().__init__(config, encoder)
         self.head = BiLstm(config.encoder.hidden_size, config.hidden, config.num_labels, config.dropout)
         self.post_init()
 
@@ -39,9 +36,6 @@ class BertLstmClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers
         """Ids and mask [n, tokens]; labels [n], for the loss."""
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return answer(self.head(states, attention_mask), labels)
-
-    def _init_weights(self, module: nn.Module) -> None:
-        """As torch began them; the encoder has begun already."""
 
 
 class BertLstm(encoders.AroundEncoder):

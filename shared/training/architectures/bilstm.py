@@ -13,13 +13,8 @@ from torch import Tensor, nn
 class BiLstm(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
     """From states of shape [n, tokens, size] and mask [n, tokens] to logits [n, k]; what the mask hides is not read.
 
-    Both the largest and the mean of each number over a text's tokens go into the last layer.
-
-    Args:
-        size: of a state.
-        hidden: numbers of each direction.
-        labels: k.
-        dropout: of states and before the last layer.
+    Both the largest and the mean of each number over a text's tokens go into the last layer. A state has `size`
+    numbers, each direction `hidden`; dropout is that of states and before the last layer.
     """
 
     def __init__(self, size: int, hidden: int, labels: int, dropout: float) -> None:

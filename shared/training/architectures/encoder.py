@@ -6,18 +6,21 @@ What they are put into is in the other files of this package.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedConfig,
+    PreTrainedModel,
 )
 
 from shared.classifiers.packaging.hugging_face import longest_text, vocabulary
@@ -34,9 +37,8 @@ _OF_THE_HEAD: Final = re.compile(r"(^|\.)(classifier|pre_classifier|score|pooler
 def classifier(arguments: Arguments, labels: Sequence[str]) -> Built:
     """The encoder with its family's own classification layer, as transformers knows it.
 
-    Raises:
-        TrainingError: it cannot be had: no such name or folder, no hub, no safetensors, weights missing.
-        ModelError: its tokenizer does not fit.
+    Raises TrainingError where it cannot be had: no such name or folder, no hub, no safetensors, weights missing; and
+    ModelError where its tokenizer does not fit.
     """
     config = _config(arguments, **numbered(labels))
     for name in ("classifier_dropout", "seq_classif_dropout"):
@@ -76,9 +78,18 @@ class EncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is 
         super().__init__(**fields)
 
 
-def from_config(config: Any) -> Any:
-    """An encoder with random weights, for weights that are loaded afterwards."""
-    return without_pooler(AutoModel.from_config(config, trust_remote_code=False))
+class AroundEncoderModel(PreTrainedModel):  # type: ignore[misc]
+    """A model around an encoder: without one it begins with random weights, for weights that are loaded afterwards."""
+
+    def __init__(self, config: EncoderConfig, encoder: Any = None) -> None:
+        super().__init__(config)
+        if encoder is None:
+            encoder = without_pooler(AutoModel.from_config(config.encoder, trust_remote_code=False))
+        self.encoder = encoder
+        config.encoder = encoder.config
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """As torch began them; the encoder has begun already."""
 
 
 def without_pooler(encoder: Any) -> Any:
@@ -105,8 +116,13 @@ def _built(arguments: Arguments, config: Any, kind: Any, made: Callable[[Any], A
         encoder = kind.from_config(config, dtype=torch.float32, trust_remote_code=False)
     else:
         encoder = _pretrained(kind, config, arguments)
-    tokenizer = _tokenizer(arguments)
     base = _base(arguments)
+    with _loading(arguments, "a tokenizer that transformers can load"):
+        tokenizer = AutoTokenizer.from_pretrained(**_source(arguments))
+    if not tokenizer.is_fast:
+        raise TrainingError(
+            f"base {base}: expected a fast tokenizer (tokenizer.json), found a slow one; name another base"
+        )
     content = vocabulary(Path(base), encoder, tokenizer)
     longest = min(longest_text(config, tokenizer), arguments.max_tokens)
     return Built(made(encoder), content, longest, _origin(arguments))
@@ -135,17 +151,15 @@ def _source(arguments: Arguments) -> dict[str, Any]:
 
 
 def _config(arguments: Arguments, **fields: Any) -> Any:
-    try:
+    with _loading(arguments, "a config.json that transformers can read"):
         config = AutoConfig.from_pretrained(**_source(arguments), **fields)
-    except Exception as error:
-        raise _missing(arguments, "a config.json that transformers can read", error) from error
     config.name_or_path = _origin(arguments)
     config.dtype = torch.float32
     return config
 
 
 def _pretrained(kind: Any, config: Any, arguments: Arguments) -> Any:
-    try:
+    with _loading(arguments, "weights as .safetensors that transformers can load"):
         model, told = kind.from_pretrained(
             **_source(arguments),
             config=config,
@@ -154,8 +168,6 @@ def _pretrained(kind: Any, config: Any, arguments: Arguments) -> Any:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except Exception as error:
-        raise _missing(arguments, "weights as .safetensors that transformers can load", error) from error
     unread = [*told["missing_keys"], *(told.get("mismatched_keys") or ())]
     names = sorted(one if isinstance(one, str) else str(one[0]) for one in unread)
     absent = [name for name in names if not _OF_THE_HEAD.search(name)]
@@ -168,24 +180,19 @@ def _pretrained(kind: Any, config: Any, arguments: Arguments) -> Any:
     return model
 
 
-def _tokenizer(arguments: Arguments) -> Any:
+@contextmanager
+def _loading(arguments: Arguments, expected: str) -> Iterator[None]:
+    """Raises TrainingError with advice instead of whatever transformers raises."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(**_source(arguments))
+        yield
     except Exception as error:
-        raise _missing(arguments, "a tokenizer that transformers can load", error) from error
-    if not tokenizer.is_fast:
-        raise TrainingError(
-            f"base {_base(arguments)}: expected a fast tokenizer (tokenizer.json), found a slow one; name another base"
+        base, first = _base(arguments), kind_and_line(error).rstrip(".")
+        advice = (
+            "put the missing files there, or name an encoder on the hub"
+            if Path(base).is_dir()
+            else "check the name and base_revision; where the hub cannot be reached, download the encoder elsewhere "
+            "and give its folder as base"
         )
-    return tokenizer
-
-
-def _missing(arguments: Arguments, expected: str, error: Exception) -> TrainingError:
-    base, first = _base(arguments), kind_and_line(error).rstrip(".")
-    advice = (
-        "put the missing files there, or name an encoder on the hub"
-        if Path(base).is_dir()
-        else "check the name and base_revision; where the hub cannot be reached, download the encoder elsewhere and "
-        "give its folder as base"
-    )
-    return TrainingError(f"base {base}: expected {expected}, found: {first}. To go on, {advice}")
+        raise TrainingError(
+            f"base {base}: expected {expected}, found: {first}. To go on, {advice}"
+        ) from error

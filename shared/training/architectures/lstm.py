@@ -14,7 +14,7 @@ from shared.encoders.navec import word_vectors
 from shared.training.architectures.architecture import Architecture, Built, Defaults
 from shared.training.architectures.bilstm import BiLstm
 from shared.training.architectures.classification import answer, head, numbered
-from shared.training.architectures.words import NavecWords, QuantisedEmbedding
+from shared.training.architectures.words import QuantisedEmbedding, navec_words
 from shared.training.arguments import Arguments
 
 
@@ -68,13 +68,8 @@ class Lstm(Architecture):
     def build(self, arguments: Arguments, labels: Sequence[str]) -> Built:
         """Raises ConfigurationError where there are no vectors. They are read whatever `random_weights` says."""
         vectors = word_vectors(Path(arguments.vectors) if arguments.vectors else None)
-        words = NavecWords(vectors)
-        config = LstmConfig(
-            words=len(words.rows),
-            quantised=vectors.codes.shape,
-            **head(arguments),
-            **numbered(labels),
-        )
-        model = LstmClassifier(config)
-        model.embedding.fill(vectors, words.rows)
-        return Built(model, words.tokenizer(), arguments.max_tokens, f"navec/{vectors.id}")
+        tokenizer, rows = navec_words(vectors)
+        fields = {**head(arguments), **numbered(labels)}
+        model = LstmClassifier(LstmConfig(words=len(rows), quantised=vectors.codes.shape, **fields))
+        model.embedding.fill(vectors, rows)
+        return Built(model, tokenizer, arguments.max_tokens, f"navec/{vectors.id}")

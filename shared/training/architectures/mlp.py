@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from shared.classifiers.onnx_classifier import ATTENTION_MASK, INPUT_IDS, padded
+from shared.classifiers.onnx_classifier import padded
 from shared.compute.arrays import Int64s
-from shared.compute.device import out_of_memory, release
+from shared.compute.device import unless_out_of_memory
 from shared.compute.packing import scored
 from shared.training.architectures import encoder as encoders
 from shared.training.architectures.architecture import Defaults, EncodedText
@@ -60,7 +60,7 @@ class MlpHead(PreTrainedModel):  # type: ignore[misc]  # transformers is Any to 
         """As torch began them: a start for encoders' layers of 0.02 is too small for these."""
 
 
-class MlpClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is Any to mypy
+class MlpClassifier(encoders.AroundEncoderModel):
     """The frozen encoder, whose dropout never works, and the layers that are trained.
 
     Features are the mean over a text's tokens. In an encoder that was not tuned for a task, the first token, which was
@@ -71,9 +71,7 @@ class MlpClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is A
     config_class = MlpConfig
 
     def __init__(self, config: MlpConfig, encoder: Any = None) -> None:
-        super().__init__(config)
-        self.encoder = encoders.from_config(config.encoder) if encoder is None else encoder
-        config.encoder = self.encoder.config
+        super().__init__(config, encoder)
         self.encoder.requires_grad_(False)
         self.head = MlpHead(config)
         self.post_init()
@@ -98,9 +96,6 @@ class MlpClassifier(PreTrainedModel):  # type: ignore[misc]  # transformers is A
         """Ids and mask [n, tokens]; labels [n], for the loss."""
         made: SequenceClassifierOutput = self.head(self.features(input_ids, attention_mask), labels)
         return made
-
-    def _init_weights(self, module: nn.Module) -> None:
-        """Nothing here besides encoder and head, which have begun already."""
 
 
 class Mlp(encoders.AroundEncoder):
@@ -130,15 +125,10 @@ class Mlp(encoders.AroundEncoder):
         distinct = list(places)
 
         def computed(rows: Int64s) -> Tensor | None:
-            inputs = padded([distinct[row] for row in rows])
-            try:
-                tensors = (torch.from_numpy(inputs[name]).to(device) for name in (INPUT_IDS, ATTENTION_MASK))
-                return model.features(*tensors).float().cpu()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-            release(device)
-            return None
+            both = [*map(torch.from_numpy, padded([distinct[row] for row in rows]).values())]
+            return unless_out_of_memory(
+                device, lambda: model.features(*(one.to(device) for one in both)).float().cpu()
+            )
 
         vectors = torch.empty(len(distinct), model.config.encoder.hidden_size)
         for rows, some in scored(np.array([len(one) for one in distinct]), TOKENS_PER_BATCH, computed):

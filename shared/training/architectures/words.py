@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
+from shared.compute.arrays import Int64s
 from shared.encoders.navec import WordVectors, word_numbers
 from shared.text.reading import CODEC
 
@@ -30,35 +30,29 @@ _LETTERS: Final = (("и\u0306", "й"), ("і\u0308", "ї"), ("у\u0306", "ў"))
 """Letters that stay what they are, where others, such as ё, lose what is above them."""
 
 
-class NavecWords:
-    """The vocabulary: each word of navec that is one word in a review, in small letters, е for ё.
+def navec_words(vectors: WordVectors) -> tuple[bytes, Int64s]:
+    """The content of a tokenizer.json, which reads texts as `shared.text.reading` does, and a row of navec per token.
 
-    `rows` [words] are the numbers of their vectors in navec, in the order of the tokens' numbers.
+    Its words are those of navec that are one word in a review, in small letters, е for ё.
     """
-
-    def __init__(self, vectors: WordVectors) -> None:
-        numbers = word_numbers(vectors)
-        spelled = [word.decode(CODEC) for word in numbers]
-        self._vocabulary = {word: at for at, word in enumerate((*SPECIAL, *spelled))}
-        special = [vectors.words.index(name) for name in _OF_NAVEC]
-        self.rows: NDArray[np.int64] = np.array([*special, *numbers.values()])
-
-    def tokenizer(self) -> bytes:
-        """The content of a tokenizer.json. It reads texts as `shared.text.reading` does."""
-        made = Tokenizer(models.WordLevel(self._vocabulary, unk_token=UNKNOWN))
-        made.normalizer = normalizers.Sequence(
-            [
-                normalizers.NFD(),
-                normalizers.Lowercase(),
-                *(normalizers.Replace(decomposed, letter) for decomposed, letter in _LETTERS),
-                normalizers.Replace(Regex(r"[\p{Mn}\p{Me}\p{Cf}]"), ""),
-            ]
-        )
-        made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^\p{L}\p{N}]+"), "removed")
-        made.post_processor = processors.TemplateProcessing(
-            single=f"{BEGIN} $A", special_tokens=[(BEGIN, SPECIAL.index(BEGIN))]
-        )
-        return str(made.to_str()).encode()
+    numbers = word_numbers(vectors)
+    spelled = [word.decode(CODEC) for word in numbers]
+    vocabulary = {word: at for at, word in enumerate((*SPECIAL, *spelled))}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    made.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFD(),
+            normalizers.Lowercase(),
+            *(normalizers.Replace(decomposed, letter) for decomposed, letter in _LETTERS),
+            normalizers.Replace(Regex(r"[\p{Mn}\p{Me}\p{Cf}]"), ""),
+        ]
+    )
+    made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^\p{L}\p{N}]+"), "removed")
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{BEGIN} $A", special_tokens=[(BEGIN, SPECIAL.index(BEGIN))]
+    )
+    special = [vectors.words.index(name) for name in _OF_NAVEC]
+    return str(made.to_str()).encode(), np.array([*special, *numbers.values()])
 
 
 class QuantisedEmbedding(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
@@ -73,7 +67,7 @@ class QuantisedEmbedding(nn.Module):  # type: ignore[misc]  # torch is Any to my
         self.register_buffer("indexes", torch.zeros(words, parts, dtype=torch.uint8))
         self.register_buffer("codes", torch.zeros(parts * centroids, width))
 
-    def fill(self, vectors: WordVectors, rows: NDArray[np.int64]) -> None:
+    def fill(self, vectors: WordVectors, rows: Int64s) -> None:
         """Take over the vectors of some rows of navec, in this order."""
         self.indexes.copy_(torch.from_numpy(vectors.indexes[rows]))
         self.codes.copy_(torch.from_numpy(vectors.codes.reshape(self.codes.shape).copy()))

@@ -26,7 +26,7 @@ from shared.cascade.stage import verdicts  # noqa: E402
 from shared.compute.device import device_for, dtype_for, out_of_memory  # noqa: E402
 from shared.compute.packing import scored  # noqa: E402
 from shared.errors import ConfigurationError  # noqa: E402
-from shared.stages.zero_shot.stage import DEFAULT_MODEL, ZeroShotStage, hypotheses, softmax  # noqa: E402
+from shared.stages.zero_shot.stage import DEFAULT_MODEL, ZeroShotStage, hypotheses  # noqa: E402
 from shared.taxonomy import Taxonomy, default_taxonomy  # noqa: E402
 from tests.support import tiny_models  # noqa: E402
 from tests.support.stage_contract import check_stage  # noqa: E402
@@ -357,18 +357,17 @@ def test_halving_keeps_the_order_longest_first_and_scores_each_row_once():
     assert tried == [(8, 9), (4, 9), (2, 9), (2, 7), (4, 3)]
 
 
-def test_numbers_that_overflow_make_the_stage_abstain(build: Callable[..., ZeroShotStage]):
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_overflow_make_the_stage_abstain(build: Callable[..., ZeroShotStage], value: float):
     stage = build()
 
     def overflow(_module: Any, _args: Any, output: Any) -> Any:
-        output.logits[0] = float("nan")
+        output.logits[:] = value
         return output
 
     handle = stage.nli.network.register_forward_hook(overflow)
     assert verdicts(stage, ["платье"]) == [None]
     handle.remove()
-    assert np.isnan(softmax(np.array([[np.inf, 0.0]]))).all()
-    assert softmax(np.array([[1e4, -1e4]])).tolist() == [[1.0, 0.0]]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -41,8 +41,8 @@ def test_what_was_written_is_read_again(location: Location) -> None:
     assert written.path == f"test/bert-{written.sha256[:12]}"
     assert {name: again.read(name) for name in CONTENTS} == CONTENTS
     assert msgspec.structs.replace(again.manifest, files={}) == manifest()
-    assert location.exists(written.path)
-    assert not location.exists("test/other")
+    with pytest.raises(ModelError, match=r"expected the file test/other/manifest\.json, found none"):
+        Artefact(location, "test/other")
 
 
 @pytest.mark.parametrize(
