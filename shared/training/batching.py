@@ -24,12 +24,9 @@ LABELS: Final = "labels"
 
 
 class ByLength(Sampler):  # type: ignore[misc]  # torch is Any to mypy
-    """Numbers of texts in the order in which an epoch reads them; each `rows` after one another are a batch.
+    """Numbers of texts in the order in which an epoch reads them; each `rows` after one another are a training step.
 
-    Args:
-        lengths: of each text, in tokens.
-        rows: of one training step.
-        seed: of the order; every epoch has another one.
+    `lengths` are those of the texts, in tokens. Every epoch has another order by the same seed.
     """
 
     def __init__(self, lengths: Sequence[int], rows: int, seed: int) -> None:

@@ -105,7 +105,7 @@ def _some(rows: list[Row], most: int, left_out: Counter[str]) -> list[Row]:
 def _with_enough(data: Data, arguments: Arguments) -> Data:
     """The data without the categories that have too few rows."""
     found = counts(data.train)
-    few = {slug: found.get(slug, 0) for slug in data.labels if found.get(slug, 0) < arguments.fewest}
+    few = {slug: found[slug] for slug in data.labels if found[slug] < arguments.fewest}
     shown = ", ".join(f"{slug} {count:,}" for slug, count in few.items())
     if len(data.labels) - len(few) < LEAST_CATEGORIES:
         raise TrainingError(
@@ -183,23 +183,21 @@ def class_weights(rows: Sequence[Row], labels: Sequence[str]) -> list[float]:
     return [len(rows) / (len(found) * found[label]) if label in found else 1.0 for label in labels]
 
 
-def counts(rows: Iterable[Row]) -> dict[str, int]:
+def counts(rows: Iterable[Row]) -> Counter[str]:
     """How many rows there are of each category that has any."""
-    return dict(Counter(row.category for row in rows))
+    return Counter(row.category for row in rows)
 
 
 def facts(data: Data) -> dict[str, Any]:
     """What an artefact says about its data: rows by category, in the order of labels, and what was left out."""
-    reviews = [row for row in data.train if row.review_id]
-    own = [row for row in data.train if not row.review_id]
     return {
-        "training_reviews": _by_label(reviews, data.labels),
-        "taxonomy_texts": _by_label(own, data.labels),
+        "training_reviews": _by_label((row for row in data.train if row.review_id), data.labels),
+        "taxonomy_texts": _by_label((row for row in data.train if not row.review_id), data.labels),
         "validation_reviews": _by_label(data.validation, data.labels),
         "left_out": dict(data.left_out),
     }
 
 
-def _by_label(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, int]:
+def _by_label(rows: Iterable[Row], labels: Sequence[str]) -> dict[str, int]:
     found = counts(rows)
-    return {label: found.get(label, 0) for label in labels}
+    return {label: found[label] for label in labels}

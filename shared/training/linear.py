@@ -71,6 +71,7 @@ def _features(vocabulary: Vocabulary, idf: Float32s, texts: Sequence[str]) -> An
 
 
 def _fitted(arguments: Arguments, features: Any, data: Data, idf: Float32s) -> Weights:
+    """The coefficients of a fitted machine in the order of labels."""
     balance = arguments.balance or BALANCE
     categories = np.array([row.category for row in data.train])
     if balance == "oversample":
@@ -86,18 +87,13 @@ def _fitted(arguments: Arguments, features: Any, data: Data, idf: Float32s) -> W
         # A thousand passes are enough for every digit that matters.
         warnings.simplefilter("ignore", ConvergenceWarning)
         machine.fit(features, categories)
-    return _spread(machine, data.labels, idf)
-
-
-def _spread(machine: Any, labels: Sequence[str], idf: Float32s) -> Weights:
-    """The coefficients of a machine in the order of labels."""
     rows, offsets = machine.coef_, machine.intercept_
     if len(machine.classes_) == 2:  # one row then speaks for the second of two
         rows, offsets = np.vstack([-rows, rows]), np.concatenate([-offsets, offsets])
-    coefficients = np.zeros((rows.shape[1], len(labels)), np.float32)
-    intercepts = np.full(len(labels), NEVER, np.float32)
+    coefficients = np.zeros((rows.shape[1], len(data.labels)), np.float32)
+    intercepts = np.full(len(data.labels), NEVER, np.float32)
     for name, row, offset in zip(machine.classes_, rows, offsets, strict=True):
-        column = labels.index(str(name))
+        column = data.labels.index(str(name))
         coefficients[:, column] = row
         intercepts[column] = offset
     coefficients[len(idf) :] *= VECTOR_WEIGHT

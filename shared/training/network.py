@@ -1,8 +1,4 @@
-"""Trains a network on categorised reviews, from where an earlier process stopped or was killed, into a Package.
-
-Which rows there are is decided before (`shared.training.data`), where the result goes afterwards
-(`shared.classifiers.packaging.package`).
-"""
+"""Trains a network on categorised reviews, from where an earlier process stopped or was killed, into a Package."""
 
 from __future__ import annotations
 
@@ -32,8 +28,9 @@ from shared.reviews.labelled_text import Row
 from shared.training import checkpoints
 from shared.training.architectures import Architecture, Built, network, with_defaults
 from shared.training.arguments import Arguments
+from shared.training.batching import LABELS
 from shared.training.data import Data, class_weights, oversampled
-from shared.training.trainer import STEPS_PER_LOG, Keeper, NetworkTrainer, OneDevice, with_labels
+from shared.training.trainer import STEPS_PER_LOG, Keeper, NetworkTrainer, OneDevice
 from shared.training.watch import Interrupted, Watch
 
 log = structlog.get_logger()
@@ -60,11 +57,9 @@ def train(arguments: Arguments, data: Data, folder: Path, watch: Watch) -> Packa
     from the newest checkpoint in it, and ends as it would have. Where a step needs more memory than there is, it is
     computed in parts. The temperature is fitted on the validation part.
 
-    Raises:
-        TrainingError: an argument or the data cannot be used here, or there is no memory for one text.
-        ModelError: the encoder's tokenizer does not fit.
-        ConfigurationError: no such device, or no word vectors.
-        Interrupted: the watch said so.
+    Raises TrainingError where an argument or the data cannot be used here, or there is no memory for one text;
+    ModelError where the encoder's tokenizer does not fit; ConfigurationError for no such device, or no word vectors;
+    Interrupted where the watch said so.
     """
     run = _checked(arguments, data, folder, watch)
     rows = run.arguments.batch_rows or 1
@@ -139,7 +134,7 @@ def _trainer(run: _Run, built: Built, validation: list[list[int]], rows: int) ->
 
     def examples(some: list[list[int]], of: Sequence[Row]) -> list[dict[str, Any]]:
         made = run.architecture.examples(built.model, some, run.device)
-        return with_labels(made, [labels.index(row.category) for row in of])
+        return [{**one, LABELS: labels.index(row.category)} for one, row in zip(made, of, strict=True)]
 
     return NetworkTrainer(
         run.architecture.trained(built.model),

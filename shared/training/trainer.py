@@ -24,7 +24,7 @@ from shared.classifiers.onnx_classifier import INPUT_IDS
 from shared.quality.evaluation import score
 from shared.training import checkpoints
 from shared.training.architectures.architecture import EncodedText
-from shared.training.batching import LABELS, ByLength, collated
+from shared.training.batching import ByLength, collated
 from shared.training.watch import Interrupted, Watch
 
 STEPS_PER_LOG: Final = 10
@@ -63,8 +63,7 @@ class OneDevice(TrainingArguments):  # type: ignore[misc]  # transformers is Any
 class Keeper(TrainerCallback):  # type: ignore[misc]  # transformers is Any to mypy
     """Tells the watch, stops when it says so, and marks and tidies checkpoints.
 
-    Args:
-        every: steps between two checkpoints, besides the one after each epoch; 0 for none.
+    There is one after each epoch, and one after `every` so many steps; 0 for none.
     """
 
     def __init__(self, run: Path, watch: Watch, every: int) -> None:
@@ -85,30 +84,18 @@ class Keeper(TrainerCallback):  # type: ignore[misc]  # transformers is Any to m
         if self._stopping:
             raise Interrupted(state.global_step)
 
-    def on_log(
-        self,
-        args: Any,  # noqa: ARG002
-        state: Any,
-        control: Any,  # noqa: ARG002
-        logs: Mapping[str, float],
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any) -> None:  # noqa: ARG002
         values = {name: float(logs[own]) for own, name in _TOLD.items() if own in logs}
         if values:
             self._watch.log(state.global_step, float(state.epoch), values)
 
 
 class NetworkTrainer(Trainer):  # type: ignore[misc]  # transformers is Any to mypy
-    """Trains a network on examples, and ends with its best weights.
+    """Trains a PreTrainedModel, or one of peft, on examples with `labels`, and ends with its best weights.
 
-    Args:
-        model: what is trained, a PreTrainedModel or one of peft.
-        args: with `output_dir`, the run's folder.
-        train, validation: examples with `labels`.
-        weights: of each label in the loss; empty where all count the same.
-        labels: slugs, in the order of the logits.
-        keeper: of the same folder.
-        patience: evaluations without a better weighted F1 before training stops.
+    `args` name the run's folder, which is that of `keeper`; `weights` are those of each label in the loss, empty where
+    all count the same; `labels` are slugs, in the order of the logits; `patience` is how many evaluations without a
+    better weighted F1 there are before training stops.
     """
 
     def __init__(
@@ -182,8 +169,3 @@ def _metrics(labels: Sequence[str], found: Any) -> dict[str, float]:
     answers = [labels[column] for column in found.predictions.argmax(axis=1)]
     scored = score([labels[column] for column in found.label_ids], answers)
     return {"weighted_f1": scored.weighted_f1, "macro_f1": scored.macro_f1}
-
-
-def with_labels(examples: Sequence[EncodedText], columns: Sequence[int]) -> list[EncodedText]:
-    """Examples with the numbers of their labels."""
-    return [{**example, LABELS: column} for example, column in zip(examples, columns, strict=True)]
