@@ -7,6 +7,7 @@ a ratio, Hájek 1971).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -27,10 +28,9 @@ def strata(sizes: Mapping[Stratum, int], wanted: int) -> dict[Stratum, int]:
     """
     if len(sizes) <= wanted:
         return dict(sizes)
-    merged: dict[Stratum, int] = {}
+    merged: Counter[Stratum] = Counter()
     for (stage, _, status), size in sizes.items():
-        key = (stage, ANY, status)
-        merged[key] = merged.get(key, 0) + size
+        merged[stage, ANY, status] += size
     if len(merged) > wanted:
         raise ValueError(
             f"expected at least {len(merged)} labels to draw, one for each stage and status, found {wanted}"

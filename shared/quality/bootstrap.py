@@ -72,12 +72,11 @@ def differences(
     after: Sequence[GoldAnswers],
     *,
     certainty: float = 0.95,
-    samples: int | None = None,
     seed: int = 0,
 ) -> Figures:
     """By how much F1 of `after` is above that of `before`, both on the same drawn reviews; otherwise as `intervals`."""
     runs = [*before, *after]
-    drawn = resample(truth, runs, samples=samples or draws(certainty), seed=seed)
+    drawn = resample(truth, runs, samples=draws(certainty), seed=seed)
     split = len(before)
     gained = drawn[:, split:].mean(axis=1) - drawn[:, :split].mean(axis=1)
     return _figures(_estimates(truth, after) - _estimates(truth, before), gained, certainty)

@@ -45,14 +45,14 @@ def fit(raw: Scores, right: Correctness) -> Curve:
     return Curve(tuple(map(float, model.X_thresholds_)), tuple(map(float, model.y_thresholds_)))
 
 
-def out_of_fold(raw: Scores, right: Correctness, *, folds: int = FOLDS, seed: int = 0) -> Float64s:
+def out_of_fold(raw: Scores, right: Correctness) -> Float64s:
     """Each answer's confidence by a curve that was fitted without it, shape [n].
 
     With fewer answers than two folds need, every confidence is the overall share of right answers.
     """
     scores, truth = np.asarray(raw, dtype=float), np.asarray(right, dtype=bool)
-    parts = np.array_split(np.random.default_rng(seed).permutation(len(scores)), folds)
-    if len(scores) < 2 * folds:
+    parts = np.array_split(np.random.default_rng(0).permutation(len(scores)), FOLDS)
+    if len(scores) < 2 * FOLDS:
         return np.full(len(scores), truth.mean() if len(scores) else 0.0)
     confidences = np.empty(len(scores))
     for part in parts:
@@ -95,21 +95,19 @@ def certify(
     right: Correctness,
     target: float,
     *,
-    grid: Sequence[float] = GRID,
     certainty: float = CERTAINTY,
     tests: int = 1,
 ) -> Certificate:
     """Test every threshold of the grid, and choose the lowest whose lower bound reaches the target.
 
     `confidences` and `right` have shape [n] and describe a stage's answers on gold. `tests` is how many certificates
-    share the risk, such as one for each stage. Raises ValueError for a
-    target outside 0..1.
+    share the risk, such as one for each stage. Raises ValueError for a target outside 0..1.
     """
     if not 0.0 < target < 1.0:
         raise ValueError(f"target precision: expected a number between 0 and 1, found {target}")
     scores, truth = np.asarray(confidences, dtype=float), np.asarray(right, dtype=bool)
-    risk = (1.0 - certainty) / (len(grid) * tests)
-    points = tuple(_point(threshold, truth[scores >= threshold], risk) for threshold in grid)
+    risk = (1.0 - certainty) / (len(GRID) * tests)
+    points = tuple(_point(threshold, truth[scores >= threshold], risk) for threshold in GRID)
     chosen = next((point for point in points if point.kept and point.bound >= target), None)
     more = None if chosen else _more_checks(points, target, risk, len(truth))
     return Certificate(target, certainty, len(truth), points, chosen, more)

@@ -73,9 +73,7 @@ def judge(
     challenger_answers: GoldAnswers,
     *,
     most_fall: float,
-    certainty: float = CERTAINTY,
     comparisons: int = 1,
-    seed: int = 0,
 ) -> Comparison:
     """Compare two lists of answers on the same gold, shape [reviews] each; None is no answer.
 
@@ -92,12 +90,10 @@ def judge(
     few = too_little(truth, [champion_answers], [challenger_answers])
     difference = Interval(after.weighted_f1 - before.weighted_f1, -1.0, 1.0)
     if len(truth) >= FEWEST_GOLD:
-        level = shared_certainty(certainty, comparisons)
-        difference = differences(
-            truth, [champion_answers], [challenger_answers], certainty=level, seed=seed
-        ).weighted
+        level = shared_certainty(CERTAINTY, comparisons)
+        difference = differences(truth, [champion_answers], [challenger_answers], certainty=level).weighted
     above = few is None and difference.low > 0
-    figures = _figures(before, after, difference, certainty, comparisons)
+    figures = _figures(before, after, difference, comparisons)
     return Comparison(
         better=above and not fallen,
         gold=len(truth),
@@ -161,11 +157,11 @@ def _fallen(before: Score, after: Score, most: float) -> tuple[Fall, ...]:
     return tuple(sorted(far, key=lambda one: (one.after - one.before, one.category)))
 
 
-def _figures(before: Score, after: Score, difference: Interval, certainty: float, comparisons: int) -> str:
+def _figures(before: Score, after: Score, difference: Interval, comparisons: int) -> str:
     among = f" over {comparisons:,} comparisons" if comparisons > 1 else ""
     return (
         f"weighted F1 {before.weighted_f1:.3f} → {after.weighted_f1:.3f}, {signed(difference.estimate)} "
-        f"({100 * certainty:g} %{among}: {signed(difference.low)} to {signed(difference.high)}) "
+        f"({100 * CERTAINTY:g} %{among}: {signed(difference.low)} to {signed(difference.high)}) "
         f"on {before.total:,} gold reviews"
     )
 

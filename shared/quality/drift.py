@@ -42,16 +42,12 @@ class Reference(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, probabilities: Float32s, labels: Sequence[str]) -> Reference:
         """That of answers with shape [n, k], n above 0."""
-        categories = np.bincount(probabilities.argmax(axis=1), minlength=len(labels))
-        places = np.minimum((probabilities.max(axis=1) * BINS).astype(int), BINS - 1)
-        confidences = np.bincount(places, minlength=BINS)
-        total = len(probabilities)
-        return cls(
-            total,
-            float(probabilities.max(axis=1).mean()),
-            {label: float(count / total) for label, count in zip(labels, categories, strict=True)},
-            tuple(float(count / total) for count in confidences),
-        )
+        total, surest = len(probabilities), probabilities.max(axis=1)
+        categories = np.bincount(probabilities.argmax(axis=1), minlength=len(labels)) / total
+        bins = np.minimum((surest * BINS).astype(int), BINS - 1)
+        confidences = np.bincount(bins, minlength=BINS) / total
+        by_category = dict(zip(labels, categories.tolist(), strict=True))
+        return cls(total, float(surest.mean()), by_category, tuple(confidences.tolist()))
 
 
 class DailyCounts(msgspec.Struct, frozen=True):
@@ -159,12 +155,12 @@ def alarms(day: Sequence[Quality], reference: Reference | None, limits: Limits) 
     Disagreement counts once its share among FEWEST_COMPARED or more is beyond the limit with 95 % certainty (Clopper
     and Pearson, 1934); the other kinds need FEWEST predictions.
     """
-    found = []
-    for one in day:
-        share = binomial.at_least(one.disagreements, one.labelled, 1 - CERTAINTY)
-        if one.labelled >= FEWEST_COMPARED and share > limits.disagreement:
-            value = one.disagreements / one.labelled
-            found.append(_alarm(one, "disagreement", value, limits.disagreement, one.labelled))
+    found = [
+        _alarm(one, "disagreement", one.disagreements / one.labelled, limits.disagreement, one.labelled)
+        for one in day
+        if one.labelled >= FEWEST_COMPARED
+        and binomial.at_least(one.disagreements, one.labelled, 1 - CERTAINTY) > limits.disagreement
+    ]
     whole = day[0]
     if reference is None or whole.predictions < FEWEST:
         return found

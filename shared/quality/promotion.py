@@ -53,19 +53,18 @@ def decide(
 def _first(truth: Sequence[str], answers: Sequence[str], *, automatic: bool, held: str) -> PromotionDecision:
     found = score(truth, answers)
     figure = f"weighted F1 {found.weighted_f1:.3f} on {len(truth):,} gold reviews"
-    if held:
-        return PromotionDecision(None, f"{held}; {figure}")
-    if not automatic:
-        return PromotionDecision(None, f"nobody serves yet; {figure}")
     commonest = Counter(truth).most_common(1)[0][1] / len(truth)
-    if len(truth) < FEWEST_GOLD:
-        return PromotionDecision(
-            None, f"nobody serves yet, and {len(truth):,} gold reviews are too few to say; {figure}"
-        )
-    if found.accuracy <= commonest:
-        return PromotionDecision(
-            None,
+    if held:
+        doubt = held
+    elif not automatic:
+        doubt = "nobody serves yet"
+    elif len(truth) < FEWEST_GOLD:
+        doubt = f"nobody serves yet, and {len(truth):,} gold reviews are too few to say"
+    elif found.accuracy <= commonest:
+        doubt = (
             f"nobody serves yet, but its accuracy of {found.accuracy:.3f} is no more than the commonest category alone "
-            f"has, {commonest:.3f}; {figure}",
+            f"has, {commonest:.3f}"
         )
-    return PromotionDecision("champion", f"nobody served before; {figure}")
+    else:
+        return PromotionDecision("champion", f"nobody served before; {figure}")
+    return PromotionDecision(None, f"{doubt}; {figure}")
