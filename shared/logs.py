@@ -5,7 +5,6 @@ Errors of libraries may quote what they could not read, so strings are masked al
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -14,8 +13,6 @@ import structlog
 
 from shared.settings import Settings
 from shared.text.masking import mask_all
-
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def configure(settings: Settings) -> None:
@@ -35,7 +32,7 @@ def configure(settings: Settings) -> None:
     )
     structlog.configure(
         processors=[*steps, last],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.log_level]),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         # Line and line break in one write: processes that share a log would come between two of them.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,

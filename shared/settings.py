@@ -329,8 +329,7 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"{_place(item['loc'])}: {_complaint(item)}" for item in error.errors()]
-        raise SettingsError("\n".join(lines) + _SEE) from error
+        raise SettingsError("\n".join(map(_complaint, error.errors())) + _SEE) from error
     except MalformedValue as error:
         # Some settings are read as JSON; the error names the one.
         name, field = next(one for one in Settings.model_fields.items() if f'"{one[0]}"' in str(error))
@@ -349,16 +348,21 @@ _EXPECTED = {
 
 
 def _complaint(item: ErrorDetails) -> str:
-    """What was expected and found: our own sentence, the range of a number with both ends, or pydantic's words."""
+    """The variable, and where in its value (`OTZYV_THRESHOLDS (keywords)`), with what was expected and found.
+
+    That is our own sentence, the range of a number with both ends, or pydantic's words.
+    """
+    name, *inner = (str(part) for part in item["loc"] if part != "[key]")
+    place = f"OTZYV_{name.upper()}" + (f" ({'.'.join(inner)})" if inner else "")
     own = item.get("ctx", {}).get("error")
     if isinstance(own, ValueError):
-        return str(own)
-    name, words = str(item["loc"][0]), _EXPECTED.get(item["type"], item["msg"])
+        return f"{place}: {own}"
+    words = _EXPECTED.get(item["type"], item["msg"])
     if item["type"] in ("greater_than_equal", "less_than_equal"):
         metadata = Settings.model_fields[name].metadata
         ends = [getattr(one, end) for end in ("ge", "le") for one in metadata if hasattr(one, end)]
         words = f"expected {ends[0]:,} to {ends[1]:,}" if len(ends) == 2 else words
-    return f"{words}; found {_found(name, item['input'])}"
+    return f"{place}: {words}; found {_found(name, item['input'])}"
 
 
 def _found(name: str, value: object) -> str:
@@ -370,10 +374,3 @@ def unknown(environment: Iterable[str]) -> dict[str, str]:
     known = [f"OTZYV_{name.upper()}" for name in Settings.model_fields]
     strangers = sorted(name for name in environment if name.startswith("OTZYV_") and name not in known)
     return {name: next(iter(get_close_matches(name, known, 1, cutoff=0.8)), "") for name in strangers}
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """The variable, and where in its value: `OTZYV_THRESHOLDS (keywords)`."""
-    variable, *rest = map(str, location)
-    inner = [part for part in rest if part != "[key]"]
-    return f"OTZYV_{variable.upper()}" + (f" ({'.'.join(inner)})" if inner else "")

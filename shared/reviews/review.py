@@ -35,8 +35,6 @@ class Review(msgspec.Struct, frozen=True, gc=False):
         return text_sha(self.text)
 
 
-_encode = msgspec.json.Encoder().encode
-
 TOO_DEEP = f"expected at most {MAX_DEPTH} objects and arrays in each other, found more"
 
 
@@ -108,7 +106,7 @@ def _check_unicode(field: str, value: str) -> None:
 
 def _meta_text(meta: dict[str, Any]) -> str:
     try:
-        encoded = _encode(meta)
+        encoded = msgspec.json.encode(meta)
     except RecursionError as error:
         raise InvalidReview(f"meta: {TOO_DEEP}") from error
     if is_too_deep(encoded):

@@ -19,6 +19,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -87,7 +88,6 @@ class _Shape(msgspec.Struct):
 _review_decoder = msgspec.json.Decoder(_WireReview)
 _batch_decoder = msgspec.json.Decoder(_WireBatch)
 _shape_decoder = msgspec.json.Decoder(_Shape)
-_encode = msgspec.json.Encoder().encode
 
 _HOW_TO_WRITE_TIMES = (
     "; write times by RFC 3339, such as 2026-01-02T03:04:05Z; without a zone they count as UTC"
@@ -235,13 +235,11 @@ def _name_in(fields: dict[str, Any], field: str) -> str | None:
     value = fields.get(field)
     if field == "id" and type(value) is int:
         value = str(value)
-    if not isinstance(value, str):
-        return None
-    try:
-        check_name(field, value)
-    except InvalidReview:
-        return None
-    return value
+    if isinstance(value, str):
+        with suppress(InvalidReview):
+            check_name(field, value)
+            return value
+    return None
 
 
 def _accept(
@@ -271,13 +269,8 @@ def _accept(
 def encode_reviews(reviews: Iterable[Review]) -> bytes:
     """Reviews that were accepted once, as a message of the wire contract."""
     return encode(
-        {
-            "source": review.source,
-            "id": review.id,
-            "text": review.text,
-            "created_at": review.created_at,
-            "meta": None if review.meta is None else msgspec.Raw(review.meta.encode()),
-        }
+        msgspec.structs.asdict(review)
+        | {"meta": None if review.meta is None else msgspec.Raw(review.meta.encode())}
         for review in reviews
     )
 
@@ -287,4 +280,4 @@ def encode(reviews: Iterable[dict[str, Any]], batch: BatchPart | None = None) ->
     message: dict[str, Any] = {"version": WIRE_VERSION, "reviews": list(reviews)}
     if batch is not None:
         message["batch"] = batch
-    return _encode(message)
+    return msgspec.json.encode(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -13,19 +14,12 @@ class PerProcess(Generic[T]):
     """Things by number, each made when it is first asked for; the `keep` used last are kept."""
 
     def __init__(self, make: Callable[[int], T], keep: int = 2) -> None:
-        self._make = make
+        self._make = self._kept = make
         self._keep = keep
         self._pid = 0
-        self._made: dict[int, T] = {}
 
     def get(self, number: int) -> T:
         """This process's own. Raises what making it raises, and makes it anew the next time."""
         if self._pid != os.getpid():
-            self._made, self._pid = {}, os.getpid()
-        if number not in self._made:
-            made = self._make(number)
-            while len(self._made) >= self._keep:
-                self._made.pop(next(iter(self._made)))
-            self._made[number] = made
-        self._made[number] = self._made.pop(number)
-        return self._made[number]
+            self._kept, self._pid = lru_cache(self._keep)(self._make), os.getpid()
+        return self._kept(number)

@@ -45,13 +45,12 @@ def open_database(chosen: Settings, application: str = "otzyv", *, by_keys: bool
 def load_taxonomy(chosen: Settings) -> Taxonomy:
     """The taxonomy in use. Raises TaxonomyError, or SettingsError for a threshold of a category that it lacks."""
     taxonomy = default_taxonomy() if chosen.taxonomy is None else Taxonomy.load(chosen.taxonomy)
-    slugs = [category.slug for category in taxonomy.categories]
     for name in chosen.thresholds:
         _, _, category = name.partition("/")
-        if category and category not in slugs:
+        if category and category not in taxonomy.slugs:
             raise SettingsError(
                 f"OTZYV_THRESHOLDS: expected a category of the taxonomy {taxonomy.name} after the stage "
-                f"({', '.join(slugs)}), found {name!r}"
+                f"({', '.join(taxonomy.slugs)}), found {name!r}"
             )
     return taxonomy
 

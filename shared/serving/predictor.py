@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from shared.classifiers import Artefact, Classifier, Location, Predictions
+from shared.classifiers import Artefact, Classifier, Location
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
 from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
@@ -120,12 +120,12 @@ class Predictor:
         waiting, champion, challenger = awaited.waiting, awaited.champion, awaited.challenger
         if champion is None:
             return PredictionOutcome(0, awaited.parked, None)
-        texts = [without_words(row.text) for row in waiting]
-        answers = {
-            champion.model_id: rows_of(champion.classifier, waiting, champion.classifier.predict(texts))
-        }
-        if challenger is not None and (shadow := _in_shadow(challenger, waiting, texts)) is not None:
-            answers[challenger.model_id] = shadow
+        answers = {champion.model_id: rows_of(champion.classifier, waiting)}
+        if challenger is not None:
+            try:
+                answers[challenger.model_id] = rows_of(challenger.classifier, waiting)
+            except Exception as error:  # noqa: BLE001  the champion's predictions must not be lost
+                log.warning("model.challenger_failed", model_id=challenger.model_id, error=str(error))
         with self.database.transaction() as cursor:
             settled = {row.review_id for row in awaiting.settle(cursor, waiting, self.taxonomy_id)}
             for model_id, rows in answers.items():
@@ -183,9 +183,6 @@ class Predictor:
         if number is None:
             self._loaded.pop("challenger", None)
             return None
-        known = self._loaded.get("challenger")
-        if known is not None and known.model_id == number:
-            return known
         with suppress(OtzyvError):
             if (challenger := self._load(number)) is not None:
                 self._loaded["challenger"] = challenger
@@ -217,9 +214,9 @@ class Predictor:
         return sorted(model.labels) == self._categories
 
 
-def rows_of(classifier: Classifier, waiting: Sequence[WaitingReview], found: Predictions) -> list[Prediction]:
-    """Rows for the store, from a classifier's answers about reviews in the same order."""
-    labels = classifier.labels
+def rows_of(classifier: Classifier, waiting: Sequence[WaitingReview]) -> list[Prediction]:
+    """What a classifier answers about reviews, as rows for the store in the same order."""
+    labels, found = classifier.labels, classifier.predict([without_words(row.text) for row in waiting])
     columns, confidences = found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)
     return [
         Prediction(
@@ -239,8 +236,7 @@ def rows_of(classifier: Classifier, waiting: Sequence[WaitingReview], found: Pre
 def answered(classifier: Classifier, waiting: Sequence[WaitingReview]) -> tuple[list[Prediction], list[int]]:
     """Rows for all reviews that a classifier can answer, and the ids of the others."""
     try:
-        texts = [without_words(row.text) for row in waiting]
-        return rows_of(classifier, waiting, classifier.predict(texts)), []
+        return rows_of(classifier, waiting), []
     except InvalidAnswer:
         if len(waiting) == 1:
             return [], [waiting[0].review_id]
@@ -249,14 +245,3 @@ def answered(classifier: Classifier, waiting: Sequence[WaitingReview]) -> tuple[
         answered(classifier, half) for half in (waiting[:middle], waiting[middle:])
     )
     return rows + more, failed + others
-
-
-def _in_shadow(
-    challenger: Loaded, waiting: Sequence[WaitingReview], texts: Sequence[str]
-) -> list[Prediction] | None:
-    """A challenger's predictions; its failure is its own."""
-    try:
-        return rows_of(challenger.classifier, waiting, challenger.classifier.predict(texts))
-    except Exception as error:  # noqa: BLE001  the champion's predictions must not be lost
-        log.warning("model.challenger_failed", model_id=challenger.model_id, error=str(error))
-        return None

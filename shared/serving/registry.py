@@ -36,6 +36,7 @@ class Registry:
         self._database = database
         self.location: Final = location
         self._taxonomy = taxonomy
+        self._name = taxonomy.name
         self._taxonomy_id = taxonomy_id
 
     def register(self, artefact: Artefact) -> int:
@@ -60,9 +61,9 @@ class Registry:
         """A registered model. Raises ModelError."""
         with self._database.transaction() as cursor:
             model = models.get(cursor, number)
-        if model is None or model.taxonomy != self._taxonomy.name:
+        if model is None or model.taxonomy != self._name:
             raise ModelError(
-                f"expected the number of a model for the taxonomy {self._taxonomy.name}, found {number}; "
+                f"expected the number of a model for the taxonomy {self._name}, found {number}; "
                 "see `otzyv models list`"
             )
         return model
@@ -88,15 +89,15 @@ class Registry:
         """
         self._check(number)
         with self._database.transaction() as cursor:
-            aliases.lock(cursor, self._taxonomy.name)
-            now = aliases.current(cursor, self._taxonomy.name)
+            aliases.lock(cursor, self._name)
+            now = aliases.current(cursor, self._name)
             guard(cursor)
             if alias == "challenger" and now.get("champion") == number:
                 raise ModelError(
                     f"model {number}: expected another model than the champion as its challenger"
                 )
             moved = aliases.move(
-                cursor, self._taxonomy.name, alias, number, "promote", moved_by=moved_by, reason=reason
+                cursor, self._name, alias, number, "promote", moved_by=moved_by, reason=reason
             )
             self._one_alias_each(cursor, moved_by)
         return moved
@@ -106,9 +107,8 @@ class Registry:
 
         Two rollbacks go two champions back. Raises ModelError where there is none, or it cannot serve.
         """
-        name = self._taxonomy.name
         with self._database.transaction() as cursor:
-            line, serving = _champions(cursor, name)
+            line, serving = _champions(cursor, self._name)
         before = line if serving is None else line[:-1]
         if not before:
             raise ModelError(
@@ -117,30 +117,35 @@ class Registry:
             )
         self._check(before[-1])
         with self._database.transaction() as cursor:
-            aliases.lock(cursor, name)
-            if _champions(cursor, name) != (line, serving):
+            aliases.lock(cursor, self._name)
+            if _champions(cursor, self._name) != (line, serving):
                 raise ModelError(
                     "expected nobody to move the champion meanwhile, found it moved; look and try again"
                 )
-            aliases.move(cursor, name, "champion", before[-1], "rollback", moved_by=moved_by, reason=reason)
+            aliases.move(
+                cursor, self._name, "champion", before[-1], "rollback", moved_by=moved_by, reason=reason
+            )
             self._one_alias_each(cursor, moved_by)
         return before[-1]
 
     def withdraw(self, alias: Alias, *, moved_by: str, reason: str = "") -> bool:
         """Let nobody have an alias; False where nobody has."""
         with self._database.transaction() as cursor:
-            aliases.lock(cursor, self._taxonomy.name)
-            return aliases.move(
-                cursor, self._taxonomy.name, alias, None, "withdraw", moved_by=moved_by, reason=reason
-            )
+            aliases.lock(cursor, self._name)
+            return aliases.move(cursor, self._name, alias, None, "withdraw", moved_by=moved_by, reason=reason)
 
     def _one_alias_each(self, cursor: Cursor, moved_by: str) -> None:
         """A challenger that has become champion is challenger no more."""
-        name = self._taxonomy.name
-        now = aliases.current(cursor, name)
+        now = aliases.current(cursor, self._name)
         if now.get("champion") is not None and now.get("champion") == now.get("challenger"):
             aliases.move(
-                cursor, name, "challenger", None, "withdraw", moved_by=moved_by, reason="became champion"
+                cursor,
+                self._name,
+                "challenger",
+                None,
+                "withdraw",
+                moved_by=moved_by,
+                reason="became champion",
             )
 
     def take_in(self, folder: Path) -> Artefact:
@@ -156,9 +161,9 @@ class Registry:
             )
         given = Artefact(Location(str(folder.resolve().parent)), folder.resolve().name)
         self._check_labels(str(folder), given.manifest.labels)
-        if given.manifest.taxonomy != self._taxonomy.name:
+        if given.manifest.taxonomy != self._name:
             raise ModelError(
-                f"{folder}: expected a model for the taxonomy {self._taxonomy.name}, found one for "
+                f"{folder}: expected a model for the taxonomy {self._name}, found one for "
                 f"{given.manifest.taxonomy}; import it where that taxonomy is in use"
             )
         contents = {name: given.read(name) for name in given.manifest.files}
@@ -185,7 +190,7 @@ class Registry:
         wanted = self._taxonomy.slugs
         if sorted(labels) != sorted(wanted):
             raise ModelError(
-                f"{what}: expected the categories of the taxonomy {self._taxonomy.name} ({', '.join(wanted)}), found "
+                f"{what}: expected the categories of the taxonomy {self._name} ({', '.join(wanted)}), found "
                 f"{', '.join(labels)}"
             )
 

@@ -62,12 +62,8 @@ class _Entries:
         self.bounds: list[int] = np.searchsorted(self.owners, np.arange(len(distinct) + 1)).tolist()
         self.habits = np.zeros(len(distinct), np.float32)
 
-    def cosines(self, rows: Vectors) -> Vectors:
-        """Cosines of some texts with all entries, shape [texts, entries]."""
-        return rows @ self.vectors.T
-
     def closeness(self, cosines: Vectors) -> Vectors:
-        """Mean of the highest cosines with each category, less its habit; shape [texts, categories]."""
+        """Mean of the highest of cosines [texts, entries] with each category, less its habit; [texts, categories]."""
         close = np.zeros((len(cosines), len(self.bounds) - 1), np.float32)
         for category, (first, last) in enumerate(zip(self.bounds, self.bounds[1:], strict=False)):
             own = cosines[:, first:last]
@@ -81,7 +77,7 @@ class _Entries:
         """Take the habits from entries, given with their categories."""
         sums, counts = np.zeros((2, len(self.habits)))
         for start in range(0, len(rows), CHUNK):
-            close = self.closeness(self.cosines(rows[start : start + CHUNK]))
+            close = self.closeness(rows[start : start + CHUNK] @ self.vectors.T)
             foreign = owners[start : start + CHUNK, None] != np.arange(len(self.habits))
             sums += np.where(foreign, close, 0).sum(axis=0)
             counts += foreign.sum(axis=0)
@@ -124,7 +120,7 @@ class SimilarityStage:
         return [answers[text] for text in texts]
 
     def _judged(self, rows: Vectors) -> Iterator[Answer]:
-        cosines = [kind.cosines(rows) for kind in self._kinds]
+        cosines = [rows @ kind.vectors.T for kind in self._kinds]
         scores = sum(kind.closeness(some) for kind, some in zip(self._kinds, cosines, strict=True))
         powers = np.exp(np.asarray(scores, np.float64) / TEMPERATURE)
         confidences = powers / (1.0 + powers.sum(axis=1, keepdims=True))

@@ -6,18 +6,14 @@ from functools import cache
 from pathlib import Path
 
 from shared.taxonomy.inspection import check, check_text
-from shared.taxonomy.model import HINT_WEIGHT, KEYWORD_WEIGHT, Category, Keyword, Phrase, Taxonomy
+from shared.taxonomy.model import Category, Taxonomy
 from shared.taxonomy.source import Problem
 
 DEFAULT_PATH = Path(__file__).resolve().parent / "shipped" / "marketplace.yaml"
 
 __all__ = [
     "DEFAULT_PATH",
-    "HINT_WEIGHT",
-    "KEYWORD_WEIGHT",
     "Category",
-    "Keyword",
-    "Phrase",
     "Problem",
     "Taxonomy",
     "check",

@@ -81,5 +81,4 @@ def _shown(found: Any) -> str:
 def located(source: YamlSource, fault: Fault, severity: Literal["error", "warning"] = "error") -> Problem:
     """A fault with its line and column in the file."""
     place, message, advice = fault
-    line, column = source.locate(place)
-    return Problem(line, column, dotted(place), message, advice, severity)
+    return Problem(*source.locate(place), dotted(place), message, advice, severity)

@@ -34,7 +34,8 @@ def check_text(text: str) -> list[Problem]:
     doubts: list[Fault] = [
         (("categories", index), message, "The keyword stage can never choose this category")
         for index, category in enumerate(taxonomy.categories)
-        if not category.has_words and category.slug != taxonomy.none_category
+        if not (category.keywords or category.phrases or category.hints or category.modifiers)
+        and category.slug != taxonomy.none_category
     ]
     doubts += [*_shared_words(taxonomy), *_unknown_words(taxonomy)]
     warnings = [located(source, doubt, "warning") for doubt in doubts]

@@ -91,11 +91,6 @@ class Category(_Form):
     exclusions: tuple[Text, ...] = ()
     examples: tuple[Text, ...] = ()
 
-    @property
-    def has_words(self) -> bool:
-        """Whether the keyword stage can ever choose this category."""
-        return bool(self.keywords or self.phrases or self.hints or self.modifiers)
-
 
 class Taxonomy(_Form):
     """A named list of categories. `version` changes with every change of meaning.
@@ -131,8 +126,7 @@ class Taxonomy(_Form):
     def category(self, name: str) -> Category:
         """The category with this slug or title; case, ё/е and outer spaces do not count.
 
-        Raises:
-            TaxonomyError: there is none; the message lists the nearest names.
+        Raises TaxonomyError where there is none; the message lists the nearest names.
         """
         found = self._by_name.get(plain(name))
         if found is not None:
@@ -148,11 +142,7 @@ class Taxonomy(_Form):
 
     @classmethod
     def load(cls, path: str | Path) -> Taxonomy:
-        """Reads a taxonomy file (UTF-8 YAML).
-
-        Raises:
-            TaxonomyError: the file cannot be read or is not a taxonomy; the message has file:line.
-        """
+        """Reads a taxonomy file (UTF-8 YAML). Raises TaxonomyError, with file:line where it is not a taxonomy."""
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -161,11 +151,7 @@ class Taxonomy(_Form):
 
     @classmethod
     def parse(cls, text: str, name: str = "<text>") -> Taxonomy:
-        """Reads a taxonomy from YAML text; `name` stands for the file in messages.
-
-        Raises:
-            TaxonomyError: the text is not a taxonomy; the message has name:line.
-        """
+        """Reads a taxonomy from YAML text; `name` stands for the file in messages. Raises TaxonomyError."""
         taxonomy, problems = examine(text)
         if taxonomy is None:
             first, more = problems[0], len(problems) - 1

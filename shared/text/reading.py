@@ -19,17 +19,10 @@ GAP: Final = "    "
 """Between two texts of a page; wider than any gap inside a phrase, so no phrase spans two texts."""
 _GAP: Final = GAP.encode()
 
-
-def _folding_table() -> bytes:
-    table = bytearray(b" " * 256)
-    for code in range(256):
-        char = bytes((code,)).decode(CODEC, "ignore")
-        if char.isalnum():
-            table[code : code + 1] = char.lower().replace("ё", "е").encode(CODEC)
-    return bytes(table)
-
-
-_TABLE: Final = _folding_table()
+_TABLE: Final = b"".join(
+    char.lower().replace("ё", "е").encode(CODEC) if char.isalnum() else b" "
+    for char in (bytes((code,)).decode(CODEC, "replace") for code in range(256))
+)
 _NEEDS_CARE: Final = re.compile(
     "[^\\W_\x00-\x7fЁ-ѓїіјљњћќўџҐґ]|\\w[\xad\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]+\\w"
 )

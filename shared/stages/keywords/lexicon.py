@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import ahocorasick_rs
 
 from shared.errors import TaxonomyError
-from shared.taxonomy import HINT_WEIGHT, KEYWORD_WEIGHT, Category, Keyword, Phrase, Taxonomy
-from shared.taxonomy.model import RANGE
+from shared.taxonomy import Category, Taxonomy
+from shared.taxonomy.model import HINT_WEIGHT, KEYWORD_WEIGHT, RANGE, Keyword, Phrase
 from shared.text.morphology import forms
 from shared.text.reading import CODEC, folded
 
@@ -84,10 +84,7 @@ class Lexicon:
     """The forms of a taxonomy's entries.
 
     `products` finds what speaks for a product, `rest` what speaks for the none category; `vocabulary` holds
-    every word form that occurs in any entry.
-
-    Raises:
-        TaxonomyError: a phrase has too many forms.
+    every word form that occurs in any entry. Raises TaxonomyError where a phrase has too many forms.
     """
 
     def __init__(self, taxonomy: Taxonomy) -> None:

@@ -38,8 +38,7 @@ _SPACE: Final = ord(" ")
 class KeywordStage:
     """Implements `shared.cascade.stage.Stage`. Compiling takes a second or two; share one per process.
 
-    Raises:
-        TaxonomyError: a phrase has too many inflected forms.
+    Raises TaxonomyError where a phrase has too many inflected forms.
     """
 
     name = "keywords"
@@ -91,13 +90,11 @@ class KeywordStage:
                 continue
             confidence = strength(rest[at], self._lexicon.rest) * (1.0 - strongest)
             if confidence >= FLOOR:
-                confidence *= UNKNOWN_WORD ** self._unknown_words(part.text(at))
+                # Words that neither the taxonomy nor the language's small words know.
+                unknown = {word for word in part.text(at).split() if len(word) >= SHORT} - self._known
+                confidence *= UNKNOWN_WORD ** len(unknown)
                 if confidence >= FLOOR:
                     answers[index] = self._answer(part, at, rest[at], self._lexicon.none, confidence)
-
-    def _unknown_words(self, text: bytes) -> int:
-        """How many different words neither the taxonomy nor the language's small words know."""
-        return len([word for word in set(text.split()) - self._known if len(word) >= SHORT])
 
     def _answer(self, page: Page, index: int, hits: list[Hit], category: int, confidence: float) -> Answer:
         lexicon = self._lexicon
