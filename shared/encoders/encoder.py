@@ -34,5 +34,4 @@ def unit(rows: Vectors) -> Vectors:
 
 def known(rows: Vectors) -> list[int]:
     """Positions of the rows that are not all zeros."""
-    positions: list[int] = np.flatnonzero(np.any(rows, axis=1)).tolist()
-    return positions
+    return np.flatnonzero(np.any(rows, axis=1)).tolist()

@@ -10,6 +10,7 @@ in "Learn then Test" (Angelopoulos et al., arXiv 2110.01052).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import msgspec
 import numpy as np
@@ -120,19 +121,15 @@ def _point(threshold: float, truth: NDArray[np.bool_], risk: float) -> Threshold
 
 def _more_checks(points: Sequence[ThresholdPoint], target: float, risk: float, answers: int) -> int | None:
     """The fewest answers, beyond those there are, with which some threshold would be certified."""
-    needed = [
-        factor
-        for point in points
-        if point.precision > target and (factor := _growth(point, target, risk)) is not None
-    ]
-    return round((min(needed) - 1.0) * answers) if needed else None
+    needed = min((_growth(point, target, risk) for point in points if point.precision > target), default=inf)
+    return None if needed == inf else round((needed - 1.0) * answers)
 
 
-def _growth(point: ThresholdPoint, target: float, risk: float) -> float | None:
-    """By how much the gold set has to grow for this threshold, at most a millionfold."""
+def _growth(point: ThresholdPoint, target: float, risk: float) -> float:
+    """By how much the gold set has to grow for this threshold; infinite for more than a millionfold."""
     factor = 1.0
     while factor < MOST_GROWTH:
         if binomial.at_least(int(point.right * factor), int(point.kept * factor), risk) >= target:
             return factor
         factor = max(factor + 0.1, factor * 1.02)
-    return None
+    return inf

@@ -55,8 +55,7 @@ def _frequencies(vocabulary: Vocabulary, texts: Sequence[str]) -> Float32s:
     for _, words, pieces in vocabulary.counts(texts):
         occurs[:split] += np.bincount(words.indices, minlength=split)
         occurs[split:] += np.bincount(pieces.indices, minlength=len(occurs) - split)
-    frequencies: Float32s = (np.log((1 + len(texts)) / (1 + occurs)) + 1).astype(np.float32)
-    return frequencies
+    return (np.log((1 + len(texts)) / (1 + occurs)) + 1).astype(np.float32)
 
 
 def _features(vocabulary: Vocabulary, idf: Float32s, texts: Sequence[str]) -> Any:

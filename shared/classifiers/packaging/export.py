@@ -56,8 +56,7 @@ class Logits(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Both of shape [n, tokens]; returns [n, k]."""
-        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-        return logits
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
 
 def export(

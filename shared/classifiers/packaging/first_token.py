@@ -35,8 +35,7 @@ class FirstTokenLayer(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
             scores = scores + mask[:, :, :1, :]
         read = (torch.softmax(scores, dim=-1) @ value).transpose(1, 2).reshape(n, 1, heads * size)
         attended = self.layer.attention.output(read, first)
-        answer: Tensor = self.layer.output(self.layer.intermediate(attended), attended)
-        return answer
+        return self.layer.output(self.layer.intermediate(attended), attended)
 
 
 @contextmanager

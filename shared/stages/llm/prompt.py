@@ -111,7 +111,6 @@ class PromptWriter:
 
 
 def _compiled(path: Path) -> tuple[jinja2.Template, str]:
-    """The template and its source."""
     try:
         source = path.read_text(encoding="utf-8")
         # A prompt is not HTML: escaping would change the reviews, and they are cleaned elsewhere.

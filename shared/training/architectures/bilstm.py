@@ -38,8 +38,7 @@ class BiLstm(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
         mean = (read * kept).sum(dim=1) / kept.sum(dim=1)
         # What an LSTM gives lies in -1..1, so that nothing hidden is the largest.
         largest = (read - 3 * (1 - kept)).amax(dim=1)
-        logits: Tensor = self.classifier(self.dropout(torch.cat([largest, mean], dim=1)))
-        return logits
+        return self.classifier(self.dropout(torch.cat([largest, mean], dim=1)))
 
 
 def _rows(states: Tensor, places: Tensor) -> Tensor:

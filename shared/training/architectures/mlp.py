@@ -87,15 +87,13 @@ class MlpClassifier(encoders.AroundEncoderModel):
         with torch.no_grad():
             states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         kept = attention_mask[..., None].to(states.dtype)
-        mean: Tensor = (states * kept).sum(dim=1) / kept.sum(dim=1)
-        return mean
+        return (states * kept).sum(dim=1) / kept.sum(dim=1)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor | None = None
     ) -> SequenceClassifierOutput:
         """Ids and mask [n, tokens]; labels [n], for the loss."""
-        made: SequenceClassifierOutput = self.head(self.features(input_ids, attention_mask), labels)
-        return made
+        return self.head(self.features(input_ids, attention_mask), labels)
 
 
 class Mlp(encoders.AroundEncoder):
