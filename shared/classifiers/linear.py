@@ -85,7 +85,6 @@ class LinearClassifier:
 
         Raises InvalidAnswer where the sum is no number.
         """
-        # It reads whole texts.
         return predicted(
             texts, lambda some: (self.logits(some), np.zeros(len(some), dtype=np.bool_)), self.temperature
         )

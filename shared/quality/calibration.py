@@ -110,19 +110,15 @@ def certify(
     risk = (1.0 - certainty) / (len(GRID) * tests)
     points = tuple(_point(threshold, truth[scores >= threshold], risk) for threshold in GRID)
     chosen = next((point for point in points if point.kept and point.bound >= target), None)
-    more = None if chosen else _more_checks(points, target, risk, len(truth))
+    hopeful = () if chosen else [point for point in points if point.precision > target]
+    needed = min((_growth(point, target, risk) for point in hopeful), default=inf)
+    more = None if needed == inf else round((needed - 1.0) * len(truth))
     return Certificate(target, certainty, len(truth), points, chosen, more)
 
 
 def _point(threshold: float, truth: NDArray[np.bool_], risk: float) -> ThresholdPoint:
     right = int(truth.sum())
     return ThresholdPoint(float(threshold), len(truth), right, binomial.at_least(right, len(truth), risk))
-
-
-def _more_checks(points: Sequence[ThresholdPoint], target: float, risk: float, answers: int) -> int | None:
-    """The fewest answers, beyond those there are, with which some threshold would be certified."""
-    needed = min((_growth(point, target, risk) for point in points if point.precision > target), default=inf)
-    return None if needed == inf else round((needed - 1.0) * answers)
 
 
 def _growth(point: ThresholdPoint, target: float, risk: float) -> float:

@@ -36,7 +36,6 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float = 1.0
     origin: str = ""
     metrics: dict[str, float] = {}
-    dataset: dict[str, Any] = {}
 
 
 class Servable(msgspec.Struct, frozen=True):
@@ -93,7 +92,6 @@ def _exported(made: Package, sample: Sequence[str]) -> tuple[Classifier, Mapping
         "export": exported.export,
         "origin": made.origin,
         "metrics": made.metrics,
-        "dataset": made.dataset,
     }
     graph = exported.graphs[f"model.{exported.precision}.onnx"]
     contents = {**made.files, TOKENIZER: made.tokenizer, **exported.graphs}
@@ -112,8 +110,7 @@ def written(
     Raises ModelUnavailable where it cannot be written.
     """
     known = ready.manifest
-    manifest = msgspec.structs.replace(
-        known, metrics={**known.metrics, **(metrics or {})}, dataset={**known.dataset, **(dataset or {})}
-    )
+    both = {**known.metrics, **(metrics or {})}
+    manifest = msgspec.structs.replace(known, metrics=both, dataset=dict(dataset or {}))
     card = model_card(manifest).encode()
     return save(location, manifest, {**ready.contents, "README.md": card})
