@@ -151,21 +151,16 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
         raise InvalidReview(
             f"reviews: expected 1 to {MAX_REVIEWS_PER_MESSAGE} reviews in a message, found {len(envelope.reviews)}"
         )
-    reviews, rejected = _decode_each(envelope.reviews, max_text_chars)
+    reviews, rejected = _decode_each(map(bytes, envelope.reviews), max_text_chars)
     return Message(reviews, rejected, envelope.batch)
 
 
 def _decode_single(body: bytes, max_text_chars: int) -> Message:
     if is_too_deep(body):
         raise InvalidReview(f"message: {TOO_DEEP}")
-    try:
-        wire = _review_decoder.decode(body)
-    except _UNREADABLE as error:
-        unreadable = _unreadable(error, body)
-        if unreadable.source is None and unreadable.id is None:
-            raise  # nothing says that it is meant as a review
-        return Message([], [unreadable])
-    reviews, rejected = _accept([(wire, body)], max_text_chars)
+    reviews, rejected = _decode_each([body], max_text_chars)
+    if rejected and rejected[0].source is None and rejected[0].id is None:
+        _review_decoder.decode(body)  # raises again: nothing says that it is meant as a review
     return Message(reviews, rejected)
 
 
@@ -201,20 +196,34 @@ def json_fault(error: Exception, data: bytes) -> str:
     return str(error)
 
 
-def _decode_each(raws: list[msgspec.Raw], max_text_chars: int) -> tuple[list[Review], list[Rejected]]:
-    pairs: list[tuple[_WireReview, bytes]] = []
-    rejected: list[Rejected] = []
-    for raw in raws:
-        payload = bytes(raw)
+def _decode_each(payloads: Iterable[bytes], max_text_chars: int) -> tuple[list[Review], list[Rejected]]:
+    reviews: list[Review] = []
+    unreadable: list[Rejected] = []
+    unacceptable: list[Rejected] = []
+    for payload in payloads:
         if is_too_deep(payload):
-            rejected.append(Rejected(f"review: {TOO_DEEP}", payload))
+            unreadable.append(Rejected(f"review: {TOO_DEEP}", payload))
             continue
         try:
-            pairs.append((_review_decoder.decode(payload), payload))
+            wire = _review_decoder.decode(payload)
         except _UNREADABLE as error:
-            rejected.append(_unreadable(error, payload))
-    reviews, unacceptable = _accept(pairs, max_text_chars)
-    return reviews, rejected + unacceptable
+            unreadable.append(_unreadable(error, payload))
+            continue
+        try:
+            _check_version(wire.version)
+            review = make(
+                wire.source,
+                wire.id,
+                wire.text,
+                created_at=wire.created_at,
+                meta=wire.meta,
+                max_text_chars=max_text_chars,
+            )
+            reviews.append(review)
+        except InvalidReview as error:
+            name = wire.source[:MAX_NAME_CHARS], str(wire.id)[:MAX_NAME_CHARS]
+            unacceptable.append(Rejected(str(error), payload, *name))
+    return reviews, unreadable + unacceptable
 
 
 def _unreadable(error: Exception, payload: bytes) -> Rejected:
@@ -240,30 +249,6 @@ def _name_in(fields: dict[str, Any], field: str) -> str | None:
             check_name(field, value)
             return value
     return None
-
-
-def _accept(
-    pairs: Iterable[tuple[_WireReview, bytes]], max_text_chars: int
-) -> tuple[list[Review], list[Rejected]]:
-    reviews: list[Review] = []
-    rejected: list[Rejected] = []
-    for wire, payload in pairs:
-        try:
-            _check_version(wire.version)
-            review = make(
-                wire.source,
-                wire.id,
-                wire.text,
-                created_at=wire.created_at,
-                meta=wire.meta,
-                max_text_chars=max_text_chars,
-            )
-            reviews.append(review)
-        except InvalidReview as error:
-            rejected.append(
-                Rejected(str(error), payload, wire.source[:MAX_NAME_CHARS], str(wire.id)[:MAX_NAME_CHARS])
-            )
-    return reviews, rejected
 
 
 def encode_reviews(reviews: Iterable[Review]) -> bytes:

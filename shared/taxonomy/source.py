@@ -62,28 +62,25 @@ def dotted(place: FieldPath) -> str:
 
 def read(text: str) -> YamlSource:
     """Reads one YAML document. Never raises on bad input: the problems are in the answer."""
+    walk, data = _Walk(), None
     try:
         root = yaml.compose(text, Loader=_Loader)
+        if root is None:
+            message = "expected a mapping with name and categories, found an empty file"
+            walk.problems.append(Problem(1, 1, "", message, ""))
+        else:
+            data = walk.value(root, ())
     except yaml.YAMLError as error:
-        return YamlSource(None, {}, (_malformed(error),))
-    if root is None:
-        problem = Problem(1, 1, "", "expected a mapping with name and categories, found an empty file", "")
-        return YamlSource(None, {}, (problem,))
-    walk = _Walk()
-    try:
-        data = walk.value(root, ())
-    except yaml.YAMLError as error:
-        return YamlSource(None, walk.marks, (*walk.problems, _malformed(error)))
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        found = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        message = f"expected valid YAML, found: {found}"
+        advice = "Check indents, quotes and colons here"
+        walk.problems.append(Problem(*(_place(mark) if mark else (1, 1)), "", message, advice))
     return YamlSource(data, walk.marks, tuple(walk.problems))
 
 
-def _malformed(error: yaml.YAMLError) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    found = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    return Problem(
-        line, column, "", f"expected valid YAML, found: {found}", "Check indents, quotes and colons here"
-    )
+def _place(mark: Any) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
 
 
 class _Walk:
@@ -102,7 +99,7 @@ class _Walk:
             raise yaml.MarkedYAMLError(
                 problem="too many or too deep values (an alias in a loop?)", problem_mark=mark
             )
-        self.marks[place] = (mark.line + 1, mark.column + 1)
+        self.marks[place] = _place(mark)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*place, index)) for index, child in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
@@ -116,18 +113,13 @@ class _Walk:
         found: dict[str, Any] = {}
         for key_node, child in node.value:
             key = str(key_node.value)
-            mark = key_node.start_mark
+            at = _place(key_node.start_mark)
             if key in found:
+                message = f"expected each key once, found {key!r} again"
                 self.problems.append(
-                    Problem(
-                        mark.line + 1,
-                        mark.column + 1,
-                        dotted((*place, key)),
-                        f"expected each key once, found {key!r} again",
-                        "Merge the two or delete one",
-                    )
+                    Problem(*at, dotted((*place, key)), message, "Merge the two or delete one")
                 )
             found[key] = self.value(child, (*place, key))
             if not isinstance(child, yaml.ScalarNode):
-                self.marks[(*place, key)] = (mark.line + 1, mark.column + 1)
+                self.marks[(*place, key)] = at
         return found
