@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 import msgspec
@@ -99,47 +100,34 @@ def decode(content: bytes, place: str) -> Manifest:
         raise ModelError(
             f"{place}: expected format {FORMAT}, found {found.format}; install the newer Otzyv that made it"
         )
-    _check(found, place)
+    if (fault := next(_faults(found), None)) is not None:
+        raise ModelError(f"{place}: {fault}")
     return found
 
 
-def _check(found: Manifest, place: str) -> None:
-    """Raises ModelError for names that lead out of an artefact's folder, and for numbers that no model has."""
-    wrong = [
-        name
-        for name in (found.taxonomy, found.architecture)
-        if not _NAME.fullmatch(name) or not _is_inside(name)
-    ]
+def _faults(found: Manifest) -> Iterator[str]:
+    """Names that lead out of an artefact's folder, and numbers that no model has."""
+    names = (found.taxonomy, found.architecture)
+    wrong = [name for name in names if not _NAME.fullmatch(name) or not _is_inside(name)]
     wrong += [name for name in found.files if not _is_inside(name)]
     if wrong:
-        raise ModelError(f"{place}: expected names of files inside of the model's folder, found {wrong[0]!r}")
+        yield f"expected names of files inside of the model's folder, found {wrong[0]!r}"
     least, most = TEMPERATURES
     if not least <= found.temperature <= most:
-        raise ModelError(f"{place}: expected a temperature from {least} to {most}, found {found.temperature}")
-    _check_runtime(found, place)
-    says = found.reference
-    if says is not None and (
-        sorted(says.categories) != sorted(found.labels) or len(says.confidences) != BINS
-    ):
-        raise ModelError(
-            f"{place}: expected a reference with a share for each label and {BINS} bins of confidence, found "
-            f"{len(says.categories)} and {len(says.confidences)}"
-        )
-
-
-def _check_runtime(found: Manifest, place: str) -> None:
+        yield f"expected a temperature from {least} to {most}, found {found.temperature}"
     if found.runtime == "linear":
         if (found.max_tokens, found.export) != (0, None):
-            raise ModelError(
-                f"{place}: expected a linear model without an export and with max_tokens 0, found others"
-            )
-        return
-    if not LEAST_TOKENS <= found.max_tokens <= MOST_TOKENS:
-        raise ModelError(
-            f"{place}: expected max_tokens from {LEAST_TOKENS} to {MOST_TOKENS}, found {found.max_tokens}"
+            yield "expected a linear model without an export and with max_tokens 0, found others"
+    elif not LEAST_TOKENS <= found.max_tokens <= MOST_TOKENS:
+        yield f"expected max_tokens from {LEAST_TOKENS} to {MOST_TOKENS}, found {found.max_tokens}"
+    elif found.export is None:
+        yield "expected how the graphs of the model came out, found no export"
+    says = found.reference
+    if says and (sorted(says.categories) != sorted(found.labels) or len(says.confidences) != BINS):
+        yield (
+            f"expected a reference with a share for each label and {BINS} bins of confidence, found "
+            f"{len(says.categories)} and {len(says.confidences)}"
         )
-    if found.export is None:
-        raise ModelError(f"{place}: expected how the graphs of the model came out, found no export")
 
 
 def _is_inside(name: str) -> bool:

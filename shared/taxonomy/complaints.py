@@ -48,8 +48,7 @@ def complaints(
         if detail["type"] == "too_short" and detail["input"]:
             continue  # The list has entries; what is wrong with them is told for each.
         if detail["type"] == "faults":
-            for fault in context["faults"]:
-                yield located(source, fault)
+            yield from (located(source, fault) for fault in context["faults"])
         else:
             yield located(source, _fault(place, detail["type"], detail["msg"], detail["input"], fields_at))
 

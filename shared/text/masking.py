@@ -134,7 +134,7 @@ def mask_log(text: str) -> str:
 
 
 def _without_numbers(text: str) -> str:
-    if not _has_digits(text):
+    if not _TEN_DIGITS.search(text):
         return text
     text = _CARD.sub(_card, text)
     text = _ABROAD.sub(_abroad, text)
@@ -161,12 +161,8 @@ def mask_all(value: Any, depth: int = MAX_DEPTH) -> Any:
     return [mask_all(one, depth - 1) for one in value]
 
 
+# Ten digits close to each other, which most texts have not.
 _TEN_DIGITS: Final = re.compile(r"[0-9](?:[^0-9\n]{0,4}[0-9]){9}")
-
-
-def _has_digits(text: str) -> bool:
-    """Whether there are ten digits close to each other, which most texts have not."""
-    return _TEN_DIGITS.search(text) is not None
 
 
 def _mail(found: re.Match[str]) -> str:
@@ -247,7 +243,7 @@ def mask_json(text: str, *, names: bool = True) -> str:
 
     Without `names`, the values of `id` and `source` stay. Text that is no JSON is masked as a whole.
     """
-    if "\\" not in text and "@" not in text and not _has_digits(text):
+    if "\\" not in text and "@" not in text and not _TEN_DIGITS.search(text):
         return text
     try:
         json.loads(text.removeprefix("\ufeff"))

@@ -57,10 +57,7 @@ class Page:
         """A page of some of the texts."""
         part = Page.__new__(Page)
         part.texts = [self.texts[index] for index in indexes]
-        places = range(len(indexes))
-        part.detours = {
-            place: self.detours[indexes[place]] for place in places if indexes[place] in self.detours
-        }
+        part.detours = {at: self.detours[index] for at, index in enumerate(indexes) if index in self.detours}
         pieces = [self.text(index) for index in indexes]
         part.starts = _starts(pieces)
         part.raw = _GAP + _GAP.join(pieces) + _GAP
