@@ -79,14 +79,18 @@ class Artefact:
 
 
 def save(location: Location, manifest: Manifest, contents: Mapping[str, bytes]) -> Artefact:
-    """Write an artefact. The manifest comes last: a folder without one is not an artefact."""
+    """Write an artefact, whose manifest gets the sizes and the SHA-256 of its files."""
     files = {
         name: File(len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()
     }
     content = manifests.encode(msgspec.structs.replace(manifest, files=files))
     sha256 = hashlib.sha256(content).hexdigest()
+    return put(location, manifest, sha256, {**contents, manifests.NAME: content})
+
+
+def put(location: Location, manifest: Manifest, sha256: str, contents: Mapping[str, bytes]) -> Artefact:
+    """Write files in their order. The manifest comes last: a folder without one is not an artefact."""
     path = f"{manifest.taxonomy}/{manifest.architecture}-{sha256[:12]}"
-    for name, part in contents.items():
-        location.write(f"{path}/{name}", part)
-    location.write(f"{path}/{manifests.NAME}", content)
+    for name, content in contents.items():
+        location.write(f"{path}/{name}", content)
     return Artefact(location, path, sha256)

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.classifiers import Artefact, Location, OnnxClassifier
 from shared.classifiers import manifest as manifests
-from shared.classifiers.artefact import PICKLES, WEIGHTS
+from shared.classifiers.artefact import PICKLES, WEIGHTS, put
 from shared.errors import InvalidAnswer, ModelError, OtzyvError
 from shared.quality.alias import Alias
 from shared.store import Database, aliases, models
@@ -138,15 +138,8 @@ class Registry:
         """A challenger that has become champion is challenger no more."""
         now = aliases.current(cursor, self._name)
         if now.get("champion") is not None and now.get("champion") == now.get("challenger"):
-            aliases.move(
-                cursor,
-                self._name,
-                "challenger",
-                None,
-                "withdraw",
-                moved_by=moved_by,
-                reason="became champion",
-            )
+            why = "became champion"
+            aliases.move(cursor, self._name, "challenger", None, "withdraw", moved_by=moved_by, reason=why)
 
     def take_in(self, folder: Path) -> Artefact:
         """Copy an artefact that `otzyv models export` wrote to the location, after all of it is checked.
@@ -170,12 +163,8 @@ class Registry:
         _check_weights(str(folder), contents.get(WEIGHTS))
         _try(str(folder), given)
         _read_every_token(str(folder), given)
-        says = given.manifest
-        path = f"{says.taxonomy}/{says.architecture}-{given.sha256[:12]}"
-        for name, content in contents.items():
-            self.location.write(f"{path}/{name}", content)
-        self.location.write(f"{path}/{manifests.NAME}", (folder / manifests.NAME).read_bytes())
-        return Artefact(self.location, path, given.sha256)
+        manifest = (folder / manifests.NAME).read_bytes()
+        return put(self.location, given.manifest, given.sha256, {**contents, manifests.NAME: manifest})
 
     def _check(self, number: int) -> None:
         """Raises ModelError unless the model can serve: labels, every file, the graph or the linear model itself."""
