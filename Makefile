@@ -8,8 +8,9 @@ BENCH_REVIEWS ?= $(firstword $(wildcard ../shared/data/reviews.csv) examples/rev
 # Tests of the table of faults that stand elsewhere; empty where `make test` has just run them.
 ELSEWHERE ?= $$($(BIN)/python -m tests.faults.elsewhere)
 
-# One process of tests a core, each with a PostgreSQL and a RabbitMQ of its own; nothing for one after the other.
-SIDE_BY_SIDE ?= --numprocesses logical --maxprocesses 4 --dist worksteal
+# Three processes of tests on two cores, since a third of their time is waiting, each with a PostgreSQL and a RabbitMQ
+# of its own; nothing for one after the other.
+SIDE_BY_SIDE ?= --numprocesses $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )) --maxprocesses 6 --dist worksteal
 
 # Those of tests/services that take minutes and guard what a newcomer does not meet; CI runs them after `make test`.
 REST := services and not everyday
