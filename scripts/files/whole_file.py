@@ -30,20 +30,16 @@ def check(labels: Path, report: Path | None, given: Path) -> None:
                 f"{path}: expected a file of its own, found the name of {taken[path.resolve()]}; choose another"
             )
         taken[path.resolve()] = "the labels"
-        _check_writable(path)
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputFileError(f"{path}: expected a file in an existing folder; create {path.parent} first")
-    probe = _unfinished(path)
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputFileError(
-            f"{path}: expected a folder in which a file can be written, found: {error.strerror}"
-        ) from error
+        if path.is_dir() or not path.parent.is_dir():
+            raise InputFileError(f"{path}: expected a file in an existing folder; create {path.parent} first")
+        probe = _unfinished(path)
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputFileError(
+                f"{path}: expected a folder in which a file can be written, found: {error.strerror}"
+            ) from error
 
 
 def _unfinished(path: Path) -> Path:

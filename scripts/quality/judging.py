@@ -28,13 +28,7 @@ class Judged(msgspec.Struct):
     stage: Stage
     verdicts: list[Verdict | None]
     seconds: float = 0.0
-    tokens_in: int = 0
-    tokens_out: int = 0
-
-    @property
-    def tokens(self) -> int:
-        """All that were paid for."""
-        return self.tokens_in + self.tokens_out
+    tokens: int = 0
 
 
 def judge(
@@ -62,8 +56,7 @@ def judge(
                 found.seconds += time.monotonic() - began
                 raise_if_nothing_came(answers)
                 found.verdicts += [answer.verdict for answer in answers]
-                found.tokens_in += sum(answer.tokens_in for answer in answers)
-                found.tokens_out += sum(answer.tokens_out for answer in answers)
+                found.tokens += sum(answer.tokens_in + answer.tokens_out for answer in answers)
                 errors += [answer.error for answer in answers if answer.error]
                 progress.update(task, completed=len(found.verdicts))
             if errors:

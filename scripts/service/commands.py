@@ -11,8 +11,9 @@ from uuid import UUID
 import typer
 
 from scripts.command import console
+from scripts.command.options import takes
 from scripts.command.settings import settings
-from scripts.files.options import FileOptions, takes_file
+from scripts.files.options import FileOptions
 from scripts.service import enqueue as sending
 from scripts.service import status as state
 from scripts.service.prune import prune
@@ -25,7 +26,7 @@ commands.add_typer(db, name="db")
 
 
 @commands.command()
-@takes_file()
+@takes(FileOptions)
 def enqueue(
     *,
     follow: Annotated[

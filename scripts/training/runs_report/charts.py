@@ -58,8 +58,7 @@ class EpochPanel(msgspec.Struct, frozen=True):
 def interval_axis(board: Leaderboard) -> Axis:
     """The axis that the weighted F1 of all entries share."""
     values = [value for one in board.entries for value in (one.weighted.low, one.weighted.high)]
-    low, high = _padded(values)
-    return Axis(max(0.0, low), min(1.0, high), BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
+    return Axis(*_share_range(values), BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
 
 
 def heat(value: float, board: Leaderboard) -> float:
@@ -78,22 +77,20 @@ def f1_range(board: Leaderboard) -> tuple[float, float]:
         for name in ("weighted_f1", "macro_f1")
         for _, value in curves.get(name, ())
     ]
-    low, high = _padded(values or [0.0, 1.0])
-    return max(0.0, low), min(1.0, high)
+    return _share_range(values or [0.0, 1.0])
 
 
 def panels(entry: Entry, f1: tuple[float, float]) -> list[EpochPanel]:
     """Loss and F1 of one entry's runs over epochs; F1 on the range that all entries share."""
-    names = ("loss", "validation_loss")
     losses = [
         value
         for curves in entry.curves.values()
-        for name in names
+        for name in ("loss", "validation_loss")
         for _, value in _thinned(curves.get(name, ()))
     ]
-    low, high = _padded(losses or [0.0, 1.0])
+    span = _padded(losses or [0.0, 1.0])
     return [
-        _panel(entry, "loss", ("loss", "training"), ("validation_loss", "validation"), (low, high), 0),
+        _panel(entry, "loss", ("loss", "training"), ("validation_loss", "validation"), span, 0),
         _panel(entry, "F1 on validation", ("weighted_f1", "weighted"), ("macro_f1", "macro"), f1, 1),
     ]
 
@@ -138,6 +135,12 @@ def _thinned(points: Sequence[Pixel]) -> list[Pixel]:
     return [
         (sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups
     ]
+
+
+def _share_range(values: Sequence[float]) -> tuple[float, float]:
+    """A range with these values in it, some room around them, and nothing outside 0..1."""
+    low, high = _padded(values)
+    return max(0.0, low), min(1.0, high)
 
 
 def _padded(values: Sequence[float]) -> tuple[float, float]:
