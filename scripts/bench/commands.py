@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.bench.options import BenchOptions
+from scripts.bench.turns import compared
 from scripts.command.lazy import lazily
 from scripts.command.options import takes
 from scripts.command.settings import settings
@@ -73,7 +74,7 @@ def bench_ingest(
 ) -> None:
     """From RabbitMQ to stored reviews, beside a consumer of single reviews. Needs what `bench pipeline` needs."""
     run = partial(arrival.run, sizes=(reviews, naive_reviews), turns=turns)
-    system.measure(given, settings(), run, turns, arrival.shown)
+    system.measure(given, settings(), run, turns, lambda found: [compared(arrival.WAYS, found)])
 
 
 @bench.command("store")
@@ -85,7 +86,9 @@ def bench_store(
 ) -> None:
     """Storing reviews and their places in line, in one process, beside the usual ways with psycopg2. No RabbitMQ."""
     run = partial(store.run, seconds=seconds / report.RUNS, turns=report.RUNS)
-    system.measure(given, settings(), run, report.RUNS, store.shown, scratch.own_database)
+    system.measure(
+        given, settings(), run, report.RUNS, lambda found: [compared(store.WAYS, found)], scratch.own_database
+    )
 
 
 @bench.command("scale")

@@ -21,8 +21,6 @@ from shared.runtime.runtime import open_database
 from shared.store.postgres import schema
 
 commands = typer.Typer()
-db = typer.Typer(help="The database schema.", no_args_is_help=True)
-commands.add_typer(db, name="db")
 
 
 @commands.command()
@@ -70,6 +68,10 @@ def health(
     """Exit with 0 when RabbitMQ and PostgreSQL answer."""
     state.check_health(settings(), worker=worker)
     console.out.print("ok")
+
+
+db = typer.Typer(help="The database schema.", no_args_is_help=True)
+commands.add_typer(db, name="db")
 
 
 @db.command("upgrade")

@@ -17,10 +17,8 @@ from typing import Any
 import psycopg2
 from kombu import Connection, Consumer, Producer, Queue
 from kombu.message import Message as Delivery
-from rich.table import Table
 
 from scripts.bench.system import pipeline, processes
-from scripts.bench.turns import compared
 from shared.settings import Settings
 from shared.store import Database
 from workers.rabbitmq.connection import connected
@@ -56,11 +54,6 @@ def run(
                 yield {"otzyv": rate, "naive": _naive(settings, channel, theirs)}
         finally:
             queue.delete()
-
-
-def shown(turns: list[dict[str, float]]) -> list[Table]:
-    """What the turns come to."""
-    return [compared(WAYS, turns)]
 
 
 def _otzyv(settings: Settings, database: Database, folder: Path, batch: pipeline.Reviews) -> float:

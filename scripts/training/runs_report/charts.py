@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Final
-
-import msgspec
+from typing import Any, Final
 
 from scripts.pages.axis import Axis
 from scripts.training.runs_report.findings import Entry, Leaderboard
@@ -28,31 +26,8 @@ MOST_POINTS: Final = 200
 COLOURS: Final = ("#2a6fb3", "#b3402a", "#1f6f4a", "#8a5fb0", "#c98a1b", "#4a5666", "#0f8b8d", "#b0478f")
 
 Pixel = tuple[float, float]
-
-
-class CurveLine(msgspec.Struct, frozen=True):
-    """One curve of one run: its points, also as SVG wants them."""
-
-    colour: str
-    dashed: bool
-    points: tuple[Pixel, ...]
-
-    @property
-    def path(self) -> str:
-        """For `polyline`."""
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
-
-
-class EpochPanel(msgspec.Struct, frozen=True):
-    """Two figures over epochs, one drawn whole and one dashed, for every run."""
-
-    title: str
-    solid: str
-    dashed: str
-    left: float
-    lines: tuple[CurveLine, ...]
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
+EpochPanel = dict[str, Any]
+"""Two figures over epochs, one drawn whole and one dashed, for every run: what the picture's template takes."""
 
 
 def interval_axis(board: Leaderboard) -> Axis:
@@ -120,12 +95,17 @@ def _panel(
     x = Axis(0.0, max(epochs, default=0.0) or 1.0, left, left + width)
     y = Axis(*span, TOP + height, TOP)
     lines = [
-        CurveLine(colour, dash, tuple((x.at(epoch), y.at(value)) for epoch, value in _thinned(curves[name])))
+        {
+            "colour": colour,
+            "dashed": dash,
+            "points": [(x.at(epoch), y.at(value)) for epoch, value in _thinned(curves[name])],
+        }
         for colour, curves in zip(colours(entry).values(), entry.curves.values(), strict=True)
         for name, dash in ((solid[0], False), (dashed[0], True))
         if curves.get(name)
     ]
-    return EpochPanel(title, solid[1], dashed[1], left, tuple(lines), x.ticks(), y.ticks())
+    ticks = {"x_ticks": x.ticks(), "y_ticks": y.ticks()}
+    return {"title": title, "solid": solid[1], "dashed": dashed[1], "left": left, "lines": lines, **ticks}
 
 
 def _thinned(points: Sequence[Pixel]) -> list[Pixel]:

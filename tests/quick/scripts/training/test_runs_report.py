@@ -338,9 +338,9 @@ def test_an_architecture_without_epochs_has_no_empty_picture():
 def test_a_long_curve_is_thinned_and_keeps_its_course():
     steps = [(at / 1000, 5.0 - at / 1000) for at in range(5000)]
     found = build([run(1, "linear", 0.7, curves={"loss": steps})], GOLD, TAXONOMY)
-    line = panels(found.best, (0.0, 1.0))[0].lines[0]
-    assert MOST_POINTS / 2 < len(line.points) <= MOST_POINTS
-    heights = [y for _, y in line.points]
+    points = panels(found.best, (0.0, 1.0))[0]["lines"][0]["points"]
+    assert MOST_POINTS / 2 < len(points) <= MOST_POINTS
+    heights = [y for _, y in points]
     assert heights == sorted(heights)
 
 
