@@ -169,7 +169,7 @@ def import_folder(
             # Gold can name its reviews only where they have ids.
             with_ids = sample if sample and "id" in next(InputFile(sample).records())[0] else None
             checked = read_gold(gold, with_ids, here.taxonomy)
-        artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here, known)
+        artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here)
     number = known.register(artefact)
     _tell(artefact.manifest)
     out.print(f"its files are in {known.location.url}/{artefact.path}", soft_wrap=True)
@@ -177,12 +177,7 @@ def import_folder(
 
 
 def _exported(
-    folder: Path,
-    texts: list[str],
-    checked: list[GoldRow],
-    max_tokens: int | None,
-    here: Runtime,
-    known: Registry,
+    folder: Path, texts: list[str], checked: list[GoldRow], max_tokens: int | None, here: Runtime
 ) -> Artefact:
     try:
         from shared.classifiers.packaging import hugging_face, measuring, package
@@ -198,7 +193,7 @@ def _exported(
         with err.status("measuring on gold"):
             made = measuring.measured(made, [row.text for row in checked], [row.category for row in checked])
     with err.status("exporting and comparing"):
-        return package.package(made, here.taxonomy, texts, known.location)
+        return package.package(made, here.taxonomy, texts, Location(here.settings.models))
 
 
 def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:

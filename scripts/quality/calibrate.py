@@ -86,20 +86,18 @@ def _findings(
 ) -> tuple[list[StageFinding], dict[str, str]]:
     """What gold says of each stage, and each stage's model."""
     texts, stored = [row.text for row in rows], dict[str, StoredRule]()
-    if here is None:
-        judged = judge(settings.stages, texts, runtime.load_taxonomy(settings), settings)
-    else:
-        judged = judge(settings.stages, texts, here.taxonomy, settings, here.database, here.taxonomy_id)
+    taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
+    judged = judge(settings.stages, texts, taxonomy, settings, here)
+    if here is not None:
         with here.database.transaction() as cursor:
             stored = thresholds.current(cursor, here.taxonomy_id)
-    present = rules(judged, settings, stored)
     findings = certify_chain(
         {name: one.verdicts for name, one in judged.items()},
         [row.category for row in rows],
         request.target_precision,
         certainty=request.certainty,
         per_category=request.per_category,
-        uncertified=present if request.allow_uncertified else None,
+        uncertified=rules(judged, settings, stored) if request.allow_uncertified else None,
     )
     return findings, {name: one.stage.model for name, one in judged.items()}
 

@@ -13,8 +13,8 @@ from shared.cascade.stage import Stage, Verdict, raise_if_nothing_came
 from shared.errors import OtzyvError
 from shared.labelling.rules import resolve
 from shared.runtime import stages
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
-from shared.store import Database
 from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
 
@@ -36,14 +36,16 @@ def judge(
     texts: Sequence[str],
     taxonomy: Taxonomy,
     settings: Settings,
-    database: Database | None = None,
-    taxonomy_id: int = 0,
+    here: Runtime | None = None,
 ) -> dict[str, Judged]:
     """Put all texts through each stage. A row that got no answer counts as an abstention and is told.
+
+    With a runtime, stages keep what they have to keep in its database.
 
     Raises ConfigurationError or RetryableError where a stage answered nothing at all for such a reason.
     """
     judged = {}
+    database, taxonomy_id = (here.database, here.taxonomy_id) if here else (None, 0)
     with review_progress() as progress:
         for name in names:
             task = progress.add_task(name, total=len(texts), note="loading")

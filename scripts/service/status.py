@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -76,11 +75,7 @@ def _queues(settings: Settings) -> RenderableType:
         )
         for state in states
     ]
-    return _table("Queues", ("queue", "ready", "consumers", "dead letters"), rows)
-
-
-def _table(title: str, heads: Sequence[str | Column], rows: Iterable[Sequence[str]]) -> Table:
-    return table(heads, rows, title=title, pad_edge=True)
+    return table(("queue", "ready", "consumers", "dead letters"), rows, title="Queues", pad_edge=True)
 
 
 def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
@@ -96,7 +91,8 @@ def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
         )
         for stream in read
     ]
-    return _table("Streams", ("stream", "next offset", "behind", "moved", Column("read by")), rows)
+    heads = ("stream", "next offset", "behind", "moved", Column("read by"))
+    return table(heads, rows, title="Streams", pad_edge=True)
 
 
 def _behind(settings: Settings, read: list[streams.Stream]) -> dict[str, str]:
@@ -119,7 +115,7 @@ def _backlog(settings: Settings, backlog: list[overview.StageBacklog]) -> Table:
     rows = [
         (stage, *by_stage.get(stage, ("0", ""))) for stage in dict.fromkeys((*settings.stages, *by_stage))
     ]
-    return _table("Waiting for a label", ("stage", "reviews", "oldest"), rows)
+    return table(("stage", "reviews", "oldest"), rows, title="Waiting for a label", pad_edge=True)
 
 
 def _age(seconds: float) -> str:
@@ -137,7 +133,7 @@ def _funnel(settings: Settings, funnel: list[overview.StageCount]) -> Table:
     for stage in dict.fromkeys((*settings.stages, *(stage for stage, _ in counts))):
         mine = [counts.get((stage, status), 0) for status in statuses]
         rows.append((stage, *(f"{count:,}" for count in mine), f"{sum(mine) / total:.1%}" if total else ""))
-    return _table("Labels", ("stage", *statuses, "share"), rows)
+    return table(("stage", *statuses, "share"), rows, title="Labels", pad_edge=True)
 
 
 def check_health(settings: Settings, *, worker: bool) -> None:
