@@ -46,11 +46,7 @@ def run(
     pieces are shorter than bge-m3's: compare `tokens_per_second`. bge-m3's shape takes some 3 GB of memory and disk.
 
     Keys: those of `_measured` and `turns.about`, and `load_seconds`, `parameters`, `categories`, `tokens_per_batch`,
-    `device`, `dtype`.
-
-    Raises:
-        ValueError: there are no texts.
-        ConfigurationError: the device is not there.
+    `device`, `dtype`. Raises ValueError where there are no texts, ConfigurationError where the device is not there.
     """
     texts = [text for text in dict.fromkeys(texts) if text.strip()]
     chunks, place = chunked(texts, chunk), device_for(device)

@@ -111,10 +111,7 @@ class ReviewRows:
 
 
 def _moment(value: object) -> object:
-    """ISO 8601 with date and time, where the value can be understood so; else the value, to be refused.
-
-    Understood are ISO 8601 and the usual Russian form, 03.01.2025 with or without a time.
-    """
+    """Date and time in ISO 8601, of that or of 03.01.2025 with or without a time; else the value, to be refused."""
     if isinstance(value, str):
         if not value.strip():
             return None

@@ -1,7 +1,4 @@
-"""Files that commands write: each gets to its place whole or not at all, and whether it can is asked before the work.
-
-What is in them is decided by those who write; how rows are put together, in `row_writer`.
-"""
+"""Files that commands write: each gets to its place whole or not at all; whether it can is asked before the work."""
 
 from __future__ import annotations
 

@@ -40,9 +40,8 @@ def judge(
 ) -> dict[str, Judged]:
     """Put all texts through each stage. A row that got no answer counts as an abstention and is told.
 
-    With a runtime, stages keep what they have to keep in its database.
-
-    Raises ConfigurationError or RetryableError where a stage answered nothing at all for such a reason.
+    With a runtime, stages keep what they have to keep in its database. Raises ConfigurationError or RetryableError
+    where a stage answered nothing at all for such a reason.
     """
     judged = {}
     database, taxonomy_id = (here.database, here.taxonomy_id) if here else (None, 0)

@@ -79,10 +79,7 @@ class _Slowed:
 
 
 def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk") -> bool:
-    """Show progress until every review of the batch is settled, or waits where nobody works.
-
-    True when all are settled.
-    """
+    """Show progress until every review of the batch is settled (True), or waits where nobody works (False)."""
     here = runtime.build(settings)
     done, moved_at, stuck = 0, time.monotonic(), False
     with review_progress() as progress:

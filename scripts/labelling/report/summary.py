@@ -55,11 +55,7 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True):
     histogram: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot be drawn.
-
-        Raises:
-            ValueError: more was kept than seen, or the histogram has another number of bins.
-        """
+        """Raises ValueError where more was kept than seen, or the histogram has another number of bins."""
         if min(self.kept, self.abstained, self.unsure) < 0:
             raise ValueError(
                 f"stage {self.stage!r}: kept ({self.kept}) and abstained ({self.abstained})"
