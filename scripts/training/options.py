@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -53,9 +53,3 @@ class TrainOptions:
         Path | None,
         typer.Option(help="Take this gold set in first: columns id (or source and id) and category."),
     ] = None
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Of the training, by options with names of their own."""
-        chosen = {"random_weights": self.random_weights or None, "clean_labels": self.clean_labels or None}
-        return {"base": self.base, **chosen}

@@ -78,7 +78,8 @@ def _wanted(request: TrainOptions, settings: Settings) -> list[Asked]:
         raise TrainingError(
             f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURES, ALL))}, found none"
         )
-    values = {**request.arguments, **_given(request.given or ())}
+    flags = {name: True for name in ("random_weights", "clean_labels") if getattr(request, name)}
+    values = {"base": request.base, **flags, **_given(request.given or ())}
     if values.get("base") is not None:
         base = str(values["base"])
         if Path(base).is_dir():
