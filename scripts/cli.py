@@ -13,65 +13,63 @@ from scripts.command import console
 from scripts.command.lazy import LazyCommand
 from shared.errors import ConfigurationError, OtzyvError
 
-TRAINING = "scripts.training.commands"
-LABELLING = "scripts.labelling.commands"
-TAXONOMY = "scripts.labelling.taxonomy_commands"
-SERVICE = "scripts.service.commands"
-PROCESSES = "scripts.service.process_commands"
-MODELS = "scripts.models.commands"
-QUALITY = "scripts.quality.commands"
-
 COMMANDS = {
     "train": (
-        TRAINING,
+        "training.commands",
         "Train classifiers on the accepted labels, and measure them on gold. A training worker does it, or --here.",
     ),
-    "label": (LABELLING, "Label a file here and now: no broker, no server."),
+    "label": ("labelling.commands", "Label a file here and now: no broker, no server."),
     "plan": (
-        LABELLING,
+        "labelling.commands",
         "What labelling a file would take: coverage, time, tokens, cost; and one question as it would be asked.",
     ),
     "enqueue": (
-        SERVICE,
+        "service.commands",
         "Send a file of reviews to RabbitMQ, confirmed message by message; prints the batch id.",
     ),
-    "ingest": (PROCESSES, "Store incoming reviews and send their first tasks, until stopped."),
+    "ingest": (
+        "service.process_commands",
+        "Store incoming reviews and send their first tasks, until stopped.",
+    ),
     "status": (
-        SERVICE,
+        "service.commands",
         "Queues, backlog, oldest unlabelled review and labels by stage; or how far a batch is.",
     ),
-    "health": (SERVICE, "Exit with 0 when RabbitMQ and PostgreSQL answer."),
-    "predict": (MODELS, "Predict a file here with a registered or exported model: no broker."),
+    "health": ("service.commands", "Exit with 0 when RabbitMQ and PostgreSQL answer."),
+    "predict": ("models.commands", "Predict a file here with a registered or exported model: no broker."),
     "backfill": (
-        MODELS,
+        "models.commands",
         "Let CPU workers predict stored reviews anew with a model, whenever no live review waits.",
     ),
     "quality": (
-        MODELS,
+        "models.commands",
         "How predictions hold up without labels: expected accuracy, disagreement with labels, drift, alarms.",
     ),
     "evaluate": (
-        QUALITY,
+        "quality.commands",
         "F1, precision and coverage against labels that people made, and what every shorter chain would give.",
     ),
     "calibrate": (
-        QUALITY,
+        "quality.commands",
         "Find thresholds that a gold set certifies, and let workers use them from their next batch on.",
     ),
-    "beat": (PROCESSES, "Send periodic tasks, until stopped."),
-    "flower": (PROCESSES, "Watch the Celery workers in a browser, behind basic authentication."),
-    "db": (SERVICE, "The database schema."),
-    "taxonomy": (TAXONOMY, "Taxonomy files."),
-    "worker": (PROCESSES, "Celery workers."),
-    "thresholds": (QUALITY, "Thresholds that calibrations have stored."),
-    "audit": (QUALITY, "Labels checked by hand."),
-    "failures": ("scripts.failures.commands", "What failed, and what to do about it."),
-    "models": (MODELS, "Registered classifiers, and which of them serves."),
-    "runs": (TRAINING, "Training runs: how far they are, what came out, how they compare."),
-    "labels": (LABELLING, "Labels from elsewhere."),
-    "bench": ("scripts.bench.commands", "Measured comparisons, with the peers they run against."),
+    "beat": ("service.process_commands", "Send periodic tasks, until stopped."),
+    "flower": (
+        "service.process_commands",
+        "Watch the Celery workers in a browser, behind basic authentication.",
+    ),
+    "db": ("service.commands", "The database schema."),
+    "taxonomy": ("labelling.taxonomy_commands", "Taxonomy files."),
+    "worker": ("service.process_commands", "Celery workers."),
+    "thresholds": ("quality.commands", "Thresholds that calibrations have stored."),
+    "audit": ("quality.commands", "Labels checked by hand."),
+    "failures": ("failures.commands", "What failed, and what to do about it."),
+    "models": ("models.commands", "Registered classifiers, and which of them serves."),
+    "runs": ("training.commands", "Training runs: how far they are, what came out, how they compare."),
+    "labels": ("labelling.commands", "Labels from elsewhere."),
+    "bench": ("bench.commands", "Measured comparisons, with the peers they run against."),
 }
-"""Name, module, and the line of help as it stands there too."""
+"""Name, module of `scripts`, and the line of help as it stands there too."""
 
 
 class Commands(TyperGroup):
@@ -80,7 +78,7 @@ class Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, (module, line) in COMMANDS.items():
-            self.add_command(LazyCommand(name, module, line))
+            self.add_command(LazyCommand(name, f"scripts.{module}", line))
 
 
 app = typer.Typer(

@@ -39,10 +39,7 @@ def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories
 
     `tokenizer` is a folder with the real tokenizer; without it one is trained on the texts. Keys: `pipeline_1`,
     `pipeline_64`, `torch_sorted`, `ours_fp32`, `ours_int8`, `bare_int8` (reviews per second); `texts`, `mean_chars`,
-    `mean_tokens`, `chunk`, `int8_bytes`.
-
-    Raises:
-        ValueError: there are no texts.
+    `mean_tokens`, `chunk`, `int8_bytes`. Raises ValueError where there are no texts.
     """
     chunks = chunked(texts)
     torch.set_num_threads(1)

@@ -24,10 +24,7 @@ def run(texts: Sequence[str], seconds: float) -> dict[str, Any]:
 
     Keys: `ours`, `regex`, `lemmas` (reviews per second), `compile_seconds`, `texts`, `mean_chars`, `chunk`.
     `lemmas` keeps the analysis of every word it has seen, which favours it on repeated texts; ours keeps
-    nothing of a text. One unmeasured chunk of each comes first.
-
-    Raises:
-        ValueError: there are no texts.
+    nothing of a text. One unmeasured chunk of each comes first. Raises ValueError where there are no texts.
     """
     chunks, taxonomy = chunked(texts), default_taxonomy()
     before = time.perf_counter()

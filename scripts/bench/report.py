@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from scripts.bench import keywords as keyword_bench
+from scripts.bench.options import BenchOptions
 from scripts.bench.turns import compared, taken
 from scripts.command.console import err, out
-from scripts.files.input_file import InputFile
+from scripts.command.lazy import lazily
 from scripts.pages.tables import table
 from shared.compute.device import device_for
-from shared.errors import InputFileError
+
+# Keywords are measured where there is no torch.
+with lazily():
+    from scripts.bench import classifier as classifier_bench
+    from scripts.bench import zero_shot as zero_shot_bench
 
 RUNS = 3
 
@@ -33,10 +37,10 @@ CLASSIFIERS = {
 }
 
 
-def keywords(file: InputFile, text_column: str, seconds: float, json_path: Path | None) -> None:
+def keywords(given: BenchOptions, seconds: float) -> None:
     """Measure the keyword stage on a file's texts, several times, and print the medians."""
-    texts = texts_of(file, text_column)
-    runs = _told(WAYS, lambda: keyword_bench.run(texts, seconds / RUNS), json_path)
+    texts = given.texts()
+    runs = _told(WAYS, lambda: keyword_bench.run(texts, seconds / RUNS), given)
     first = runs[0]
     out.print(
         f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters on average, {first['chunk']} a call, "
@@ -44,15 +48,10 @@ def keywords(file: InputFile, text_column: str, seconds: float, json_path: Path 
     )
 
 
-def classifier(
-    file: InputFile, text_column: str, seconds: float, tokenizer: Path | None, json_path: Path | None
-) -> None:
+def classifier(given: BenchOptions, seconds: float, tokenizer: Path | None) -> None:
     """Measure predictions on a file's texts, several times, and print the medians."""
-    # Imported here: keywords are measured where there is no torch.
-    from scripts.bench import classifier as classifier_bench
-
-    texts = texts_of(file, text_column)
-    first, *_ = _told(CLASSIFIERS, lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer), json_path)
+    texts = given.texts()
+    first, *_ = _told(CLASSIFIERS, lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer), given)
     out.print(
         f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters and {first['mean_tokens']:.0f} tokens on "
         f"average, {first['chunk']} a call, one core; rubert-tiny2's shape with random weights"
@@ -60,23 +59,18 @@ def classifier(
 
 
 def _told(
-    ways: Mapping[str, str], run: Callable[[], dict[str, Any]], json_path: Path | None
+    ways: Mapping[str, str], run: Callable[[], dict[str, Any]], given: BenchOptions
 ) -> list[dict[str, Any]]:
     runs = taken((run() for _ in range(RUNS)), RUNS, "run")
     out.print(compared(ways, runs))
-    if json_path is not None:
-        figures = {name: median(run[name] for run in runs) for name in ways}
-        json_path.write_text(json.dumps({"median": figures, "runs": runs}, indent=2), encoding="utf-8")
+    given.write({"median": {name: median(run[name] for run in runs) for name in ways}, "runs": runs})
     return runs
 
 
-def zero_shot(file: InputFile, text_column: str, seconds: float, device: str, json_path: Path | None) -> None:
+def zero_shot(given: BenchOptions, seconds: float, device: str) -> None:
     """Measure the zero-shot stage on random weights of bge-m3's shape, and print what it reached."""
+    texts = given.texts()
     device_for(device)  # says that there is no such device, or no torch
-    # Imported here: keywords are measured where there is no torch.
-    from scripts.bench import zero_shot as zero_shot_bench
-
-    texts = texts_of(file, text_column)
     with err.status("measuring"):
         found = zero_shot_bench.run(texts, seconds, device)
     rows = (
@@ -90,17 +84,4 @@ def zero_shot(file: InputFile, text_column: str, seconds: float, device: str, js
         ("device", f"{found['device']}, {found['dtype']}"),
     )
     out.print(table(("zero-shot, random weights of bge-m3's shape", ""), rows, pad_edge=True))
-    if json_path is not None:
-        json_path.write_text(json.dumps(found, indent=2), encoding="utf-8")
-
-
-def texts_of(file: InputFile, column: str) -> list[str]:
-    """The texts of a file. Raises InputFileError where it has no such column."""
-    texts = []
-    for chunk in file.records():
-        if chunk and column not in chunk[0]:
-            raise InputFileError(
-                f"{file.path}: expected a column {column!r}, found {', '.join(map(repr, chunk[0]))}"
-            )
-        texts += [str(record[column]) for record in chunk]
-    return texts
+    given.write(found)

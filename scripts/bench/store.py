@@ -12,9 +12,8 @@ from pathlib import Path
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_batch, execute_values
-from rich.table import Table
 
-from scripts.bench.turns import CHUNK, Peer, chunked, compared, rates
+from scripts.bench.turns import CHUNK, Peer, chunked, rates
 from shared.labelling.intake import take_in
 from shared.reviews.review import make
 from shared.reviews.wire import Message
@@ -85,11 +84,6 @@ def _put(
 ) -> None:
     with database.transaction() as cursor:
         way(cursor, where, [(next(names), text) for text in chunk])
-
-
-def shown(turns: list[dict[str, float]]) -> list[Table]:
-    """What the turns come to."""
-    return [compared(WAYS, turns)]
 
 
 def _values(cursor: Cursor, table: str, rows: NamedTexts) -> None:

@@ -46,11 +46,7 @@ def run(
     pieces are shorter than bge-m3's: compare `tokens_per_second`. bge-m3's shape takes some 3 GB of memory and disk.
 
     Keys: those of `_measured` and `turns.about`, and `load_seconds`, `parameters`, `categories`, `tokens_per_batch`,
-    `device`, `dtype`.
-
-    Raises:
-        ValueError: there are no texts.
-        ConfigurationError: the device is not there.
+    `device`, `dtype`. Raises ValueError where there are no texts, ConfigurationError where the device is not there.
     """
     texts = [text for text in dict.fromkeys(texts) if text.strip()]
     chunks, place = chunked(texts, chunk), device_for(device)
@@ -85,12 +81,10 @@ def _measured(
     lengths = [stage.tokens(chunk).ravel() for chunk in chunks]
     stage.answers(chunks[0])
     times = np.zeros(len(chunks), dtype=int)  # that each chunk was done
-    forwards: list[int] = []
-
-    def note(_module: Any, _args: Any, inputs: dict[str, Any]) -> None:
-        forwards.append(inputs["input_ids"].numel())  # padding included
-
-    handle = stage.nli.network.register_forward_pre_hook(note, with_kwargs=True)
+    forwards: list[int] = []  # tokens of each, padding included
+    handle = stage.nli.network.register_forward_pre_hook(
+        lambda _module, _args, inputs: forwards.append(inputs["input_ids"].numel()), with_kwargs=True
+    )
     before = now = time.perf_counter()
     while now - before < seconds or not times.any():
         number = times.sum() % len(chunks)
@@ -101,6 +95,7 @@ def _measured(
     spent = now - before
     pairs, tokens = (times @ [size(some) for some in lengths] for size in (len, np.sum))
     rate = times @ [shape.flops(some) for some in lengths] / spent
+    device = stage.nli.device
     return {
         "reviews_per_second": times @ [len(chunk) for chunk in chunks] / spent,
         "pairs_per_second": pairs / spent,
@@ -111,7 +106,7 @@ def _measured(
         "padding_share": 1 - tokens / sum(forwards),
         "tokens_per_pair": tokens / pairs,
         "forwards_per_chunk": len(forwards) / times.sum(),
-        "memory_bytes": _peak_memory(stage.nli.device),
+        "memory_bytes": int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None,
     }
 
 
@@ -178,10 +173,6 @@ def _wait(device: Any) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def _peak_memory(device: Any) -> int | None:
-    return int(torch.cuda.max_memory_allocated(device)) if device.type == "cuda" else None
 
 
 def _device_name(device: Any) -> str:

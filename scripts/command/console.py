@@ -33,30 +33,24 @@ class _Rate(ProgressColumn):
 
 def file_progress() -> Progress:
     """Progress through a file: its total is 1.0, the number of reviews is the field `reviews`."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
+    return _progress(
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[reviews]:,} reviews"),
         _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=err,
     )
 
 
 def review_progress() -> Progress:
     """Progress through a known number of reviews."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-        console=err,
-    )
+    note = TextColumn("{task.fields[note]}", markup=False)
+    return _progress(BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn(), note)
+
+
+def _progress(*columns: ProgressColumn) -> Progress:
+    return Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), *columns, console=err)
 
 
 def tell(error: Exception) -> None:

@@ -17,3 +17,8 @@ def decoded(data: bytes, *, cut: bool = False) -> str:
     """Bytes as UTF-8 text, what is none of it as escapes. Where they were cut, half a character at the end goes."""
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     return decoder.decode(data, final=not cut)
+
+
+def storable(text: str) -> str:
+    """The text without bytes that are no UTF-8, as names and arguments may hold: PostgreSQL refuses them."""
+    return text.encode(errors="replace").decode()

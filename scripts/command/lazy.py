@@ -1,11 +1,17 @@
-"""Commands that are known by name and one line, each loaded with its module when it is called.
+"""What is loaded when it is used: commands that are known by name and one line, and the modules that do their work.
 
 So `otzyv --help` waits for no command's work, and a worker holds in memory what workers need and nothing else.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
+from types import ModuleType
 from typing import Any
 
 import typer.main
@@ -26,3 +32,26 @@ class LazyCommand(TyperCommand):
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         """From here on, for its help and its completion too, the command itself is at work."""
         return self.loaded().make_context(*arguments, **more)
+
+
+class _LazyFinder:
+    """Finds modules as Python does, and lets each load when something in it is first asked for."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
+
+
+@contextmanager
+def lazily() -> Iterator[None]:
+    """Modules that are imported for the first time in this context load when something in them is first used."""
+    sys.meta_path.insert(0, _LazyFinder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(_LazyFinder)

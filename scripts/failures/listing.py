@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import typer
@@ -64,47 +63,22 @@ def show_groups(choice: FailureFilter, limit: int, settings: Settings, *, json: 
         _print_queues(queues)
 
 
-class _Column(NamedTuple):
-    name: str
-    value: Callable[[Group], str]
-    left: bool = False
-
-
-_COLUMNS = (
-    _Column("count", lambda group: f"{group.count:,}"),
-    _Column("example", lambda group: str(group.example)),
-    _Column("what", lambda group: group.kind, left=True),
-    _Column("queue", lambda group: escaped(group.queue), left=True),
-)
-_DATES = (
-    _Column("newest (UTC)", lambda group: f"{group.newest:%Y-%m-%d %H:%M:%S}", left=True),
-    _Column("first (UTC)", lambda group: f"{group.first:%Y-%m-%d %H:%M:%S}", left=True),
-)
-
-
 def _print_groups(found: Sequence[Group]) -> None:
     """A line for each group with its reason below it; of the dates as many as there is room for."""
-    chosen = (_lines([*_COLUMNS, *_DATES[:dates]], found) for dates in (2, 1))
-    lines = next((one for one in chosen if max(map(len, one)) <= out.width), _lines(_COLUMNS, found))
+    rows: list[tuple[str, ...]] = [("count", "example", "what", "queue", "newest (UTC)", "first (UTC)")]
+    for group in found:
+        dates = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (group.newest, group.first))
+        rows.append((f"{group.count:,}", str(group.example), group.kind, escaped(group.queue), *dates))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = next((n for n in (6, 5) if sum(widths[:n]) + 2 * (n - 1) <= out.width), 4)
+    # Numbers stand at the right.
+    marks = [f"{'>' if at < 2 else '<'}{width}" for at, width in enumerate(widths[:shown])]
+    heads, *lines = ("  ".join(map(format, row, marks)).rstrip() for row in rows)
     out.print("Failures", style="italic")
-    out.print(Text(lines[0], style="bold"), soft_wrap=True)
-    for line, group in zip(lines[1:], found, strict=True):
+    out.print(Text(heads, style="bold"), soft_wrap=True)
+    for line, group in zip(lines, found, strict=True):
         _line(line)
         _reason(_short(group.reason))
-
-
-def _lines(columns: Sequence[_Column], found: Iterable[Group]) -> list[str]:
-    """The heading and a line for each group, each column as wide as its longest value."""
-    cells = [[column.name for column in columns]]
-    cells += [[column.value(group) for column in columns] for group in found]
-    widths = [max(map(len, values)) for values in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            value.ljust(width) if column.left else value.rjust(width)
-            for column, value, width in zip(columns, row, widths, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
 
 
 def _print_queues(queues: Iterable[DeadQueue]) -> None:

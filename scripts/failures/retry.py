@@ -100,8 +100,8 @@ def _through(what: str, parts: Iterable[RetriedPart], total: int, still: str = "
     return seen, done, reviews
 
 
-def retry_dead_letters(queue: str, settings: Settings) -> int:
-    """`otzyv failures retry --dead-letters`; returns how many were left, which is none."""
+def retry_dead_letters(queue: str, settings: Settings) -> None:
+    """`otzyv failures retry --dead-letters`, which leaves none."""
     line = line_of(queue)
     with Confirmed(settings) as confirmed:
         dead_letters = DeadLetters(confirmed)
@@ -112,7 +112,6 @@ def retry_dead_letters(queue: str, settings: Settings) -> int:
     _look_again(moved)
     if moved and line is topology.INCOMING:
         remark("note", "rows of failures stay; `otzyv failures retry --queue reviews.incoming` is for them")
-    return 0
 
 
 def drop_dead_letters(queue: str, settings: Settings, *, ask: bool) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from scripts.files.gold_file import category_in, cell, is_true, read_records
+from scripts.files.gold_file import category_in, is_true
+from scripts.files.input_file import read_records
+from scripts.files.record import cell
 from shared.errors import InputFileError
 from shared.taxonomy import Taxonomy
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from scripts.command.console import remark
-from scripts.files.input_file import InputFile
-from scripts.files.record import Record
+from scripts.files.input_file import read_records
+from scripts.files.record import cell, require_columns
 from shared.errors import InputFileError, TaxonomyError
 from shared.taxonomy import Taxonomy
 
@@ -29,19 +29,15 @@ def read_gold(gold: Path, reviews: Path | None, taxonomy: Taxonomy) -> list[Gold
     The reviews file is `reviews.csv` beside the gold file unless another is named. A review that is there twice counts
     once, and that is told. Raises InputFileError, also where two rows contradict each other.
     """
-    records = read_records(gold)
-    require_column(gold, records, "category")
+    records = read_records(gold, "category")
     if "text" not in records[0]:
-        require_column(gold, records, "id")
+        require_columns(gold, records, "id")
         path = reviews or gold.with_name("reviews.csv")
         if not path.is_file():
             raise InputFileError(
                 f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
             )
-        with_texts = read_records(path)
-        for column in ("id", "text"):
-            require_column(path, with_texts, column)
-        texts = {cell(record, "id"): record for record in with_texts}
+        texts = {cell(record, "id"): record for record in read_records(path, "id", "text")}
         missing = [cell(record, "id") for record in records if cell(record, "id") not in texts]
         if missing:
             raise InputFileError(
@@ -90,24 +86,3 @@ def category_in(path: Path, row: int, name: str, taxonomy: Taxonomy) -> str:
 def is_true(text: str) -> bool:
     """Whether a cell says yes."""
     return text.lower() in ("1", "true", "yes")
-
-
-def cell(record: Record, column: str) -> str:
-    """A cell as text, whatever type its file gives it; empty where there is none. 42.0 is the id 42."""
-    value = record.get(column)
-    if value is None or value != value:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def read_records(path: Path) -> list[Record]:
-    """All rows of a file. Raises InputFileError."""
-    return [record for chunk in InputFile(path).records() for record in chunk]
-
-
-def require_column(path: Path, records: list[Record], column: str) -> None:
-    """Raises InputFileError unless the rows have the column."""
-    if column not in records[0]:
-        raise InputFileError(
-            f"{path}: expected a column {column!r}, found {', '.join(map(repr, records[0]))}"
-        )

@@ -15,10 +15,16 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
-from scripts.files.record import CHUNK_ROWS, Record
+from scripts.command.escaping import storable
+from scripts.command.lazy import lazily
+from scripts.files.record import CHUNK_ROWS, Record, require_columns
 from shared.errors import InputFileError
 from shared.reviews.wire import json_fault
 from shared.text.nesting import is_too_deep
+
+# pandas and pyarrow take longer to load than most commands that read another file.
+with lazily():
+    from scripts.files import csv_rows, parquet_rows
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
@@ -64,7 +70,7 @@ class InputFile:
     @property
     def name(self) -> str:
         """The file's name as it can be shown and stored, whatever bytes it is made of."""
-        return self.path.name.encode(errors="replace").decode()
+        return storable(self.path.name)
 
     @property
     def format(self) -> str:
@@ -118,16 +124,10 @@ class InputFile:
         return gzip.GzipFile(fileobj=raw) if head.startswith(_GZIP) else raw
 
     def _csv(self) -> Iterator[list[Record]]:
-        # pandas, which takes longer to load than most commands that read another file.
-        from scripts.files.csv_rows import csv_rows
-
-        return csv_rows(self.path, self._open, self._encoding, self._delimiter)
+        return csv_rows.csv_rows(self.path, self._open, self._encoding, self._delimiter)
 
     def _parquet(self) -> Iterator[list[Record]]:
-        # pyarrow, for the same reason.
-        from scripts.files.parquet_rows import parquet_rows
-
-        for done, records in parquet_rows(self.path):
+        for done, records in parquet_rows.parquet_rows(self.path):
             self._done = done
             yield records
 
@@ -184,6 +184,13 @@ class InputFile:
             raise InputFileError(
                 f"{self.path}, line {number}: expected a JSON object, found: {json_fault(error, line)}"
             ) from error
+
+
+def read_records(path: Path, *columns: str) -> list[Record]:
+    """All rows of a file, which has these columns. Raises InputFileError."""
+    records = [record for chunk in InputFile(path).records() for record in chunk]
+    require_columns(path, records, *columns)
+    return records
 
 
 def _text_encoding(name: str) -> str:

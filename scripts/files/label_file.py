@@ -5,37 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from scripts.files.gold_file import GoldRow, category_in, cell, read_records, require_column
+from scripts.files.gold_file import GoldRow, category_in
+from scripts.files.input_file import read_records
+from scripts.files.record import cell, require_columns
 from shared.taxonomy import Taxonomy
 
-
-class Labels(msgspec.Struct, frozen=True):
-    """Slugs for the gold rows, in their order: kept labels, labels with guesses, and how many rows have neither row."""
-
-    accepted: list[str | None]
-    final: list[str | None]
-    missing: int
+Slugs = list[str | None]
 
 
-def read_labels(path: Path, gold: Sequence[GoldRow], taxonomy: Taxonomy) -> Labels:
-    """The labels of the gold reviews, found by id, or by text where one of the files has no ids.
+def read_labels(path: Path, gold: Sequence[GoldRow], taxonomy: Taxonomy) -> tuple[Slugs, Slugs, int]:
+    """For the gold rows, in their order: kept labels, labels with guesses, and how many rows the file lacks.
 
-    A row with the status `needs_review` is a guess and not accepted. Raises InputFileError.
+    They are found by id, or by text where one of the files has no ids. A row with the status `needs_review` is a guess
+    and not accepted. Raises InputFileError.
     """
-    records = read_records(path)
-    require_column(path, records, "category")
+    records = read_records(path, "category")
     by_id = "id" in records[0] and all(row.id for row in gold)
-    if not by_id:
-        require_column(path, records, "text")
-    found = {
-        cell(record, "id" if by_id else "text"): (number, record) for number, record in enumerate(records, 2)
-    }
-    rows = [found.get(row.id if by_id else row.text) for row in gold]
+    name = "id" if by_id else "text"
+    require_columns(path, records, name)
+    found = {cell(record, name): (number, record) for number, record in enumerate(records, 2)}
+    rows = [found.get(getattr(row, name)) for row in gold]
     final = [
-        category_in(path, row[0], cell(row[1], "category"), taxonomy)
-        if row and cell(row[1], "category")
+        category_in(path, row[0], category, taxonomy)
+        if row and (category := cell(row[1], "category"))
         else None
         for row in rows
     ]
@@ -43,4 +35,4 @@ def read_labels(path: Path, gold: Sequence[GoldRow], taxonomy: Taxonomy) -> Labe
         None if row is None or cell(row[1], "status") == "needs_review" else slug
         for row, slug in zip(rows, final, strict=True)
     ]
-    return Labels(accepted, final, rows.count(None))
+    return accepted, final, rows.count(None)

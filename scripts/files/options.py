@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
 
@@ -55,33 +52,3 @@ class FileOptions:
         # A file's name without its endings, packed or not: both hold the same reviews.
         name = Path(self.file.name.removesuffix(".gz")).stem[:200] or self.file.name[:200]
         return ReviewRows(file, columns, self.source or name)
-
-
-def takes_file(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A decorator for a command with a parameter of the type FileOptions: Typer sees an option for each field there.
-
-    The file itself comes first of all, as arguments do. Fields that are left out keep their defaults.
-    """
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(FileOptions, include_extras=True)
-        fields = [
-            field.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
-            for name, field in inspect.signature(FileOptions).parameters.items()
-            if name not in left_out
-        ]
-        signature = inspect.signature(command, eval_str=True)
-        own = list(signature.parameters.values())
-        place = next(at for at, parameter in enumerate(own) if parameter.annotation is FileOptions)
-        expanded = [fields[0], *own[:place], *fields[1:], *own[place + 1 :]]
-
-        @wraps(command)
-        def run(**values: Any) -> None:
-            given = FileOptions(**{field.name: values.pop(field.name) for field in fields})
-            command(**values, **{own[place].name: given})
-
-        run.__signature__ = signature.replace(parameters=expanded)  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in expanded}
-        return run
-
-    return decorate

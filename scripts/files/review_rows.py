@@ -9,8 +9,9 @@ from datetime import date, datetime
 
 import msgspec
 
+from scripts.command.escaping import storable
 from scripts.files.input_file import InputFile
-from scripts.files.record import Record
+from scripts.files.record import Record, cell
 from shared.errors import InputFileError
 
 
@@ -40,7 +41,7 @@ class ReviewRows:
         self.file = file
         self.columns = columns
         self.kinds: dict[str, set[type]] = {}
-        self._default_source = default_source.encode(errors="replace").decode()
+        self._default_source = storable(default_source)
         self._resolved = False
 
     def check(self) -> None:
@@ -97,10 +98,8 @@ class ReviewRows:
     def _cell(self, record: Record, column: str) -> object:
         """The value as text: an absent one is empty. Lists and objects stay, for the wire contract to refuse."""
         value = record.get(column)
-        if isinstance(value, str):
+        if isinstance(value, (str, list, dict)):
             return value
-        if value is None or value != value:
-            return ""
         if isinstance(value, bytes):
             try:
                 return value.decode()
@@ -108,17 +107,11 @@ class ReviewRows:
                 raise InputFileError(
                     f"{self.file.path}, column {column!r}: expected text in UTF-8, found other bytes"
                 ) from error
-        if isinstance(value, (list, dict)):
-            return value
-        # An id column with gaps is often stored as floating point: 42.0 means 42.
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        return cell(record, column)
 
 
 def _moment(value: object) -> object:
-    """ISO 8601 with date and time, where the value can be understood so; else the value, to be refused.
-
-    Understood are ISO 8601 and the usual Russian form, 03.01.2025 with or without a time.
-    """
+    """Date and time in ISO 8601, of that or of 03.01.2025 with or without a time; else the value, to be refused."""
     if isinstance(value, str):
         if not value.strip():
             return None

@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scripts.files import whole_file
 from scripts.files.formulas import escaped
 from scripts.files.parquet_rows import parquet_schema
 from scripts.files.record import Record
@@ -22,8 +23,24 @@ REJECTED = "rejected"
 """The status of a row that broke the wire contract."""
 
 Write = Callable[[list[Record]], None]
+WriteBeside = Callable[[list[Record], Iterable[Record]], None]
+"""Takes rows of the input, and for each what stands in the added columns."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+@contextmanager
+def beside(path: Path, rows: ReviewRows, added: Mapping[str, type]) -> Iterator[WriteBeside]:
+    """A function that appends to a file of the input's rows with added columns; it is whole once the context ends."""
+    names = column_names(rows, added)
+    columns = fields(rows, {names[column]: kind for column, kind in added.items()})
+    with whole_file.whole(path) as unfinished, opened(unfinished, path.suffix.lower(), columns) as write:
+
+        def write_beside(records: list[Record], cells: Iterable[Record]) -> None:
+            named = ({names[column]: value for column, value in one.items()} for one in cells)
+            write([{**record, **one} for record, one in zip(records, named, strict=True)])
+
+        yield write_beside
 
 
 def fields(rows: ReviewRows, added: Mapping[str, type]) -> pa.Schema:

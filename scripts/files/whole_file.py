@@ -1,7 +1,4 @@
-"""Files that commands write: each gets to its place whole or not at all, and whether it can is asked before the work.
-
-What is in them is decided by those who write; how rows are put together, in `row_writer`.
-"""
+"""Files that commands write: each gets to its place whole or not at all; whether it can is asked before the work."""
 
 from __future__ import annotations
 
@@ -30,20 +27,16 @@ def check(labels: Path, report: Path | None, given: Path) -> None:
                 f"{path}: expected a file of its own, found the name of {taken[path.resolve()]}; choose another"
             )
         taken[path.resolve()] = "the labels"
-        _check_writable(path)
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputFileError(f"{path}: expected a file in an existing folder; create {path.parent} first")
-    probe = _unfinished(path)
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputFileError(
-            f"{path}: expected a folder in which a file can be written, found: {error.strerror}"
-        ) from error
+        if path.is_dir() or not path.parent.is_dir():
+            raise InputFileError(f"{path}: expected a file in an existing folder; create {path.parent} first")
+        probe = _unfinished(path)
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputFileError(
+                f"{path}: expected a folder in which a file can be written, found: {error.strerror}"
+            ) from error
 
 
 def _unfinished(path: Path) -> Path:

@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from scripts.command import console
-from scripts.command.options import JsonForTables, Store
+from scripts.command.lazy import lazily
+from scripts.command.options import JsonForTables, Store, takes
 from scripts.command.settings import TaxonomyFile, settings
-from scripts.files.options import FileOptions, takes_file
-from scripts.labelling import imported_labels
-from scripts.labelling import label as labelling
-from scripts.labelling import plan as planning
+from scripts.files.options import FileOptions
+
+with lazily():
+    from scripts.labelling import imported_labels
+    from scripts.labelling import label as labelling
+    from scripts.labelling import plan as planning
 
 commands = typer.Typer()
 labels = typer.Typer(help="Labels from elsewhere.", no_args_is_help=True)
@@ -21,7 +24,7 @@ commands.add_typer(labels, name="labels")
 
 
 @commands.command()
-@takes_file()
+@takes(FileOptions)
 def label(
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the labels go: .csv, .jsonl or .parquet.")],
@@ -37,12 +40,12 @@ def label(
     """Label a file here and now: no broker, no server."""
     chosen = settings(taxonomy=taxonomy, log_level="warning")
     page = report or out.with_suffix(".html")
-    labelling.label(labelling.LabelRequest(given.rows(), out, page, chosen.stages, store, chosen))
+    labelling.label(given.rows(), out, page, store, chosen)
     console.out.print(f"labels: {out}\nreport: {page}", soft_wrap=True)
 
 
 @commands.command()
-@takes_file("source_column", "created_column", "source")
+@takes(FileOptions, "source_column", "created_column", "source")
 def plan(
     *,
     sample: Annotated[int, typer.Option(min=1, max=100_000, help="Reviews that are tried.")] = 500,

@@ -11,8 +11,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from scripts.command.console import out
 from scripts.command.database import opened
-from scripts.files.gold_file import category_in, cell, read_records, require_column
-from scripts.files.record import Record
+from scripts.files.gold_file import category_in
+from scripts.files.input_file import read_records
+from scripts.files.record import Record, cell, only
 from shared.catalogue import STAGES
 from shared.errors import ConfigurationError, InputFileError
 from shared.runtime.runtime import Runtime
@@ -38,9 +39,7 @@ def import_labels(path: Path, method: str, settings: Settings, store: Path | Non
             f"--method: expected a name of small letters, digits, - and _ other than {', '.join(RESERVED)}, found "
             f"{method!r}"
         )
-    records = read_records(path)
-    for column in ("id", "category"):
-        require_column(path, records, column)
+    records = read_records(path, "id", "category")
     with opened(settings, store, "otzyv labels import") as here, here.database.transaction() as cursor:
         told = [
             row
@@ -68,13 +67,9 @@ def _told(cursor: Cursor, here: Runtime, path: Path, records: Sequence[Record], 
     names = [(None, cell(record, "source") or None, cell(record, "id")) for record in records]
     told = []
     for row, (record, reviews) in enumerate(zip(records, audits.find(cursor, names), strict=True), first):
-        if len(reviews) != 1:
-            found = f"{len(reviews)} of different sources; add a column source" if reviews else "none"
-            raise InputFileError(
-                f"{path}, row {row}: expected one stored review with the id {cell(record, 'id')!r}, found {found}"
-            )
+        review = only(path, row, f"stored review with the id {cell(record, 'id')!r}", reviews)
         category = category_in(path, row, cell(record, "category"), here.taxonomy)
-        told.append((reviews[0].review_id, reviews[0].revision, category, _confidence(path, row, record)))
+        told.append((review.review_id, review.revision, category, _confidence(path, row, record)))
     return told
 
 

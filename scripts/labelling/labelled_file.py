@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from scripts.files import row_writer, whole_file
+from scripts.files import row_writer
 from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
 from shared.reviews import review, wire
@@ -19,7 +20,8 @@ from shared.store.reports import export
 from shared.store.reports.export import Labelled
 from shared.text.masking import mask
 
-COLUMNS = ("category", "category_slug", "confidence", "stage", "status", "evidence", "reason")
+_NAMES = ("category", "category_slug", "confidence", "stage", "status", "evidence", "reason")
+COLUMNS: Final[dict[str, type]] = dict.fromkeys(_NAMES, str) | {"confidence": float}
 
 REPLACED = "replaced"
 
@@ -31,21 +33,11 @@ def write(path: Path, rows: ReviewRows, here: Runtime) -> None:
     text was replaced by a later row with the same id has the status `replaced`. Where personal data is masked,
     texts are written as they were judged; other columns stay as they are.
     """
-    names = row_writer.column_names(rows, COLUMNS)
-    fields = row_writer.fields(
-        rows, {names[column]: str for column in COLUMNS} | {names["confidence"]: float}
-    )
-    with (
-        whole_file.whole(path) as unfinished,
-        row_writer.opened(unfinished, path.suffix.lower(), fields) as write_rows,
-    ):
+    with row_writer.beside(path, rows, COLUMNS) as write_rows:
         for records, wire in rows.chunks():
             if here.settings.mask_personal_data:
                 records = [_masked(record, rows.columns.text) for record in records]
-            labels = (
-                {names[column]: value for column, value in label.items()} for label in _labels(wire, here)
-            )
-            write_rows([{**record, **label} for record, label in zip(records, labels, strict=True)])
+            write_rows(records, _labels(wire, here))
 
 
 def _masked(record: Record, column: str) -> Record:

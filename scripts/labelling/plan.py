@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
@@ -56,7 +55,7 @@ class Plan(msgspec.Struct):
     prompt: Prompt | None = None
 
 
-def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *, as_json: bool) -> Plan:
+def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *, as_json: bool) -> None:
     """Read the file once, put a sample through the chain, and show what the whole would take."""
     total, distinct, sample = _sample(rows, size, seed)
     taxonomy = runtime.load_taxonomy(settings)
@@ -77,10 +76,9 @@ def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *
         found.stages.append(stage)
     found.left = SampleShare(len(waiting), len(sample))
     if as_json:
-        out.print_json(json.dumps(_as_json(found, settings), ensure_ascii=False))
+        out.print_json(data=_as_json(found, settings))
     else:
         out.print(_shown(found, settings))
-    return found
 
 
 def _sample(rows: ReviewRows, size: int, seed: int) -> tuple[int, int, list[str]]:
@@ -141,7 +139,7 @@ def _llm(
     return StagePlan("llm", reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, note=note), texts
 
 
-def cost(stage: StagePlan, reviews: float, settings: Settings) -> float:
+def _cost(stage: StagePlan, reviews: float, settings: Settings) -> float:
     """What so many reviews cost at a stage, in the currency of the prices."""
     price = stage.tokens_in * settings.llm_price_in + stage.tokens_out * settings.llm_price_out
     return reviews * price / MILLION
@@ -150,18 +148,18 @@ def cost(stage: StagePlan, reviews: float, settings: Settings) -> float:
 def _totals(found: Plan, settings: Settings) -> dict[str, float | None]:
     """Seconds of CPU workers, of GPU workers and of the language model, tokens, cost and days for the whole file."""
     on_cpu = topology.stages_of("cpu", settings)
-    reviews = {stage.stage: found.rows * stage.seen.value for stage in found.stages}
-    cpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage in on_cpu)
-    gpu = sum(reviews[s.stage] * (s.seconds or 0.0) for s in found.stages if s.stage not in on_cpu)
-    unknown = [s for s in found.stages if s.seconds is None and reviews[s.stage]]
-    tokens = sum(reviews[s.stage] * (s.tokens_in + s.tokens_out) for s in found.stages)
+    planned = [(stage, found.rows * stage.seen.value) for stage in found.stages]
+    cpu = sum(reviews * (stage.seconds or 0.0) for stage, reviews in planned if stage.stage in on_cpu)
+    gpu = sum(reviews * (stage.seconds or 0.0) for stage, reviews in planned if stage.stage not in on_cpu)
+    unknown = any(stage.seconds is None and reviews for stage, reviews in planned)
+    tokens = sum(reviews * (stage.tokens_in + stage.tokens_out) for stage, reviews in planned)
     cores = settings.worker_processes or len(os.sched_getaffinity(0))
     return {
         "cpu_seconds": cpu,
         "gpu_seconds": gpu,
         "eta_seconds": None if unknown else cpu / cores + gpu,
         "tokens": tokens,
-        "cost": sum(cost(s, reviews[s.stage], settings) for s in found.stages),
+        "cost": sum(_cost(stage, reviews, settings) for stage, reviews in planned),
         "days": tokens / settings.llm_daily_tokens if settings.llm_daily_tokens else None,
     }
 
@@ -201,7 +199,7 @@ def _table(found: Plan, settings: Settings) -> Table:
                 f"{low:.3f} to {high:.3f}" if stage.kept else "",
                 "?" if stage.seconds is None else f"{reviews * stage.seconds:,.1f}",
                 figures.count(round(tokens)) if tokens else figures.NONE,
-                f"{cost(stage, reviews, settings):,.2f}" if priced else "",
+                f"{_cost(stage, reviews, settings):,.2f}" if priced else "",
             )
         )
     heads = ("stage", "reviews", "of all", "keeps", "95 % interval", "seconds", "tokens", "cost")
@@ -210,9 +208,7 @@ def _table(found: Plan, settings: Settings) -> Table:
 
 def _as_json(found: Plan, settings: Settings) -> dict[str, object]:
     return {
-        "rows": found.rows,
-        "distinct": found.distinct,
-        "sample": found.sample,
+        **{name: getattr(found, name) for name in ("rows", "distinct", "sample")},
         "stages": [
             {
                 "stage": stage.stage,
@@ -222,7 +218,7 @@ def _as_json(found: Plan, settings: Settings) -> dict[str, object]:
                 "seconds_each": stage.seconds,
                 "tokens_in_each": stage.tokens_in,
                 "tokens_out_each": stage.tokens_out,
-                "cost": cost(stage, found.rows * stage.seen.value, settings),
+                "cost": _cost(stage, found.rows * stage.seen.value, settings),
                 "note": stage.note,
             }
             for stage in found.stages

@@ -1,4 +1,7 @@
-"""`otzyv taxonomy`: what its command is called and asks for. It waits for no database and no stage to load."""
+"""`otzyv taxonomy check`: what is wrong with a taxonomy file, where, and what to write instead.
+
+It waits for no database and no stage to load.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from typing import Annotated
 
 import typer
 
-from scripts.labelling.taxonomy import check
+from scripts.command.console import err, out, remark
+from shared.taxonomy import Taxonomy, check
+
+WARNINGS_SHOWN = 10
 
 commands = typer.Typer()
 taxonomy = typer.Typer(help="Taxonomy files.", no_args_is_help=True)
@@ -20,5 +26,22 @@ def taxonomy_check(
     show_all: Annotated[bool, typer.Option("--all", help="Show every warning.")] = False,
 ) -> None:
     """Say what is wrong with a taxonomy: where, why, and what to write instead."""
-    if not check(file, show_all=show_all):
+    problems = check(file)
+    warnings = [problem for problem in problems if problem.severity == "warning"]
+    hidden = () if show_all else warnings[WARNINGS_SHOWN:]
+    for problem in problems:
+        if problem not in hidden:
+            colour = "red" if problem.severity == "error" else "yellow"
+            remark(problem.severity, f"{file}:{problem.line}:{problem.column}: {problem}", colour)
+    if hidden:
+        err.print(f"and {len(hidden)} more warnings; --all shows them")
+    if errors := sum(problem.severity == "error" for problem in problems):
+        err.print(f"{errors} to mend before {file} can be used")
         raise typer.Exit(2)
+    loaded = Taxonomy.load(file)
+    words = sum(len(category.keywords) + len(category.phrases) for category in loaded.categories)
+    out.print(
+        f"{file} is fine: {loaded.name}, version {loaded.version}, {len(loaded.categories)} categories, "
+        f"{words} keywords and phrases",
+        soft_wrap=True,
+    )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from scripts.command.options import Store
+from scripts.command.lazy import lazily
+from scripts.command.options import Store, takes
 from scripts.command.settings import TaxonomyFile, settings
-from scripts.files.options import FileOptions, takes_file
-from scripts.models import backfill as backfills
-from scripts.models import drift, registry
-from scripts.models import predict as predicting
+from scripts.files.options import FileOptions, TextColumn
+from shared.quality.alias import Alias
+
+with lazily():
+    from scripts.models import backfill as backfills
+    from scripts.models import drift, registry
+    from scripts.models import predict as predicting
 
 commands = typer.Typer()
 models = typer.Typer(help="Registered classifiers, and which of them serves.", no_args_is_help=True)
@@ -23,7 +27,7 @@ MoveReason = Annotated[str, typer.Option(help="Why; it goes into the history.")]
 
 
 @commands.command()
-@takes_file()
+@takes(FileOptions)
 def predict(
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where predictions go: .csv, .jsonl or .parquet.")],
@@ -79,8 +83,7 @@ def models_show(number: ModelNumber, store: Store = None, taxonomy: TaxonomyFile
 def models_promote(
     number: ModelNumber,
     alias: Annotated[
-        Literal["champion", "challenger"],
-        typer.Option("--as", help="champion serves; challenger predicts beside it, in shadow."),
+        Alias, typer.Option("--as", help="champion serves; challenger predicts beside it, in shadow.")
     ] = "champion",
     reason: MoveReason = "",
     store: Store = None,
@@ -98,9 +101,7 @@ def models_rollback(reason: MoveReason = "", taxonomy: TaxonomyFile = None) -> N
 
 @models.command("withdraw")
 def models_withdraw(
-    alias: Annotated[
-        Literal["champion", "challenger"], typer.Argument(help="Which alias nobody is to have.")
-    ] = "challenger",
+    alias: Annotated[Alias, typer.Argument(help="Which alias nobody is to have.")] = "challenger",
     reason: MoveReason = "",
     taxonomy: TaxonomyFile = None,
 ) -> None:
@@ -118,7 +119,7 @@ def models_import(
         Path | None,
         typer.Option(help="Reviews on which the exported model is compared. (default: stored ones)"),
     ] = None,
-    text_column: Annotated[str, typer.Option(help="Column with the review's text.")] = "text",
+    text_column: TextColumn = "text",
     gold: Annotated[
         Path | None,
         typer.Option(

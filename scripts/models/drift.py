@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -35,8 +34,7 @@ def show(days: int, settings: Settings, *, as_json: bool) -> None:
         rows = quality.since(cursor, here.taxonomy.name, since)
         found = quality.alarms_since(cursor, here.taxonomy.name, since)
     if as_json:
-        document = {"days": msgspec.to_builtins(rows), "alarms": msgspec.to_builtins(found)}
-        out.print_json(json.dumps(document, ensure_ascii=False))
+        out.print_json(data=msgspec.to_builtins({"days": rows, "alarms": found}))
         return
     if not rows:
         out.print(f"no predictions in the last {days} days; see `otzyv models list`")

@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -28,9 +29,9 @@ from shared.reviews.wire import decode, encode
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import aliases
-from shared.taxonomy import Taxonomy
 
-COLUMNS = ("category", "category_slug", "confidence", "truncated", "probabilities", "status", "reason")
+_NAMES = ("category", "category_slug", "confidence", "truncated", "probabilities", "status", "reason")
+COLUMNS: Final[dict[str, type]] = dict.fromkeys(_NAMES, str) | {"confidence": float, "truncated": bool}
 CHUNK = 500
 PREDICTED = "predicted"
 NO_CHAMPION = (
@@ -75,9 +76,9 @@ def predict(
         total = sum(len(records) for records, _ in rows.chunks())
     count = min(processes or len(os.sched_getaffinity(0)), max(1, total // CHUNK))
     began = time.monotonic()
-    counts = _write(rows, path, handle, taxonomy, count, settings.max_text_chars)
-    seconds = time.monotonic() - began
     titles = {category.slug: category.title for category in taxonomy.categories}
+    counts = _write(rows, path, handle, titles, count, settings.max_text_chars)
+    seconds = time.monotonic() - began
     titles |= {row_writer.REJECTED: row_writer.REJECTED} if counts[row_writer.REJECTED] else {}
     shown = sorted(titles, key=lambda slug: (slug == row_writer.REJECTED, -counts[slug]))
     out.print(table(("category", "reviews"), [(titles[slug], f"{counts[slug]:,}") for slug in shown]))
@@ -108,27 +109,25 @@ def _handle(model: str | None, settings: Settings, store: Path | None) -> ModelH
 
 
 def _write(
-    rows: ReviewRows, path: Path, handle: ModelHandle, taxonomy: Taxonomy, processes: int, max_text_chars: int
+    rows: ReviewRows,
+    path: Path,
+    handle: ModelHandle,
+    titles: dict[str, str],
+    processes: int,
+    max_text_chars: int,
 ) -> Counter[str]:
     """Write the file; returns how many rows there are of each category, and how many were rejected or truncated."""
-    names = row_writer.column_names(rows, COLUMNS)
-    kinds: dict[str, type] = {names[column]: str for column in COLUMNS}
-    kinds |= {names["confidence"]: float, names["truncated"]: bool}
-    titles = {category.slug: category.title for category in taxonomy.categories}
     counts: Counter[str] = Counter()
     with (
-        whole_file.whole(path) as unfinished,
-        row_writer.opened(unfinished, path.suffix.lower(), row_writer.fields(rows, kinds)) as write_rows,
+        row_writer.beside(path, rows, COLUMNS) as write_rows,
         file_progress() as progress,
         ProcessPoolExecutor(processes, get_context("spawn"), _load, (handle,)) as pool,
     ):
         task = progress.add_task(rows.file.name, total=1.0, reviews=0)
         for records, answers in _answered(pool, rows, max_text_chars, ahead=2 * processes):
-            cells = [dict(zip(names.values(), _cells(answer, titles), strict=True)) for answer in answers]
-            write_rows([{**record, **one} for record, one in zip(records, cells, strict=True)])
-            for answer in answers:
-                counts[row_writer.REJECTED if isinstance(answer, str) else answer.slug] += 1
-                counts["truncated"] += not isinstance(answer, str) and answer.truncated
+            write_rows(records, (dict(zip(COLUMNS, _cells(one, titles), strict=True)) for one in answers))
+            counts.update(row_writer.REJECTED if isinstance(one, str) else one.slug for one in answers)
+            counts["truncated"] += sum(not isinstance(one, str) and one.truncated for one in answers)
             progress.update(
                 task, completed=rows.file.fraction_read, reviews=counts.total() - counts["truncated"]
             )

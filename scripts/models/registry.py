@@ -11,8 +11,9 @@ from pathlib import Path
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
-from scripts.files.gold_file import GoldRow, read_gold, read_records, require_column
-from scripts.files.input_file import InputFile
+from scripts.command.escaping import storable
+from scripts.files.gold_file import GoldRow, read_gold
+from scripts.files.input_file import InputFile, read_records
 from scripts.pages.tables import table
 from shared.classifiers import Artefact, Location
 from shared.classifiers import manifest as manifests
@@ -103,27 +104,34 @@ def show(number: int, settings: Settings, store: Path | None) -> None:
 def promote(number: int, alias: Alias, reason: str, settings: Settings, store: Path | None) -> None:
     """Let a model serve."""
     with opened(settings, store, "otzyv models") as here:
-        moved = registry(here).promote(number, alias, moved_by=user(), reason=_readable(reason))
+        moved = registry(here).promote(number, alias, moved_by=user(), reason=storable(reason))
         if not moved:
             out.print(f"model {number} is {alias} already")
         elif store is not None:
             out.print(f"model {number} is {alias}; `otzyv predict --store {store}` uses it")
         else:
             out.print(f"model {number} is {alias}; workers use it from their next batch on")
-            _wake(here)
+            with here.database.transaction() as cursor:
+                parked = awaiting.backlog(cursor, here.taxonomy_id).parked
+            if parked:
+                out.print(f"{parked:,} reviews waited for a champion and are predicted now")
+                try:
+                    sending.sweep()  # now, and not in a minute
+                except OtzyvError as error:
+                    remark("note", f"they are sent by the next sweep, because: {error}")
 
 
 def rollback(reason: str, settings: Settings) -> None:
     """Let the champion before serve again."""
     here = runtime.build(settings)
-    number = registry(here).rollback(moved_by=user(), reason=_readable(reason))
+    number = registry(here).rollback(moved_by=user(), reason=storable(reason))
     out.print(f"model {number} is champion again; workers use it from their next batch on")
 
 
 def withdraw(alias: Alias, reason: str, settings: Settings) -> None:
     """Let nobody have an alias."""
     here = registry(runtime.build(settings))
-    done = here.withdraw(alias, moved_by=user(), reason=_readable(reason))
+    done = here.withdraw(alias, moved_by=user(), reason=storable(reason))
     out.print(f"nobody is {alias} any more" if done else f"nobody was {alias}")
 
 
@@ -133,24 +141,6 @@ def user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
-
-
-def _readable(reason: str) -> str:
-    """Bytes of an argument that are no UTF-8 would be refused by the database."""
-    return reason.encode(errors="replace").decode()
-
-
-def _wake(here: Runtime) -> None:
-    """Let a sweep send the reviews that waited for a champion, now and not in a minute."""
-    with here.database.transaction() as cursor:
-        parked = awaiting.backlog(cursor, here.taxonomy_id).parked
-    if not parked:
-        return
-    out.print(f"{parked:,} reviews waited for a champion and are predicted now")
-    try:
-        sending.sweep()
-    except OtzyvError as error:
-        remark("note", f"they are sent by the next sweep, because: {error}")
 
 
 def import_folder(
@@ -179,7 +169,7 @@ def import_folder(
             # Gold can name its reviews only where they have ids.
             with_ids = sample if sample and "id" in next(InputFile(sample).records())[0] else None
             checked = read_gold(gold, with_ids, here.taxonomy)
-        artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here, known)
+        artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here)
     number = known.register(artefact)
     _tell(artefact.manifest)
     out.print(f"its files are in {known.location.url}/{artefact.path}", soft_wrap=True)
@@ -187,12 +177,7 @@ def import_folder(
 
 
 def _exported(
-    folder: Path,
-    texts: list[str],
-    checked: list[GoldRow],
-    max_tokens: int | None,
-    here: Runtime,
-    known: Registry,
+    folder: Path, texts: list[str], checked: list[GoldRow], max_tokens: int | None, here: Runtime
 ) -> Artefact:
     try:
         from shared.classifiers.packaging import hugging_face, measuring, package
@@ -208,15 +193,13 @@ def _exported(
         with err.status("measuring on gold"):
             made = measuring.measured(made, [row.text for row in checked], [row.category for row in checked])
     with err.status("exporting and comparing"):
-        return package.package(made, here.taxonomy, texts, known.location)
+        return package.package(made, here.taxonomy, texts, Location(here.settings.models))
 
 
 def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
     """Texts to compare the graphs on: from a file, or else stored reviews."""
     if sample is not None:
-        rows = read_records(sample)
-        require_column(sample, rows, column)
-        texts = [str(row[column]) for row in rows if row.get(column)]
+        texts = [str(row[column]) for row in read_records(sample, column) if row.get(column)]
         texts = random.Random(0).sample(texts, min(SAMPLE, len(texts)))  # noqa: S311  no secret
     else:
         with here.database.transaction() as cursor:
@@ -266,12 +249,11 @@ def export(number: int, folder: Path, settings: Settings, store: Path | None) ->
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(artefact.read(name))
         (folder / manifests.NAME).write_bytes(here.location.read(f"{artefact.path}/{manifests.NAME}"))
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise InputFileError(
             f"{folder}: expected a folder that can be written, found: {error.strerror}"
         ) from error
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     out.print(f"model {number} is in {folder}; elsewhere: `otzyv models import {folder.name}`")

@@ -13,8 +13,9 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from scripts.command.console import out, remark
-from scripts.files.answer_file import Given, read_answers
+from scripts.files.answer_file import read_answers
 from scripts.files.formulas import escaped
+from scripts.files.record import only
 from scripts.files.whole_file import write_text
 from scripts.pages.tables import table
 from scripts.pages.templates import rendered
@@ -135,8 +136,13 @@ def import_answers(path: Path, annotator: str, settings: Settings) -> None:
                     "it was drawn"
                 )
         found = audits.find(cursor, [(one.audit, one.source, one.id) for one in given])
-        known = [(one, _only(path, one, reviews)) for one, reviews in zip(given, found, strict=True)]
-        present = [(one, r) for one, r in known if r.drawn in (None, r.revision)]
+        present = []
+        for one, reviews in zip(given, found, strict=True):
+            where = "stored review" if one.audit is None else f"review of audit {one.audit}"
+            name = f"{one.source}/{one.id}" if one.source else one.id
+            review = only(path, one.row, f"{where} with the id {name!r}", reviews)
+            if review.drawn in (None, review.revision):
+                present.append((one, review))
         gold.record(
             cursor,
             [GoldAnswer(r.review_id, r.revision, o.category, o.annotator, o.ambiguous) for o, r in present],
@@ -150,20 +156,11 @@ def import_answers(path: Path, annotator: str, settings: Settings) -> None:
         told = {r.review_id: (r.review_id, r.revision, o.category) for o, r in present}
         labels.settle_by_people(cursor, list(told.values()), here.taxonomy_id)
     out.print(f"{len(present):,} answers taken in; they are gold, and their reviews are labelled by people")
-    if len(present) < len(known):
+    if len(present) < len(given):
         remark(
             "left out",
-            f"{len(known) - len(present):,} answers about texts that have been replaced since they were drawn",
+            f"{len(given) - len(present):,} answers about texts that have been replaced since they were drawn",
         )
-
-
-def _only(path: Path, one: Given, reviews: Sequence[audits.AuditedReview]) -> audits.AuditedReview:
-    if len(reviews) == 1:
-        return reviews[0]
-    name = f"{one.source}/{one.id}" if one.source else one.id
-    found = f"{len(reviews)} of different sources; add a column source" if reviews else "none"
-    where = "stored review" if one.audit is None else f"review of audit {one.audit}"
-    raise InputFileError(f"{path}, row {one.row}: expected one {where} with the id {name!r}, found {found}")
 
 
 def report(settings: Settings, *, as_json: bool) -> None:
@@ -178,8 +175,8 @@ def report(settings: Settings, *, as_json: bool) -> None:
     ]
     estimates = estimates_of(checked)
     if as_json:
-        shown = {name: msgspec.to_builtins(found) for name, found in estimates.items()}
-        out.print_json(json.dumps({"drawn": drawn, "answered": len(answered), "precision": shown}))
+        shown = {"drawn": drawn, "answered": len(answered), "precision": msgspec.to_builtins(estimates)}
+        out.print_json(data=shown)
         return
     rows = []
     for name, found in estimates.items():

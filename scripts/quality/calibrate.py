@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 
 import msgspec
 
@@ -16,6 +14,7 @@ from scripts.files.whole_file import write_text
 from scripts.pages.tables import table
 from scripts.quality import calibration_plot
 from scripts.quality.judging import judge, rules
+from scripts.quality.options import CalibrateOptions
 from shared.errors import ConfigurationError, InputFileError
 from shared.quality.calibration import GRID
 from shared.quality.certification import StageFinding, certify_chain
@@ -29,37 +28,38 @@ NOTHING_CERTIFIED = 3
 """Exit code when no stage could be certified, so that nothing was stored."""
 
 
-class CalibrateRequest(msgspec.Struct, frozen=True):
-    """What `otzyv calibrate` was asked to do. Without a gold file, the gold of the database counts."""
-
-    gold: Path | None
-    reviews: Path | None
-    target: float
-    certainty: float
-    per_category: bool
-    allow_uncertified: bool
-    plot: Path | None
-    dry_run: bool
-    as_json: bool
-    store: Path | None
-
-
-def calibrate(request: CalibrateRequest, settings: Settings) -> int:
+def calibrate(request: CalibrateOptions, settings: Settings, *, as_json: bool) -> int:
     """Find the thresholds, show and draw them, store them; returns the exit code."""
-    for option, value in (("--target-precision", request.target), ("--certainty", request.certainty)):
+    target = request.target_precision
+    for option, value in (("--target-precision", target), ("--certainty", request.certainty)):
         if not 0 < value < 1:
             raise ConfigurationError(f"{option}: expected a number between 0 and 1, found {value:g}")
-    with _runtime(request, settings) as here:
+    # Gold in a file, and nothing stored: that needs no database.
+    alone = request.store is None and request.dry_run and request.gold is not None
+    place: AbstractContextManager[Runtime | None] = (
+        nullcontext() if alone else opened(settings, request.store, "otzyv calibrate")
+    )
+    with place as here:
         rows = _gold(request, settings, here)
         findings, models = _findings(request, settings, here, rows)
         if request.plot is not None:
-            write_text(request.plot, calibration_plot.render(findings, request.target, request.plot.suffix))
+            write_text(request.plot, calibration_plot.render(findings, target, request.plot.suffix))
         certified = any(finding.certified for finding in findings)
         version = None
         if certified and here is not None and not request.dry_run:
-            version = _store(request, here, findings, models, len(rows))
-    if request.as_json:
-        out.print_json(json.dumps(_as_json(findings, version, len(rows)), ensure_ascii=False))
+            found = [row for finding in findings for row in _rows(finding, models[finding.stage], request)]
+            with here.database.transaction() as cursor:
+                version = thresholds.store(
+                    cursor,
+                    here.taxonomy_id,
+                    found,
+                    target=target,
+                    certainty=request.certainty,
+                    gold_reviews=len(rows),
+                    note=f"calibrate {request.gold.name if request.gold else 'on stored gold'}",
+                )
+    if as_json:
+        out.print_json(data=_as_json(findings, version, len(rows)))
     else:
         _show(request, findings, len(rows), version)
     for name in sorted({key.partition("/")[0] for key in settings.thresholds} & set(settings.stages)):
@@ -67,17 +67,7 @@ def calibrate(request: CalibrateRequest, settings: Settings) -> int:
     return 0 if certified else NOTHING_CERTIFIED
 
 
-@contextmanager
-def _runtime(request: CalibrateRequest, settings: Settings) -> Iterator[Runtime | None]:
-    """The database in which gold is and thresholds go: a folder's, or the server's; None if not needed."""
-    if request.store is None and request.dry_run and request.gold is not None:
-        yield None
-        return
-    with opened(settings, request.store, "otzyv calibrate") as here:
-        yield here
-
-
-def _gold(request: CalibrateRequest, settings: Settings, here: Runtime | None) -> list[GoldRow]:
+def _gold(request: CalibrateOptions, settings: Settings, here: Runtime | None) -> list[GoldRow]:
     if request.gold is not None:
         return read_gold(request.gold, request.reviews, runtime.load_taxonomy(settings))
     assert here is not None  # noqa: S101  only a gold file does without
@@ -92,60 +82,30 @@ def _gold(request: CalibrateRequest, settings: Settings, here: Runtime | None) -
 
 
 def _findings(
-    request: CalibrateRequest, settings: Settings, here: Runtime | None, rows: Sequence[GoldRow]
+    request: CalibrateOptions, settings: Settings, here: Runtime | None, rows: Sequence[GoldRow]
 ) -> tuple[list[StageFinding], dict[str, str]]:
     """What gold says of each stage, and each stage's model."""
     texts, stored = [row.text for row in rows], dict[str, StoredRule]()
-    if here is None:
-        judged = judge(settings.stages, texts, runtime.load_taxonomy(settings), settings)
-    else:
-        judged = judge(settings.stages, texts, here.taxonomy, settings, here.database, here.taxonomy_id)
+    taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
+    judged = judge(settings.stages, texts, taxonomy, settings, here)
+    if here is not None:
         with here.database.transaction() as cursor:
             stored = thresholds.current(cursor, here.taxonomy_id)
-    present = rules(judged, settings, stored)
     findings = certify_chain(
         {name: one.verdicts for name, one in judged.items()},
         [row.category for row in rows],
-        request.target,
+        request.target_precision,
         certainty=request.certainty,
         per_category=request.per_category,
-        uncertified=present if request.allow_uncertified else None,
+        uncertified=rules(judged, settings, stored) if request.allow_uncertified else None,
     )
     return findings, {name: one.stage.model for name, one in judged.items()}
 
 
-def _store(
-    request: CalibrateRequest,
-    here: Runtime,
-    findings: Sequence[StageFinding],
-    models: dict[str, str],
-    gold_reviews: int,
-) -> int:
-    rows = [
-        row
-        for finding in findings
-        for row in _rows(
-            finding,
-            models[finding.stage],
-            as_before=request.allow_uncertified and not finding.certified,
-        )
-    ]
-    with here.database.transaction() as cursor:
-        return thresholds.store(
-            cursor,
-            here.taxonomy_id,
-            rows,
-            target=request.target,
-            certainty=request.certainty,
-            gold_reviews=gold_reviews,
-            note=f"calibrate {request.gold.name if request.gold else 'on stored gold'}",
-        )
-
-
-def _rows(finding: StageFinding, model: str, *, as_before: bool) -> Iterator[Threshold]:
+def _rows(finding: StageFinding, model: str, request: CalibrateOptions) -> Iterator[Threshold]:
     """What is stored of a stage. One that is not certified but allowed keeps the rule that it had."""
     stage, rule = finding.stage, finding.rule
-    if as_before:
+    if request.allow_uncertified and not finding.certified:
         yield Threshold(stage, None, model, rule.value, finding.answers, curve=rule.curve)
         yield from (Threshold(stage, slug, model, value) for slug, value in rule.categories.items())
         return
@@ -157,11 +117,11 @@ def _rows(finding: StageFinding, model: str, *, as_before: bool) -> Iterator[Thr
 
 
 def _show(
-    request: CalibrateRequest, findings: Sequence[StageFinding], gold_reviews: int, version: int | None
+    request: CalibrateOptions, findings: Sequence[StageFinding], gold_reviews: int, version: int | None
 ) -> None:
+    target, certainty = request.target_precision, request.certainty
     out.print(
-        f"{gold_reviews:,} gold reviews, target precision {request.target:g}, certainty {request.certainty:g}",
-        soft_wrap=True,
+        f"{gold_reviews:,} gold reviews, target precision {target:g}, certainty {certainty:g}", soft_wrap=True
     )
     rows = []
     for finding in findings:
@@ -174,7 +134,7 @@ def _show(
     heads = ("stage", "category", "answers", "threshold", "kept", "precision", "at least")
     out.print(table(heads, rows, left=2))
     for finding in findings:
-        for group, sentence in reasons(finding, request.target).items():
+        for group, sentence in reasons(finding, target).items():
             remark("not certified", f"{finding.stage}{f' / {group}' if group else ''}: {sentence}")
     if version is not None:
         out.print(f"stored as version {version}; workers use it from their next batch on")
@@ -215,10 +175,7 @@ def _as_json(findings: Sequence[StageFinding], version: int | None, gold_reviews
         "gold": gold_reviews,
         "stages": [
             {
-                "stage": finding.stage,
-                "reached": finding.reached,
-                "answers": finding.answers,
-                "certified": finding.certified,
+                **{name: getattr(finding, name) for name in ("stage", "reached", "answers", "certified")},
                 "rule": msgspec.to_builtins(finding.rule),
                 "groups": [
                     {

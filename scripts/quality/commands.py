@@ -7,22 +7,23 @@ from typing import Annotated, Literal
 
 import typer
 
-from scripts.command.options import JsonForTable, JsonForTables, Store
+from scripts.command.lazy import lazily
+from scripts.command.options import JsonForTable, JsonForTables, takes
 from scripts.command.settings import TaxonomyFile, settings
-from scripts.quality import audit as auditing
-from scripts.quality import evaluate as evaluating
-from scripts.quality import thresholds as versions
+from scripts.quality.options import CalibrateOptions, ReviewsFile
 from shared.errors import ConfigurationError
+
+with lazily():
+    from scripts.quality import audit as auditing
+    from scripts.quality import calibrate as calibrating
+    from scripts.quality import evaluate as evaluating
+    from scripts.quality import thresholds as versions
 
 commands = typer.Typer()
 audit = typer.Typer(help="Labels checked by hand.", no_args_is_help=True)
 thresholds = typer.Typer(help="Thresholds that calibrations have stored.", no_args_is_help=True)
 commands.add_typer(thresholds, name="thresholds")
 commands.add_typer(audit, name="audit")
-
-ReviewsFile = Annotated[
-    Path | None, typer.Option(help="File with the gold reviews' texts. (default: reviews.csv beside gold)")
-]
 
 
 @commands.command()
@@ -53,56 +54,15 @@ def evaluate(
             "evaluate: expected one of --stage, --chain and --labels, found several; choose one"
         )
     chosen = settings(taxonomy=taxonomy)
-    order = () if labels else evaluating.stage_order(stage, chain, chosen)
-    request = evaluating.EvaluateRequest(
-        gold=gold,
-        reviews=reviews,
-        order=order,
-        labels=labels,
-        report=report,
-        calibrated=calibrated,
-        as_json=json,
-    )
-    evaluating.evaluate(request, chosen)
+    judged_by = labels or evaluating.stage_order(stage, chain, chosen)
+    evaluating.evaluate(gold, reviews, judged_by, report, chosen, calibrated=calibrated, as_json=json)
 
 
 @commands.command()
-def calibrate(
-    gold: Annotated[
-        Path | None, typer.Option(help="Gold set, as for evaluate. (default: the gold in the database)")
-    ] = None,
-    target_precision: Annotated[float, typer.Option(help="Share of kept labels that must be right.")] = 0.95,
-    certainty: Annotated[float, typer.Option(help="How sure to be of that.")] = 0.95,
-    per_category: Annotated[
-        bool, typer.Option("--per-category", help="Certify categories with enough gold on their own.")
-    ] = False,
-    allow_uncertified: Annotated[
-        bool, typer.Option("--allow-uncertified", help="Leave stages that fail their present threshold.")
-    ] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw precision against coverage: .html or .svg.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing.")] = False,
-    reviews: ReviewsFile = None,
-    store: Store = None,
-    taxonomy: TaxonomyFile = None,
-    json: JsonForTables = False,
-) -> None:
+@takes(CalibrateOptions)
+def calibrate(*, given: CalibrateOptions, taxonomy: TaxonomyFile = None, json: JsonForTables = False) -> None:
     """Find thresholds that a gold set certifies, and let workers use them from their next batch on."""
-    # With scikit-learn and scipy, which take a second to load.
-    from scripts.quality import calibrate as calibrating
-
-    request = calibrating.CalibrateRequest(
-        gold=gold,
-        reviews=reviews,
-        target=target_precision,
-        certainty=certainty,
-        per_category=per_category,
-        allow_uncertified=allow_uncertified,
-        plot=plot,
-        dry_run=dry_run,
-        as_json=json,
-        store=store,
-    )
-    if code := calibrating.calibrate(request, settings(taxonomy=taxonomy)):
+    if code := calibrating.calibrate(given, settings(taxonomy=taxonomy), as_json=json):
         raise typer.Exit(code)
 
 
@@ -168,9 +128,6 @@ def audit_import(
 
 
 @audit.command("report")
-def audit_report(
-    taxonomy: TaxonomyFile = None,
-    json: JsonForTable = False,
-) -> None:
+def audit_report(taxonomy: TaxonomyFile = None, json: JsonForTable = False) -> None:
     """Precision of the labels by stage and category, with intervals."""
     auditing.report(settings(taxonomy=taxonomy), as_json=json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from scripts.command.console import out
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.label_file import read_labels
 from scripts.files.whole_file import write_text
-from scripts.quality import evaluation_report
-from scripts.quality.evaluation_report import Evaluation, StageLine, SubChain
+from scripts.quality.evaluation_report import html, terminal
+from scripts.quality.evaluation_report.findings import Evaluation, StageLine, SubChain
 from scripts.quality.judging import Judged, judge, rules
 from shared.cascade.rule import StageRule
 from shared.catalogue import STAGES
@@ -31,18 +30,6 @@ from shared.taxonomy import Taxonomy
 ALL = "all"
 
 
-class EvaluateRequest(msgspec.Struct, frozen=True):
-    """What `otzyv evaluate` was asked to do. Without labels, `order` names the stages of the chain."""
-
-    gold: Path
-    reviews: Path | None
-    order: tuple[str, ...]
-    labels: Path | None
-    report: Path | None
-    calibrated: bool
-    as_json: bool
-
-
 def stage_order(stage: str | None, chain: str | None, settings: Settings) -> tuple[str, ...]:
     """The stages to evaluate. Raises ConfigurationError for names that are none, or come twice."""
     wanted = stage or chain or settings.cascade_stages
@@ -56,43 +43,67 @@ def stage_order(stage: str | None, chain: str | None, settings: Settings) -> tup
     return names
 
 
-def evaluate(request: EvaluateRequest, settings: Settings) -> Evaluation:
-    """Score, show, and write the report if one is asked for."""
+def evaluate(
+    gold: Path,
+    reviews: Path | None,
+    judged_by: Path | tuple[str, ...],
+    report: Path | None,
+    settings: Settings,
+    *,
+    calibrated: bool,
+    as_json: bool,
+) -> None:
+    """Score a file of labels or a chain of stages, show that, and write the report if one is asked for."""
     taxonomy = runtime.load_taxonomy(settings)
-    rows = read_gold(request.gold, request.reviews, taxonomy)
-    if request.labels is None:
-        result = _of_chain(request, rows, taxonomy, settings)
-    else:
-        labels = read_labels(request.labels, rows, taxonomy)
+    rows = read_gold(gold, reviews, taxonomy)
+    if isinstance(judged_by, Path):
+        accepted, final, missing = read_labels(judged_by, rows, taxonomy)
         result = Evaluation(
-            title=request.labels.name,
+            title=judged_by.name,
             taxonomy=taxonomy,
-            groups=by_source(rows, labels.accepted),
-            final=by_source(rows, labels.final),
-            matrix=confusion([row.category for row in rows], labels.final, taxonomy.slugs),
-            missing=labels.missing,
+            groups=by_source(rows, accepted),
+            final=by_source(rows, final),
+            matrix=confusion([row.category for row in rows], final, taxonomy.slugs),
+            missing=missing,
         )
-    if request.report is not None:
-        svg = request.report.suffix.lower() == ".svg"
-        page = evaluation_report.svg(result) if svg else evaluation_report.render(result)
-        write_text(request.report, page)
-    if request.as_json:
-        out.print_json(json.dumps(_as_json(result), ensure_ascii=False))
     else:
-        out.print(evaluation_report.tables(result))
-        if request.report is not None:
-            out.print(f"report: {request.report}", soft_wrap=True)
-    return result
+        result = _of_chain(judged_by, rows, taxonomy, settings, calibrated=calibrated)
+    if report is not None:
+        svg = report.suffix.lower() == ".svg"
+        write_text(report, html.svg(result) if svg else html.render(result))
+    if as_json:
+        out.print_json(data=_as_json(result))
+    else:
+        out.print(terminal.tables(result))
+        if report is not None:
+            out.print(f"report: {report}", soft_wrap=True)
 
 
 def _of_chain(
-    request: EvaluateRequest, rows: Sequence[GoldRow], taxonomy: Taxonomy, settings: Settings
+    order: tuple[str, ...],
+    rows: Sequence[GoldRow],
+    taxonomy: Taxonomy,
+    settings: Settings,
+    *,
+    calibrated: bool,
 ) -> Evaluation:
-    judged = judge(request.order, [row.text for row in rows], taxonomy, settings)
-    chosen = rules(judged, settings, _stored(settings) if request.calibrated else {})
-    verdicts, gold = {name: one.verdicts for name, one in judged.items()}, [row.category for row in rows]
-    results = {order: chains.run(order, verdicts, chosen, gold) for order in chains.sub_chains(request.order)}
-    whole = results[request.order]
+    judged, gold = (
+        judge(order, [row.text for row in rows], taxonomy, settings),
+        [row.category for row in rows],
+    )
+    stored: dict[str, StoredRule] = {}
+    if calibrated:
+        here = runtime.build(settings)
+        with here.database.transaction() as cursor:
+            stored = thresholds.current(cursor, here.taxonomy_id)
+        if not stored:
+            raise ConfigurationError(
+                "--calibrated: expected thresholds in the database for this taxonomy, found none; run `otzyv calibrate`"
+            )
+    chosen = rules(judged, settings, stored)
+    verdicts = {name: one.verdicts for name, one in judged.items()}
+    results = {part: chains.run(part, verdicts, chosen, gold) for part in chains.sub_chains(order)}
+    whole = results[order]
     return Evaluation(
         title=whole.name,
         taxonomy=taxonomy,
@@ -100,32 +111,16 @@ def _of_chain(
         final=by_source(rows, whole.labels),
         matrix=confusion(gold, whole.labels, taxonomy.slugs),
         stages=tuple(
-            _stage(run, whole, results.get(chains.without(whole.order, run.stage)), judged, chosen)
+            _stage(run, whole, results.get(chains.without(order, run.stage)), judged[run.stage], chosen)
             for run in whole.stages
         ),
         chains=tuple(_chain(result, judged) for result in results.values()),
     )
 
 
-def _stored(settings: Settings) -> dict[str, StoredRule]:
-    here = runtime.build(settings)
-    with here.database.transaction() as cursor:
-        stored = thresholds.current(cursor, here.taxonomy_id)
-    if not stored:
-        raise ConfigurationError(
-            "--calibrated: expected thresholds in the database for this taxonomy, found none; run `otzyv calibrate`"
-        )
-    return stored
-
-
 def _stage(
-    run: StageResult,
-    whole: ChainResult,
-    rest: ChainResult | None,
-    judged: dict[str, Judged],
-    chosen: dict[str, StageRule],
+    run: StageResult, whole: ChainResult, rest: ChainResult | None, mine: Judged, chosen: dict[str, StageRule]
 ) -> StageLine:
-    mine = judged[run.stage]
     share = len(run.seen) / max(1, len(mine.verdicts))
     return StageLine(
         stage=run.stage,
@@ -169,9 +164,7 @@ def _as_json(result: Evaluation) -> dict[str, object]:
     first = result.stages[0] if len(result.stages) == 1 else None
     return {
         "title": result.title,
-        "stage": first.stage if first else None,
-        "model": first.model if first else None,
-        "threshold": first.threshold if first else None,
+        **{name: getattr(first, name, None) for name in ("stage", "model", "threshold")},
         "missing": result.missing,
         "groups": {name: _score(row, result.final[name]) for name, row in result.groups.items()},
         "categories": [
@@ -184,9 +177,7 @@ def _as_json(result: Evaluation) -> dict[str, object]:
             {
                 "chain": chain.name,
                 **_score(chain.accepted, chain.final),
-                "sent_to_llm": chain.sent_to_llm,
-                "seconds": chain.seconds,
-                "tokens": chain.tokens,
+                **{name: getattr(chain, name) for name in ("sent_to_llm", "seconds", "tokens")},
             }
             for chain in result.chains
         ],
@@ -194,16 +185,6 @@ def _as_json(result: Evaluation) -> dict[str, object]:
 
 
 def _score(accepted: Score, final: Score) -> dict[str, object]:
-    return {
-        "gold": accepted.total,
-        "kept": accepted.answered,
-        "right": accepted.right,
-        "precision": accepted.precision,
-        "coverage": accepted.coverage,
-        "accuracy": accepted.accuracy,
-        "final": {
-            "accuracy": final.accuracy,
-            "weighted_f1": final.weighted_f1,
-            "macro_f1": final.macro_f1,
-        },
-    }
+    kept = {name: getattr(accepted, name) for name in ("right", "precision", "coverage", "accuracy")}
+    guessed = {name: getattr(final, name) for name in ("accuracy", "weighted_f1", "macro_f1")}
+    return {"gold": accepted.total, "kept": accepted.answered, **kept, "final": guessed}

@@ -13,8 +13,8 @@ from shared.cascade.stage import Stage, Verdict, raise_if_nothing_came
 from shared.errors import OtzyvError
 from shared.labelling.rules import resolve
 from shared.runtime import stages
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
-from shared.store import Database
 from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
 
@@ -28,13 +28,7 @@ class Judged(msgspec.Struct):
     stage: Stage
     verdicts: list[Verdict | None]
     seconds: float = 0.0
-    tokens_in: int = 0
-    tokens_out: int = 0
-
-    @property
-    def tokens(self) -> int:
-        """All that were paid for."""
-        return self.tokens_in + self.tokens_out
+    tokens: int = 0
 
 
 def judge(
@@ -42,14 +36,15 @@ def judge(
     texts: Sequence[str],
     taxonomy: Taxonomy,
     settings: Settings,
-    database: Database | None = None,
-    taxonomy_id: int = 0,
+    here: Runtime | None = None,
 ) -> dict[str, Judged]:
     """Put all texts through each stage. A row that got no answer counts as an abstention and is told.
 
-    Raises ConfigurationError or RetryableError where a stage answered nothing at all for such a reason.
+    With a runtime, stages keep what they have to keep in its database. Raises ConfigurationError or RetryableError
+    where a stage answered nothing at all for such a reason.
     """
     judged = {}
+    database, taxonomy_id = (here.database, here.taxonomy_id) if here else (None, 0)
     with review_progress() as progress:
         for name in names:
             task = progress.add_task(name, total=len(texts), note="loading")
@@ -62,8 +57,7 @@ def judge(
                 found.seconds += time.monotonic() - began
                 raise_if_nothing_came(answers)
                 found.verdicts += [answer.verdict for answer in answers]
-                found.tokens_in += sum(answer.tokens_in for answer in answers)
-                found.tokens_out += sum(answer.tokens_out for answer in answers)
+                found.tokens += sum(answer.tokens_in + answer.tokens_out for answer in answers)
                 errors += [answer.error for answer in answers if answer.error]
                 progress.update(task, completed=len(found.verdicts))
             if errors:

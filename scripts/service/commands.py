@@ -11,8 +11,9 @@ from uuid import UUID
 import typer
 
 from scripts.command import console
+from scripts.command.options import takes
 from scripts.command.settings import settings
-from scripts.files.options import FileOptions, takes_file
+from scripts.files.options import FileOptions
 from scripts.service import enqueue as sending
 from scripts.service import status as state
 from scripts.service.prune import prune
@@ -20,12 +21,10 @@ from shared.runtime.runtime import open_database
 from shared.store.postgres import schema
 
 commands = typer.Typer()
-db = typer.Typer(help="The database schema.", no_args_is_help=True)
-commands.add_typer(db, name="db")
 
 
 @commands.command()
-@takes_file()
+@takes(FileOptions)
 def enqueue(
     *,
     follow: Annotated[
@@ -69,6 +68,10 @@ def health(
     """Exit with 0 when RabbitMQ and PostgreSQL answer."""
     state.check_health(settings(), worker=worker)
     console.out.print("ok")
+
+
+db = typer.Typer(help="The database schema.", no_args_is_help=True)
+commands.add_typer(db, name="db")
 
 
 @db.command("upgrade")

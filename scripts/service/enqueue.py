@@ -79,68 +79,45 @@ class _Slowed:
 
 
 def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk") -> bool:
-    """Show progress until every review of the batch is settled, or waits where nobody works.
-
-    True when all are settled.
-    """
+    """Show progress until every review of the batch is settled (True), or waits where nobody works (False)."""
     here = runtime.build(settings)
-    watch = _Watch(here.database, batch, here.taxonomy_id, settings, lane)
+    done, moved_at, stuck = 0, time.monotonic(), False
     with review_progress() as progress:
         task = progress.add_task("labelling", total=sent, note="")
         while True:
-            state, note = watch.look()
-            progress.update(task, completed=watch.done, note=note)
-            if watch.finished or watch.stuck:
+            began = time.monotonic()
+            with here.database.transaction() as cursor:
+                state = batches.progress(cursor, str(batch), here.taxonomy_id)
+            # Following must not become the load: look at most a tenth of the time.
+            pause_s = max(POLL_S, 9 * (time.monotonic() - began))
+            before, done = done, state.settled + state.rejected if state else 0
+            moved_at = moved_at if done == before else time.monotonic()
+            finished = state is not None and state.complete and not state.waiting
+            note = ", ".join(f"{n:,} wait for {stage}" for stage, n in state.waiting.items()) if state else ""
+            if not finished and time.monotonic() - moved_at >= STUCK_AFTER_S:
+                idle, stuck = _unattended(state, settings, lane)
+                note = "; ".join(filter(None, [note, f"nobody consumes {', '.join(idle)}" if idle else ""]))
+            progress.update(task, completed=done, note=note)
+            if finished or stuck:
                 break
-            time.sleep(watch.pause_s)
+            time.sleep(pause_s)
     if state is None:
         remark("nothing stored yet", f"batch {batch}: {note}; start `otzyv ingest`")
     else:
         _show(state, here.database)
-        if not watch.finished:
+        if not finished:
             remark("not finished", note)
-    return watch.finished
+    return finished
 
 
-class _Watch:
-    """Looks at a batch again and again, and notices when nothing can move any more."""
-
-    def __init__(
-        self, database: Database, batch: uuid.UUID, taxonomy_id: int, settings: Settings, lane: Lane
-    ) -> None:
-        self._database, self._batch, self._taxonomy_id = database, str(batch), taxonomy_id
-        self._settings, self._lane = settings, lane
-        self._moved_at = time.monotonic()
-        self.done = 0
-        self.finished = self.stuck = False
-        self.pause_s = POLL_S
-
-    def look(self) -> tuple[BatchProgress | None, str]:
-        """The batch's state now, and what it is waiting for."""
-        clock = time.monotonic()
-        with self._database.transaction() as cursor:
-            state = batches.progress(cursor, self._batch, self._taxonomy_id)
-        # Following must not become the load: look at most a tenth of the time.
-        self.pause_s = max(POLL_S, 9 * (time.monotonic() - clock))
-        done = state.settled + state.rejected if state else 0
-        if done != self.done:
-            self._moved_at = time.monotonic()
-        self.done = done
-        self.finished = state is not None and state.complete and not state.waiting
-        return state, self._note(state)
-
-    def _note(self, state: BatchProgress | None) -> str:
-        waiting = {} if state is None else state.waiting
-        waits = ", ".join(f"{n:,} wait for {stage}" for stage, n in waiting.items())
-        if self.finished or time.monotonic() - self._moved_at < STUCK_AFTER_S:
-            return waits
-        consumers = {queue.line.queue: queue.consumers for queue in queue_states(self._settings)}
-        lines = [topology.INCOMING] if state is None or not state.complete else []
-        lines += [topology.stage_lines(self._settings)[stage] for stage in waiting]
-        wanted = {topology.in_lane(line, self._lane).queue: None for line in lines}
-        idle = [name for name in wanted if not consumers.get(name)]
-        self.stuck = bool(idle) and len(idle) == len(wanted)
-        return "; ".join(filter(None, [waits, f"nobody consumes {', '.join(idle)}" if idle else ""]))
+def _unattended(state: BatchProgress | None, settings: Settings, lane: Lane) -> tuple[list[str], bool]:
+    """The queues that the batch needs and nobody consumes, and whether these are all that it needs."""
+    consumers = {queue.line.queue: queue.consumers for queue in queue_states(settings)}
+    lines = [topology.INCOMING] if state is None or not state.complete else []
+    lines += [topology.stage_lines(settings)[stage] for stage in (state.waiting if state else ())]
+    wanted = dict.fromkeys(topology.in_lane(line, lane).queue for line in lines)
+    idle = [name for name in wanted if not consumers.get(name)]
+    return idle, bool(idle) and len(idle) == len(wanted)
 
 
 def show_batch(batch: uuid.UUID, settings: Settings) -> None:

@@ -8,8 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -83,7 +82,16 @@ def work(kind: WorkerKind, settings: Settings, processes: int | None, name: str 
             *_quietly(settings), "worker", f"--queues={queues}", *pool, f"--hostname={worker_name.node(name)}",
             f"--loglevel={settings.log_level}", "--without-gossip", "--without-mingle",
         ]  # fmt: skip
-        with observed.worker(settings, kind), _at_work(kind, settings, name):
+        with observed.worker(settings, kind), ExitStack() as beside:
+            # What a kind of worker does besides its tasks: models loaded before the first message, or runs trained.
+            if kind == "gpu":
+                beside.enter_context(_gpu_claimed(settings))
+                began = time.monotonic()
+                labelling.warm_up("gpu")
+                log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
+            elif kind == "train":
+                require_training()
+                beside.enter_context(supervisor.started(name))
             _run(app, arguments)
 
 
@@ -105,23 +113,6 @@ def _quietly(settings: Settings) -> list[str]:
     return ["--quiet"] if settings.log_format == "json" else []
 
 
-@contextmanager
-def _at_work(kind: WorkerKind, settings: Settings, name: str) -> Iterator[None]:
-    """What a kind of worker does besides its tasks: models loaded before the first message, or runs trained."""
-    if kind == "gpu":
-        with _gpu_claimed(settings):
-            began = time.monotonic()
-            labelling.warm_up("gpu")
-            log.info("worker.models_loaded", seconds=round(time.monotonic() - began, 1))
-            yield
-    elif kind == "train":
-        require_training()
-        with supervisor.started(name):
-            yield
-    else:
-        yield
-
-
 def require_training() -> None:
     """Raises ConfigurationError where no run could be trained: it would end as failed, and nobody else would try it."""
     # In a process that ends again: runs have one of their own, and this one waits 350 MiB smaller.
@@ -135,18 +126,15 @@ def require_training() -> None:
         )
 
 
-@contextmanager
-def _gpu_claimed(settings: Settings) -> Iterator[None]:
+def _gpu_claimed(settings: Settings) -> AbstractContextManager[object]:
     """No training on this worker's GPU while it runs, unless the settings let them share it."""
     gpu = gpu_id(settings.device)
     if gpu is None or settings.gpu_shared:
-        yield
-        return
+        return nullcontext()
     database = runtime.open_database(settings, "otzyv gpu claim")
-    with gpu_claims.claimed(
+    return gpu_claims.claimed(
         database, gpu, "labelling", lambda: log.warning("gpu.used_for_training", gpu=gpu)
-    ):
-        yield
+    )
 
 
 def ingest(settings: Settings, stream: str | None = None, start: str | None = None) -> None:
@@ -168,15 +156,8 @@ def beat(settings: Settings) -> None:
     wanted_arguments(settings)
     _ready(settings)
     with observed.beat(settings), tempfile.TemporaryDirectory(prefix="otzyv-beat-") as folder:
-        app.start(
-            [
-                *_quietly(settings),
-                "beat",
-                f"--schedule={Path(folder) / 'schedule'}",
-                "--pidfile=",
-                f"--loglevel={settings.log_level}",
-            ]
-        )
+        schedule = f"--schedule={Path(folder) / 'schedule'}"
+        app.start([*_quietly(settings), "beat", schedule, "--pidfile=", f"--loglevel={settings.log_level}"])
 
 
 def flower(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from scripts.command.console import out, review_progress
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import Database, retention, runs
+from shared.store import retention, runs
 from shared.store.postgres import schema
 
 AT_ONCE = 5_000
@@ -43,14 +43,12 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
         gone = 0
         with review_progress() as progress:
             task = progress.add_task("deleting", total=found.going, note="")
-            while part := _pruned(database, before):
+            part = found.going
+            while part:
+                with database.transaction() as cursor:
+                    part = retention.prune(cursor, before, AT_ONCE)
                 gone += part
                 progress.update(task, completed=gone)
         out.print(f"deleted {gone:,} reviews; PostgreSQL uses their space again for new ones")
     with database.transaction() as cursor:
         retention.prune_batches(cursor, before)
-
-
-def _pruned(database: Database, before: datetime) -> int:
-    with database.transaction() as cursor:
-        return retention.prune(cursor, before, AT_ONCE)

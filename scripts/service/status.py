@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
+from scripts.command.lazy import lazily
 from scripts.pages.tables import table
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.runtime import runtime
@@ -20,6 +20,10 @@ from shared.store.reports import overview
 from workers.ingest import stream_bounds
 from workers.rabbitmq.connection import connected, translated
 from workers.rabbitmq.queue_states import queue_states
+
+# Celery, which only the worker is asked by.
+with lazily():
+    from workers import app as workers_app
 
 RECENT_BATCHES = 5
 
@@ -71,11 +75,7 @@ def _queues(settings: Settings) -> RenderableType:
         )
         for state in states
     ]
-    return _table("Queues", ("queue", "ready", "consumers", "dead letters"), rows)
-
-
-def _table(title: str, heads: Sequence[str | Column], rows: Iterable[Sequence[str]]) -> Table:
-    return table(heads, rows, title=title, pad_edge=True)
+    return table(("queue", "ready", "consumers", "dead letters"), rows, title="Queues", pad_edge=True)
 
 
 def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
@@ -91,7 +91,8 @@ def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
         )
         for stream in read
     ]
-    return _table("Streams", ("stream", "next offset", "behind", "moved", Column("read by")), rows)
+    heads = ("stream", "next offset", "behind", "moved", Column("read by"))
+    return table(heads, rows, title="Streams", pad_edge=True)
 
 
 def _behind(settings: Settings, read: list[streams.Stream]) -> dict[str, str]:
@@ -114,7 +115,7 @@ def _backlog(settings: Settings, backlog: list[overview.StageBacklog]) -> Table:
     rows = [
         (stage, *by_stage.get(stage, ("0", ""))) for stage in dict.fromkeys((*settings.stages, *by_stage))
     ]
-    return _table("Waiting for a label", ("stage", "reviews", "oldest"), rows)
+    return table(("stage", "reviews", "oldest"), rows, title="Waiting for a label", pad_edge=True)
 
 
 def _age(seconds: float) -> str:
@@ -132,7 +133,7 @@ def _funnel(settings: Settings, funnel: list[overview.StageCount]) -> Table:
     for stage in dict.fromkeys((*settings.stages, *(stage for stage, _ in counts))):
         mine = [counts.get((stage, status), 0) for status in statuses]
         rows.append((stage, *(f"{count:,}" for count in mine), f"{sum(mine) / total:.1%}" if total else ""))
-    return _table("Labels", ("stage", *statuses, "share"), rows)
+    return table(("stage", *statuses, "share"), rows, title="Labels", pad_edge=True)
 
 
 def check_health(settings: Settings, *, worker: bool) -> None:
@@ -144,11 +145,9 @@ def check_health(settings: Settings, *, worker: bool) -> None:
     runtime.open_database(settings.hasty, "otzyv health").ping()
     queue_states(settings.hasty)
     if worker:
-        from workers.app import app
-
         host = socket.gethostname()
         with translated():
-            answers = app.control.ping(timeout=settings.connect_timeout_s)
+            answers = workers_app.app.control.ping(timeout=settings.connect_timeout_s)
         names = [name for answer in answers or [] for name in answer]
         if not any(name.endswith(f"@{host}") for name in names):
             raise BrokerUnavailable(

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from scripts.command.options import JsonForTable, JsonForTables, Store
+from scripts.command.lazy import lazily
+from scripts.command.options import JsonForTable, JsonForTables, Store, takes
 from scripts.command.settings import TaxonomyFile, settings
-from scripts.training import runs as running
-from scripts.training import train as training
-from shared.catalogue import ARCHITECTURES
-from shared.training.arguments import Arguments
+from scripts.training.options import TrainOptions
+
+with lazily():
+    from scripts.training import compare as comparing
+    from scripts.training import runs as running
+    from scripts.training import train as training
 
 commands = typer.Typer()
 runs = typer.Typer(
@@ -21,68 +24,15 @@ runs = typer.Typer(
 commands.add_typer(runs, name="runs")
 
 RunNumber = Annotated[int, typer.Argument(help="Number of the run, see `otzyv runs list`.")]
-Architectures = Annotated[
-    list[str] | None,
-    typer.Argument(help=f"{', '.join(ARCHITECTURES)}, or all. With --here, none: what is queued."),
-]
-Seeds = Annotated[
-    int, typer.Option(min=1, max=100, help="Runs of each architecture, with seeds from --seed.")
-]
-OtherArguments = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Any other argument, as name=value; `--set help` lists them."),
-]
-AutoPromote = Annotated[
-    bool, typer.Option("--auto-promote", help="Let a model serve that is better than the champion on gold.")
-]
-TimeLimit = Annotated[
-    int | None, typer.Option(min=1, max=2_592_000, help="Seconds a run may take. (default: a day)")
-]
-Here = Annotated[bool, typer.Option("--here", help="Train in this terminal, without broker or worker.")]
-GoldFile = Annotated[
-    Path | None, typer.Option(help="Take this gold set in first: columns id (or source and id) and category.")
-]
-
-
-def _told(argument: str) -> str | None:
-    """What `--set help` says of an argument, for those that have an option of their own."""
-    return Arguments.model_fields[argument].description
 
 
 @commands.command()
-def train(
-    architectures: Architectures = None,
-    seeds: Seeds = 1,
-    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
-    base: Annotated[str | None, typer.Option(help=_told("base"))] = None,
-    random_weights: Annotated[bool, typer.Option("--random-weights", help=_told("random_weights"))] = False,
-    clean_labels: Annotated[bool, typer.Option("--clean-labels", help=_told("clean_labels"))] = False,
-    given: OtherArguments = None,
-    auto_promote: AutoPromote = False,
-    time_limit: TimeLimit = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Watch until the runs have ended.")] = False,
-    here: Here = False,
-    store: Store = None,
-    gold: GoldFile = None,
-    taxonomy: TaxonomyFile = None,
-) -> None:
+@takes(TrainOptions)
+def train(*, given: TrainOptions, taxonomy: TaxonomyFile = None) -> None:
     """Train classifiers on the accepted labels, and measure them on gold. A training worker does it, or --here."""
-    own = {"base": base, "random_weights": random_weights or None, "clean_labels": clean_labels or None}
-    request = training.TrainRequest(
-        architectures=architectures or [],
-        seeds=seeds,
-        seed=seed,
-        arguments=own,
-        given=given or [],
-        auto_promote=auto_promote,
-        time_limit_s=time_limit,
-        follow=follow,
-        here=here,
-        store=store,
-        gold=gold,
-    )
     # Log lines would disturb the table of runs in the same terminal.
-    if code := training.train(request, settings(taxonomy=taxonomy, log_level="warning" if here else None)):
+    chosen = settings(taxonomy=taxonomy, log_level="warning" if given.here else None)
+    if code := training.train(given, chosen):
         raise typer.Exit(code)
 
 
@@ -134,7 +84,4 @@ def runs_compare(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """One leaderboard on gold: F1 with intervals, costs, and whether an architecture beats the linear baseline."""
-    # With scipy, which the other commands need not wait for.
-    from scripts.training.compare import compare
-
-    compare(numbers or [], experiment, report, settings(taxonomy=taxonomy), store, as_json=json)
+    comparing.compare(numbers or [], experiment, report, settings(taxonomy=taxonomy), store, as_json=json)

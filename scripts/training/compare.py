@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
 from scripts.files.whole_file import write_text
 from scripts.models.registry import registry
-from scripts.training import runs_report
-from scripts.training.runs_report import Gold, RunResult
+from scripts.training.runs_report import html, terminal
+from scripts.training.runs_report.findings import Gold, Leaderboard, RunResult, build
 from shared.errors import OtzyvError, TrainingError
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
@@ -37,21 +37,20 @@ def compare(
     first: dict[tuple[str, int], Run] = {}
     for run in chosen:
         if (other := first.setdefault((run.architecture, run.seed), run)) is not run:
-            told = f"runs {other.id} and {run.id} are of one architecture and seed: no spread over seeds"
-            remark("note", told)
+            remark(
+                "note", f"runs {other.id} and {run.id} are of one architecture and seed: no spread over seeds"
+            )
     if report is not None:
-        write_text(report, runs_report.render(board))
+        write_text(report, html.render(board))
     if as_json:
-        out.print_json(json.dumps(runs_report.as_json(board), ensure_ascii=False))
+        out.print_json(data=msgspec.to_builtins(board, str_keys=True))
         return
-    out.print(runs_report.tables(board))
+    out.print(terminal.tables(board))
     if report is not None:
         out.print(f"report: {report}", soft_wrap=True)
 
 
-def _measured(
-    here: Runtime, numbers: list[int], experiment: int | None
-) -> tuple[list[Run], runs_report.Leaderboard]:
+def _measured(here: Runtime, numbers: list[int], experiment: int | None) -> tuple[list[Run], Leaderboard]:
     with here.database.transaction() as cursor:
         chosen = _chosen(cursor, here, numbers, experiment)
         gold = snapshots.gold(cursor, chosen[0].snapshot_id)
@@ -65,7 +64,7 @@ def _measured(
     # A champion that is among the runs is there already.
     served = champion if champion not in {run.model for run in results} else None
     peer = None if served is None else _champion(here, served, gold)
-    return chosen, runs_report.build(results, answers, here.taxonomy, champion=peer)
+    return chosen, build(results, answers, here.taxonomy, champion=peer)
 
 
 def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int | None) -> list[Run]:

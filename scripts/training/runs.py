@@ -42,7 +42,7 @@ def show_all(n: int, settings: Settings, store: Path | None, *, as_json: bool) -
     with opened(settings, store, "otzyv runs") as here, here.database.transaction() as cursor:
         found = runs.of_taxonomy(cursor, here.taxonomy.name, n)
     if as_json:
-        out.print_json(json.dumps(msgspec.to_builtins(found), ensure_ascii=False))
+        out.print_json(data=msgspec.to_builtins(found))
     elif found:
         out.print(table_of(found))
     else:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import msgspec
-
 from scripts.command.console import out, remark
 from scripts.command.database import opened
+from scripts.command.ending import handled
 from scripts.models.registry import user
 from scripts.pages.tables import table
 from scripts.quality.audit import import_answers
+from scripts.training.options import TrainOptions
 from scripts.training.runs import follow_all, unfinished
 from shared.catalogue import ARCHITECTURES
 from shared.errors import ConfigurationError, RetryableError, TrainingError
@@ -34,25 +35,9 @@ OWN = ("architecture", "seed")
 """Arguments that are given otherwise: as the command's arguments, and by --seed and --seeds."""
 
 
-class TrainRequest(msgspec.Struct, frozen=True):
-    """What `otzyv train` was asked to do. `arguments` are options with names of their own, `given` those of --set."""
-
-    architectures: list[str]
-    seeds: int
-    seed: int
-    arguments: dict[str, Any]
-    given: list[str]
-    auto_promote: bool
-    time_limit_s: int | None
-    follow: bool
-    here: bool
-    store: Path | None
-    gold: Path | None
-
-
-def train(request: TrainRequest, settings: Settings) -> int:
+def train(request: TrainOptions, settings: Settings) -> int:
     """Ask for the runs, and watch or do them if asked to; returns the exit status."""
-    if "help" in request.given:
+    if "help" in (request.given or ()):
         rows = (
             (
                 name,
@@ -84,40 +69,37 @@ def train(request: TrainRequest, settings: Settings) -> int:
     return 0
 
 
-def _wanted(request: TrainRequest, settings: Settings) -> list[Asked]:
+def _wanted(request: TrainOptions, settings: Settings) -> list[Asked]:
     """One run for each architecture and seed. Raises TrainingError."""
-    names = list(dict.fromkeys(request.architectures))
+    names = list(dict.fromkeys(request.architectures or ()))
     if ALL in names:
         names = list(ARCHITECTURES)
     if not names and not request.here:
         raise TrainingError(
             f"otzyv train: expected architectures out of {', '.join((*ARCHITECTURES, ALL))}, found none"
         )
-    values = {**request.arguments, **_given(request.given)}
+    flags = {name: True for name in ("random_weights", "clean_labels") if getattr(request, name)}
+    values = {"base": request.base, **flags, **_given(request.given or ())}
     if values.get("base") is not None:
         base = str(values["base"])
         if Path(base).is_dir():
             values["base"] = str(Path(base).absolute())  # a worker was started elsewhere
         elif request.here and base.startswith((".", "/", "~")):
             raise TrainingError(f"--base: expected a folder with an encoder, found none at {base}")
-    chosen = [
-        arguments(**{**values, "architecture": name, "seed": seed})
-        for name in names
-        for seed in range(request.seed, request.seed + request.seeds)
-    ]
     return [
         asked(
-            one,
+            arguments(**{**values, "architecture": name, "seed": seed}),
             asked_by=user(),
             reason="otzyv train",
             auto_promote=request.auto_promote,
-            time_limit_s=request.time_limit_s or settings.training_time_limit_s,
+            time_limit_s=request.time_limit or settings.training_time_limit_s,
         )
-        for one in chosen
+        for name in names
+        for seed in range(request.seed, request.seed + request.seeds)
     ]
 
 
-def _given(pairs: list[str]) -> dict[str, Any]:
+def _given(pairs: Iterable[str]) -> dict[str, Any]:
     """Values of --set name=value; a list is separated by commas. Raises TrainingError."""
     values: dict[str, Any] = {}
     for pair in pairs:
@@ -166,13 +148,9 @@ def _work(here: Runtime, numbers: list[int]) -> int:
         remark("stopping", "the run saves a checkpoint; `otzyv train --here` goes on with it")
         trainer.stop()
 
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
-    thread = threading.Thread(target=trainer.run, name="trainer")
-    thread.start()
-    try:
+    with handled(stop, signal.SIGINT, signal.SIGTERM):
+        thread = threading.Thread(target=trainer.run, name="trainer")
+        thread.start()
         whole = follow_all(here, numbers, while_=thread.is_alive)
         thread.join()
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
     return 0 if whole else UNFINISHED

@@ -14,14 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import psycopg2
 from kombu import Connection, Consumer, Producer, Queue
 from kombu.message import Message as Delivery
-from rich.table import Table
 
 from scripts.bench.system import pipeline, processes
-from scripts.bench.turns import compared
 from shared.settings import Settings
 from shared.store import Database
 from workers.rabbitmq.connection import connected
@@ -38,18 +35,11 @@ ON CONFLICT DO NOTHING
 """
 
 
-class ArrivalTurn(msgspec.Struct, frozen=True):
-    """Reviews per second of each way, from the first row stored to the last."""
-
-    otzyv: float
-    naive: float
-
-
 def run(
     settings: Settings, texts: Sequence[str], folder: Path, sizes: tuple[int, int], turns: int
-) -> Iterator[ArrivalTurn]:
-    """The figures of each turn, in which the naive way gets the second of `sizes`, ours the first."""
-    source = pipeline.Supply(texts)
+) -> Iterator[dict[str, float]]:
+    """Reviews per second of each way, from the first row stored to the last; ours gets the first of `sizes` a turn."""
+    take = pipeline.supply(texts)
     with (
         pipeline.opened(settings, TABLE) as database,
         connected(settings) as connection,
@@ -59,15 +49,11 @@ def run(
         try:
             queue.declare()
             for _ in range(turns):
-                ours, theirs = (source.take(size) for size in sizes)
-                yield ArrivalTurn(_otzyv(settings, database, folder, ours), _naive(settings, channel, theirs))
+                ours, theirs = (take(size) for size in sizes)
+                rate = _otzyv(settings, database, folder, ours)
+                yield {"otzyv": rate, "naive": _naive(settings, channel, theirs)}
         finally:
             queue.delete()
-
-
-def shown(turns: list[ArrivalTurn]) -> list[Table]:
-    """What the turns come to."""
-    return [compared(WAYS, msgspec.to_builtins(turns))]
 
 
 def _otzyv(settings: Settings, database: Database, folder: Path, batch: pipeline.Reviews) -> float:

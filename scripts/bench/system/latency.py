@@ -140,14 +140,14 @@ def run(
     turns: int,
 ) -> Iterator[LatencyTurn]:
     """The figures of each turn: some `seconds` alone, then while a `backlog` of so many reviews waits."""
-    source = pipeline.Supply(texts)
+    take = pipeline.supply(texts)
     with pipeline.otzyv(settings, folder) as ours, connected(settings) as connection:
-        ours.run(source.take(pipeline.WARM_UP))
+        ours.run(take(pipeline.WARM_UP))
         live = Live(settings, texts, rate)
         live.run(_for(2.0))
         for _ in range(turns):
             alone = live.run(_for(seconds))
-            ours.publish(source.take(backlog))
+            ours.publish(take(backlog))
             behind = live.run(BacklogWatch(connection))
             ours.wait()
             yield LatencyTurn(Latency.of(alone), Latency.of(behind))

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from itertools import islice
+from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -67,20 +67,12 @@ class PipelineTurn(msgspec.Struct, frozen=True):
     cpu_us: dict[str, float]
 
 
-class Supply:
-    """Texts without end, each with a number that no other has."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts, self._next = texts, 0
-
-    def take(self, count: int) -> Reviews:
-        """The next reviews."""
-        numbers = range(self._next, self._next + count)
-        self._next += count
-        return [
-            {"source": SOURCE, "id": str(number), "text": self._texts[number % len(self._texts)]}
-            for number in numbers
-        ]
+def supply(texts: Sequence[str]) -> Callable[[int], Reviews]:
+    """Gives so many of the next reviews: the texts without end, each with a number that no other has."""
+    reviews: Iterator[dict[str, object]] = (
+        {"source": SOURCE, "id": str(number), "text": text} for number, text in enumerate(cycle(texts))
+    )
+    return lambda count: list(islice(reviews, count))
 
 
 class Otzyv:
@@ -247,7 +239,7 @@ def run(
     settings: Settings, texts: Sequence[str], folder: Path, sizes: tuple[int, int], turns: int
 ) -> Iterator[PipelineTurn]:
     """The figures of each turn, in which the naive way gets the second of `sizes`, all others the first."""
-    source = Supply(texts)
+    take = supply(texts)
     reviews, naive_reviews = sizes
     with ExitStack() as stack:
         ours = stack.enter_context(otzyv(settings, folder))
@@ -256,13 +248,13 @@ def run(
         loops = stack.enter_context(bare_loop(settings, CORES))
 
         def rate(way: Way, count: int) -> float:
-            return count / way(source.take(count))
+            return count / way(take(count))
 
-        ours.run(source.take(WARM_UP))
+        ours.run(take(WARM_UP))
         for way, count in ((naively, WARM_UP // 10), (loop, WARM_UP), (loops, WARM_UP)):
             rate(way, count)
         for _ in range(turns):
-            spent = ours.run(source.take(reviews))
+            spent = ours.run(take(reviews))
             yield PipelineTurn(
                 otzyv=reviews / spent["seconds"],
                 naive=rate(naively, naive_reviews),

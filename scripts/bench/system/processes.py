@@ -64,7 +64,8 @@ def cpu_seconds_named(name: str) -> dict[int, float]:
     """
     entries = Path("/proc").glob("[0-9]*")
     named = {int(entry.name) for entry in entries if _read(entry / "comm").strip() == name}
-    return {number: cpu_seconds(number) for number in named if _parent(number) not in named}
+    stats = {number: _stat(number) for number in named}
+    return {one: cpu_seconds(one) for one, stat in stats.items() if not stat or int(stat[1]) not in named}
 
 
 def resident_bytes(number: int) -> dict[int, int]:
@@ -80,11 +81,6 @@ def resident_bytes(number: int) -> dict[int, int]:
 def _family(number: int) -> list[int]:
     children = _read(Path(f"/proc/{number}/task/{number}/children")).split()
     return [number, *(one for child in children for one in _family(int(child)))]
-
-
-def _parent(number: int) -> int:
-    stat = _stat(number)
-    return int(stat[1]) if stat else 0
 
 
 def _stat(number: int) -> list[str]:

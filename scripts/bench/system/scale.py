@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,14 +55,14 @@ class ScaleTurn(msgspec.Struct, frozen=True):
 
 def run(settings: Settings, texts: Sequence[str], folder: Path, marks: Sequence[int]) -> Iterator[ScaleTurn]:
     """The figures at each mark, in order."""
-    source = pipeline.Supply(texts)
+    take = pipeline.supply(texts)
     with pipeline.otzyv(settings, folder) as ours:
-        ours.run(source.take(pipeline.WARM_UP))
+        ours.run(take(pipeline.WARM_UP))
         stored = pipeline.WARM_UP
         for mark in marks:
-            between, filled = _add(ours, source, mark - stored)
+            between, filled = _add(ours, take, mark - stored)
             stored += filled
-            found, added = _add(ours, source, _window(mark))
+            found, added = _add(ours, take, _window(mark))
             yield ScaleTurn(
                 stored=stored,
                 reviews_per_second=added / found["seconds"],
@@ -105,9 +105,11 @@ def _cpu_us(spent: Counter[str], reviews: int) -> dict[str, float]:
     return {part: 1e6 * spent[part] / reviews for part in pipeline.PARTS}
 
 
-def _add(ours: pipeline.Otzyv, source: pipeline.Supply, count: int) -> tuple[Counter[str], int]:
+def _add(
+    ours: pipeline.Otzyv, take: Callable[[int], pipeline.Reviews], count: int
+) -> tuple[Counter[str], int]:
     """Send reviews, a step at a time, and wait for their labels; what it took in all, and how many they were."""
     spent: Counter[str] = Counter()
     for at in range(0, count, STEP):
-        spent.update(ours.run(source.take(min(STEP, count - at))))
+        spent.update(ours.run(take(min(STEP, count - at))))
     return spent, max(count, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
 
 from scripts.labelling.report.summary import BINS, RunSummary, StageRow
 from scripts.pages import figures
@@ -11,39 +11,11 @@ WIDTH = 400
 HEIGHT = 120
 
 
-class Slice(msgspec.Struct, frozen=True):
-    """One part of a stacked bar: a CSS class, its name, how many, and its width in percent of the bar."""
-
-    kind: str
-    name: str
-    count: int
-    percent: float
-    share: str
+Drawn = dict[str, Any]
+"""Part of a picture, for a template."""
 
 
-class HistogramBin(msgspec.Struct, frozen=True):
-    """One bin of a histogram, in units of a WIDTH x HEIGHT box; `kept_x` is where its kept part begins."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    kept_x: float
-    count: int
-    span: str
-
-
-class Histogram(msgspec.Struct, frozen=True):
-    """The verdicts of one stage by confidence; `line` is the threshold's x, None without a threshold."""
-
-    stage: StageRow
-    bars: tuple[HistogramBin, ...]
-    line: float | None
-    peak: int
-    spoken: str
-
-
-def outcome(summary: RunSummary) -> list[Slice]:
+def outcome(summary: RunSummary) -> list[Drawn]:
     """Where the input rows ended."""
     statuses = summary.statuses
     parts = [
@@ -57,7 +29,7 @@ def outcome(summary: RunSummary) -> list[Slice]:
     return _slices([part for part in parts if part[2] or part[0] != "human"])
 
 
-def stage_slices(stage: StageRow) -> list[Slice]:
+def stage_slices(stage: StageRow) -> list[Drawn]:
     """What one stage did with the reviews it saw."""
     return _slices(
         [
@@ -68,29 +40,39 @@ def stage_slices(stage: StageRow) -> list[Slice]:
     )
 
 
-def _slices(parts: list[tuple[str, str, int]]) -> list[Slice]:
-    total = sum(number for _, _, number in parts) or 1
+def _slices(parts: list[tuple[str, str, int]]) -> list[Drawn]:
+    """Parts of a stacked bar: a CSS class, its name, how many, and its width in percent of the bar."""
+    total = sum(count for _, _, count in parts) or 1
     return [
-        Slice(kind, name, number, 100 * number / total, figures.percent(number / total))
-        for kind, name, number in parts
+        {
+            "kind": kind,
+            "name": name,
+            "count": count,
+            "percent": 100 * count / total,
+            "share": figures.percent(count / total),
+        }
+        for kind, name, count in parts
     ]
 
 
-def confidences(stage: StageRow) -> Histogram:
-    """The histogram of one stage that has collected its confidences."""
+def confidences(stage: StageRow) -> Drawn:
+    """The verdicts of one stage by confidence; `line` is the threshold's x, None without a threshold.
+
+    Its bars are in units of a WIDTH x HEIGHT box; `kept_x` is where the kept part of one begins.
+    """
     peak = max(stage.histogram, default=0)
     line = None if stage.threshold is None else stage.threshold * WIDTH
     width = WIDTH / BINS
     bars = []
-    for at, number in enumerate(stage.histogram):
-        if number:
+    for at, count in enumerate(stage.histogram):
+        if count:
             x = at * width
             # A lone verdict beside a peak of thousands must still be seen.
-            height = max(2.0, HEIGHT * number / peak)
-            kept_x = x if line is None else min(max(x, line), x + width)
-            span = f"{at / BINS:.2f}–{(at + 1) / BINS:.2f}"
-            bars.append(HistogramBin(x, HEIGHT - height, width, height, kept_x, number, span))
-    return Histogram(stage, tuple(bars), line, peak, _spoken(stage))
+            height = max(2.0, HEIGHT * count / peak)
+            bar: Drawn = {"x": x, "y": HEIGHT - height, "width": width, "height": height, "count": count}
+            bar["kept_x"] = x if line is None else min(max(x, line), x + width)
+            bars.append({**bar, "span": f"{at / BINS:.2f}–{(at + 1) / BINS:.2f}"})
+    return {"stage": stage, "bars": bars, "line": line, "peak": peak, "spoken": _spoken(stage)}
 
 
 def _spoken(stage: StageRow) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from shared.cascade.stage import Match
+from shared.store.reports.export import LabelledExample
 
 BINS = 20
 SAMPLES_PER_CATEGORY = 6
@@ -29,21 +29,6 @@ class StatusCounts(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
 
 
-class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """One review as it is shown to a person.
-
-    `category` (a slug), `confidence` and `stage` are None where every stage so far has abstained. The offsets
-    of `matches` are code points of `text`.
-    """
-
-    external_id: str
-    text: str
-    category: str | None = None
-    confidence: float | None = None
-    stage: str | None = None
-    matches: tuple[Match, ...] = ()
-
-
 class CategoryRow(msgspec.Struct, frozen=True, kw_only=True):
     """One category: how many labels it got, how sure they are on average (None without labels), examples."""
 
@@ -51,7 +36,7 @@ class CategoryRow(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     count: int
     mean_confidence: float | None = None
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[LabelledExample, ...] = ()
 
 
 class StageRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,19 +47,15 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     stage: str
-    seen: int
-    kept: int
-    abstained: int
+    seen: int = 0
+    kept: int = 0
+    abstained: int = 0
     threshold: float | None = None
     mean_confidence: float | None = None
     histogram: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot be drawn.
-
-        Raises:
-            ValueError: more was kept than seen, or the histogram has another number of bins.
-        """
+        """Raises ValueError where more was kept than seen, or the histogram has another number of bins."""
         if min(self.kept, self.abstained, self.unsure) < 0:
             raise ValueError(
                 f"stage {self.stage!r}: kept ({self.kept}) and abstained ({self.abstained})"
@@ -94,18 +75,11 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True):
         return self.seen - self.kept
 
 
-class Rejection(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the input that could not become a review, and why. `where` is a row number or an id."""
-
-    where: str
-    reason: str
-
-
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One labelling run.
 
-    `rejected` counts every refused row, `rejections` holds the first `REJECTIONS_SHOWN` of them. `stages`
-    are in the order of the cascade. `started` carries a time zone.
+    `rejected` counts every refused row, `rejections` holds the first `REJECTIONS_SHOWN` of them: an id or a row number,
+    and why it could not become a review. `stages` are in the order of the cascade. `started` carries a time zone.
     """
 
     title: str
@@ -119,8 +93,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     statuses: StatusCounts = StatusCounts()
     categories: tuple[CategoryRow, ...] = ()
     stages: tuple[StageRow, ...] = ()
-    unsure: tuple[Sample, ...] = ()
-    rejections: tuple[Rejection, ...] = ()
+    unsure: tuple[LabelledExample, ...] = ()
+    rejections: tuple[tuple[str, str], ...] = ()
 
     @property
     def labelled(self) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from scripts.pages.axis import Axis
 from scripts.pages.templates import rendered
 from shared.quality.certification import StageFinding
@@ -13,20 +11,6 @@ from shared.quality.certification import StageFinding
 WIDTH = 720
 HEIGHT = 340
 LEFT, RIGHT, TOP, BOTTOM = 70, 30, 60, 50
-
-
-class StagePanel(msgspec.Struct, frozen=True):
-    """One stage: its curves as SVG points, the ticks of its axes, the chosen point, and what a reader is told."""
-
-    title: str
-    note: str
-    measured: str
-    band: str
-    target_y: float
-    chosen: tuple[float, float] | None
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
-    top: int
 
 
 def render(findings: Sequence[StageFinding], target: float, suffix: str) -> str:
@@ -44,7 +28,8 @@ def render(findings: Sequence[StageFinding], target: float, suffix: str) -> str:
     return picture if svg else rendered("quality/calibration_plot/plot.html", picture=picture)
 
 
-def _panel(finding: StageFinding, target: float, top: int) -> StagePanel:
+def _panel(finding: StageFinding, target: float, top: int) -> dict[str, object]:
+    """One stage: its curves as SVG points, the ticks of its axes, the chosen point, and what a reader is told."""
     # The thresholds tried, all answers together: with groups, those of the largest one.
     largest = max(finding.certificates.values(), key=lambda certificate: certificate.answers)
     points = [point for point in largest.points if point.kept]
@@ -62,14 +47,14 @@ def _panel(finding: StageFinding, target: float, top: int) -> StagePanel:
         note += f"; {kept}, precision {chosen.precision:.3f}, at least {chosen.bound:.3f}"
     elif not found:
         note += "; not certified"
-    return StagePanel(
-        title=finding.stage,
-        note=note,
-        measured=" ".join(upper),
-        band=" ".join([*upper, *lower]),
-        target_y=y.at(target),
-        chosen=(x.at(chosen.kept), y.at(chosen.precision)) if chosen else None,
-        x_ticks=shares.ticks(5),
-        y_ticks=y.ticks(digits=2)[::-1],
-        top=top,
-    )
+    return {
+        "title": finding.stage,
+        "note": note,
+        "measured": " ".join(upper),
+        "band": " ".join([*upper, *lower]),
+        "target_y": y.at(target),
+        "chosen": (x.at(chosen.kept), y.at(chosen.precision)) if chosen else None,
+        "x_ticks": shares.ticks(5),
+        "y_ticks": y.ticks(digits=2)[::-1],
+        "top": top,
+    }

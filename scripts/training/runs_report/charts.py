@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Final
-
-import msgspec
+from typing import Any, Final
 
 from scripts.pages.axis import Axis
 from scripts.training.runs_report.findings import Entry, Leaderboard
@@ -28,38 +26,14 @@ MOST_POINTS: Final = 200
 COLOURS: Final = ("#2a6fb3", "#b3402a", "#1f6f4a", "#8a5fb0", "#c98a1b", "#4a5666", "#0f8b8d", "#b0478f")
 
 Pixel = tuple[float, float]
-
-
-class CurveLine(msgspec.Struct, frozen=True):
-    """One curve of one run: its points, also as SVG wants them."""
-
-    colour: str
-    dashed: bool
-    points: tuple[Pixel, ...]
-
-    @property
-    def path(self) -> str:
-        """For `polyline`."""
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in self.points)
-
-
-class EpochPanel(msgspec.Struct, frozen=True):
-    """Two figures over epochs, one drawn whole and one dashed, for every run."""
-
-    title: str
-    solid: str
-    dashed: str
-    left: float
-    lines: tuple[CurveLine, ...]
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
+EpochPanel = dict[str, Any]
+"""Two figures over epochs, one drawn whole and one dashed, for every run: what the picture's template takes."""
 
 
 def interval_axis(board: Leaderboard) -> Axis:
     """The axis that the weighted F1 of all entries share."""
     values = [value for one in board.entries for value in (one.weighted.low, one.weighted.high)]
-    low, high = _padded(values)
-    return Axis(max(0.0, low), min(1.0, high), BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
+    return Axis(*_share_range(values), BAR_MARGIN, BAR_WIDTH - BAR_MARGIN)
 
 
 def heat(value: float, board: Leaderboard) -> float:
@@ -78,22 +52,20 @@ def f1_range(board: Leaderboard) -> tuple[float, float]:
         for name in ("weighted_f1", "macro_f1")
         for _, value in curves.get(name, ())
     ]
-    low, high = _padded(values or [0.0, 1.0])
-    return max(0.0, low), min(1.0, high)
+    return _share_range(values or [0.0, 1.0])
 
 
 def panels(entry: Entry, f1: tuple[float, float]) -> list[EpochPanel]:
     """Loss and F1 of one entry's runs over epochs; F1 on the range that all entries share."""
-    names = ("loss", "validation_loss")
     losses = [
         value
         for curves in entry.curves.values()
-        for name in names
+        for name in ("loss", "validation_loss")
         for _, value in _thinned(curves.get(name, ()))
     ]
-    low, high = _padded(losses or [0.0, 1.0])
+    span = _padded(losses or [0.0, 1.0])
     return [
-        _panel(entry, "loss", ("loss", "training"), ("validation_loss", "validation"), (low, high), 0),
+        _panel(entry, "loss", ("loss", "training"), ("validation_loss", "validation"), span, 0),
         _panel(entry, "F1 on validation", ("weighted_f1", "weighted"), ("macro_f1", "macro"), f1, 1),
     ]
 
@@ -123,12 +95,17 @@ def _panel(
     x = Axis(0.0, max(epochs, default=0.0) or 1.0, left, left + width)
     y = Axis(*span, TOP + height, TOP)
     lines = [
-        CurveLine(colour, dash, tuple((x.at(epoch), y.at(value)) for epoch, value in _thinned(curves[name])))
+        {
+            "colour": colour,
+            "dashed": dash,
+            "points": [(x.at(epoch), y.at(value)) for epoch, value in _thinned(curves[name])],
+        }
         for colour, curves in zip(colours(entry).values(), entry.curves.values(), strict=True)
         for name, dash in ((solid[0], False), (dashed[0], True))
         if curves.get(name)
     ]
-    return EpochPanel(title, solid[1], dashed[1], left, tuple(lines), x.ticks(), y.ticks())
+    ticks = {"x_ticks": x.ticks(), "y_ticks": y.ticks()}
+    return {"title": title, "solid": solid[1], "dashed": dashed[1], "left": left, "lines": lines, **ticks}
 
 
 def _thinned(points: Sequence[Pixel]) -> list[Pixel]:
@@ -138,6 +115,12 @@ def _thinned(points: Sequence[Pixel]) -> list[Pixel]:
     return [
         (sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups
     ]
+
+
+def _share_range(values: Sequence[float]) -> tuple[float, float]:
+    """A range with these values in it, some room around them, and nothing outside 0..1."""
+    low, high = _padded(values)
+    return max(0.0, low), min(1.0, high)
 
 
 def _padded(values: Sequence[float]) -> tuple[float, float]:

@@ -1,13 +1,11 @@
-"""A leaderboard as one HTML file that needs nothing else, and as plain data for JSON."""
+"""A leaderboard as one HTML file that needs nothing else."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 
 from scripts.pages.templates import rendered
-from scripts.quality.evaluation_report import matrix_svg
+from scripts.quality.evaluation_report.html import matrix_svg
 from scripts.training.runs_report import charts
 from scripts.training.runs_report.findings import Entry, Leaderboard
 from scripts.training.runs_report.terminal import legend
@@ -32,12 +30,6 @@ def render(board: Leaderboard) -> str:
         sources=sorted({name for entry in board.entries for name in entry.groups}),
         signed=signed,
     )
-
-
-def as_json(board: Leaderboard) -> dict[str, Any]:
-    """Everything on the board as lists, dictionaries, numbers and strings."""
-    plain: dict[str, Any] = msgspec.to_builtins(board, str_keys=True)
-    return plain
 
 
 def headline(board: Leaderboard) -> str:

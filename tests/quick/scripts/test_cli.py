@@ -17,13 +17,13 @@ MODULES = sorted({module for module, _ in COMMANDS.values()})
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_line_of_help_in_the_table_is_the_commands_own(name: str) -> None:
     module, line = COMMANDS[name]
-    assert typer.main.get_group(import_module(module).commands).commands[name].help == line
+    assert typer.main.get_group(import_module(f"scripts.{module}").commands).commands[name].help == line
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_command_of_a_module_is_in_the_table(module: str) -> None:
     listed = {name for name, (where, _) in COMMANDS.items() if where == module}
-    assert set(typer.main.get_group(import_module(module).commands).commands) == listed
+    assert set(typer.main.get_group(import_module(f"scripts.{module}").commands).commands) == listed
 
 
 def test_a_misspelt_command_is_told_which_one_was_meant() -> None:

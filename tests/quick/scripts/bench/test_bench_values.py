@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from scripts.bench.options import BenchOptions
 from scripts.bench.system import latency, pipeline, scale
 from scripts.bench.system.latency import Latency, LatencyTurn
 from scripts.bench.system.pipeline import PARTS, PipelineTurn
-from scripts.bench.system.report import Bench
+from scripts.bench.system.report import measure
 from scripts.bench.system.scale import ScaleTurn
-from scripts.files.input_file import InputFile
 from shared.settings import load
 
 TURNS = [
@@ -75,8 +75,7 @@ def test_a_bench_gets_the_texts_of_a_file_and_its_turns_become_json(
         given.append(texts)
         yield from TURNS
 
-    bench = Bench(run, 2, pipeline.shown, nullcontext)
-    bench.measure(load(), InputFile(file), "text", figures)
+    measure(BenchOptions(file, json=figures), load(), run, 2, pipeline.shown, nullcontext)
     assert given == [["туфли", "куртка"]]
     assert [turn["otzyv"] for turn in json.loads(figures.read_text())["runs"]] == [1_000.0, 3_000.0]
     assert "cores for all, servers on this machine included" in " ".join(capsys.readouterr().out.split())

@@ -7,21 +7,17 @@ from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from scripts.labelling.report import render, tables
 from scripts.labelling.report.highlight import SHOWN, pieces
-from scripts.labelling.report.summary import (
-    CategoryRow,
-    Rejection,
-    RunSummary,
-    Sample,
-    StageRow,
-    StatusCounts,
-)
+from scripts.labelling.report.html import render
+from scripts.labelling.report.summary import CategoryRow, RunSummary, StageRow, StatusCounts
+from scripts.labelling.report.terminal import tables
 from scripts.pages import figures
 from shared.cascade.stage import Match
+from shared.store.reports.export import LabelledExample
 
 THIN = figures.THIN
 HOSTILE = """</p><script src="//x.y/z.js">alert(1)</script><img src=x onerror=alert(1)> "' {{ 7*7 }} &lt;"""
@@ -65,11 +61,9 @@ def match(text: str, word: str, category: str = "clothes") -> Match:
     return Match(word=word, start=start, end=start + len(word), keyword=word, category=category)
 
 
-def sample(text: str, *words: str, category: str | None = "clothes") -> Sample:
-    matches = tuple(match(text, word) for word in words)
-    return Sample(
-        external_id="r1", text=text, category=category, confidence=0.91, stage="keywords", matches=matches
-    )
+def sample(text: str, *words: str, category: str | None = "clothes") -> LabelledExample:
+    evidence = msgspec.to_builtins([match(text, word) for word in words])
+    return LabelledExample("r1", text, category, 0.91, "keywords", evidence)
 
 
 def empty_run() -> RunSummary:
@@ -84,13 +78,12 @@ def empty_run() -> RunSummary:
     )
 
 
-def a_run(*samples: Sample, unsure: tuple[Sample, ...] = (), title: str = "Одежда") -> RunSummary:
-    return RunSummary(
+def a_run(
+    *samples: LabelledExample, unsure: tuple[LabelledExample, ...] = (), title: str = "Одежда"
+) -> RunSummary:
+    return msgspec.structs.replace(
+        empty_run(),
         title="Labels for reviews.csv",
-        input_name="reviews.csv",
-        taxonomy="marketplace",
-        taxonomy_version="3f9a1c77be20d4aa",
-        started=datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
         seconds=14.8,
         rows_read=8297,
         rejected=7,
@@ -111,7 +104,7 @@ def a_run(*samples: Sample, unsure: tuple[Sample, ...] = (), title: str = "Од�
             ),
         ),
         unsure=unsure,
-        rejections=(Rejection(where="row 12", reason="text is empty"),),
+        rejections=(("row 12", "text is empty"),),
     )
 
 
@@ -138,9 +131,9 @@ def test_hostile_review_text_is_shown_as_text() -> None:
 
 
 def test_hostile_names_and_reasons_are_shown_as_text() -> None:
-    run = a_run(Sample(external_id=HOSTILE, text="платье", stage=HOSTILE), title=HOSTILE)
+    run = a_run(LabelledExample(HOSTILE, "платье", None, None, HOSTILE, None), title=HOSTILE)
     fields = {"title": HOSTILE, "input_name": HOSTILE, "taxonomy": HOSTILE, "taxonomy_version": HOSTILE}
-    rejections = (Rejection(where=HOSTILE, reason=HOSTILE),)
+    rejections = ((HOSTILE, HOSTILE),)
     stages = (StageRow(stage=HOSTILE, seen=1, kept=1, abstained=0, histogram=histogram([0.5])),)
     hostile = {name: getattr(run, name) for name in run.__struct_fields__} | fields
     page = render(RunSummary(**hostile | {"rejections": rejections, "stages": stages}))
@@ -195,8 +188,8 @@ def test_every_matched_word_is_highlighted_in_order() -> None:
 
 def test_a_word_for_another_category_is_marked_as_such() -> None:
     text = "туфли под платье"
-    matches = (match(text, "туфли", "shoes"), match(text, "платье"))
-    page = render(a_run(Sample(external_id="r1", text=text, category="clothes", matches=matches)))
+    evidence = msgspec.to_builtins([match(text, "туфли", "shoes"), match(text, "платье")])
+    page = render(a_run(LabelledExample("r1", text, "clothes", None, None, evidence)))
     assert '<mark class="other" title="Обувь">туфли</mark>' in page
     assert '<mark title="Одежда">платье</mark>' in page
 
@@ -288,7 +281,7 @@ def test_a_run_with_only_rejected_rows_renders() -> None:
         rejected=60,
         categories=(CategoryRow(slug="clothes", title="Одежда", count=0),),
         stages=(StageRow(stage="keywords", seen=0, kept=0, abstained=0, threshold=0.9, histogram=(0,) * 20),),
-        rejections=tuple(Rejection(where=f"row {row}", reason="text is empty") for row in range(60)),
+        rejections=tuple((f"row {row}", "text is empty") for row in range(60)),
     )
     text = Page(render(run)).text
     assert "the first 50 are listed" in text

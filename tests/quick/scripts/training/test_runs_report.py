@@ -9,12 +9,15 @@ from html.parser import HTMLParser
 from math import inf, nan
 from statistics import fmean, stdev
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from scripts.pages.axis import Axis
-from scripts.training.runs_report import Gold, Leaderboard, RunResult, as_json, build, render, tables
 from scripts.training.runs_report.charts import MOST_POINTS, heat, interval_axis, panels
+from scripts.training.runs_report.findings import Gold, Leaderboard, RunResult, build
+from scripts.training.runs_report.html import render
+from scripts.training.runs_report.terminal import tables
 from shared.quality.bootstrap import differences, intervals
 from shared.quality.evaluation import confusion, score
 from shared.taxonomy import Category, Taxonomy, default_taxonomy
@@ -307,7 +310,7 @@ def test_the_terminal_shows_the_board_in_100_columns(board):
 
 
 def test_the_board_is_plain_data_for_json(board):
-    plain = json.loads(json.dumps(as_json(board), allow_nan=False))
+    plain = json.loads(json.dumps(msgspec.to_builtins(board, str_keys=True), allow_nan=False))
     assert plain["baseline"] == "linear"
     assert plain["entries"][0]["weighted"].keys() == {"estimate", "low", "high"}
     assert plain["entries"][0]["curves"]["11"]["weighted_f1"][-1] == [3.0, 0.85]
@@ -335,9 +338,9 @@ def test_an_architecture_without_epochs_has_no_empty_picture():
 def test_a_long_curve_is_thinned_and_keeps_its_course():
     steps = [(at / 1000, 5.0 - at / 1000) for at in range(5000)]
     found = build([run(1, "linear", 0.7, curves={"loss": steps})], GOLD, TAXONOMY)
-    line = panels(found.best, (0.0, 1.0))[0].lines[0]
-    assert MOST_POINTS / 2 < len(line.points) <= MOST_POINTS
-    heights = [y for _, y in line.points]
+    points = panels(found.best, (0.0, 1.0))[0]["lines"][0]["points"]
+    assert MOST_POINTS / 2 < len(points) <= MOST_POINTS
+    heights = [y for _, y in points]
     assert heights == sorted(heights)
 
 
