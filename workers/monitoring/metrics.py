@@ -1,9 +1,6 @@
 """Every metric of Otzyv as one table, and how a process counts; broker's and store's are read in `system_state`.
 
-Lives here: names, help texts, labels, buckets. Not here: who serves them (`workers.monitoring.endpoint`), and the
-figures of the store and the broker, which `workers.monitoring.system_state` reads when somebody asks.
 docs/monitoring.md shows the same table; a test keeps the two together, and the alerts and the dashboard in ops/ too.
-
 Nothing is made before it is first used: whether children share their counts has to be known by then.
 """
 
@@ -12,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -189,25 +187,21 @@ METRICS: Final[tuple[Metric, ...]] = tuple(value for value in globals().values()
 def _made(metric: Metric) -> Any:
     # Times of creation are no use to Prometheus, and several processes' do not add up.
     prometheus_client.disable_created_metrics()
-    if metric.kind == "histogram":
-        return prometheus_client.Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets)
-    if metric.kind == "gauge":
-        # Of several children, the one that spoke last is right.
-        return prometheus_client.Gauge(
-            metric.name, metric.help, metric.labels, multiprocess_mode="mostrecent"
-        )
-    return prometheus_client.Counter(metric.name, metric.help, metric.labels)
+    # Of several children that set a gauge, the one that spoke last is right.
+    options: dict[str, dict[str, Any]] = {
+        "histogram": {"buckets": metric.buckets},
+        "gauge": {"multiprocess_mode": "mostrecent"},
+    }
+    kind = getattr(prometheus_client, metric.kind.capitalize())
+    return kind(metric.name, metric.help, metric.labels, **options.get(metric.kind, {}))
 
 
 def begin(metrics: Iterable[Metric], labels: Mapping[str, Sequence[str]]) -> None:
     """Show 0 from the start, for every value that labels are known to take: what grows from nothing is seen then."""
     for metric in metrics:
-        known = [name for name in metric.labels if name in labels]
-        if not metric.labels:
-            metric.made({})
-        elif len(known) == len(metric.labels) == 1:
-            for value in labels[known[0]]:
-                metric.made({known[0]: value})
+        if labels.keys() >= set(metric.labels):
+            for values_of in product(*(labels[name] for name in metric.labels)):
+                metric.made(dict(zip(metric.labels, values_of, strict=True)))
 
 
 def share(folder: Path) -> CollectorRegistry:
