@@ -84,7 +84,14 @@ class StreamSource(MessageSource):
     @contextmanager
     def attached(self, connection: Connection, receive: Receive) -> Iterator[Sequence[Consumer]]:
         """A consumer from the offset on that is to be stored next. All of a stream is live."""
-        bounds = self._bounds(connection)
+        try:
+            bounds = stream_bounds.bounds(connection, self._stream)
+        except ConfigurationError as error:
+            if self._was_there:
+                # A broker that has just started may not know its streams yet.
+                raise BrokerUnavailable(str(error)) from error
+            raise
+        self._was_there = True
         self._position = self._begun(connection, bounds)
         if bounds.first > self._position:
             self._tell_missing(self._position, bounds.first)
@@ -104,17 +111,6 @@ class StreamSource(MessageSource):
             with stream_bounds.explained(self._stream):
                 consuming.enter_context(consumer)
             yield [consumer]
-
-    def _bounds(self, connection: Connection) -> Bounds:
-        try:
-            bounds = stream_bounds.bounds(connection, self._stream)
-        except ConfigurationError as error:
-            if self._was_there:
-                # A broker that has just started may not know its streams yet.
-                raise BrokerUnavailable(str(error)) from error
-            raise
-        self._was_there = True
-        return bounds
 
     def _begun(self, connection: Connection, bounds: Bounds) -> int:
         """The offset to begin at, stored. Raises ConfigurationError where the stream has no such offset or message."""

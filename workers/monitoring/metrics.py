@@ -63,9 +63,14 @@ class Metric(msgspec.Struct, frozen=True):
         return (self.name,)
 
 
-def counter(name: str, text: str, *labels: str, place: ServedBy = "worker") -> Metric:
-    """What only grows, `otzyv_NAME_total`."""
-    return Metric(f"otzyv_{name}_total", "counter", place, text, labels)
+def of_ingest(name: str, text: str) -> Metric:
+    """What only grows in ingest, by source, `otzyv_ingest_NAME_total`."""
+    return Metric(f"otzyv_ingest_{name}_total", "counter", "ingest", text, ("source",))
+
+
+def counter(name: str, text: str, *labels: str) -> Metric:
+    """What only grows in a worker, `otzyv_NAME_total`."""
+    return Metric(f"otzyv_{name}_total", "counter", "worker", text, labels)
 
 
 def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Metric:
@@ -78,21 +83,11 @@ def gauge(name: str, text: str, *labels: str, place: ServedBy = "beat") -> Metri
     return Metric(f"otzyv_{name}", "gauge", place, text, labels)
 
 
-INGEST_MESSAGES = counter("ingest_messages", "Messages taken in and acknowledged.", "source", place="ingest")
-INGEST_REVIEWS = counter(
-    "ingest_reviews_stored",
-    "Reviews stored, those that were there already included.",
-    "source",
-    place="ingest",
-)
-INGEST_REJECTED = counter(
-    "ingest_rejected", "Reviews and whole messages rejected with a reason.", "source", place="ingest"
-)
-INGEST_WAITS = counter(
-    "ingest_waits",
-    "Times that ingest had to wait for RabbitMQ, PostgreSQL or room in the next queue.",
-    "source",
-    place="ingest",
+INGEST_MESSAGES = of_ingest("messages", "Messages taken in and acknowledged.")
+INGEST_REVIEWS = of_ingest("reviews_stored", "Reviews stored, those that were there already included.")
+INGEST_REJECTED = of_ingest("rejected", "Reviews and whole messages rejected with a reason.")
+INGEST_WAITS = of_ingest(
+    "waits", "Times that ingest had to wait for RabbitMQ, PostgreSQL or room in the next queue."
 )
 
 STAGE_SEEN = counter("stage_reviews_seen", "Reviews put before a stage.", "stage")
