@@ -11,7 +11,6 @@ from celery.schedules import crontab
 from shared.errors import SettingsError
 from shared.settings import RETRAINING, Settings, settings
 from workers.process.breaker import StopConsuming
-from workers.process.consuming import TellConsuming
 from workers.rabbitmq import connection, topology
 
 
@@ -104,4 +103,3 @@ class Application(Celery):  # type: ignore[misc]  # Celery has no types
 
 app = Application("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
-app.steps["consumer"].add(TellConsuming)

@@ -11,21 +11,20 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
 
 from shared.catalogue import ARCHITECTURES
-from shared.classifiers import Artefact, Location
+from shared.classifiers import Location
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.packaging.package import Package, servable, written
 from shared.compute.device import gpu_id
-from shared.quality.promotion import PromotionDecision
 from shared.runs import folder as run_folder
 from shared.runs.held_run import HeldRun, RunLost
 from shared.runs.lease import Lease
-from shared.runs.measuring import Measured
+from shared.runs.measuring import measured
 from shared.runs.promoting import promoted
 from shared.serving.registry import Registry
 from shared.settings import Settings
@@ -43,6 +42,7 @@ log = structlog.get_logger()
 LINEAR: Final = "linear"
 SAMPLE: Final = 1_000
 """Stored reviews on which graphs are compared, and which later days are compared with."""
+_ENDS: Final = {"champion": "became champion: ", "challenger": "stays challenger: ", None: "not promoted: "}
 
 
 def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, settings: Settings) -> None:
@@ -66,7 +66,15 @@ def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, sett
     model_id = run.model_id
     if model_id is None:
         model_id, answers = _made(held, gold)
-    _finish(held, promoted(held, model_id, answers, gold))
+    decision = promoted(held, model_id, answers, gold)
+    verdict = {"place": decision.place, "reason": decision.reason}
+    if decision.verdict is not None:
+        verdict |= msgspec.to_builtins(decision.verdict)
+    what = _ENDS[decision.place] + decision.reason
+    with database.transaction() as cursor:
+        if not runs.succeed(cursor, run.id, run.attempt, verdict, what):
+            raise RunLost
+    log.info("training.succeeded", run=run.id, place=decision.place, reason=decision.reason)
     run_folder.clear(settings.training, run)
 
 
@@ -89,36 +97,23 @@ def _made(held: HeldRun, gold: Sequence[GoldText]) -> tuple[int, list[str]]:
     lease.say("exports and measures")
     sample = _sample(held, data)
     ready = servable(made, held.taxonomy, sample)
-    measured = Measured.of(ready.classifier, gold, sample)
+    answers, metrics, reviews_per_s = measured(ready.classifier, gold, sample)
     dataset = {**facts(data), "snapshot": run.snapshot_id, "training_run": run.id, "seed": run.seed}
-    artefact = written(ready, held.registry.location, metrics=measured.metrics, dataset=dataset)
-    number = _registered(
-        held,
-        artefact,
-        measured,
-        {
-            "training_s": round(spent_s, 1),
-            "train_rows": len(data.train),
-            "suspected_label_errors": dropped,
-            "notes": _notes(chosen, data),
-        },
-    )
-    return number, measured.answers
-
-
-def _registered(held: HeldRun, artefact: Artefact, measured: Measured, told: dict[str, Any]) -> int:
-    """The model's row and the run's, in one transaction."""
-    told |= {
-        "metrics": measured.metrics,
-        "reviews_per_s": measured.reviews_per_s,
+    artefact = written(ready, held.registry.location, metrics=metrics, dataset=dataset)
+    told = {
+        "training_s": round(spent_s, 1),
+        "train_rows": len(data.train),
+        "suspected_label_errors": dropped,
+        "notes": _notes(chosen, data),
+        "metrics": metrics,
+        "reviews_per_s": reviews_per_s,
         "bytes": sum(artefact.manifest.files[name].bytes for name in artefact.served),
     }
-    run, answers = held.run, measured.answers
     with held.database.transaction() as cursor:
         number = held.registry.note(cursor, artefact)
-        if not runs.keep_model(cursor, run.id, run.attempt, model_id=number, answers=answers, facts=told):
+        if not runs.keep_model(cursor, run.id, run.attempt, number, answers, told):
             raise RunLost
-    return number
+    return number, answers
 
 
 def _data(held: HeldRun, chosen: Arguments, gold: Sequence[GoldText]) -> tuple[Data, int]:
@@ -177,9 +172,7 @@ def _sample(held: HeldRun, data: Data) -> list[str]:
     with held.database.transaction() as cursor:
         drawn = reviews.some(cursor, SAMPLE)
     chance = random.Random(held.run.seed)  # noqa: S311  no secret
-    if not held_out:
-        return [text for _, text in drawn]
-    return [chance.choice(held_out) if number in trained else text for number, text in drawn]
+    return [chance.choice(held_out) if held_out and number in trained else text for number, text in drawn]
 
 
 def _notes(chosen: Arguments, data: Data) -> list[str]:
@@ -200,16 +193,3 @@ def _notes(chosen: Arguments, data: Data) -> list[str]:
             f"begins with random weights in the shape of {Path(str(chosen.base)).name}, not with pretrained ones"
         )
     return notes
-
-
-def _finish(held: HeldRun, decision: PromotionDecision) -> None:
-    verdict = {"place": decision.place, "reason": decision.reason}
-    if decision.verdict is not None:
-        verdict |= msgspec.to_builtins(decision.verdict)
-    what = {"champion": "became champion: ", "challenger": "stays challenger: ", None: "not promoted: "}[
-        decision.place
-    ]
-    with held.database.transaction() as cursor:
-        if not runs.succeed(cursor, held.run.id, held.run.attempt, verdict, what + decision.reason):
-            raise RunLost
-    log.info("training.succeeded", run=held.run.id, place=decision.place, reason=decision.reason)

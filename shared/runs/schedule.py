@@ -64,26 +64,13 @@ def ask(
     chosen = wanted_arguments(settings)
     with database.transaction() as cursor:
         runs.lock_schedule(cursor, taxonomy.name)
-        reasons = {
-            name: why(
-                runs.news(cursor, taxonomy.name, taxonomy_id, name),
-                settings,
-                by_clock=by_clock,
-                now=datetime.now(UTC),
-            )
-            for name in chosen
-        }
-        wanted = [
-            asked(
-                chosen[name],
-                asked_by=BY,
-                reason=reason,
-                auto_promote=True,
-                time_limit_s=settings.training_time_limit_s,
-            )
-            for name, reason in reasons.items()
-            if reason is not None
-        ]
+        wanted, now, limit_s = [], datetime.now(UTC), settings.training_time_limit_s
+        for name, given in chosen.items():
+            news = runs.news(cursor, taxonomy.name, taxonomy_id, name)
+            if (reason := why(news, settings, by_clock=by_clock, now=now)) is not None:
+                wanted.append(
+                    asked(given, asked_by=BY, reason=reason, auto_promote=True, time_limit_s=limit_s)
+                )
         if not wanted:
             return []
         snapshot = snapshots.get(cursor, snapshots.take(cursor, taxonomy_id))

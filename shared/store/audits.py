@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
@@ -77,6 +78,16 @@ def predicted(cursor: Cursor, model_id: int) -> bool:
     return bool(first_value(cursor, bool))
 
 
+_DRAW = f"""
+    SELECT r.id, r.revision, r.source, r.external_id, r.text, l.category, l.stage, l.status, l.confidence,
+           %(probability)s::float8
+    FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
+    WHERE l.taxonomy_id = %(taxonomy)s AND l.status = %(status)s AND l.stage IS NOT DISTINCT FROM %(stage)s
+      AND (%(any)s OR l.category IS NOT DISTINCT FROM %(category)s) {_DISAGREES}
+    ORDER BY md5(%(seed)s || '/' || r.id) LIMIT %(count)s
+"""  # noqa: S608  a constant of this module
+
+
 def draw(
     cursor: Cursor,
     taxonomy_id: int,
@@ -91,11 +102,13 @@ def draw(
         (taxonomy_id, seed, sum(strata.values()), model_id),
     )
     audit = returned(cursor)
-    items = [
-        item
-        for stratum, count in draws.items()
-        for item in _of_stratum(cursor, taxonomy_id, stratum, count, count / strata[stratum], seed, model_id)
-    ]
+    items: list[AuditItem] = []
+    wanted = {"taxonomy": taxonomy_id, "model": model_id, "seed": str(seed)}
+    for (stage, category, status), count in draws.items():
+        stratum = {"stage": stage, "category": category, "status": status, "any": category == ANY}
+        probability = count / strata[stage, category, status]
+        cursor.execute(_DRAW, {**wanted, **stratum, "count": count, "probability": probability})
+        items += all_of(cursor, AuditItem)
     there = hold(cursor, (item.review_id for item in items))
     items = [item for item in items if item.review_id in there]
     execute_values(
@@ -104,46 +117,9 @@ def draw(
         INSERT INTO audit_items (audit_id, review_id, revision, category, stage, status, confidence, probability)
         VALUES %s
         """,
-        [
-            (audit, i.review_id, i.revision, i.category, i.stage, i.status, i.confidence, i.probability)
-            for i in items
-        ],
+        [(audit, item.review_id, item.revision, *astuple(item)[5:]) for item in items],
     )
     return audit, sorted(items, key=lambda item: zlib.crc32(f"{seed}/{item.review_id}".encode()))
-
-
-def _of_stratum(
-    cursor: Cursor,
-    taxonomy_id: int,
-    stratum: Stratum,
-    count: int,
-    probability: float,
-    seed: int,
-    model_id: int | None,
-) -> list[AuditItem]:
-    stage, category, status = stratum
-    cursor.execute(
-        f"""
-        SELECT r.id, r.revision, r.source, r.external_id, r.text, l.category, l.stage, l.status, l.confidence,
-               %(probability)s::float8
-        FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
-        WHERE l.taxonomy_id = %(taxonomy)s AND l.status = %(status)s AND l.stage IS NOT DISTINCT FROM %(stage)s
-          AND (%(any)s OR l.category IS NOT DISTINCT FROM %(category)s) {_DISAGREES}
-        ORDER BY md5(%(seed)s || '/' || r.id) LIMIT %(count)s
-        """,  # noqa: S608  a constant of this module
-        {
-            "taxonomy": taxonomy_id,
-            "status": status,
-            "stage": stage,
-            "any": category == ANY,
-            "category": category,
-            "model": model_id,
-            "seed": str(seed),
-            "count": count,
-            "probability": probability,
-        },
-    )
-    return all_of(cursor, AuditItem)
 
 
 def taxonomy_of(cursor: Cursor, audit: int) -> int | None:

@@ -12,7 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.store import places
 from shared.store.places import WaitingReview
-from shared.store.postgres.fetched import all_of, first_column
+from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array
 
 PREDICTED = """EXISTS (
@@ -21,6 +21,19 @@ PREDICTED = """EXISTS (
       AND t.name = (SELECT name FROM taxonomies WHERE id = %(taxonomy)s))
 """
 """Whether a model of the taxonomy, in any version, has predicted review `r` as it is."""
+
+_AWAIT_KNOWN = f"""
+INSERT INTO awaiting_prediction AS a (review_id, taxonomy_id, revision)
+SELECT r.id, %(taxonomy)s, r.revision FROM reviews r
+WHERE r.id = ANY(%(ids)s)
+  AND NOT {PREDICTED}
+  AND NOT EXISTS (
+        SELECT FROM failures f
+        WHERE f.review_id = r.id AND f.revision = r.revision AND f.queue = %(queue)s)
+ORDER BY r.id
+ON CONFLICT (review_id, taxonomy_id) DO UPDATE SET revision = excluded.revision, sent_at = now()
+WHERE a.revision < excluded.revision
+"""  # noqa: S608  a constant of this module
 
 
 def await_predictions(
@@ -38,52 +51,33 @@ def await_predictions(
         """,
         (taxonomy_id, array(fresh)),
     )
-    return sorted([*fresh, *_await_known(cursor, taxonomy_id, queue, list(known))])
-
-
-def _await_known(cursor: Cursor, taxonomy_id: int, queue: str, review_ids: list[int]) -> list[int]:
-    if not review_ids:
-        return []
+    if not known:
+        return sorted(fresh)
     # Waits for a worker that is about to commit predictions of the same reviews, so that the next statement sees them.
-    cursor.execute(
-        """
-        SELECT FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id = ANY(%s) ORDER BY review_id FOR UPDATE
-        """,
-        (taxonomy_id, review_ids),
-    )
-    cursor.execute(
-        f"""
-        INSERT INTO awaiting_prediction AS a (review_id, taxonomy_id, revision)
-        SELECT r.id, %(taxonomy)s, r.revision FROM reviews r
-        WHERE r.id = ANY(%(ids)s)
-          AND NOT {PREDICTED}
-          AND NOT EXISTS (
-                SELECT FROM failures f
-                WHERE f.review_id = r.id AND f.revision = r.revision AND f.queue = %(queue)s)
-        ORDER BY r.id
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE SET revision = excluded.revision, sent_at = now()
-        WHERE a.revision < excluded.revision
-        """,  # noqa: S608  a constant of this module
-        {"ids": review_ids, "taxonomy": taxonomy_id, "queue": queue},
-    )
+    _hold(cursor, known, taxonomy_id)
+    cursor.execute(_AWAIT_KNOWN, {"ids": list(known), "taxonomy": taxonomy_id, "queue": queue})
     cursor.execute(
         "SELECT review_id FROM awaiting_prediction WHERE taxonomy_id = %s AND review_id = ANY(%s)",
-        (taxonomy_id, review_ids),
+        (taxonomy_id, list(known)),
     )
-    return first_column(cursor)
+    return sorted([*fresh, *first_column(cursor)])
 
 
 def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> list[WaitingReview]:
     """The reviews among `review_ids` that await a prediction; those that have one are left out."""
+    return places.texts(cursor, review_ids, taxonomy_id, None)
+
+
+def _hold(cursor: Cursor, review_ids: Iterable[int], taxonomy_id: int) -> dict[int, int]:
+    """Hold reviews in the line until the transaction ends, in one order everywhere; returns their revisions."""
     cursor.execute(
         """
-        SELECT r.id, r.revision, r.text, extract(epoch FROM now() - r.received_at)::float8
-        FROM awaiting_prediction a JOIN reviews r ON r.id = a.review_id
-        WHERE a.taxonomy_id = %s AND a.review_id = ANY(%s::bigint[]) ORDER BY r.id
+        SELECT review_id, revision FROM awaiting_prediction
+        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[]) ORDER BY review_id FOR UPDATE
         """,
         (taxonomy_id, array(review_ids)),
     )
-    return all_of(cursor, WaitingReview)
+    return dict(cursor.fetchall())
 
 
 def settle(cursor: Cursor, rows: Iterable[WaitingReview], taxonomy_id: int) -> list[WaitingReview]:
@@ -93,56 +87,25 @@ def settle(cursor: Cursor, rows: Iterable[WaitingReview], taxonomy_id: int) -> l
     replaced while predictions are switched off, or for another version of the taxonomy, leaves the line as it is.
     """
     by_id = {row.review_id: row for row in rows}
-    cursor.execute(
-        """
-        SELECT review_id, revision FROM awaiting_prediction
-        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[]) ORDER BY review_id FOR UPDATE
-        """,
-        (taxonomy_id, array(by_id)),
-    )
-    mine = [number for number, revision in cursor.fetchall() if revision <= by_id[number].revision]
+    held = _hold(cursor, by_id, taxonomy_id)
+    mine = [number for number, revision in held.items() if revision <= by_id[number].revision]
     places.leave(cursor, mine, taxonomy_id, "awaiting_prediction")
     return [by_id[number] for number in mine]
 
 
 def park(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> int:
     """Let reviews wait for a champion; returns how many do."""
-    cursor.execute(
-        """
-        SELECT review_id FROM awaiting_prediction
-        WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[]) ORDER BY review_id FOR UPDATE
-        """,
-        (taxonomy_id, array(review_ids)),
-    )
-    locked = array(first_column(cursor))
+    held = _hold(cursor, review_ids, taxonomy_id)
     cursor.execute(
         "UPDATE awaiting_prediction SET sent_at = NULL WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",
-        (taxonomy_id, locked),
+        (taxonomy_id, array(held)),
     )
     return cursor.rowcount
 
 
-def in_line(cursor: Cursor) -> list[int]:
-    """The taxonomies for which reviews await predictions."""
-    cursor.execute("SELECT DISTINCT taxonomy_id FROM awaiting_prediction ORDER BY 1")
-    return first_column(cursor)
-
-
 def parked(cursor: Cursor, taxonomy_id: int, limit: int) -> list[int]:
     """Reviews that wait for a champion, which count as sent now. Two callers at once get different ones."""
-    return places.sent_now(cursor, "awaiting_prediction", taxonomy_id, "sent_at IS NULL", {}, limit)
-
-
-def overdue(cursor: Cursor, taxonomy_id: int, after_s: int, limit: int) -> list[int]:
-    """Reviews whose message was sent more than `after_s` seconds ago, which count as sent now."""
-    condition = "sent_at < now() - make_interval(secs => %(after_s)s)"
-    return places.sent_now(cursor, "awaiting_prediction", taxonomy_id, condition, {"after_s": after_s}, limit)
-
-
-def keep(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
-    """Their message counts as sent now, so that they are not overdue. Waits for no other transaction."""
-    condition = "sent_at IS NOT NULL AND review_id = ANY(%(ids)s::bigint[])"
-    places.sent_now(cursor, "awaiting_prediction", taxonomy_id, condition, {"ids": array(review_ids)})
+    return places.sent_now(cursor, taxonomy_id, None, "sent_at IS NULL", limit=limit)
 
 
 class PredictionBacklog(msgspec.Struct, frozen=True):

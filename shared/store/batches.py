@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
@@ -83,7 +84,6 @@ def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress |
     row = cursor.fetchone()
     if row is None:
         return None
-    name, created_at, messages, stored, received, rejected = row
     # Each is looked up by the index. As a join it may be each member with each that waits, see `shared.store.places`.
     cursor.execute(
         """
@@ -106,9 +106,8 @@ def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress |
         (batch_id, taxonomy_id),
     )
     failed = first_value(cursor, int) or 0
-    return BatchProgress(
-        batch_id, name, created_at, messages, stored, int(received), int(rejected), waiting, failed
-    )
+    values: list[Any] = [batch_id, *row, waiting, failed]
+    return BatchProgress(*values)
 
 
 def recent(cursor: Cursor, limit: int) -> list[tuple[str, str, datetime]]:

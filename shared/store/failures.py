@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Any, Literal
 
 import msgspec
@@ -105,24 +106,15 @@ def record_rejected(
     `offsets` say where in a stream each message was: the same at another offset is another row.
     """
     rows = []
-    for number, message in enumerate(messages):
-        offset = None if offsets is None else offsets[number]
+    for message, offset in zip(messages, offsets or repeat(None), strict=False):
         batch_id = str(message.batch.id) if message.batch else None
         place = queue if offset is None else f"{queue} {offset}"
         for item in message.rejected:
             key = b"\0".join((place.encode(), (batch_id or "").encode(), item.payload))
-            rows.append(
-                (
-                    hashlib.sha256(key).digest(),
-                    queue,
-                    offset,
-                    item.reason.replace("\x00", ""),
-                    _storable(item.source),
-                    _storable(item.id),
-                    batch_id,
-                    item.payload[:MAX_PAYLOAD_BYTES],
-                )
-            )
+            digest, reason = hashlib.sha256(key).digest(), item.reason.replace("\x00", "")
+            named = (_storable(item.source), _storable(item.id))
+            payload = item.payload[:MAX_PAYLOAD_BYTES]
+            rows.append((digest, queue, offset, reason, *named, batch_id, payload))
     execute_values(
         cursor,
         """

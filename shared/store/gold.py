@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
@@ -65,14 +66,11 @@ def record(cursor: Cursor, answers: Sequence[GoldAnswer], taxonomy_id: int) -> N
     execute_values(
         cursor,
         """
-        INSERT INTO gold AS g (review_id, taxonomy_id, revision, category, annotator, ambiguous) VALUES %s
+        INSERT INTO gold AS g (taxonomy_id, review_id, revision, category, annotator, ambiguous) VALUES %s
         ON CONFLICT (review_id, taxonomy_id, annotator) DO UPDATE
         SET revision = excluded.revision, category = excluded.category, ambiguous = excluded.ambiguous, at = now()
         WHERE (g.revision, g.category, g.ambiguous)
             IS DISTINCT FROM (excluded.revision, excluded.category, excluded.ambiguous)
         """,
-        [
-            (a.review_id, taxonomy_id, a.revision, a.category, a.annotator, a.ambiguous)
-            for _, a in sorted(newest.items())
-        ],
+        [(taxonomy_id, *astuple(newest[key])) for key in sorted(newest)],
     )

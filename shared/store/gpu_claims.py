@@ -35,9 +35,26 @@ def claimed(
     While it is used otherwise, `waiting` is called every `look_s` seconds; what it raises ends the wait.
     """
     taken, over = threading.Event(), threading.Event()
-    thread = threading.Thread(
-        target=_hold, args=(database, gpu, use, look_s, taken, over), name="gpu", daemon=True
-    )
+
+    def hold() -> None:
+        """Take the lock as soon as it is free and keep its session open; in a new one where that is lost."""
+        while not over.is_set():
+            mine = False
+            try:
+                with database.connection() as connection:
+                    connection.autocommit = True
+                    while not over.is_set():
+                        with connection.cursor() as cursor:
+                            cursor.execute("SELECT true" if mine else _TRY[use], None if mine else (gpu,))
+                            (mine,) = cursor.fetchone() or (False,)
+                        if mine:
+                            taken.set()
+                        over.wait(look_s)
+            except OtzyvError as error:
+                log.warning("gpu.claim_lost" if mine else "gpu.cannot_look", gpu=gpu, error=str(error))
+                over.wait(look_s)
+
+    thread = threading.Thread(target=hold, name="gpu", daemon=True)
     thread.start()
     try:
         while not taken.wait(look_s):
@@ -46,24 +63,3 @@ def claimed(
     finally:
         over.set()
         thread.join()
-
-
-def _hold(
-    database: Database, gpu: str, use: Use, look_s: float, taken: threading.Event, over: threading.Event
-) -> None:
-    """Take the lock as soon as it is free and keep its session open; in a new one where that is lost."""
-    while not over.is_set():
-        mine = False
-        try:
-            with database.connection() as connection:
-                connection.autocommit = True
-                while not over.is_set():
-                    with connection.cursor() as cursor:
-                        cursor.execute("SELECT true" if mine else _TRY[use], None if mine else (gpu,))
-                        (mine,) = cursor.fetchone() or (False,)
-                    if mine:
-                        taken.set()
-                    over.wait(look_s)
-        except OtzyvError as error:
-            log.warning("gpu.claim_lost" if mine else "gpu.cannot_look", gpu=gpu, error=str(error))
-            over.wait(look_s)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
 
 from shared.store import places
 from shared.store.places import HeldPositions, with_revision
@@ -27,8 +25,7 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     status: str
 
 
-# In the place of other stages' labels, and of people's on an older text.
-_REPLACE = """
+_UPSERT = """
 INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
 SELECT review_id, %s, revision, category, confidence, stage, status
 FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
@@ -36,7 +33,14 @@ FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category te
 ON CONFLICT (review_id, taxonomy_id) DO UPDATE
 SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
     stage = excluded.stage, status = excluded.status, at = now()
-WHERE l.status <> 'human' OR l.revision < excluded.revision
+"""
+# In the place of other stages' labels, and of people's on an older text.
+_REPLACE = f"{_UPSERT} WHERE l.status <> 'human' OR l.revision < excluded.revision"
+_REPLACE_BY_GIVEN = f"""
+{_UPSERT}
+WHERE (l.status <> 'human' OR excluded.status = 'human') AND l.revision <= excluded.revision
+  AND (l.revision, l.category, l.confidence, l.stage, l.status) IS DISTINCT FROM
+      (excluded.revision, excluded.category, excluded.confidence, excluded.stage, excluded.status)
 """
 
 
@@ -96,19 +100,7 @@ def _settle_given(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> No
     held = places.hold(cursor, [row.review_id for row in rows], taxonomy_id)
     waiting = [row.review_id for row in rows if with_revision(held, row.review_id, row.revision)]
     places.leave(cursor, waiting, taxonomy_id)
-    execute_values(
-        cursor,
-        """
-        INSERT INTO labels AS l (taxonomy_id, review_id, revision, category, confidence, stage, status) VALUES %s
-        ON CONFLICT (review_id, taxonomy_id) DO UPDATE
-        SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
-            stage = excluded.stage, status = excluded.status, at = now()
-        WHERE (l.status <> 'human' OR excluded.status = 'human') AND l.revision <= excluded.revision
-          AND (l.revision, l.category, l.confidence, l.stage, l.status) IS DISTINCT FROM
-              (excluded.revision, excluded.category, excluded.confidence::real, excluded.stage, excluded.status)
-        """,
-        [(taxonomy_id, *astuple(row)) for row in rows],
-    )
+    cursor.execute(_REPLACE_BY_GIVEN, (taxonomy_id, recordset(rows)))
 
 
 def by_stage(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict[str, int]:

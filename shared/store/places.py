@@ -39,17 +39,31 @@ HeldPositions = Mapping[int, QueuePosition]
 """Places that a transaction holds, by review id: nobody moves them until it ends."""
 
 
-def texts(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> list[WaitingReview]:
-    """The reviews among `review_ids` that wait for `stage`; those already past it are left out."""
+def _line(stage: str | None) -> tuple[Table, str]:
+    """The table of those who wait for a stage, or with None for a prediction, and the condition on its rows."""
+    return ("awaiting_prediction", "true") if stage is None else ("waiting", "stage = %(stage)s")
+
+
+def texts(
+    cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str | None
+) -> list[WaitingReview]:
+    """The reviews among `review_ids` that wait for `stage`, or with None a prediction; those past it are left out."""
+    table, for_stage = _line(stage)
     cursor.execute(
-        """
+        f"""
         SELECT r.id, r.revision, r.text, extract(epoch FROM now() - r.received_at)::float8
-        FROM waiting w JOIN reviews r ON r.id = w.review_id
-        WHERE w.taxonomy_id = %s AND w.stage = %s AND w.review_id = ANY(%s::bigint[]) ORDER BY r.id
-        """,
-        (taxonomy_id, stage, array(review_ids)),
+        FROM {table} w JOIN reviews r ON r.id = w.review_id
+        WHERE w.taxonomy_id = %(taxonomy)s AND {for_stage} AND w.review_id = ANY(%(ids)s::bigint[]) ORDER BY r.id
+        """,  # noqa: S608  constants of this module
+        {"taxonomy": taxonomy_id, "stage": stage, "ids": array(review_ids)},
     )
     return all_of(cursor, WaitingReview)
+
+
+def in_line(cursor: Cursor, table: Table) -> list[int]:
+    """The taxonomies for which reviews wait."""
+    cursor.execute(f"SELECT DISTINCT taxonomy_id FROM {table} ORDER BY 1")  # noqa: S608
+    return first_column(cursor)
 
 
 def hold(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> HeldPositions:
@@ -113,36 +127,32 @@ def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[W
     return all_of(cursor, WaitingReview)
 
 
-def overdue(cursor: Cursor, taxonomy_id: int, stage: str, after_s: int, limit: int) -> list[int]:
-    """Reviews whose message for `stage` was sent more than `after_s` seconds ago; they count as sent now.
+def overdue(cursor: Cursor, taxonomy_id: int, stage: str | None, after_s: int, limit: int) -> list[int]:
+    """Reviews whose message for `stage`, or a prediction, was sent more than `after_s` seconds ago; sent now.
 
     Two callers at once get different reviews.
     """
-    condition = "stage = %(stage)s AND sent_at < now() - make_interval(secs => %(after_s)s)"
-    return sent_now(cursor, "waiting", taxonomy_id, condition, {"stage": stage, "after_s": after_s}, limit)
+    condition = "sent_at < now() - make_interval(secs => %(after_s)s)"
+    return sent_now(cursor, taxonomy_id, stage, condition, after_s=after_s, limit=limit)
 
 
-def keep(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str) -> None:
-    """Their message for `stage` counts as sent now, so that they are not overdue. Waits for no other transaction."""
-    condition = "stage = %(stage)s AND review_id = ANY(%(ids)s::bigint[])"
-    sent_now(cursor, "waiting", taxonomy_id, condition, {"stage": stage, "ids": array(review_ids)})
+def keep(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, stage: str | None) -> None:
+    """Their message for `stage`, or a prediction, counts as sent now: they are not overdue. Waits for nobody."""
+    condition = "sent_at IS NOT NULL AND review_id = ANY(%(ids)s::bigint[])"
+    sent_now(cursor, taxonomy_id, stage, condition, ids=array(review_ids), limit=None)
 
 
 def sent_now(
-    cursor: Cursor,
-    table: Table,
-    taxonomy_id: int,
-    condition: str,
-    values: Mapping[str, object],
-    limit: int | None = None,
+    cursor: Cursor, taxonomy_id: int, stage: str | None, condition: str, **values: object
 ) -> list[int]:
-    """Reviews that wait under a condition of ours, whose messages count as sent now. Those that are locked are not."""
+    """Up to `limit` who wait under a condition of ours, whose messages count as sent now. Locked ones are left out."""
+    table, for_stage = _line(stage)
     cursor.execute(
         f"""
-        SELECT review_id FROM {table} WHERE taxonomy_id = %(taxonomy)s AND {condition}
+        SELECT review_id FROM {table} WHERE taxonomy_id = %(taxonomy)s AND {for_stage} AND {condition}
         ORDER BY review_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
         """,  # noqa: S608  constants of this module and of `awaiting`
-        {**values, "taxonomy": taxonomy_id, "limit": limit},
+        {**values, "taxonomy": taxonomy_id, "stage": stage},
     )
     found = first_column(cursor)
     cursor.execute(

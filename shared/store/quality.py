@@ -66,10 +66,7 @@ def write(cursor: Cursor, rows: Sequence[Quality]) -> None:
             labelled = excluded.labelled, disagreements = excluded.disagreements,
             psi_categories = excluded.psi_categories, psi_confidence = excluded.psi_confidence, at = now()
         """,
-        [
-            (row.model_id, row.day, row.category or "", *astuple(row)[3:])
-            for row in sorted(rows, key=lambda row: (row.model_id, row.day, row.category or ""))
-        ],
+        sorted((row.model_id, row.day, row.category or "", *astuple(row)[3:]) for row in rows),
     )
 
 

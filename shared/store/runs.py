@@ -66,6 +66,7 @@ class LoggedValue(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = ", ".join(f"r.{name}::text" if name == "key" else f"r.{name}" for name in Run.__struct_fields__)
+_SELECT = f"SELECT {_COLUMNS} FROM training_runs r"  # noqa: S608  names of fields
 _MINE = "id = %(run)s AND attempt = %(attempt)s AND status = 'running'"
 
 
@@ -73,24 +74,14 @@ def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Ask
     """Queue runs as one experiment; returns its number and theirs."""
     cursor.execute("SELECT nextval('training_experiments')")
     experiment = returned(cursor)
+    of_all = (experiment, taxonomy_id, snapshot_id)
     rows = execute_values(
         cursor,
         """
         INSERT INTO training_runs (experiment, taxonomy_id, snapshot_id, architecture, seed, arguments, asked_by,
             reason, auto_promote, time_limit_s) VALUES %s RETURNING id
         """,
-        [
-            (
-                experiment,
-                taxonomy_id,
-                snapshot_id,
-                one.architecture,
-                one.seed,
-                Json(one.arguments),
-                *astuple(one)[3:],
-            )
-            for one in wanted
-        ],
+        [(*of_all, one.architecture, one.seed, Json(one.arguments), *astuple(one)[3:]) for one in wanted],
         fetch=True,
     )
     return experiment, sorted(row[0] for row in rows)
@@ -98,17 +89,14 @@ def ask(cursor: Cursor, taxonomy_id: int, snapshot_id: int, wanted: Sequence[Ask
 
 def get(cursor: Cursor, run: int) -> Run | None:
     """A run by its number."""
-    cursor.execute(f"SELECT {_COLUMNS} FROM training_runs r WHERE r.id = %s", (run,))  # noqa: S608
+    cursor.execute(f"{_SELECT} WHERE r.id = %s", (run,))
     return first_of(cursor, Run)
 
 
 def of_taxonomy(cursor: Cursor, name: str, limit: int = 1_000) -> list[Run]:
     """The runs of any version of a taxonomy, newest first."""
     cursor.execute(
-        f"""
-        SELECT {_COLUMNS} FROM training_runs r JOIN taxonomies t ON t.id = r.taxonomy_id
-        WHERE t.name = %s ORDER BY r.id DESC LIMIT %s
-        """,  # noqa: S608
+        f"{_SELECT} JOIN taxonomies t ON t.id = r.taxonomy_id WHERE t.name = %s ORDER BY r.id DESC LIMIT %s",
         (name, limit),
     )
     return all_of(cursor, Run)
@@ -116,10 +104,7 @@ def of_taxonomy(cursor: Cursor, name: str, limit: int = 1_000) -> list[Run]:
 
 def of_experiment(cursor: Cursor, experiment: int) -> list[Run]:
     """The runs of one experiment, oldest first."""
-    cursor.execute(
-        f"SELECT {_COLUMNS} FROM training_runs r WHERE r.experiment = %s ORDER BY r.id",  # noqa: S608
-        (experiment,),
-    )
+    cursor.execute(f"{_SELECT} WHERE r.experiment = %s ORDER BY r.id", (experiment,))
     return all_of(cursor, Run)
 
 
@@ -177,31 +162,14 @@ def renew(
 
     `spent_s` are seconds since the last time. Points that are logged again, as after a resumption, are replaced.
     """
-    cursor.execute(
-        f"""
-        UPDATE training_runs SET lease_until = now() + make_interval(secs => %(lease)s), message = %(message)s,
-            spent_s = spent_s + %(spent)s, progress = %(progress)s
-        WHERE {_MINE} RETURNING cancel_requested, spent_s
-        """,  # noqa: S608
-        {
-            "run": run,
-            "attempt": attempt,
-            "lease": lease_s,
-            "spent": spent_s,
-            "progress": progress,
-            "message": message,
-        },
-    )
+    what = """
+        lease_until = now() + make_interval(secs => %(lease)s), spent_s = spent_s + %(spent)s,
+        progress = %(progress)s, message = %(message)s
+    """
+    _update(cursor, run, attempt, what, lease=lease_s, spent=spent_s, progress=progress, message=message)
     state = first_of(cursor, LeaseState)
-    if state is not None:
-        log(cursor, run, points)
-    return state
-
-
-def log(cursor: Cursor, run: int, points: Sequence[LoggedValue]) -> None:
-    """Keep logged values; one that was logged before is replaced."""
     newest = {(one.name, one.step): one for one in points}
-    if newest:
+    if state is not None and newest:
         execute_values(
             cursor,
             """
@@ -210,6 +178,7 @@ def log(cursor: Cursor, run: int, points: Sequence[LoggedValue]) -> None:
             """,
             [(run, one.name, one.step, one.epoch, one.value) for one in newest.values()],
         )
+    return state
 
 
 def hold(cursor: Cursor, run: int, attempt: int) -> bool | None:
@@ -237,7 +206,7 @@ def end(cursor: Cursor, run: int, attempt: int, status: Status, message: str) ->
 
 
 def keep_model(
-    cursor: Cursor, run: int, attempt: int, *, model_id: int, answers: Sequence[str], facts: dict[str, Any]
+    cursor: Cursor, run: int, attempt: int, model_id: int, answers: Sequence[str], facts: dict[str, Any]
 ) -> bool:
     """Note the model that a run has made, which is not ended yet; False where it is no longer this holder's."""
     what = "model_id = %(model)s, answers = %(answers)s, facts = %(facts)s"
@@ -255,7 +224,7 @@ def succeed(cursor: Cursor, run: int, attempt: int, verdict: dict[str, Any], mes
 
 def _update(cursor: Cursor, run: int, attempt: int, what: str, **values: object) -> bool:
     cursor.execute(
-        f"UPDATE training_runs SET {what} WHERE {_MINE}",  # noqa: S608  constants of this module
+        f"UPDATE training_runs SET {what} WHERE {_MINE} RETURNING cancel_requested, spent_s",  # noqa: S608  constants
         {"run": run, "attempt": attempt, **values},
     )
     return cursor.rowcount == 1
@@ -292,17 +261,6 @@ def points(cursor: Cursor, run: int) -> list[LoggedValue]:
         "SELECT name, step, epoch, value FROM training_metrics WHERE run_id = %s ORDER BY name, step", (run,)
     )
     return all_of(cursor, LoggedValue)
-
-
-def in_line(cursor: Cursor) -> int:
-    """Runs that nobody works on: queued, or left behind."""
-    cursor.execute(
-        """
-        SELECT count(*) FROM training_runs
-        WHERE status = 'queued' OR (status = 'running' AND lease_until < now())
-        """
-    )
-    return first_value(cursor, int) or 0
 
 
 def unfinished(cursor: Cursor) -> list[int]:

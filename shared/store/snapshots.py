@@ -50,27 +50,22 @@ labelled AS (
     WHERE l.taxonomy_id = %(taxonomy)s AND l.category IS NOT NULL
       AND NOT EXISTS (SELECT FROM people p WHERE p.review_id = l.review_id AND NOT p.teaches)),
 rows AS (
-    SELECT array_agg(review_id) AS review_ids, array_agg(revision) AS revisions, array_agg(category) AS categories,
-           array_agg(confidence) AS confidences, count(*) FILTER (WHERE status = 'human') AS trusted,
-           count(*) FILTER (WHERE status <> 'needs_review') AS accepted
+    SELECT coalesce(array_agg(review_id), '{}'), coalesce(array_agg(revision), '{}'),
+           coalesce(array_agg(category), '{}'), coalesce(array_agg(confidence), '{}'),
+           count(*) FILTER (WHERE status = 'human'), count(*) FILTER (WHERE status <> 'needs_review')
     FROM (
         SELECT * FROM labelled
         ORDER BY status = 'human' DESC, status = 'accepted' DESC, confidence DESC, review_id) ordered),
 counted AS (
-    SELECT coalesce(jsonb_object_agg(category, n), '{}') AS counts
+    SELECT coalesce(jsonb_object_agg(category, n), '{}')
     FROM (SELECT category, count(*) AS n FROM labelled WHERE status <> 'needs_review' GROUP BY 1) c),
 test AS (
-    SELECT array_agg(review_id ORDER BY review_id) AS ids, array_agg(revision ORDER BY review_id) AS revisions,
-           array_agg(category ORDER BY review_id) AS categories,
-           array_agg(ambiguous ORDER BY review_id) AS ambiguous
+    SELECT coalesce(array_agg(review_id ORDER BY review_id), '{}'),
+           coalesce(array_agg(revision ORDER BY review_id), '{}'),
+           coalesce(array_agg(category ORDER BY review_id), '{}'),
+           coalesce(array_agg(ambiguous ORDER BY review_id), '{}')
     FROM people WHERE NOT teaches),
-taken AS (
-    SELECT coalesce(r.review_ids, '{}') AS review_ids, coalesce(r.revisions, '{}') AS revisions,
-           coalesce(r.categories, '{}') AS categories, coalesce(r.confidences, '{}') AS confidences,
-           r.trusted, r.accepted, c.counts,
-           coalesce(t.ids, '{}') AS gold_ids, coalesce(t.revisions, '{}') AS gold_revisions,
-           coalesce(t.categories, '{}') AS gold_categories, coalesce(t.ambiguous, '{}') AS gold_ambiguous
-    FROM rows r, counted c, test t)
+taken AS (SELECT r.*, c.*, t.* FROM rows r, counted c, test t)
 INSERT INTO training_snapshots (taxonomy_id, sha, review_ids, revisions, categories, confidences, trusted,
     accepted, counts, gold_ids, gold_revisions, gold_categories, gold_ambiguous)
 SELECT %(taxonomy)s, sha256(convert_to(concat_ws('|', %(taxonomy)s, t.*), 'UTF8')), t.* FROM taken t

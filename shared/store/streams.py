@@ -11,7 +11,6 @@ from datetime import datetime
 
 import msgspec
 import psycopg2
-from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import PositionLost
@@ -55,22 +54,19 @@ class Stream(msgspec.Struct, frozen=True):
 class Claim:
     """The right to read a stream, for as long as a session of PostgreSQL lives."""
 
-    def __init__(self, name: str, connection: Connection) -> None:
-        self._name, self._connection = name, connection
+    def __init__(self, name: str, cursor: Cursor) -> None:
+        self._name, self._cursor = name, cursor
 
     def take(self) -> bool:
         """Whether it is ours from now on: False while another process has it."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_try_advisory_lock(hashtext('otzyv stream'), hashtext(%s))", (self._name,)
-            )
-            return bool(first_value(cursor, bool))
+        lock = "SELECT pg_try_advisory_lock(hashtext('otzyv stream'), hashtext(%s))"
+        self._cursor.execute(lock, (self._name,))
+        return bool(first_value(self._cursor, bool))
 
     def check(self) -> None:
         """Raises PositionLost once the session has ended: another process may read the stream now."""
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute("SELECT true")
+            self._cursor.execute("SELECT true")
         except psycopg2.Error as error:
             raise PositionLost(
                 f"stream {self._name}: expected the session of PostgreSQL that keeps other readers away, found it "
@@ -81,11 +77,10 @@ class Claim:
 @contextmanager
 def claim(database: Database, name: str) -> Iterator[Claim]:
     """A session of its own by which a stream can be claimed; it ends with the context."""
-    with database.connection() as connection:
+    with database.connection() as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(_KEEPALIVES)
-        yield Claim(name, connection)
+        cursor.execute(_KEEPALIVES)
+        yield Claim(name, cursor)
 
 
 def reader(cursor: Cursor, name: str) -> str:
@@ -133,34 +128,25 @@ def move(cursor: Cursor, step: Step, unsent: Sequence[int]) -> None:
         )
 
 
-def unlabelled(cursor: Cursor, name: str, stage: str) -> dict[int, list[int]]:
-    """Reviews of the last transaction that still wait for a stage, by taxonomy."""
-    cursor.execute(
-        """
-        SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM waiting
-        WHERE stage = %s AND review_id = ANY(%s::bigint[]) GROUP BY taxonomy_id ORDER BY taxonomy_id
-        """,
-        (stage, _unsent(cursor, name)),
-    )
-    return dict(cursor.fetchall())
-
-
-def unpredicted(cursor: Cursor, name: str) -> dict[int, list[int]]:
-    """Reviews of the last transaction that still await a prediction, by taxonomy."""
-    cursor.execute(
-        """
-        SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM awaiting_prediction
-        WHERE sent_at IS NOT NULL AND review_id = ANY(%s::bigint[]) GROUP BY taxonomy_id ORDER BY taxonomy_id
-        """,
-        (_unsent(cursor, name),),
-    )
-    return dict(cursor.fetchall())
-
-
-def _unsent(cursor: Cursor, name: str) -> str:
-    """The reviews of a stream's last transaction as a parameter: the line is joined with no list, see `places`."""
+def unsent(cursor: Cursor, name: str, stage: str) -> list[dict[int, list[int]]]:
+    """Reviews of the last transaction that still wait for a stage, and those that await a prediction, by taxonomy."""
     cursor.execute("SELECT unsent FROM streams WHERE name = %s", (name,))
-    return array(first_value(cursor, list) or ())
+    # As a parameter: the line is joined with no list, see `places`.
+    values = {"stage": stage, "ids": array(first_value(cursor, list) or ())}
+    found = []
+    for table, condition in (
+        ("waiting", "stage = %(stage)s"),
+        ("awaiting_prediction", "sent_at IS NOT NULL"),
+    ):
+        cursor.execute(
+            f"""
+            SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM {table}
+            WHERE {condition} AND review_id = ANY(%(ids)s::bigint[]) GROUP BY taxonomy_id ORDER BY taxonomy_id
+            """,  # noqa: S608  constants of this function
+            values,
+        )
+        found.append(dict(cursor.fetchall()))
+    return found
 
 
 def listed(cursor: Cursor) -> list[Stream]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.postgres.fetched import first_column, first_value, returned
+from shared.store.postgres.fetched import first_value, returned
 
 
 def register(cursor: Cursor, name: str, version: str, document: str) -> int:
@@ -44,9 +44,3 @@ def newest_slugs(cursor: Cursor, name: str) -> list[str]:
         (name,),
     )
     return sorted(first_value(cursor, list) or ())
-
-
-def in_line(cursor: Cursor) -> list[int]:
-    """The taxonomies for which reviews wait."""
-    cursor.execute("SELECT DISTINCT taxonomy_id FROM waiting ORDER BY 1")
-    return first_column(cursor)

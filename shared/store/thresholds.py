@@ -72,11 +72,7 @@ def store(
         VALUES %s
         """,
         [
-            (
-                version,
-                *astuple(row)[:-1],
-                None if row.curve is None else msgspec.json.encode(row.curve).decode(),
-            )
+            (version, *astuple(row)[:-1], row.curve and msgspec.json.encode(row.curve).decode())
             for row in rows
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import asdict
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.stage import Verdict
@@ -73,14 +74,7 @@ def write(
         ],
     )
     others: list[dict[str, object]] = [
-        {
-            "review_id": row.review_id,
-            "revision": row.revision,
-            "category": verdict.category,
-            "confidence": verdict.confidence,
-            "score": verdict.score,
-            "evidence": verdict.evidence,
-        }
+        {"review_id": row.review_id, "revision": row.revision, **asdict(verdict)}
         for row, verdict in rows
         if not added or row.revision != 1
     ]

@@ -72,17 +72,17 @@ def due(gathered: Mapping[Lane, Gathered], settings: Settings, now: float) -> li
 
     Whatever is held live goes before a bulk batch: that takes longer than what is left of the lingering.
     """
-    lanes = [lane for lane in LANES if _is_due(gathered[lane], lane, settings, now)]
+    linger_s = settings.linger_ms / 1000
+    lanes = [
+        lane
+        for lane in LANES
+        if now >= gathered[lane].due_at(linger_s)
+        or (now >= gathered[lane].not_before and is_full(gathered[lane], lane, settings))
+    ]
     live = gathered["live"]
     if lanes == ["bulk"] and live.held and now >= live.not_before:
         return ["live", "bulk"]
     return lanes
-
-
-def _is_due(gathered: Gathered, lane: Lane, settings: Settings, now: float) -> bool:
-    if not gathered.held or now < gathered.not_before:
-        return False
-    return is_full(gathered, lane, settings) or now >= gathered.due_at(settings.linger_ms / 1000)
 
 
 def most_reviews(lane: Lane, settings: Settings) -> int:

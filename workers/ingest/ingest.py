@@ -110,7 +110,7 @@ class Ingest:
             connection.heartbeat_check()
             self._source.check()
 
-    def _receive(self, delivery: Delivery, lane: Lane) -> None:
+    def _receive(self, lane: Lane, delivery: Delivery) -> None:
         self._gathered[lane].add(delivery, envelope.opened(delivery, self._settings), time.monotonic())
 
     def _flush(self, connection: Connection, lane: Lane) -> bool:

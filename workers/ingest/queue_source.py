@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from kombu import Connection, Consumer, Producer
 
@@ -12,7 +13,7 @@ from shared.settings import Settings
 from workers.ingest import source
 from workers.ingest.source import MessageSource, Receive
 from workers.rabbitmq import topology
-from workers.rabbitmq.topology import LANES, Lane
+from workers.rabbitmq.topology import LANES
 
 
 class QueueSource(MessageSource):
@@ -38,15 +39,13 @@ class QueueSource(MessageSource):
         Few messages of the bulk lane are held: what is held of it already stands before a live one that comes now.
         """
         with ExitStack() as stack:
-            yield [stack.enter_context(self._consumer(connection, lane, receive)) for lane in LANES]
-
-    @contextmanager
-    def _consumer(self, connection: Connection, lane: Lane, receive: Receive) -> Iterator[Consumer]:
-        queue = topology.queue(topology.in_lane(topology.INCOMING, lane))
-        most = source.most_held(self._settings, lane)
-        consumer = source.consumer(connection, queue, most, lambda delivery: receive(delivery, lane))
-        with consumer as opened, opened:
-            yield opened
+            consumers = []
+            for lane in LANES:
+                queue = topology.queue(topology.in_lane(topology.INCOMING, lane))
+                most = source.most_held(self._settings, lane)
+                opened = source.consumer(connection, queue, most, partial(receive, lane))
+                consumers.append(stack.enter_context(stack.enter_context(opened)))
+            yield consumers
 
     def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
         """Put what was rejected, with the reason, where a person can look at it and send it again."""

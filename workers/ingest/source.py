@@ -15,7 +15,7 @@ from shared.settings import Settings
 from shared.store.streams import Step
 from workers.rabbitmq.topology import Lane
 
-Receive = Callable[[Delivery, Lane], None]
+Receive = Callable[[Lane, Delivery], None]
 
 
 class Stopped(Exception):

@@ -21,7 +21,7 @@ from kombu.message import Message as Delivery
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.runtime.runtime import Runtime
 from shared.store import streams
-from shared.store.streams import Claim, Position, Step
+from shared.store.streams import Claim, Step
 from workers.ingest import source, stream_bounds
 from workers.ingest.source import HeldMessage, MessageSource, Receive, Stopped
 from workers.ingest.stream_bounds import OFFSET, Bounds
@@ -84,7 +84,14 @@ class StreamSource(MessageSource):
     @contextmanager
     def attached(self, connection: Connection, receive: Receive) -> Iterator[Sequence[Consumer]]:
         """A consumer from the offset on that is to be stored next. All of a stream is live."""
-        bounds = self._bounds(connection)
+        try:
+            bounds = stream_bounds.bounds(connection, self._stream)
+        except ConfigurationError as error:
+            if self._was_there:
+                # A broker that has just started may not know its streams yet.
+                raise BrokerUnavailable(str(error)) from error
+            raise
+        self._was_there = True
         self._position = self._begun(connection, bounds)
         if bounds.first > self._position:
             self._tell_missing(self._position, bounds.first)
@@ -96,7 +103,7 @@ class StreamSource(MessageSource):
             if offset - self._expected > OWN_ENTRIES:
                 self._tell_missing(self._expected, offset)
             self._expected = offset + 1
-            receive(delivery, "live")
+            receive("live", delivery)
 
         queue = Queue(self._stream, no_declare=True, consumer_arguments={OFFSET: self._position})
         most = source.most_held(self._runtime.settings, "live")
@@ -105,19 +112,8 @@ class StreamSource(MessageSource):
                 consuming.enter_context(consumer)
             yield [consumer]
 
-    def _bounds(self, connection: Connection) -> Bounds:
-        try:
-            bounds = stream_bounds.bounds(connection, self._stream)
-        except ConfigurationError as error:
-            if self._was_there:
-                # A broker that has just started may not know its streams yet.
-                raise BrokerUnavailable(str(error)) from error
-            raise
-        self._was_there = True
-        return bounds
-
     def _begun(self, connection: Connection, bounds: Bounds) -> int:
-        """The offset to begin at, stored. Raises ConfigurationError where the stream has no such offset."""
+        """The offset to begin at, stored. Raises ConfigurationError where the stream has no such offset or message."""
         with self._runtime.database.transaction() as cursor:
             known = streams.arrive(cursor, self._stream, self._reader)
         if self._start is None and known is not None:
@@ -126,7 +122,14 @@ class StreamSource(MessageSource):
                     f"stream {self._stream}: expected it to reach its stored offset {known.next_offset}, found that "
                     f"it ends at {bounds.end}; where it was deleted and made anew, start with `--from first`"
                 )
-            self._check_same(connection, known)
+            if known.last_digest is not None:
+                found = stream_bounds.digest_at(connection, self._stream, known.next_offset - 1)
+                if found is not None and found != known.last_digest:
+                    raise ConfigurationError(
+                        f"stream {self._stream}: expected the message at offset {known.next_offset - 1} that was read "
+                        "last, found another: the stream was deleted and made anew; start with `--from first` to read "
+                        "the new one"
+                    )
             return known.next_offset
         wanted = self._wanted(connection, bounds)
         with self._runtime.database.transaction() as cursor:
@@ -153,17 +156,6 @@ class StreamSource(MessageSource):
             return self._start
         return bounds.first
 
-    def _check_same(self, connection: Connection, known: Position) -> None:
-        """Raises ConfigurationError where the message before the position is not the one that was read there."""
-        if known.last_digest is None:
-            return
-        found = stream_bounds.digest_at(connection, self._stream, known.next_offset - 1)
-        if found is not None and found != known.last_digest:
-            raise ConfigurationError(
-                f"stream {self._stream}: expected the message at offset {known.next_offset - 1} that was read last, "
-                "found another: the stream was deleted and made anew; start with `--from first` to read the new one"
-            )
-
     def _tell_missing(self, expected: int, found: int) -> None:
         log.warning(
             "ingest.offsets_missing",
@@ -178,8 +170,7 @@ class StreamSource(MessageSource):
         """First tasks of the last transaction, in case its process died before it had sent them."""
         stage = self._runtime.settings.stages[0]
         with self._runtime.database.transaction() as cursor:
-            unlabelled = streams.unlabelled(cursor, self._stream, stage)
-            unpredicted = streams.unpredicted(cursor, self._stream)
+            unlabelled, unpredicted = streams.unsent(cursor, self._stream, stage)
         for taxonomy_id, review_ids in unlabelled.items():
             sending.to_stage(stage, review_ids, taxonomy_id)
             log.info("ingest.sent_again", stream=self._stream, reviews=len(review_ids))

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from socketserver import TCPServer
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -45,9 +46,7 @@ class _Server(ThreadingWSGIServer):
 
     def server_bind(self) -> None:
         # Without wsgiref's look-up of the host's full name, which can take seconds.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
+        TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
 
@@ -114,7 +113,18 @@ def served(settings: Settings, registry: CollectorRegistry, health: Health) -> I
     if not settings.metrics_port:
         yield
         return
-    server = _listening(settings, application(registry, health))
+    address, port = settings.metrics_address, settings.metrics_port
+
+    class Server(_Server):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    try:
+        server = make_server(address, port, application(registry, health), Server, _Handler)
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"metrics: expected to listen on {address}:{port}, found: {getattr(error, 'strerror', '') or error}; set "
+            "OTZYV_METRICS_PORT (another for each process of a machine, 0 for none) or OTZYV_METRICS_ADDRESS"
+        ) from error
 
     def leave_to_parent(**_: object) -> None:
         # A child that outlives its parent would keep the port.
@@ -123,25 +133,10 @@ def served(settings: Settings, registry: CollectorRegistry, health: Health) -> I
     worker_process_init.connect(leave_to_parent)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="metrics", daemon=True)
     thread.start()
-    log.info("metrics.served", address=settings.metrics_address, port=server.server_port)
+    log.info("metrics.served", address=address, port=server.server_port)
     try:
         yield
     finally:
         worker_process_init.disconnect(leave_to_parent)
         server.shutdown()
         server.server_close()
-
-
-def _listening(settings: Settings, pages: WSGIApplication) -> _Server:
-    address, port = settings.metrics_address, settings.metrics_port
-
-    class Server(_Server):
-        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-    try:
-        return make_server(address, port, pages, Server, _Handler)
-    except (OSError, UnicodeError) as error:
-        raise ConfigurationError(
-            f"metrics: expected to listen on {address}:{port}, found: {getattr(error, 'strerror', '') or error}; set "
-            "OTZYV_METRICS_PORT (another for each process of a machine, 0 for none) or OTZYV_METRICS_ADDRESS"
-        ) from error

@@ -1,9 +1,6 @@
 """Every metric of Otzyv as one table, and how a process counts; broker's and store's are read in `system_state`.
 
-Lives here: names, help texts, labels, buckets. Not here: who serves them (`workers.monitoring.endpoint`), and the
-figures of the store and the broker, which `workers.monitoring.system_state` reads when somebody asks.
 docs/monitoring.md shows the same table; a test keeps the two together, and the alerts and the dashboard in ops/ too.
-
 Nothing is made before it is first used: whether children share their counts has to be known by then.
 """
 
@@ -12,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -65,9 +63,14 @@ class Metric(msgspec.Struct, frozen=True):
         return (self.name,)
 
 
-def counter(name: str, text: str, *labels: str, place: ServedBy = "worker") -> Metric:
-    """What only grows, `otzyv_NAME_total`."""
-    return Metric(f"otzyv_{name}_total", "counter", place, text, labels)
+def of_ingest(name: str, text: str) -> Metric:
+    """What only grows in ingest, by source, `otzyv_ingest_NAME_total`."""
+    return Metric(f"otzyv_ingest_{name}_total", "counter", "ingest", text, ("source",))
+
+
+def counter(name: str, text: str, *labels: str) -> Metric:
+    """What only grows in a worker, `otzyv_NAME_total`."""
+    return Metric(f"otzyv_{name}_total", "counter", "worker", text, labels)
 
 
 def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Metric:
@@ -80,21 +83,11 @@ def gauge(name: str, text: str, *labels: str, place: ServedBy = "beat") -> Metri
     return Metric(f"otzyv_{name}", "gauge", place, text, labels)
 
 
-INGEST_MESSAGES = counter("ingest_messages", "Messages taken in and acknowledged.", "source", place="ingest")
-INGEST_REVIEWS = counter(
-    "ingest_reviews_stored",
-    "Reviews stored, those that were there already included.",
-    "source",
-    place="ingest",
-)
-INGEST_REJECTED = counter(
-    "ingest_rejected", "Reviews and whole messages rejected with a reason.", "source", place="ingest"
-)
-INGEST_WAITS = counter(
-    "ingest_waits",
-    "Times that ingest had to wait for RabbitMQ, PostgreSQL or room in the next queue.",
-    "source",
-    place="ingest",
+INGEST_MESSAGES = of_ingest("messages", "Messages taken in and acknowledged.")
+INGEST_REVIEWS = of_ingest("reviews_stored", "Reviews stored, those that were there already included.")
+INGEST_REJECTED = of_ingest("rejected", "Reviews and whole messages rejected with a reason.")
+INGEST_WAITS = of_ingest(
+    "waits", "Times that ingest had to wait for RabbitMQ, PostgreSQL or room in the next queue."
 )
 
 STAGE_SEEN = counter("stage_reviews_seen", "Reviews put before a stage.", "stage")
@@ -189,25 +182,21 @@ METRICS: Final[tuple[Metric, ...]] = tuple(value for value in globals().values()
 def _made(metric: Metric) -> Any:
     # Times of creation are no use to Prometheus, and several processes' do not add up.
     prometheus_client.disable_created_metrics()
-    if metric.kind == "histogram":
-        return prometheus_client.Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets)
-    if metric.kind == "gauge":
-        # Of several children, the one that spoke last is right.
-        return prometheus_client.Gauge(
-            metric.name, metric.help, metric.labels, multiprocess_mode="mostrecent"
-        )
-    return prometheus_client.Counter(metric.name, metric.help, metric.labels)
+    # Of several children that set a gauge, the one that spoke last is right.
+    options: dict[str, dict[str, Any]] = {
+        "histogram": {"buckets": metric.buckets},
+        "gauge": {"multiprocess_mode": "mostrecent"},
+    }
+    kind = getattr(prometheus_client, metric.kind.capitalize())
+    return kind(metric.name, metric.help, metric.labels, **options.get(metric.kind, {}))
 
 
 def begin(metrics: Iterable[Metric], labels: Mapping[str, Sequence[str]]) -> None:
     """Show 0 from the start, for every value that labels are known to take: what grows from nothing is seen then."""
     for metric in metrics:
-        known = [name for name in metric.labels if name in labels]
-        if not metric.labels:
-            metric.made({})
-        elif len(known) == len(metric.labels) == 1:
-            for value in labels[known[0]]:
-                metric.made({known[0]: value})
+        if labels.keys() >= set(metric.labels):
+            for values_of in product(*(labels[name] for name in metric.labels)):
+                metric.made(dict(zip(metric.labels, values_of, strict=True)))
 
 
 def share(folder: Path) -> CollectorRegistry:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import REGISTRY
 
 from shared.settings import Settings
 from workers.monitoring import metrics
@@ -17,7 +17,7 @@ from workers.monitoring.health import Health
 from workers.monitoring.system_state import SystemState, WorkerState
 from workers.process import log_lines
 from workers.process.breaker import breaker
-from workers.process.consuming import consuming, worker_state
+from workers.process.consuming import consumed_queues, worker_state
 from workers.rabbitmq import topology
 
 
@@ -35,12 +35,18 @@ def worker(settings: Settings, kind: Literal["cpu", "gpu", "train"]) -> Iterator
     """`otzyv worker`: one page for the main process and its children."""
     log_lines.install(settings)
     queues = [line.queue for line in topology.WORKER_LINES[kind]]
-    with _registry(settings, forks=kind == "cpu") as registry:
-        registry.register(WorkerState(queues, lambda: consuming.queues, breaker.open_queues))
+    with ExitStack() as stack:
+        registry = REGISTRY
+        if kind == "cpu" and settings.metrics_port:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="otzyv-metrics-"))
+            registry = metrics.share(Path(folder))
+        # What nobody adds up but the main process itself tells.
+        told = {metrics.CONSUMING: consumed_queues, metrics.BREAKER_OPEN: breaker.open_queues}
+        registry.register(WorkerState(queues, told))
         in_use = [name for name in topology.stages_of(kind, settings) if name in settings.stages]
-        known = {"queue": queues, "stage": in_use}
-        shown = [one for one in _of("worker") if _is_of(one, kind)]
-        metrics.begin(shown, known)
+        left_out = {*told, *(() if kind == "cpu" else _PREDICTING)}
+        shown = [one for one in _of("worker") if one not in left_out]
+        metrics.begin(shown, {"queue": queues, "stage": in_use})
         with served(settings, registry, Health(settings, {"worker": lambda: worker_state(queues)})):
             yield
 
@@ -55,25 +61,11 @@ def beat(settings: Settings) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _registry(settings: Settings, *, forks: bool) -> Iterator[CollectorRegistry]:
-    if not (forks and settings.metrics_port):
-        yield REGISTRY
-        return
-    with tempfile.TemporaryDirectory(prefix="otzyv-metrics-") as folder:
-        yield metrics.share(Path(folder))
-
-
 def _of(place: metrics.ServedBy) -> list[metrics.Metric]:
     return [one for one in metrics.METRICS if one.place == place]
 
 
-# What nobody adds up but the main process itself tells; and what only workers of one kind do.
-_TOLD: tuple[Any, ...] = (metrics.CONSUMING, metrics.BREAKER_OPEN)
+# What only workers of one kind do.
 _PREDICTING = (
     metrics.PREDICTIONS, metrics.PREDICTIONS_PARKED, metrics.PREDICTION_SECONDS, metrics.PREDICTION_LATENCY,
 )  # fmt: skip
-
-
-def _is_of(metric: metrics.Metric, kind: str) -> bool:
-    return metric not in _TOLD and (kind == "cpu" or metric not in _PREDICTING)

@@ -27,35 +27,26 @@ KEPT_S: Final = 5.0
 LIMIT_S: Final = 8.0
 """Seconds after which a service is given up for this time: Prometheus waits for ten."""
 
-Samples = Sequence[tuple[tuple[str, ...], float]]
-"""Label values, in the metric's order, and the figure."""
 
-
-def family(metric: Metric, samples: Samples) -> Family:
-    """A gauge as the library wants it."""
+def family(metric: Metric, figures: Mapping[Any, float]) -> Family:
+    """A gauge as the library wants it. Figures are by the label's value, or a tuple of values in the metric's order."""
     made = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, value in samples:
-        made.add_metric(labels, value)
+    for labels, value in figures.items():
+        made.add_metric((labels,) if isinstance(labels, str) else labels, value)
     return made
 
 
 class WorkerState(Collector):
     """What the main process of a worker knows about its queues, for it and its children."""
 
-    def __init__(
-        self,
-        queues: Sequence[str],
-        consumed: Callable[[], Sequence[str]],
-        stopped: Callable[[], Sequence[str]],
-    ):
-        self._queues = queues
-        self._consumed = consumed
-        self._stopped = stopped
+    def __init__(self, queues: Sequence[str], of_which: Mapping[Metric, Callable[[], Sequence[str]]]) -> None:
+        self._queues, self._of_which = queues, of_which
 
     def collect(self) -> Iterator[Family]:
-        """One figure per queue of this kind of worker."""
-        for metric, names in ((metrics.CONSUMING, self._consumed()), (metrics.BREAKER_OPEN, self._stopped())):
-            yield family(metric, [((queue,), float(queue in names)) for queue in self._queues])
+        """1 or 0 for each queue of this kind of worker: whether it is of those that the metric is about."""
+        for metric, found in self._of_which.items():
+            names = found()
+            yield family(metric, {queue: float(queue in names) for queue in self._queues})
 
 
 class SystemState(Collector):
@@ -72,14 +63,14 @@ class SystemState(Collector):
         """Everything that is known now."""
         self._queues.begin()
         store, queues = _known(self._store), _known(self._queues)
-        up = ((("broker",), float(queues is not None)), (("database",), float(store is not None)))
+        up = {"broker": float(queues is not None), "database": float(store is not None)}
         yield family(metrics.SERVICE_UP, up)
         if queues is not None:
             there = [one for one in queues if one.messages is not None]
-            yield _by(metrics.QUEUE_MESSAGES, {one.line.queue: one.messages or 0 for one in there})
-            yield _by(metrics.QUEUE_CONSUMERS, {one.line.queue: one.consumers for one in there})
-            yield _by(metrics.QUEUE_LIMIT, {one.line.queue: one.line.max_messages for one in there})
-            yield _by(metrics.QUEUE_DEAD, {one.line.queue: one.dead for one in there})
+            yield family(metrics.QUEUE_MESSAGES, {one.line.queue: one.messages or 0 for one in there})
+            yield family(metrics.QUEUE_CONSUMERS, {one.line.queue: one.consumers for one in there})
+            yield family(metrics.QUEUE_LIMIT, {one.line.queue: one.line.max_messages for one in there})
+            yield family(metrics.QUEUE_DEAD, {one.line.queue: one.dead for one in there})
         if store is not None:
             yield from self._of_store(store)
 
@@ -95,21 +86,19 @@ class SystemState(Collector):
         stages = dict.fromkeys((*self._settings.stages, *store.waiting))
         nobody = state.Backlog(0, 0.0)
         waiting = {stage: store.waiting.get(stage, nobody) for stage in stages}
-        yield _by(metrics.WAITING, {stage: backlog.count for stage, backlog in waiting.items()})
-        yield _by(metrics.WAITING_AGE, {stage: backlog.oldest_s for stage, backlog in waiting.items()})
-        yield family(metrics.UNPREDICTED, [((), store.unpredicted.count)])
-        yield family(metrics.UNPREDICTED_AGE, [((), store.unpredicted.oldest_s)])
-        yield family(metrics.PARKED, [((), store.parked)])
+        yield family(metrics.WAITING, {stage: backlog.count for stage, backlog in waiting.items()})
+        yield family(metrics.WAITING_AGE, {stage: backlog.oldest_s for stage, backlog in waiting.items()})
+        yield family(metrics.UNPREDICTED, {(): store.unpredicted.count})
+        yield family(metrics.UNPREDICTED_AGE, {(): store.unpredicted.oldest_s})
+        yield family(metrics.PARKED, {(): store.parked})
         queues = (line.queue for line in topology.LINES)
-        yield _by(metrics.FAILURES, dict.fromkeys(queues, 0) | store.failures)
+        yield family(metrics.FAILURES, dict.fromkeys(queues, 0) | store.failures)
         models = {(self._taxonomy, "champion"): 0} | store.models
-        yield family(
-            metrics.MODEL_ID, [((alias, taxonomy), number) for (taxonomy, alias), number in models.items()]
-        )
-        yield _by(metrics.ALARMS, dict.fromkeys(get_args(AlarmKind), 0) | store.alarms)
-        yield _by(metrics.TRAINING_RUNS, dict.fromkeys(get_args(Status), 0) | store.runs)
-        yield family(metrics.LLM_TOKENS, [((), store.tokens_today)])
-        yield family(metrics.LLM_LIMIT, [((), self._settings.llm_daily_tokens)])
+        yield family(metrics.MODEL_ID, {names[::-1]: number for names, number in models.items()})
+        yield family(metrics.ALARMS, dict.fromkeys(get_args(AlarmKind), 0) | store.alarms)
+        yield family(metrics.TRAINING_RUNS, dict.fromkeys(get_args(Status), 0) | store.runs)
+        yield family(metrics.LLM_TOKENS, {(): store.tokens_today})
+        yield family(metrics.LLM_LIMIT, {(): self._settings.llm_daily_tokens})
 
 
 def _known(recent: Recent[Any]) -> Any:
@@ -117,7 +106,3 @@ def _known(recent: Recent[Any]) -> Any:
         return recent.get()
     except (Late, OtzyvError):
         return None
-
-
-def _by(metric: Metric, figures: Mapping[str, float]) -> Family:
-    return family(metric, [((name,), figure) for name, figure in figures.items()])

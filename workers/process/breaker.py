@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from multiprocessing.sharedctypes import RawArray
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import structlog
 from billiard.exceptions import WorkerLostError
@@ -91,9 +91,13 @@ class Watched(Request):  # type: ignore[misc]  # Celery has no types
 
 
 class StopConsuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """The part of it in a worker's main process, which alone holds the consumers."""
+    """The part of it in a worker's main process, which alone holds the consumers.
+
+    `consumer` is the process's, once there is one. A lost connection ends it; Celery then makes another.
+    """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
+    consumer: ClassVar[Any] = None
 
     def __init__(self, consumer: Any, **_options: object) -> None:
         super().__init__(consumer)
@@ -101,10 +105,12 @@ class StopConsuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
 
     def start(self, consumer: Any) -> None:
         """Look for breakers that have opened, again and again."""
+        StopConsuming.consumer = consumer
         self._timer = consumer.timer.call_repeatedly(LOOK_EVERY_S, self._look, (consumer,))
 
     def stop(self, _consumer: Any) -> None:
         """Look no more, until the connection is back."""
+        StopConsuming.consumer = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

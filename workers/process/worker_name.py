@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 
 import amqp.exceptions
@@ -47,15 +47,11 @@ def node(name: str) -> str:
 
 def _claim(app: Celery, connection: Connection, name: str) -> bool:
     """Keep a name for as long as the connection lives; False where somebody has it."""
-    try:
-        connection.channel().queue_declare(f"{node(name)}.otzyv.name", exclusive=True, durable=False)
-    except amqp.exceptions.ResourceLocked:
-        return False
     mailbox = app.control.mailbox.get_queue(node(name)).name
     try:
-        connection.channel().queue_declare(mailbox, passive=True)
+        connection.channel().queue_declare(f"{node(name)}.otzyv.name", exclusive=True, durable=False)
+        with suppress(amqp.exceptions.NotFound):
+            connection.channel().queue_declare(mailbox, passive=True)
     except amqp.exceptions.ResourceLocked:
         return False
-    except amqp.exceptions.NotFound:
-        return True
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,10 +31,8 @@ def options(settings: Settings) -> dict[str, object]:
 
 _LOST = (
     amqp.exceptions.ConnectionError,
-    amqp.exceptions.RecoverableConnectionError,
     amqp.exceptions.RecoverableChannelError,
     kombu.exceptions.OperationalError,
-    socket.timeout,
     OSError,
 )
 

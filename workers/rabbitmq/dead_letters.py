@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import amqp
@@ -128,29 +128,27 @@ class DeadLetters:
 
     def send_back(self, line: QueueSpec, messages: int) -> Iterator[None]:
         """Move up to `messages` to the queue that they came from, each confirmed there before it is gone from here."""
-        for message in self._each(line, messages):
+
+        def publish(message: amqp.Message) -> None:
             properties = revived(message.properties)
             self._confirmed.publish(message.body, line.exchange, line.routing_key, properties)
-            self._acknowledge(message)
-            yield
+
+        return self._remove(line, messages, publish)
 
     def drop(self, line: QueueSpec, messages: int) -> Iterator[None]:
         """Remove up to `messages`, the oldest first."""
-        for message in self._each(line, messages):
-            self._acknowledge(message)
-            yield
+        return self._remove(line, messages, lambda _message: None)
 
-    def _each(self, line: QueueSpec, messages: int) -> Iterator[amqp.Message]:
+    def _remove(self, line: QueueSpec, messages: int, save: Callable[[amqp.Message], None]) -> Iterator[None]:
         for _ in range(messages):
             with connection.translated():
                 message = self._channel.basic_get(line.dead_letters)
             if message is None:
                 return
-            yield message
-
-    def _acknowledge(self, message: amqp.Message) -> None:
-        with connection.translated():
-            self._channel.basic_ack(message.delivery_tag)
+            save(message)
+            with connection.translated():
+                self._channel.basic_ack(message.delivery_tag)
+            yield
 
     @property
     def _channel(self) -> Any:

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from types import TracebackType
+from itertools import chain, pairwise
 
 import msgspec
 
@@ -58,9 +58,7 @@ class Publisher(AbstractContextManager["Publisher"]):
         self._confirmed: Confirmed | None = None
         self._has_sent = False
 
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def send(self, batch: uuid.UUID, name: str, groups: Iterable[list[dict[str, object]]]) -> Iterator[Sent]:
@@ -68,15 +66,9 @@ class Publisher(AbstractContextManager["Publisher"]):
 
         One group is held back until it is known whether it is the last, because the last message says so.
         """
-        number = 0
-        held: list[dict[str, object]] | None = None
-        for group in groups:
-            if held is not None:
-                yield self._send(held, BatchPart(batch, number, name=name))
-                number += 1
-            held = group
-        if held is not None:
-            yield self._send(held, BatchPart(batch, number, last=True, name=name))
+        for number, (group, following) in enumerate(pairwise(chain(groups, [None]))):
+            if group is not None:
+                yield self._send(group, BatchPart(batch, number, last=following is None, name=name))
 
     def _send(self, group: list[dict[str, object]], part: BatchPart) -> Sent:
         body = wire.encode(group, part)

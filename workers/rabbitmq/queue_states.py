@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import product
 
 import amqp.exceptions
 import msgspec
@@ -28,12 +28,12 @@ def queue_states(settings: Settings) -> list[QueueState]:
     with connected(settings) as connection:
         connection.ensure_connection(max_retries=1)
         states = []
-        for line in topology.LINES:
-            states.append(_state(connection, line))
-            twin = topology.in_lane(line, "bulk")
-            if twin in topology.BULK_LINES:
+        for line, lane in product(topology.LINES, topology.LANES):
+            if (one := topology.in_lane(line, lane)) in topology.ALL_LINES:
+                messages, consumers = counted(connection, topology.queue(one))
                 # Dead letters of both lanes are in one queue, and counted once.
-                states.append(msgspec.structs.replace(_state(connection, twin), dead=0))
+                dead = counted(connection, topology.dead_letter_queue(line))[0] if lane == "live" else 0
+                states.append(QueueState(one, messages, consumers, dead or 0))
     return states
 
 
@@ -44,20 +44,11 @@ def depth(settings: Settings, line: QueueSpec) -> int:
         return sum(counted(connection, topology.queue(one))[0] or 0 for one in lanes)
 
 
-def _state(connection: Connection, line: QueueSpec) -> QueueState:
-    messages, consumers = counted(connection, topology.queue(line))
-    dead, _ = counted(connection, topology.dead_letter_queue(line))
-    return QueueState(line, messages, consumers, dead or 0)
-
-
 def counted(connection: Connection, queue: Queue) -> tuple[int | None, int]:
     """Messages that wait in a queue, None where there is no such queue, and its consumers."""
-    channel: Any = connection.channel()
-    try:
-        declared = queue(channel).queue_declare(passive=True)
-    except amqp.exceptions.NotFound:
-        return None, 0
-    else:
-        return declared.message_count, declared.consumer_count
-    finally:
-        channel.close()
+    with connection.channel() as channel:
+        try:
+            declared = queue(channel).queue_declare(passive=True)
+        except amqp.exceptions.NotFound:
+            return None, 0
+    return declared.message_count, declared.consumer_count

@@ -90,13 +90,7 @@ BULK_LINES = tuple(in_lane(line, "bulk") for line in (INCOMING, *CPU_STAGES, CPU
 ALL_LINES = (*LINES, *BULK_LINES)
 
 WORKER_LINES = {
-    "cpu": (
-        *CPU_STAGES,
-        CPU_CLASSIFY,
-        CPU_BACKFILL,
-        CPU_UPKEEP,
-        *(in_lane(line, "bulk") for line in (*CPU_STAGES, CPU_CLASSIFY)),
-    ),
+    "cpu": tuple(line for line in ALL_LINES if line.queue.startswith("cpu.")),
     "gpu": (GPU_LABEL, in_lane(GPU_LABEL, "bulk")),
     "train": (GPU_TRAIN,),
 }
@@ -141,22 +135,17 @@ def task_lines(settings: Settings) -> dict[str, QueueSpec]:
 
 def queue(line: QueueSpec) -> Queue:
     """The queue of a line, with every argument it is declared with."""
-    return Queue(
-        line.queue,
-        exchange=line.exchange,
-        routing_key=line.routing_key,
-        durable=True,
-        queue_arguments={
-            "x-queue-type": "quorum",
-            "x-delivery-limit": line.deliveries,
-            "x-dead-letter-exchange": DEAD.name,
-            "x-dead-letter-routing-key": line.dead_letters,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
-            "x-max-length": line.max_messages,
-            "x-max-length-bytes": line.max_bytes,
-        },
-    )
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": line.deliveries,
+        "x-dead-letter-exchange": DEAD.name,
+        "x-dead-letter-routing-key": line.dead_letters,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+        "x-max-length": line.max_messages,
+        "x-max-length-bytes": line.max_bytes,
+    }
+    return Queue(line.queue, line.exchange, line.routing_key, durable=True, queue_arguments=arguments)
 
 
 def queue_of(task: str, routing_key: str, settings: Settings) -> str:
@@ -166,13 +155,8 @@ def queue_of(task: str, routing_key: str, settings: Settings) -> str:
 
 def dead_letter_queue(line: QueueSpec) -> Queue:
     """The queue in which a line's dead letters wait for a person."""
-    return Queue(
-        line.dead_letters,
-        exchange=DEAD,
-        routing_key=line.dead_letters,
-        durable=True,
-        queue_arguments={"x-queue-type": "quorum"},
-    )
+    name = line.dead_letters
+    return Queue(name, DEAD, name, durable=True, queue_arguments={"x-queue-type": "quorum"})
 
 
 def declare(connection: Connection, lines: Iterable[QueueSpec] = ALL_LINES) -> None:

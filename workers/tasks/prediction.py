@@ -11,7 +11,7 @@ from shared.classifiers import Location
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving.predictor import Predictor
-from shared.store import awaiting, failures
+from shared.store import failures, places
 from workers.app import app
 from workers.monitoring import metrics
 from workers.process import crash_points
@@ -45,7 +45,7 @@ class ClassifyTask(BatchTask):
 
     def note_sent(self, work: Batch) -> None:
         with runtime.here().database.transaction() as cursor:
-            awaiting.keep(cursor, work.review_ids, work.taxonomy_id)
+            places.keep(cursor, work.review_ids, work.taxonomy_id, None)
 
     def record_failure(self, batch: Batch, reason: str, traceback_hash: str) -> None:
         """A row in `failures` per review; they await no prediction any more."""

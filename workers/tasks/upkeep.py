@@ -12,7 +12,7 @@ from shared.labelling.labeller import Labeller
 from shared.runtime import runtime
 from shared.serving.predictor import Predictor
 from shared.settings import load, settings
-from shared.store import aliases, awaiting, backfills, places, taxonomies
+from shared.store import aliases, awaiting, backfills, places
 from workers.app import app
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import depth
@@ -48,8 +48,8 @@ def sweep(_review_ids: list[int] | None = None) -> None:
     lane, since they may be many.
     """
     with runtime.here().database.transaction() as cursor:
-        unlabelled = taxonomies.in_line(cursor)
-        unpredicted = awaiting.in_line(cursor)
+        unlabelled = places.in_line(cursor, "waiting")
+        unpredicted = places.in_line(cursor, "awaiting_prediction")
         forgotten = backfills.overdue(cursor, settings().sweep_after_s)
     for number, part in forgotten:
         log.warning("sweep.backfill_sent_again", backfill=number, part=part)
@@ -110,7 +110,7 @@ def _sweep_predictions(predictor: Predictor) -> None:
         return
     with predictor.database.transaction() as cursor:
         parked = awaiting.parked(cursor, predictor.taxonomy_id, SWEEP_PREDICTIONS)
-        late = awaiting.overdue(cursor, predictor.taxonomy_id, settings().sweep_after_s, SWEEP_ROWS)
+        late = places.overdue(cursor, predictor.taxonomy_id, None, settings().sweep_after_s, SWEEP_ROWS)
     if parked:
         log.info("sweep.champion_has_come", reviews=len(parked))
         sending.to_be_predicted(parked, predictor.taxonomy_id, "bulk")

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -81,18 +82,15 @@ def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
         _wait_for(lease, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**run.crashes))
         _release(run, database, str(error), crashed=not isinstance(error, DatabaseUnavailable))
     except ImportError as error:
-        _end(
-            run,
-            database,
-            "failed",
-            f"expected what training needs, found: {error}; in the project's folder: `make models`",
-        )
+        message = f"expected what training needs, found: {error}; in the project's folder: `make models`"
+        _end(run, database, "failed", message)
     except (ConfigurationError, PoisonError) as error:
         _end(run, database, "failed", str(error))
     except RunLost:
         log.warning("training.lost", run=run.id, attempt=run.attempt)
     except Exception as error:
-        if _disk_is_full(error):
+        # Without room to write safetensors raises an error of its own, with the system's words.
+        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
             _release(run, database, f"expected room on the disk, found none: {error}", crashed=True)
             return
         log.exception("training.failed", run=run.id)
@@ -103,17 +101,10 @@ def _wait_for(lease: Lease, pause_s: float) -> None:
     """Pause, and go on pausing while the database is away: what the run has told is not to be lost with the process."""
     while True:
         time.sleep(pause_s)
-        try:
+        with suppress(RetryableError):
             lease.flush()
-        except RetryableError:
-            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
-        else:
             return
-
-
-def _disk_is_full(error: BaseException) -> bool:
-    """Whether there was no room to write; safetensors has an error of its own for it, with the system's words."""
-    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+        pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
 
 def _end(run: Run, database: Database, status: Status, message: str) -> None:

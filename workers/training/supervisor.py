@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import structlog
@@ -91,39 +91,29 @@ class Trainer:
     def _supervise(self, run: Run) -> None:
         log.info("training.begins", run=run.id, architecture=run.architecture, attempt=run.attempt)
         # The child ends when this pipe does: should this process be killed, nobody trains on unseen.
-        child = subprocess.Popen(
-            [sys.executable, "-m", "workers.training.child", str(run.id), str(run.attempt)],
-            stdin=subprocess.PIPE,
-            env={
-                **os.environ,
-                "OTZYV_DATABASE_URL": self._settings.database_url,
-                "OTZYV_LOG_LEVEL": self._settings.log_level,
-            },
-        )
-        try:
-            status = self._wait(child)
-        finally:
-            if child.poll() is None:
+        chosen = {
+            "OTZYV_DATABASE_URL": self._settings.database_url,
+            "OTZYV_LOG_LEVEL": self._settings.log_level,
+        }
+        command = [sys.executable, "-m", "workers.training.child", str(run.id), str(run.attempt)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **chosen}) as child:
+            try:
+                status = self._wait(child)
+            finally:
                 child.kill()
-                child.wait()
-            if child.stdin is not None:
-                child.stdin.close()
         log.info("training.ended", run=run.id, exit_status=status)
         self._settle(run, status)
         self._after()
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int:
         while not self._stopping.is_set():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 return child.wait(0.2)
-            except subprocess.TimeoutExpired:
-                continue
         child.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             return child.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            return child.wait()
+        child.kill()
+        return child.wait()
 
     def _settle(self, run: Run, status: int) -> None:
         """Put a run whose process vanished back in the queue; one that was ended in order is not this attempt's.

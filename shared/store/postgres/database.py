@@ -30,7 +30,6 @@ _REFUSED = (
 _PASSING = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
-    psycopg2.errors.LockNotAvailable,
     psycopg2.errors.ReadOnlySqlTransaction,
     PoolError,
 )
@@ -75,8 +74,15 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[PlainCursor]:
         """A cursor in a transaction of its own: committed at the end, rolled back on any error."""
-        pool = self._open()
+        self._deadlines_here()
         try:
+            if self._pool is None:
+                # A connection must never be shared with the parent: a fork gets a pool of its own. psycopg2's pool
+                # keeps as many idle connections as its lower bound, so 0 would keep none.
+                self._pool = ThreadedConnectionPool(
+                    1, self._connections, self._dsn, connection_factory=Connection, cursor_factory=Cursor
+                )
+            pool = self._pool
             connection = cast("Connection", pool.getconn())
             # What can be read from an idle connection is its end, or a notice as rare: the server has gone meanwhile.
             watch = select.poll()
@@ -143,19 +149,6 @@ class Database:
     def begin_anew(cls) -> None:
         """Let go of this process's pools: an exception from a signal may have left one with a lock that is held."""
         cls.generation += 1
-
-    def _open(self) -> ThreadedConnectionPool:
-        self._deadlines_here()
-        if self._pool is None:
-            # A connection must never be shared with the parent: a fork gets a pool of its own.
-            try:
-                # psycopg2's pool keeps as many idle connections as its lower bound, so 0 would keep none.
-                self._pool = ThreadedConnectionPool(
-                    1, self._connections, self._dsn, connection_factory=Connection, cursor_factory=Cursor
-                )
-            except psycopg2.Error as error:
-                raise translate(error) from error
-        return self._pool
 
 
 def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application: str, by_keys: bool) -> str:

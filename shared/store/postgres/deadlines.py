@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
 import psycopg2
@@ -81,14 +81,9 @@ class Connection(PlainConnection):
     deadlines: Deadlines | None = None
     was_cut = False
 
-    @contextmanager
-    def deadline(self) -> Iterator[None]:
+    def deadline(self) -> AbstractContextManager[None]:
         """For as long as the server is waited for."""
-        if self.deadlines is None:
-            yield
-            return
-        with self.deadlines.waiting(self):
-            yield
+        return nullcontext() if self.deadlines is None else self.deadlines.waiting(self)
 
     def commit(self) -> None:
         with self.deadline():

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from shared.errors import ConfigurationError
@@ -96,11 +95,7 @@ def _undisturbed() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-
-    def keep(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: signal.signal(number, keep) for number in _SIGNALS}
+    before = {one: signal.signal(one, lambda number, _frame: came.append(number)) for one in _SIGNALS}
     try:
         yield
     finally:

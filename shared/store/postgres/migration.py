@@ -24,6 +24,13 @@ from shared.store.postgres.database import Database, translate
 # Two processes that migrate at once take turns on this advisory lock.
 _LOCK = 7_305_061
 LOOK_S = 0.5
+_HOLDER = """
+    SELECT format('by %%s, process %%s of the server', a.usename, a.pid)
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.database = (
+        SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.classid = 0 AND l.objid = %s AND l.objsubid = 1
+"""
 
 
 def upgrade(database: Database, logins: Mapping[DatabaseRole, str], tell: Callable[[str], object]) -> str:
@@ -56,25 +63,12 @@ def _take_turn(connection: Connection, tell: Callable[[str], object]) -> None:
     while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK})").scalar():
         connection.commit()
         if not told:
-            tell(f"expected no other upgrade, found one {_holder(connection)}; waiting for its end")
+            holder = connection.exec_driver_sql(_HOLDER, (_LOCK,)).scalar() or "that has just ended"
+            connection.commit()
+            tell(f"expected no other upgrade, found one {holder}; waiting for its end")
             told = True
         time.sleep(LOOK_S)
     connection.commit()
-
-
-def _holder(connection: Connection) -> str:
-    found = connection.exec_driver_sql(
-        """
-        SELECT format('by %%s, process %%s of the server', a.usename, a.pid)
-        FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-        WHERE l.locktype = 'advisory' AND l.granted AND l.database = (
-            SELECT oid FROM pg_database WHERE datname = current_database())
-          AND l.classid = 0 AND l.objid = %s AND l.objsubid = 1
-        """,
-        (_LOCK,),
-    ).scalar()
-    connection.commit()
-    return str(found or "that has just ended")
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Final, get_args
 
-import msgspec
 import psycopg2.errors
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -19,7 +19,6 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import encrypt_password
 
 from shared.settings import DatabaseRole
-from shared.store.postgres.fetched import all_of
 
 ROLES: Final[tuple[DatabaseRole, ...]] = get_args(DatabaseRole)
 GRANTED: Final[tuple[DatabaseRole, ...]] = ("worker", "trainer", "operator", "reader")
@@ -149,22 +148,19 @@ def _open_database(cursor: Cursor, statements: _Statements, present: Iterable[Da
     for name in present:
         cursor.execute(
             """
-            SELECT current_database(), current_schema(),
-                has_database_privilege(%(role)s, current_database(), 'CONNECT'),
-                has_schema_privilege(%(role)s, current_schema(), 'USAGE'),
-                has_schema_privilege(%(role)s, current_schema(), 'CREATE')
+            SELECT granted, thing FROM (VALUES
+                ('CONNECT ON DATABASE', current_database(),
+                    has_database_privilege(%(role)s, current_database(), 'CONNECT')),
+                ('USAGE ON SCHEMA', current_schema(), has_schema_privilege(%(role)s, current_schema(), 'USAGE')),
+                ('CREATE ON SCHEMA', current_schema(),
+                    NOT %(creates)s OR has_schema_privilege(%(role)s, current_schema(), 'CREATE')))
+            AS needed (granted, thing, there) WHERE NOT there
             """,
-            {"role": role(name)},
+            {"role": role(name), "creates": name == "migrator"},
         )
-        database, schema, connects, uses, creates = cursor.fetchall()[0]
-        names = {"role": sql.Identifier(role(name)), "database": sql.Identifier(database)}
-        names["schema"] = sql.Identifier(schema)
-        if not connects:
-            statements.run(sql.SQL("GRANT CONNECT ON DATABASE {database} TO {role}").format(**names))
-        if not uses:
-            statements.run(sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {role}").format(**names))
-        if name == "migrator" and not creates:
-            statements.run(sql.SQL("GRANT CREATE ON SCHEMA {schema} TO {role}").format(**names))
+        for granted, thing in cursor.fetchall():
+            statement = sql.SQL(f"GRANT {granted} {{}} TO {{}}")
+            statements.run(statement.format(sql.Identifier(thing), sql.Identifier(role(name))))
 
 
 def _hand_over(cursor: Cursor, statements: _Statements) -> None:
@@ -190,12 +186,6 @@ def _hand_over(cursor: Cursor, statements: _Statements) -> None:
     for kind, name in cursor.fetchall():
         # The server has quoted the name where that is needed.
         statements.run(sql.SQL(f"ALTER {kind} {name} OWNER TO {{}}").format(migrator))
-
-
-class _Relation(msgspec.Struct, frozen=True):
-    name: str
-    kind: str
-    columns: list[str]
 
 
 def held(cursor: Cursor) -> dict[tuple[str, str], set[Right]]:
@@ -230,27 +220,18 @@ def _grant(cursor: Cursor, statements: _Statements, names: list[DatabaseRole]) -
         """,
         (list(RIGHTS),),
     )
-    for relation in all_of(cursor, _Relation):
-        for name in names:
-            wanted = rights(RIGHTS[relation.name][GRANTED.index(name)], relation.columns)
-            if now.get((relation.name, role(name)), set()) != wanted:
-                _grant_one(statements, relation, name, wanted)
-
-
-def _grant_one(statements: _Statements, relation: _Relation, name: DatabaseRole, wanted: set[Right]) -> None:
-    on = {
-        "kind": sql.SQL(relation.kind),
-        "relation": sql.Identifier(relation.name),
-        "role": sql.Identifier(role(name)),
-    }
-    statements.run(sql.SQL("REVOKE ALL ON {kind} {relation} FROM {role}").format(**on))
-    if not wanted:
-        return
-    what = sql.SQL(", ").join(
-        sql.SQL(privilege) + (sql.SQL(" ({})").format(sql.Identifier(column)) if column else sql.SQL(""))
-        for column, privilege in sorted(wanted)
-    )
-    statements.run(sql.SQL("GRANT {what} ON {kind} {relation} TO {role}").format(what=what, **on))
+    for (relation, kind, columns), name in product(cursor.fetchall(), names):
+        wanted = rights(RIGHTS[relation][GRANTED.index(name)], columns)
+        if now.get((relation, role(name)), set()) == wanted:
+            continue
+        on = (sql.SQL(kind), sql.Identifier(relation), sql.Identifier(role(name)))
+        statements.run(sql.SQL("REVOKE ALL ON {} {} FROM {}").format(*on))
+        what = sql.SQL(", ").join(
+            sql.SQL(privilege) + (sql.SQL(" ({})").format(sql.Identifier(column)) if column else sql.SQL(""))
+            for column, privilege in sorted(wanted)
+        )
+        if wanted:
+            statements.run(sql.SQL("GRANT {} ON {} {} TO {}").format(what, *on))
 
 
 def _let_in(connection: Connection, statements: _Statements, name: DatabaseRole, password: str) -> None:

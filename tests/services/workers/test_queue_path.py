@@ -399,14 +399,26 @@ def test_flower_refuses_to_start_without_a_password(settings: Settings) -> None:
     assert "OTZYV_FLOWER_BASIC_AUTH: expected user:password" in failed.stderr
 
 
+def hold_at_most(settings: Settings, rabbit: RabbitNode, messages: int) -> None:
+    """Let the queue of bulk reviews be full with so many messages."""
+    host = settings.amqp_url.rsplit("/", 1)[1]
+    small = {"max-length": messages}
+    policy = {"pattern": "^reviews.incoming.bulk$", "definition": small, "apply-to": "queues"}
+    rabbit.api("PUT", f"/api/policies/{host}/small", policy)
+
+
+def file_of(folder: Path, count: int) -> Path:
+    """A file of reviews."""
+    path = folder / "many.jsonl"
+    path.write_text("".join(json.dumps(review(n)) + "\n" for n in range(count)))
+    return path
+
+
 def test_enqueue_waits_for_a_full_queue_and_says_so(
     settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
 ) -> None:
-    host = settings.amqp_url.rsplit("/", 1)[1]
-    small = {"pattern": "^reviews.incoming.bulk$", "definition": {"max-length": 2}, "apply-to": "queues"}
-    rabbit.api("PUT", f"/api/policies/{host}/small", small)
-    many = tmp_path / "many.jsonl"
-    many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(60)))
+    hold_at_most(settings, rabbit, 2)
+    many = file_of(tmp_path, 60)
     log = tmp_path / "enqueue.log"
     with started("enqueue", str(many), settings=settings, log=log, OTZYV_BATCH_ROWS="1") as sender:
         wait_until(lambda: "nobody consumes it: start `otzyv ingest`" in log.read_text(), "it to slow down")
@@ -422,12 +434,8 @@ def test_enqueue_waits_for_a_full_queue_and_says_so(
 def test_enqueue_gives_up_on_a_queue_that_takes_nothing(
     settings: Settings, rabbit: RabbitNode, tmp_path: Path
 ) -> None:
-    host = settings.amqp_url.rsplit("/", 1)[1]
-    small = {"pattern": "^reviews.incoming.bulk$", "definition": {"max-length": 1}, "apply-to": "queues"}
-    rabbit.api("PUT", f"/api/policies/{host}/small", small)
-    many = tmp_path / "many.jsonl"
-    many.write_text("".join(json.dumps(review(n)) + "\n" for n in range(10)))
-    failed = run("enqueue", many, "--patience", "0", settings=settings, OTZYV_BATCH_ROWS="1")
+    hold_at_most(settings, rabbit, 1)
+    failed = run("enqueue", file_of(tmp_path, 10), "--patience", "0", settings=settings, OTZYV_BATCH_ROWS="1")
     assert failed.returncode == 75
     assert "it took nothing for 0 s" in failed.stderr
     assert "sending the same file again is safe" in failed.stderr

@@ -58,6 +58,24 @@ class Reader:
     def wait(self, words: str, times: int = 1) -> None:
         wait_until(lambda: self.log.count(words) >= times, f"{words!r} in {self.place}")
 
+    def goes_on(self, database: Database, *numbers: int, upto: int) -> None:
+        """Publish reviews and wait until the stream has been read up to an offset."""
+        publish(self._settings.amqp_url, NAME, reviews(*numbers))
+        wait_for(database, upto)
+
+    @contextmanager
+    def having_read(self, database: Database, *numbers: int, upto: int) -> Iterator:
+        """Publish reviews and then start; it goes on when the stream has been read up to an offset."""
+        publish(self._settings.amqp_url, NAME, reviews(*numbers))
+        with self() as process:
+            wait_for(database, upto)
+            yield process
+
+    def reads(self, database: Database, *numbers: int, upto: int) -> None:
+        """The same, and stop then."""
+        with self.having_read(database, *numbers, upto=upto):
+            pass
+
 
 @pytest.fixture
 def ingest(settings: Settings, tmp_path: Path) -> Reader:
@@ -107,12 +125,8 @@ def test_a_stream_is_read_from_its_first_message_and_other_readers_still_find_al
 def test_a_restart_goes_on_where_the_last_one_stopped(
     settings: Settings, database: Database, stream: str, ingest: Reader
 ) -> None:
-    publish(settings.amqp_url, stream, reviews(1, 2, 3))
-    with ingest():
-        wait_for(database, 3)
-    publish(settings.amqp_url, stream, reviews(4))
-    with ingest():
-        wait_for(database, 4)
+    ingest.reads(database, 1, 2, 3, upto=3)
+    ingest.reads(database, 4, upto=4)
     assert "ingest.consuming" in ingest.log
     assert "offset=3 stream=shop.reviews" in ingest.log
     assert ingest.log.count("messages=1 ") == 1, "the last start read one message"
@@ -135,8 +149,7 @@ def test_a_start_can_be_chosen(
     publish(settings.amqp_url, stream, reviews(*range(4)))
     with ingest("--from", start):
         ingest.wait("ingest.consuming")
-        publish(settings.amqp_url, stream, reviews(9))
-        wait_for(database, 5)
+        ingest.goes_on(database, 9, upto=5)
     assert names(database) == expected
 
 
@@ -156,9 +169,7 @@ def test_next_is_remembered_before_anything_has_come(
     with ingest("--from", "next") as process:
         ingest.wait("ingest.consuming")
         kill(process)
-    publish(settings.amqp_url, stream, reviews(3))
-    with ingest():
-        wait_for(database, 3)
+    ingest.reads(database, 3, upto=3)
     assert names(database) == [3]
 
 
@@ -276,13 +287,11 @@ def test_a_second_reader_says_who_reads_and_takes_over_when_that_one_dies(
         with other():
             other.wait("ingest.standing_by")
             assert f"process {first.pid} on " in other.log
-            publish(settings.amqp_url, stream, reviews(1, 2))
-            wait_for(database, 2)
+            ingest.goes_on(database, 1, 2, upto=2)
             assert "ingest.consuming" not in other.log
             kill(first)
             other.wait("ingest.consuming")
-            publish(settings.amqp_url, stream, reviews(3))
-            wait_for(database, 3)
+            ingest.goes_on(database, 3, upto=3)
     assert names(database) == [1, 2, 3]
 
 
@@ -311,8 +320,7 @@ def test_a_reader_whose_session_has_ended_claims_the_stream_anew(
         )
         assert ended == [(True,)]
         ingest.wait("ingest.consuming", 2)
-        publish(settings.amqp_url, stream, reviews(1))
-        wait_for(database, 1)
+        ingest.goes_on(database, 1, upto=1)
     assert "found it ended" in ingest.log
     assert names(database) == [1]
 
@@ -338,13 +346,10 @@ def test_a_reader_that_was_overtaken_stores_nothing(database: Database, taxonomy
 def test_a_reader_whose_position_was_moved_goes_on_from_the_stored_one(
     settings: Settings, database: Database, stream: str, ingest: Reader
 ) -> None:
-    publish(settings.amqp_url, stream, reviews(1, 2, 3))
-    with ingest():
-        wait_for(database, 3)
+    with ingest.having_read(database, 1, 2, 3, upto=3):
         with database.transaction() as cursor:
             streams.place(cursor, NAME, 1, "somebody")
-        publish(settings.amqp_url, stream, reviews(4))
-        wait_for(database, 4)
+        ingest.goes_on(database, 4, upto=4)
     assert "another process has moved it" in ingest.log
     assert names(database) == [1, 2, 3, 4]
 
@@ -445,9 +450,7 @@ def test_a_stream_that_was_made_anew_is_told_instead_of_waited_for_in_silence(
 def test_a_stream_that_was_made_anew_and_is_longer_by_now_is_told_instead_of_read_from_the_middle(
     settings: Settings, database: Database, stream: str, ingest: Reader
 ) -> None:
-    publish(settings.amqp_url, stream, reviews(1, 2, 3))
-    with ingest():
-        wait_for(database, 3)
+    ingest.reads(database, 1, 2, 3, upto=3)
     make_anew(settings, stream)
     failed = run("ingest", "--stream", stream, settings=settings)
     assert failed.returncode == 2
@@ -461,9 +464,7 @@ def test_a_stream_that_was_made_anew_and_is_longer_by_now_is_told_instead_of_rea
 def test_a_stream_that_is_made_anew_while_it_is_read_is_told(
     settings: Settings, database: Database, stream: str, ingest: Reader
 ) -> None:
-    publish(settings.amqp_url, stream, reviews(1, 2, 3))
-    with ingest():
-        wait_for(database, 3)
+    with ingest.having_read(database, 1, 2, 3, upto=3):
         make_anew(settings, stream)
         ingest.wait("expected the message at offset 2 that was read last, found another")
     assert names(database) == [1, 2, 3]
@@ -512,8 +513,7 @@ def test_it_goes_on_from_the_stored_offset_when_the_broker_comes_back(
             ingest.wait("ingest.reconnect")
             node.start()
             ingest.wait("ingest.consuming", 2)
-            publish(own.amqp_url, NAME, reviews(3))
-            wait_for(database, 3)
+            ingest.goes_on(database, 3, upto=3)
     assert names(database) == [1, 2, 3]
 
 

@@ -70,6 +70,13 @@ def dead_letters(settings: Settings) -> list[list[int]]:
         return found
 
 
+def first_dead_letters(settings: Settings) -> list[list[int]]:
+    """The same, as soon as there is one."""
+    found: list[list[int]] = []
+    wait_until(lambda: found.extend(dead_letters(settings)) or found, "the dead letter")
+    return found
+
+
 @pytest.mark.parametrize(
     ("word", "reason"), [("яд", "ValueError: cannot digest this"), ("память", "MemoryError")]
 )
@@ -87,21 +94,25 @@ def test_one_bad_review_in_a_batch_costs_one_failure_and_the_rest_are_labelled(
         assert [text for text, _ in failed] == [word]
         assert failed[0][1].startswith(reason)
         assert ledger.astray(database) == []
-        found: list[list[int]] = []
-        wait_until(lambda: found.extend(dead_letters(settings)) or found, "the dead letter")
+        found = first_dead_letters(settings)
     assert len(found) == 1
+
+
+def labelled_in_the_end(settings: Settings, database: Database, folder: Path, word: str, **more: str) -> None:
+    """A batch whose first two tries fail over a word costs neither a failure nor a dead letter."""
+    with brittle_worker(settings, folder, **more):
+        send(settings, database, [word, "отзыв"])
+        wait_until(lambda: ledger.count(database, "labels") == 2, "the third try")
+    assert outcome(database)[1] == []
+    assert dead_letters(settings) == []
 
 
 def test_an_error_that_may_pass_is_tried_again_after_a_pause(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with brittle_worker(settings, tmp_path):
-        send(settings, database, ["сеть", "отзыв"])
-        wait_until(lambda: ledger.count(database, "labels") == 2, "the third try")
+    labelled_in_the_end(settings, database, tmp_path, "сеть")
     assert (tmp_path / "tries").read_text() == "..."
     assert (tmp_path / "worker.log").read_text().count("task.retry") == 2
-    assert outcome(database)[1] == []
-    assert dead_letters(settings) == []
 
 
 def test_surroundings_that_stay_broken_cost_a_dead_letter_and_no_review(
@@ -109,8 +120,7 @@ def test_surroundings_that_stay_broken_cost_a_dead_letter_and_no_review(
 ) -> None:
     with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="2"):
         send(settings, database, ["сеть"])
-        found: list[list[int]] = []
-        wait_until(lambda: found.extend(dead_letters(settings)) or found, "the dead letter")
+        found = first_dead_letters(settings)
     assert len(found) == 1
     assert outcome(database) == (0, [])
     assert ledger.count(database, "waiting") == 1, "it keeps its place in line for the sweep"
@@ -119,11 +129,7 @@ def test_surroundings_that_stay_broken_cost_a_dead_letter_and_no_review(
 def test_a_wrong_set_up_is_waited_for_and_costs_no_review(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="1"):
-        send(settings, database, ["ключ", "отзыв"])
-        wait_until(lambda: ledger.count(database, "labels") == 2, "the third try")
-    assert outcome(database)[1] == []
-    assert dead_letters(settings) == []
+    labelled_in_the_end(settings, database, tmp_path, "ключ", OTZYV_TASK_ATTEMPTS="1")
 
 
 def test_a_review_that_takes_too_long_is_one_dead_letter_and_not_a_loop(
@@ -133,8 +139,7 @@ def test_a_review_that_takes_too_long_is_one_dead_letter_and_not_a_loop(
     with brittle_worker(settings, tmp_path, OTZYV_TASK_SOFT_LIMIT_S="3"):
         send(settings, database, ["отзыв", "долго", "отзыв", "отзыв"])
         wait_until(lambda: ledger.count(database, "waiting") == 0, "the batch to be settled")
-        found: list[list[int]] = []
-        wait_until(lambda: found.extend(dead_letters(settings)) or found, "the dead letter")
+        found = first_dead_letters(settings)
     labels, failed = outcome(database)
     assert labels == 3
     assert [text for text, _ in failed] == ["долго"]
@@ -147,8 +152,7 @@ def test_a_review_that_kills_its_process_is_delivered_a_limited_number_of_times(
 ) -> None:
     with brittle_worker(settings, tmp_path):
         send(settings, database, ["смерть"])
-        found: list[list[int]] = []
-        wait_until(lambda: found.extend(dead_letters(settings)) or found, "the dead letter")
+        found = first_dead_letters(settings)
         # The worker is alive and goes on with others.
         send(settings, database, ["смерть", "отзыв"][1:])
         wait_until(lambda: ledger.count(database, "labels") == 1, "the next batch")
@@ -188,11 +192,15 @@ def test_a_worker_whose_batches_all_fail_stops_and_leaves_the_rest_in_their_queu
     assert ready(settings)[0] == 0
 
 
+def send_each_alone(settings: Settings, database: Database, word: str, batches: int) -> None:
+    for batch in range(batches):
+        send(settings, database, [f"{word} {batch}"])
+
+
 def test_batches_of_one_review_that_all_fail_open_the_breaker_as_well(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    for number in range(64):
-        send(settings, database, [f"яд {number}"])
+    send_each_alone(settings, database, "яд", 64)
     with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="5"):
         wait_until(lambda: ready(settings)[1] == 0 and ready(settings)[0] > 0, "the breaker")
     assert len(outcome(database)[1]) <= 5
@@ -228,8 +236,7 @@ def test_a_batch_that_waits_for_its_next_try_is_not_taken_for_lost(
 def test_batches_that_all_kill_their_process_open_the_breaker_too(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    for batch in range(20):
-        send(settings, database, [f"смерть {batch}"])
+    send_each_alone(settings, database, "смерть", 20)
     with brittle_worker(settings, tmp_path, OTZYV_POISON_STREAK="4"):
         wait_until(lambda: ready(settings)[1] == 0 and ready(settings)[0] >= 14, "the breaker")
     assert ledger.count(database, "waiting") >= 14

@@ -13,6 +13,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from kombu import Connection
 
+from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.store import Database
 from tests.services.workers.test_queue_path import publish, review
@@ -57,6 +58,25 @@ def command(settings: Settings, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def with_champion(tiny: Models, database: Database, folder: Path) -> tuple[Registry, dict[str, int]]:
+    """Three registered models, the first of which serves."""
+    registry, numbers = tiny.registry(database, folder / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    return registry, numbers
+
+
+def backfill(settings: Settings, folder: Path, model: int, *options: str) -> str:
+    done = run("backfill", "--model", str(model), *options, settings=settings, **env(folder))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def predict_all(settings: Settings, database: Database, reviews: int) -> None:
+    """Publish reviews and wait until the champion has predicted them."""
+    publish(settings, *messages(0, reviews))
+    wait_until(lambda: whole(database, reviews), "the predictions of the champion")
+
+
 def whole(database: Database, reviews: int) -> bool:
     return (
         ledger.count(database, "predictions") == reviews
@@ -83,8 +103,7 @@ def test_reviews_wait_for_the_first_champion_and_are_predicted_as_soon_as_there_
 def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
     settings: Settings, database: Database, tiny: Models, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
+    registry, numbers = with_champion(tiny, database, tmp_path)
     with running(settings, tmp_path):
         publish(settings, *messages(0, 1_000))
         wait_until(lambda: ledger.count(database, "predictions") > 0, "the first predictions")
@@ -107,8 +126,7 @@ def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
 def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
     settings: Settings, database: Database, tiny: Models, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
+    registry, numbers = with_champion(tiny, database, tmp_path)
     registry.promote(numbers["second"], "challenger", moved_by="test")
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 5_000))
@@ -126,8 +144,7 @@ def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
 def test_a_lost_message_is_found_by_the_sweep(
     settings: Settings, database: Database, tiny: Models, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
+    with_champion(tiny, database, tmp_path)
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 100))
         wait_until(lambda: ledger.count(database, "awaiting_prediction") == 100, "the reviews")
@@ -144,43 +161,35 @@ def purge(settings: Settings, queue: str = "cpu.classify") -> None:
         channel.queue_purge(queue)
 
 
+@pytest.fixture
+def numbers(tiny: Models, database: Database, tmp_path: Path) -> dict[str, int]:
+    """Those of three models, the first of which serves."""
+    return with_champion(tiny, database, tmp_path)[1]
+
+
 def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, numbers: dict[str, int], tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
     with running(settings, tmp_path):
-        publish(settings, *messages(0, 2_000))
-        wait_until(lambda: whole(database, 2_000), "the predictions of the champion")
-        done = run(
-            "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
-        )
-        assert done.returncode == 0, done.stderr
-        assert "all stored reviews have predictions of that model" in done.stdout
+        predict_all(settings, database, 2_000)
+        told = backfill(settings, tmp_path, numbers["second"], "--follow")
+        assert "all stored reviews have predictions of that model" in told
         models = "SELECT model_id, count(*) FROM predictions GROUP BY 1 ORDER BY 1"
         both = [(numbers["first"], 2_000), (numbers["second"], 2_000)]
         assert ledger.rows(database, models) == both
         before = ledger.versions(database, "predictions")
-        again = run(
-            "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
-        )
-        assert again.returncode == 0, again.stderr
+        backfill(settings, tmp_path, numbers["second"], "--follow")
         assert ledger.versions(database, "predictions") == before
     unknown = run("backfill", "--model", "99", settings=settings, **env(tmp_path))
     assert (unknown.returncode, "Traceback" in unknown.stderr) == (2, False)
 
 
 def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, numbers: dict[str, int], tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
     with running(settings, tmp_path):
-        publish(settings, *messages(0, 3_000))
-        wait_until(lambda: whole(database, 3_000), "the predictions of the champion")
-    assert (
-        run("backfill", "--model", str(numbers["third"]), settings=settings, **env(tmp_path)).returncode == 0
-    )
+        predict_all(settings, database, 3_000)
+    backfill(settings, tmp_path, numbers["third"])
     by_third = f"SELECT count(*) FROM predictions WHERE model_id = {numbers['third']}"
     small = env(tmp_path) | {"OTZYV_BATCH_ROWS": "20"}
     with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **small) as worker:

@@ -190,7 +190,7 @@ def test_no_statement_handles_many_more_rows_than_its_batch_has(
 
 
 def predict(cursor: PlainCursor, review_ids: list[int], taxonomy: int) -> int:
-    awaiting.keep(cursor, review_ids, taxonomy)
+    places.keep(cursor, review_ids, taxonomy, None)
     read: list[WaitingReview] = awaiting.texts(cursor, review_ids, taxonomy)
     mine = awaiting.settle(cursor, read, taxonomy)
     predictions.write(
