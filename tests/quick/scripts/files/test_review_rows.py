@@ -7,48 +7,14 @@ import os
 import random
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from scripts.files.input_file import InputFile
 from scripts.files.record import CHUNK_ROWS
 from scripts.files.review_rows import Columns, ReviewRows, pack
-from shared.errors import InputFileError
-
-
-@pytest.fixture
-def write(tmp_path: Path):
-    """Write a file; returns its path."""
-
-    def write_file(content: str | bytes | pa.Table, name: str = "reviews.csv") -> Path:
-        path = tmp_path / name
-        if isinstance(content, pa.Table):
-            pq.write_table(content, path)
-        else:
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
-
-
-def wire(
-    path: Path, columns: Columns | None = None, source: str = "file", **options: Any
-) -> list[dict[str, Any]]:
-    rows = ReviewRows(InputFile(path, **options), columns or Columns(), source)
-    return [row for _, chunk in rows.chunks() for row in chunk]
-
-
-def texts(path: Path, **options: Any) -> list[str]:
-    return [row["text"] for row in wire(path, **options)]
-
-
-def fault(path: Path, columns: Columns | None = None, **options: Any) -> str:
-    with pytest.raises(InputFileError) as refused:
-        wire(path, columns, **options)
-    return str(refused.value)
+from tests.support.input_rows import fault, texts, wire
 
 
 def test_rows_without_an_id_column_are_numbered_through_all_chunks(write):
