@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,29 +13,21 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from kombu import Connection
 
+from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.test_queue_path import publish, review
-from tests.support import ledger
+from tests.support import ledger, processes
 from tests.support.processes import kill, run, started
+from tests.support.producer import publish, review
 from tests.support.servers import wait_until
 from tests.support.tiny_registry import Models
 
 IN_MESSAGE = 50
 
 
-@contextmanager
-def running(settings: Settings, folder: Path, *, beat: bool = False) -> Iterator[None]:
-    """`otzyv ingest`, a CPU worker of two processes and, if asked for, `otzyv beat`."""
-    with (
-        started("ingest", settings=settings, log=folder / "ingest.log"),
-        started("worker", "cpu", settings=settings, log=folder / "cpu.log", **env(folder)),
-    ):
-        if not beat:
-            yield
-            return
-        with started("beat", settings=settings, log=folder / "beat.log"):
-            yield
+def running(settings: Settings, folder: Path, *commands: str) -> AbstractContextManager[object]:
+    """`otzyv ingest`, a CPU worker of two processes, and whatever else is asked for."""
+    return processes.running(settings, folder, "ingest", "worker cpu", *commands, **env(folder))
 
 
 def env(folder: Path) -> dict[str, str]:
@@ -55,6 +47,26 @@ def command(settings: Settings, folder: Path, *arguments: str) -> str:
     done = run("models", *arguments, settings=settings, **env(folder))
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+Serving = tuple[Registry, dict[str, int]]
+
+
+@pytest.fixture
+def serving(database: Database, tiny: Models, tmp_path: Path) -> Serving:
+    """A registry whose first model is champion, and the numbers of all three."""
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    return registry, numbers
+
+
+@contextmanager
+def predicted(settings: Settings, database: Database, folder: Path, reviews: int) -> Iterator[None]:
+    """The processes, when they have so many predictions of the champion behind them."""
+    with running(settings, folder):
+        publish(settings, *messages(0, reviews))
+        wait_until(lambda: whole(database, reviews), "the predictions of the champion")
+        yield
 
 
 def whole(database: Database, reviews: int) -> bool:
@@ -81,10 +93,9 @@ def test_reviews_wait_for_the_first_champion_and_are_predicted_as_soon_as_there_
 
 
 def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
+    registry, numbers = serving
     with running(settings, tmp_path):
         publish(settings, *messages(0, 1_000))
         wait_until(lambda: ledger.count(database, "predictions") > 0, "the first predictions")
@@ -105,10 +116,9 @@ def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
 
 
 def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
+    registry, numbers = serving
     registry.promote(numbers["second"], "challenger", moved_by="test")
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 5_000))
@@ -124,17 +134,15 @@ def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
 
 
 def test_a_lost_message_is_found_by_the_sweep(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 100))
         wait_until(lambda: ledger.count(database, "awaiting_prediction") == 100, "the reviews")
     purge(settings)
     with database.transaction() as cursor:
         cursor.execute("UPDATE awaiting_prediction SET sent_at = now() - interval '1 hour'")
-    with running(settings, tmp_path, beat=True):
+    with running(settings, tmp_path, "beat"):
         wait_until(lambda: whole(database, 100), "the sweep to send them again")
 
 
@@ -145,13 +153,10 @@ def purge(settings: Settings, queue: str = "cpu.classify") -> None:
 
 
 def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
-    with running(settings, tmp_path):
-        publish(settings, *messages(0, 2_000))
-        wait_until(lambda: whole(database, 2_000), "the predictions of the champion")
+    _, numbers = serving
+    with predicted(settings, database, tmp_path, 2_000):
         done = run(
             "backfill", "--model", str(numbers["second"]), "--follow", settings=settings, **env(tmp_path)
         )
@@ -171,13 +176,11 @@ def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
 
 
 def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    registry, numbers = tiny.registry(database, tmp_path / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
-    with running(settings, tmp_path):
-        publish(settings, *messages(0, 3_000))
-        wait_until(lambda: whole(database, 3_000), "the predictions of the champion")
+    _, numbers = serving
+    with predicted(settings, database, tmp_path, 3_000):
+        pass
     assert (
         run("backfill", "--model", str(numbers["third"]), settings=settings, **env(tmp_path)).returncode == 0
     )
@@ -190,5 +193,5 @@ def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
     purge(settings, "cpu.backfill")
     with database.transaction() as cursor:
         cursor.execute("UPDATE backfill_parts SET at = now() - interval '1 hour'")
-    with running(settings, tmp_path, beat=True):
+    with running(settings, tmp_path, "beat"):
         wait_until(lambda: ledger.rows(database, by_third) == [(3_000,)], "the backfill to be through")
