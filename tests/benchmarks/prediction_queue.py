@@ -37,6 +37,7 @@ from shared.store import Database
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
 from shared.taxonomy import default_taxonomy
+from tests.benchmarks.small_encoder import SHAPES
 from tests.support.processes import started
 from tests.support.servers import RabbitNode, database_of, rabbit_node, wait_until
 from workers.rabbitmq.topology import CPU_CLASSIFY
@@ -81,11 +82,7 @@ def _model(folder: Path, tokenizer: Path, sample: list[str]) -> Artefact:
     numbered = {slug: place for place, slug in enumerate(taxonomy.slugs)}
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=83_828,
-        hidden_size=312,
-        num_hidden_layers=3,
-        num_attention_heads=12,
-        intermediate_size=600,
+        **SHAPES["rubert-tiny2"],
         max_position_embeddings=2_048,
         label2id=numbered,
         id2label={place: slug for slug, place in numbered.items()},

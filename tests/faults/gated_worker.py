@@ -10,19 +10,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.service.processes import work
 from shared.cascade.stage import Answer, Verdict
-from shared.runtime import stages
-from shared.settings import settings
 from shared.taxonomy import Taxonomy
+from tests.support.stage_worker import InsteadOfKeywords, work_with
 
 
-class GatedStage:
+class GatedStage(InsteadOfKeywords):
     """Keeps everything, once the gate is open."""
 
-    name = "keywords"
     model = "gated"
-    default_threshold = 0.5
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._taxonomy = taxonomy
@@ -39,5 +35,4 @@ class GatedStage:
 
 
 if __name__ == "__main__":
-    stages.build = lambda _name, taxonomy, *_rest: GatedStage(taxonomy)
-    work("cpu", settings(), 2, None)
+    work_with(GatedStage)

@@ -78,6 +78,24 @@ def health(world: World) -> tuple[int, str, float]:
     return done.returncode, done.stderr, time.monotonic() - began
 
 
+def never_answers(world: World, service: Proxy, mode: Mode, sentence: str) -> None:
+    """Let a service fall silent in the middle of the work: all say so with this sentence; and let it speak again."""
+    world.send(2_000)
+    world.wait(lambda: world.count("labels") > 0, "labels")
+    service.mode(mode)
+    world.send(2_000, first=2_000)
+    code, said, seconds = health(world)
+    assert code == 75
+    assert sentence in said
+    assert seconds < HEALTH_S
+    world.wait(lambda: sentence in world.log("ingest.log"), "ingest to give up waiting")
+    world.wait(lambda: sentence in world.log(), "the worker to give up waiting")
+    service.mode("forward")
+    world.wait_settled(4_000)
+    assert health(world)[0] == 0
+    world.ledger.note(f"health failed after {seconds:.1f} s")
+
+
 @pytest.mark.case(
     11, expected="every statement is given up in time, health fails, all goes on with the next answer"
 )
@@ -87,22 +105,7 @@ def test_a_database_that_never_answers_is_given_up_and_work_goes_on_when_it_does
 ) -> None:
     """PostgreSQL takes connections and statements, and answers none of them."""
     with behind_proxies(world) as (postgres, _), world.running():
-        world.send(2_000)
-        world.wait(lambda: world.count("labels") > 0, "labels")
-        postgres.mode(mode)
-        world.send(2_000, first=2_000)
-        code, said, seconds = health(world)
-        assert code == 75
-        assert "PostgreSQL did not finish" in said
-        assert seconds < HEALTH_S
-        world.wait(
-            lambda: "PostgreSQL did not finish" in world.log("ingest.log"), "ingest to give up waiting"
-        )
-        world.wait(lambda: "PostgreSQL did not finish" in world.log(), "the worker to give up waiting")
-        postgres.mode("forward")
-        world.wait_settled(4_000)
-        assert health(world)[0] == 0
-    world.ledger.note(f"health failed after {seconds:.1f} s")
+        never_answers(world, postgres, mode, "PostgreSQL did not finish")
     world.ledger.check()
 
 
@@ -112,18 +115,5 @@ def test_a_database_that_never_answers_is_given_up_and_work_goes_on_when_it_does
 def test_a_broker_that_never_answers_is_given_up_and_work_goes_on_when_it_does(world: World) -> None:
     """RabbitMQ takes connections and messages, and answers none of them."""
     with behind_proxies(world) as (_, rabbit), world.running():
-        world.send(2_000)
-        world.wait(lambda: world.count("labels") > 0, "labels")
-        rabbit.mode("swallow")
-        world.send(2_000, first=2_000)
-        code, said, seconds = health(world)
-        assert code == 75
-        assert "RabbitMQ did not answer" in said
-        assert seconds < HEALTH_S
-        world.wait(lambda: "RabbitMQ did not answer" in world.log("ingest.log"), "ingest to give up waiting")
-        world.wait(lambda: "RabbitMQ did not answer" in world.log(), "the worker to give up waiting")
-        rabbit.mode("forward")
-        world.wait_settled(4_000)
-        assert health(world)[0] == 0
-    world.ledger.note(f"health failed after {seconds:.1f} s")
+        never_answers(world, rabbit, "swallow", "RabbitMQ did not answer")
     world.ledger.check()

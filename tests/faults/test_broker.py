@@ -64,10 +64,7 @@ def test_a_broker_that_is_down_for_a_minute_costs_nothing(world: World) -> None:
     """RabbitMQ is killed and down for a minute, while enqueue sends and ingest and a worker run."""
     total = 20_000
     file = world.file(total)
-    with (
-        world.started("ingest", log="ingest.log") as ingest,
-        world.started("worker", "cpu", "--processes", "2", log="worker.log") as worker,
-    ):
+    with world.running() as (ingest, worker):
         world.wait_at_work()
         with enqueuing(world, file, "enqueue.log") as enqueue:
             world.wait(lambda: world.count("reviews") > total * 0.1, "reviews")

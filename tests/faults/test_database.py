@@ -75,10 +75,7 @@ def test_a_database_that_dies_in_the_middle_of_transactions_costs_nothing(world:
 def test_a_database_that_is_down_for_a_minute_costs_nothing(world: World) -> None:
     """PostgreSQL is killed and down for a minute, while reviews come in and ingest and a worker run."""
     total = 10_000
-    with (
-        world.started("ingest", log="ingest.log") as ingest,
-        world.started("worker", "cpu", "--processes", "2", log="worker.log") as worker,
-    ):
+    with world.running() as (ingest, worker):
         world.send(total)
         world.wait(lambda: world.count("labels") > total * 0.1, "labels")
         world.postgres.stop("kill")
@@ -101,6 +98,17 @@ def stored(world: World, reviews: int) -> None:
         world.wait(lambda: world.count("waiting") == reviews, "the reviews to be stored")
 
 
+@contextmanager
+def disturbed(world: World, setting: str) -> Iterator[tuple[Connection, Connection]]:
+    """200 stored reviews in a database with a setting of its own, a session that watches and one that disturbs."""
+    stored(world, 200)
+    name = world.settings.database_url.split("?")[0].rsplit("/", 1)[1]
+    with session(world) as watch, session(world) as other:
+        watch.autocommit = True
+        asked(watch, f"ALTER DATABASE {name} SET {setting}")
+        yield watch, other
+
+
 ONE = "SELECT FROM waiting WHERE review_id = (SELECT {}(review_id) FROM waiting) FOR UPDATE"
 """Locks the first (min) or last (max) row of the line that a worker locks whole, first to last."""
 SOMEBODY_WAITS = (
@@ -111,11 +119,7 @@ SOMEBODY_WAITS = (
 @pytest.mark.case(12, expected="the batch is tried again after a pause")
 def test_a_worker_that_postgresql_chooses_to_end_a_deadlock_does_its_batch_again(world: World) -> None:
     """A second session locks rows in the opposite order, so that PostgreSQL ends the worker's transaction."""
-    stored(world, 200)
-    name = world.settings.database_url.split("?")[0].rsplit("/", 1)[1]
-    with session(world) as watch, session(world) as other:
-        watch.autocommit = True
-        asked(watch, f"ALTER DATABASE {name} SET deadlock_timeout = '4s'")
+    with disturbed(world, "deadlock_timeout = '4s'") as (watch, other):
         # Whoever looks for deadlocks first is their victim: this session never looks.
         asked(other, "SET deadlock_timeout = '10min'")
         asked(other, ONE.format("max"))
@@ -132,11 +136,7 @@ def test_a_worker_that_postgresql_chooses_to_end_a_deadlock_does_its_batch_again
 @pytest.mark.case(12, expected="the batch is tried again after a pause")
 def test_a_worker_that_cannot_be_serialised_does_its_batch_again(world: World) -> None:
     """Under REPEATABLE READ a second session changes a row that the worker waits for."""
-    stored(world, 200)
-    name = world.settings.database_url.split("?")[0].rsplit("/", 1)[1]
-    with session(world) as watch, session(world) as other:
-        watch.autocommit = True
-        asked(watch, f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    with disturbed(world, "default_transaction_isolation = 'repeatable read'") as (watch, other):
         asked(
             other, "UPDATE waiting SET sent_at = now() WHERE review_id = (SELECT max(review_id) FROM waiting)"
         )
@@ -157,10 +157,7 @@ def test_memory_stays_bounded_while_a_slow_database_meets_a_burst(world: World) 
         world.told = {
             "OTZYV_DATABASE_URL": world.settings.database_url.replace(f":{port}/", f":{proxy.port}/")
         }
-        with (
-            world.started("ingest", log="ingest.log") as ingest,
-            world.started("worker", "cpu", "--processes", "2", log="worker.log") as worker,
-        ):
+        with world.running() as (ingest, worker):
             # Models and dictionaries are in memory once a batch of each kind is done.
             world.send(2_000)
             world.wait_settled(2_000)

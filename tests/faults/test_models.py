@@ -70,15 +70,21 @@ def another(registry: Registry, models: Path, source: str, name: str) -> tuple[i
     return registry.register(Artefact(registry.location, path)), folder
 
 
+def with_a_champion(world: World, tiny: Models) -> tuple[Path, Registry, dict[str, int]]:
+    """The folder of models that processes read, its registry, whose first model is champion, and their numbers."""
+    models = world.folder / "models"
+    registry, numbers = tiny.registry(world.database, models)
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    world.told = {"OTZYV_MODELS": str(models)}
+    return models, registry, numbers
+
+
 @pytest.mark.case(19, expected="refused, with a reason; the champion that serves goes on")
 def test_a_champion_that_is_damaged_is_refused_and_the_one_before_serves_on(
     world: World, tiny: Models
 ) -> None:
     """New champions are damaged before the worker reads them: truncated, changed, a pickle, other labels."""
-    models = world.folder / "models"
-    registry, numbers = tiny.registry(world.database, models)
-    registry.promote(numbers["first"], "champion", moved_by="test")
-    world.told = {"OTZYV_MODELS": str(models)}
+    models, registry, numbers = with_a_champion(world, tiny)
     sent = 0
     with world.running():
         for name, damage in DAMAGES.items():
@@ -107,10 +113,7 @@ def test_a_model_whose_weights_are_no_numbers_is_not_promoted_and_the_old_one_se
     world: World, tiny: Models
 ) -> None:
     """A model with NaN weights, whose checksums are right, is promoted while a worker serves another."""
-    models = world.folder / "models"
-    registry, numbers = tiny.registry(world.database, models)
-    registry.promote(numbers["first"], "champion", moved_by="test")
-    world.told = {"OTZYV_MODELS": str(models)}
+    models, registry, numbers = with_a_champion(world, tiny)
     source, path = tiny.paths["second"], f"{Path(tiny.paths['second']).parent}/nan"
     shutil.copytree(models / source, models / path)
     poison(models / path)

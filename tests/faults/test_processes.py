@@ -39,10 +39,7 @@ def test_pool_children_that_are_killed_one_after_another_under_load_cost_nothing
     """Children of a busy worker are killed one after another."""
     total, kills = 20_000, 0
     world.send(total)
-    with (
-        world.started("ingest", log="ingest.log"),
-        world.started("worker", "cpu", "--processes", "2", log="worker.log") as worker,
-    ):
+    with world.running() as (_ingest, worker):
         done = 0
         for share in (0.05, 0.2, 0.4, 0.6):
             world.wait(lambda share=share: world.count("labels") > total * share, "labels")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kombu import Connection, Producer
 
 from shared.settings import Settings
 from shared.store import Database
@@ -18,8 +17,8 @@ from tests.faults.ledger import SOURCE, Ledger
 from tests.faults.postgres_node import PostgresNode
 from tests.support import ledger as tables
 from tests.support import processes
+from tests.support.producer import publish, review
 from tests.support.servers import PATIENCE_S, RabbitNode, wait_until
-from workers.rabbitmq import topology
 
 IN_MESSAGE = 50
 TEXTS = ("Платье номер {} село отлично", "Утюг номер {} гладит хорошо", "Вещь номер {}, рекомендую")
@@ -59,13 +58,13 @@ class World:
             yield process
 
     @contextmanager
-    def running(self, **more: Any) -> Iterator[None]:
+    def running(self) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]]:
         """`otzyv ingest` and `otzyv worker cpu` with two processes."""
         with (
-            self.started("ingest", log="ingest.log", **more),
-            self.started("worker", "cpu", "--processes", "2", log="worker.log", **more),
+            self.started("ingest", log="ingest.log") as ingest,
+            self.started("worker", "cpu", "--processes", "2", log="worker.log") as worker,
         ):
-            yield
+            yield ingest, worker
 
     def wait_at_work(self) -> None:
         """Wait until ingest and worker are past their start, at which a service that is away ends them."""
@@ -85,12 +84,7 @@ class World:
 
     def publish(self, *bodies: bytes, **properties: Any) -> None:
         """Raw messages, each confirmed before this returns."""
-        options = {"content_type": "application/json", "content_encoding": "utf-8", **properties}
-        with Connection(self.settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
-            topology.declare(connection)
-            producer = Producer(connection, topology.REVIEWS)
-            for body in bodies:
-                producer.publish(body, routing_key=topology.INCOMING_KEY, delivery_mode=2, **options)
+        publish(self.settings, *bodies, **properties)
 
     def send(self, texts: Sequence[str] | int, first: int = 0, in_message: int = IN_MESSAGE) -> None:
         """Reviews with these texts, or so many, numbered from `first`; noted as sent and as confirmed."""
@@ -147,11 +141,6 @@ class World:
     def wait_dead_letters(self, count: int) -> None:
         """RabbitMQ moves dead letters a moment after they were rejected."""
         self.wait(lambda: self.ledger.count().dead_letters == count, f"{count} dead letters")
-
-
-def review(number: int, text: str = "Платье село отлично") -> dict[str, object]:
-    """One review as a producer sends it."""
-    return {"source": SOURCE, "id": str(number), "text": text}
 
 
 def crash(place: str, file: Path, whom: str = "") -> dict[str, Any]:

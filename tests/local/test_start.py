@@ -13,6 +13,7 @@ import pytest
 
 from scripts.service.processes import require_training
 from shared.errors import ConfigurationError
+from tests.support.processes import printed
 
 HEAVY = ("alembic", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "torch", "transformers")
 
@@ -31,8 +32,7 @@ HEAVY = ("alembic", "pandas", "pyarrow", "scipy", "sklearn", "sqlalchemy", "torc
 )
 def test_a_process_imports_no_library_that_only_some_commands_need(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{*{HEAVY}}} & sys.modules.keys()))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_help_imports_no_command_and_nothing_that_its_settings_need() -> None:
@@ -41,10 +41,9 @@ def test_help_imports_no_command_and_nothing_that_its_settings_need() -> None:
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
         "print(sorted(name for name in sys.modules if name.startswith('scripts.') or name == 'pydantic'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(
-        ["scripts.cli", "scripts.command", "scripts.command.console", "scripts.command.lazy"]
-    )
+    assert ast.literal_eval(printed(code)) == [
+        "scripts.cli", "scripts.command", "scripts.command.console", "scripts.command.lazy",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["worker", "ingest", "beat"])
@@ -54,8 +53,7 @@ def test_a_process_of_the_service_imports_no_other_command(command: str) -> None
         f"Commands(name='otzyv').commands[{command!r}].loaded()\n"
         "print(sorted(name.split('.')[1] for name in sys.modules if name.startswith('scripts.')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(ast.literal_eval(done.stdout)) == {"cli", "command", "service"}
+    assert set(ast.literal_eval(printed(code))) == {"cli", "command", "service"}
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: `make models`")

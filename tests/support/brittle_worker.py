@@ -13,20 +13,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.service.processes import work
 from shared.cascade.stage import Answer, Verdict
 from shared.errors import ConfigurationError, DatabaseUnavailable
-from shared.runtime import stages
-from shared.settings import settings
 from shared.taxonomy import Taxonomy
+from tests.support.stage_worker import InsteadOfKeywords, work_with
 
 
-class BrittleStage:
+class BrittleStage(InsteadOfKeywords):
     """Keeps everything it survives."""
 
-    name = "keywords"
     model = "brittle"
-    default_threshold = 0.5
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self._category = taxonomy.categories[0].slug
@@ -58,5 +54,4 @@ class BrittleStage:
 
 
 if __name__ == "__main__":
-    stages.build = lambda _name, taxonomy, *_rest: BrittleStage(taxonomy)
-    work("cpu", settings(), 2, None)
+    work_with(BrittleStage)

@@ -128,6 +128,11 @@ class ChatEndpoint:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
+    def late(self, request: dict[str, Any]) -> Reply:
+        """A model that knows three words, and answers when nobody waits any more."""
+        self.released.wait(GIVE_UP_S)
+        return by_words(request)
+
     def start(self) -> None:
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True

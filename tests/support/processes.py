@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from shared.settings import Settings
 from tests.support.servers import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "reviews.csv"
 OTZYV = Path(sys.executable).with_name("otzyv")
 
 
@@ -41,11 +42,35 @@ def run(
     )
 
 
+def printed(code: str, *arguments: str | Path) -> str:
+    """What a fresh interpreter prints that runs some code to its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
 @contextmanager
 def started(*arguments: str, settings: Settings, log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A long-running `otzyv`, ended politely at the end and killed if that does not help."""
     with launched([str(OTZYV), *arguments], environment(settings, **more), log) as process:
         yield process
+
+
+@contextmanager
+def running(
+    settings: Settings, folder: Path, *commands: str, **more: str
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """`otzyv ingest` and `otzyv worker cpu`, or these commands; each logs to a file named by its last word."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(started(*words, settings=settings, log=folder / f"{words[-1]}.log", **more))
+            for words in map(str.split, commands or ("ingest", "worker cpu"))
+        ]
 
 
 @contextmanager

@@ -155,6 +155,15 @@ class RabbitNode:
             told = answer.read()
         return json.loads(told) if told else None
 
+    def limit(self, amqp_url: str, queue: str, messages: int | None) -> None:
+        """Let a queue of a virtual host hold no more than so many messages; None lifts the limit."""
+        policy = f"/api/policies/{amqp_url.rpartition('/')[2]}/small"
+        if messages is None:
+            self.api("DELETE", policy)
+            return
+        small = {"pattern": f"^{queue}$", "definition": {"max-length": messages}, "apply-to": "queues"}
+        self.api("PUT", policy, small)
+
     @contextmanager
     def virtual_host(self) -> Iterator[str]:
         """The URL of a fresh virtual host, deleted at the end."""

@@ -10,10 +10,14 @@ from typing import Any
 import psycopg2
 
 from shared.cascade.stage import Answer, Match, Verdict
+from shared.labelling.intake import Stored, take_in
 from shared.reviews.review import Review, make
+from shared.reviews.wire import Message
 from shared.store import Database
 
 QUEUE = "reviews.incoming"
+TO_PREDICT = {"predict_queue": "cpu.classify"}
+"""What takes reviews in that await a prediction too."""
 TABLES = ("reviews", "review_history", "waiting", "verdicts", "labels", "label_history", "failures")
 
 
@@ -34,6 +38,13 @@ class ByFirstLetter:
 
 def review(name: str, text: str, source: str = "shop", **fields: Any) -> Review:
     return make(source, name, text, max_text_chars=20_000, **fields)
+
+
+def take_reviews(database: Database, taxonomy_id: int, *reviews: Review, **more: Any) -> Stored:
+    """Store reviews for a taxonomy as one message would bring them; they wait for the keyword stage."""
+    message = Message(list(reviews), [])
+    chosen: dict[str, Any] = {"queue": QUEUE, "first_stage": "keywords", **more}
+    return take_in(database, [message], taxonomy_id=taxonomy_id, **chosen)
 
 
 def ask(database: Database, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -26,14 +26,13 @@ def save_tiny_llm(folder: Path, *, context: int = 4096, options: str = "ABCDEFGH
     """Saves a Qwen3 of two layers with random weights (seed 0) that answers with one of `options`."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
+    from tests.support.tiny_models import SIZES  # which needs both
+
     tokenizer = _tokenizer(transformers)
     torch.manual_seed(0)
     config = transformers.Qwen3Config(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
+        **SIZES,
         num_key_value_heads=2,
         head_dim=8,
         max_position_embeddings=context,

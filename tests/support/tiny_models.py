@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ CORPUS = (
 )
 TWO_WAY = {"entailment": 0, "not_entailment": 1}
 THREE_WAY = {"contradiction": 0, "Entailment": 1, "neutral": 2}
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 LIMIT = 64
 """Longest pair in tokens of every tiny model."""
 SPREAD = 0.4
@@ -53,12 +55,17 @@ def bert(folder: Path, label2id: dict[str, int] = THREE_WAY, seed: int = 11) -> 
     return _save(folder, BertForSequenceClassification(config), tokenizer)
 
 
+def name_a_token_out_of_reach(folder: Path) -> None:
+    """Give a saved model's tokenizer a token with a number beyond the model's vectors: 1,000,000."""
+    path = folder / "tokenizer.json"
+    told = json.loads(path.read_text())
+    told["model"]["vocab"]["новое"] = 10**6
+    path.write_text(json.dumps(told))
+
+
 def _shape(label2id: dict[str, int]) -> dict[str, object]:
     return {
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "intermediate_size": 64,
+        **SIZES,
         "initializer_range": SPREAD,
         "label2id": label2id,
         "id2label": {index: label for label, index in label2id.items()},

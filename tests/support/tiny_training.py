@@ -19,21 +19,28 @@ from shared.training.arguments import Arguments, arguments
 from shared.training.data import Data
 from tests.support import tiny_models
 
-LABELS = ("clothes", "electronics")
-_CLOTHES = ("платье", "юбка", "блузка", "рубашка", "куртка", "кофта", "майка", "пальто")
-_CLOTH = (
-    "село отлично, ткань приятная",
-    "по размеру, швы ровные",
-    "красиво сидит",
-    "мягкий материал, не колется",
-)
-_DEVICES = ("телефон", "наушники", "зарядка", "колонка", "клавиатура", "монитор", "кабель", "планшет")
-_SOUND = (
-    "приехал разбитым",
-    "звук хороший, батарея держит долго",
-    "не заряжается",
-    "провод короткий, экран тусклый",
-)
+_SAID = {
+    "clothes": (
+        ("платье", "юбка", "блузка", "рубашка", "куртка", "кофта", "майка", "пальто"),
+        (
+            "село отлично, ткань приятная",
+            "по размеру, швы ровные",
+            "красиво сидит",
+            "мягкий материал, не колется",
+        ),
+    ),
+    "electronics": (
+        ("телефон", "наушники", "зарядка", "колонка", "клавиатура", "монитор", "кабель", "планшет"),
+        (
+            "приехал разбитым",
+            "звук хороший, батарея держит долго",
+            "не заряжается",
+            "провод короткий, экран тусклый",
+        ),
+    ),
+}
+"""Things of each category, and what is told of each of them."""
+LABELS = tuple(_SAID)
 STEPS_PER_EPOCH = 8
 
 
@@ -41,7 +48,7 @@ def data() -> Data:
     """32 rows to train on, 8 steps of 4, and 32 to validate with; every word is among both."""
     rows = [
         (place + said, Row(f"{word.capitalize()} {told}", category, number))
-        for category, words, tellings in (("clothes", _CLOTHES, _CLOTH), ("electronics", _DEVICES, _SOUND))
+        for category, (words, tellings) in _SAID.items()
         for number, ((place, word), (said, told)) in enumerate(
             product(enumerate(words), enumerate(tellings)), 1
         )
@@ -57,10 +64,7 @@ def base(folder: Path) -> Path:
     torch.manual_seed(11)
     config = BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
+        **tiny_models.SIZES,
         initializer_range=0.15,
         max_position_embeddings=tiny_models.LIMIT,
         pad_token_id=0,

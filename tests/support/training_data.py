@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from shared.labelling.intake import take_in
-from shared.reviews.review import make
-from shared.reviews.wire import Message
 from shared.store import Database, gold, labels
 from shared.store.gold import GoldAnswer
-from tests.support.stored import ask
+from tests.support.stored import ask, review, take_reviews
 
-QUEUE = "reviews.incoming"
 WORDS = {
     "clothes": ("платье", "блузка", "рубашка", "юбка", "куртка"),
     "shoes": ("кроссовки", "ботинки", "туфли", "сапоги", "босоножки"),
@@ -32,11 +28,9 @@ def sentences(count: int, first: int = 0) -> list[tuple[str, str]]:
 def store(database: Database, taxonomy_id: int, count: int = 300, gold_reviews: int = GOLD) -> None:
     """Store reviews, label all of them, and make the last ones gold."""
     rows = sentences(count)
-    message = Message(
-        [make("shop", str(n), text, max_text_chars=1_000) for n, (text, _) in enumerate(rows)], []
-    )
-    stored = take_in(database, [message], queue=QUEUE, taxonomy_id=taxonomy_id, first_stage="keywords")
-    ids = stored.ids[0]
+    ids = take_reviews(
+        database, taxonomy_id, *(review(str(n), text) for n, (text, _) in enumerate(rows))
+    ).ids[0]
     with database.transaction() as cursor:
         labels.settle_from_outside(
             cursor, [(ids[n], 1, slug, 0.9) for n, (_, slug) in enumerate(rows)], taxonomy_id, "test"

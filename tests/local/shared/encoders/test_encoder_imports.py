@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.processes import printed
+
 
 def test_nothing_of_torch_or_natasha_is_imported_for_word_vectors() -> None:
     code = (
@@ -13,9 +15,7 @@ def test_nothing_of_torch_or_natasha_is_imported_for_word_vectors() -> None:
         "from shared.encoders.navec import NavecEncoder; NavecEncoder().embed(['платье'], 'query');"
         "print(sorted({'torch', 'sentence_transformers', 'natasha', 'pymorphy2'} & sys.modules.keys()))"
     )
-    root = Path(__file__).resolve().parents[4]
-    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_without_sentence_transformers_it_is_told_what_to_install(tmp_path: Path) -> None:

@@ -259,12 +259,7 @@ def test_a_reply_without_usage_costs_nothing_known(endpoint: ChatEndpoint) -> No
 
 
 def test_a_server_that_never_answers_is_given_up(endpoint: ChatEndpoint) -> None:
-    def silent(request: dict[str, Any]) -> Reply:
-        if "fault" in review_in(request):
-            endpoint.released.wait(GIVE_UP_S)
-        return by_words(request)
-
-    endpoint.model = silent
+    endpoint.model = lambda request: (endpoint.late if "fault" in review_in(request) else by_words)(request)
     first, fault, last = over_its_limit(endpoint, GOOD[0], "fault", GOOD[1], found="ReadTimeout")
     assert isinstance(first, Choice)
     assert isinstance(last, Choice)
@@ -291,11 +286,7 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 def test_after_the_deadline_nothing_more_is_asked(endpoint: ChatEndpoint) -> None:
-    def silent(request: dict[str, Any]) -> Reply:
-        endpoint.released.wait(GIVE_UP_S)
-        return by_words(request)
-
-    endpoint.model = silent
+    endpoint.model = endpoint.late
     outcomes = asked(endpoint, *(f"отзыв {n}" for n in range(6)), concurrency=2, deadline_s=0.4, attempts=9)
     assert all(isinstance(outcome, ModelUnavailable) for outcome in outcomes)
     assert len(endpoint.requests) <= 2, "those that were on their way"

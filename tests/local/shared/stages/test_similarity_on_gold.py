@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,13 @@ from shared.encoders.navec import NavecEncoder
 from shared.stages.keywords.stage import KeywordStage
 from shared.stages.similarity import SimilarityStage
 from shared.taxonomy import default_taxonomy
+from tests.support.row_files import read_rows
 
 
 def test_labels_of_keywords_and_similarity_are_right_in_93_of_100_on_gold(shared_data: Path) -> None:
-    def rows(name: str) -> list[dict[str, str]]:
-        with (shared_data / name).open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-
-    gold = {row["id"]: default_taxonomy().category(row["category"]).slug for row in rows("gold.csv")}
-    reviews = [row for row in rows("reviews.csv") if row["id"] in gold]
+    checked = read_rows(shared_data / "gold.csv")
+    gold = {row["id"]: default_taxonomy().category(row["category"]).slug for row in checked}
+    reviews = [row for row in read_rows(shared_data / "reviews.csv") if row["id"] in gold]
     right: dict[str, list[bool]] = {"keywords": [], "similarity": []}
     for stage in (KeywordStage(default_taxonomy()), SimilarityStage(default_taxonomy(), NavecEncoder())):
         answers = verdicts(stage, [row["text"] for row in reviews])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -19,6 +16,8 @@ from shared.training.arguments import arguments
 from shared.training.data import prepared
 from shared.training.linear import train_linear
 from tests.support import tiny_linear
+from tests.support.processes import printed
+from tests.support.row_files import read_rows
 from tests.support.tiny_linear import TEXTS
 
 LABELS = default_taxonomy().slugs
@@ -53,8 +52,7 @@ def test_confidences_are_calibrated_on_the_validation_part() -> None:
 
 def test_it_reaches_weighted_f1_087_and_macro_076_on_gold(shared_data: Path) -> None:
     def read(name: str) -> list[dict[str, str]]:
-        with (shared_data / name).open(encoding="utf-8", newline="") as handle:
-            return list(csv.DictReader(handle))
+        return read_rows(shared_data / name)
 
     taxonomy = default_taxonomy()
     texts = {row["id"]: row["text"] for row in read("reviews.csv")}
@@ -83,5 +81,4 @@ def test_serving_it_needs_neither_torch_nor_scikit_learn() -> None:
         "LinearClassifier(v, w, ('a', 'b')).predict(['Платье']); "
         "print(sorted({'torch', 'transformers', 'sklearn', 'pandas', 'imblearn'} & sys.modules.keys()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"

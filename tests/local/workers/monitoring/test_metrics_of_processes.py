@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.processes import printed
 
 COUNTING = """
 import os, signal, sys
@@ -33,13 +33,7 @@ print(generate_latest(registry).decode())
 
 
 def test_what_killed_children_have_counted_stays_and_takes_no_more_room_with_each(tmp_path: Path) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-c", COUNTING, tmp_path, "7"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
+    shown = printed(COUNTING, tmp_path, "7")
     found = {
         (sample.name, sample.labels.get("le")): sample.value
         for family in text_string_to_metric_families(shown)

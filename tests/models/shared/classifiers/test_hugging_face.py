@@ -26,7 +26,7 @@ from shared.classifiers.packaging.measuring import measured
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.taxonomy import Taxonomy
-from tests.support import tiny_classifier
+from tests.support import tiny_classifier, tiny_models
 from tests.support.tiny_classifier import LABELS, TEXTS
 
 TAXONOMY = Taxonomy.parse("""
@@ -228,10 +228,7 @@ def test_a_config_that_nests_too_deep_is_refused(folder: Path) -> None:
 
 
 def test_a_tokenizer_with_more_tokens_than_the_model_has_vectors_is_refused(folder: Path) -> None:
-    path = folder / "tokenizer.json"
-    told = json.loads(path.read_text())
-    told["model"]["vocab"]["новое"] = 10**6
-    path.write_text(json.dumps(told))
+    tiny_models.name_a_token_out_of_reach(folder)
     assert "as many as the model has vectors for, found number 1,000,000" in refused(folder)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from shared.classifiers.packaging.first_token import first_token_only
 from shared.errors import InvalidAnswer, ModelError
 from tests.support import tiny_classifier
 from tests.support.once import once
+from tests.support.processes import printed
 from tests.support.tiny_classifier import LABELS, TEXTS
 
 MAX_TOKENS = 32
@@ -235,5 +234,4 @@ def test_serving_needs_no_torch() -> None:
         "import sys, shared.classifiers; "
         "print(sorted({'torch', 'transformers', 'onnx', 'scipy', 'sklearn', 'pandas'} & sys.modules.keys()))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"

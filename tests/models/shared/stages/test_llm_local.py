@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +15,7 @@ from shared.stages.llm import Choice, ChoiceOrError, LlmStage, PromptWriter
 from shared.stages.llm.local import LocalModel
 from shared.stages.llm.prompt import Prompt
 from shared.taxonomy import default_taxonomy
+from tests.support.processes import printed
 from tests.support.stage_contract import check_stage
 from tests.support.tiny_llm import save_tiny_llm, without_template
 
@@ -234,5 +233,4 @@ def test_nothing_of_torch_is_imported_before_a_model_is_made() -> None:
         "import sys, shared.stages.llm, shared.stages.llm.local;"
         "print([name for name in ('torch', 'transformers') if name in sys.modules])"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
+    assert printed(program) == "[]"

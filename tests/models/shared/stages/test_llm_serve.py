@@ -17,6 +17,7 @@ from shared.errors import ModelError
 from shared.stages.llm import ChatServer, Choice, ChoiceOrError, LlmStage, PromptWriter
 from shared.taxonomy import default_taxonomy
 from tests.support.chat_endpoint import UNHURRIED
+from tests.support.processes import launched
 from tests.support.servers import PATIENCE_S, free_port, wait_until
 from tests.support.tiny_llm import save_tiny_llm
 
@@ -39,23 +40,10 @@ def url(folder: Path) -> Iterator[str]:
     port = free_port()
     log = folder / "serve.log"
     serve = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*serve, "--device", "cpu", "--dtype", "float32", "--port", str(port), "--host", "127.0.0.1"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        )
-    try:
+    serve += ["--device", "cpu", "--dtype", "float32", "--port", str(port), "--host", "127.0.0.1"]
+    with launched(serve, {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}, log) as process:
         wait_until_healthy(process, f"http://127.0.0.1:{port}/health", log)
         yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path) -> None:

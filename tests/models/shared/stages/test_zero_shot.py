@@ -7,8 +7,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from shared.errors import ConfigurationError  # noqa: E402
 from shared.stages.zero_shot.stage import DEFAULT_MODEL, ZeroShotStage, hypotheses  # noqa: E402
 from shared.taxonomy import Taxonomy, default_taxonomy  # noqa: E402
 from tests.support import tiny_models  # noqa: E402
+from tests.support.processes import printed  # noqa: E402
 from tests.support.stage_contract import check_stage  # noqa: E402
 from tests.support.tiny_models import LIMIT, THREE_WAY, TWO_WAY  # noqa: E402
 
@@ -89,18 +88,25 @@ KINDS = pytest.mark.parametrize(
 
 
 @contextmanager
+def before_each_pass(stage: ZeroShotStage, look: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """`look` gets the inputs of every forward pass while the block runs."""
+
+    def hook(_module: Any, _args: Any, inputs: dict[str, Any]) -> None:
+        look(inputs)
+
+    handle = stage.nli.network.register_forward_pre_hook(hook, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
 def forward_shapes(stage: ZeroShotStage) -> Iterator[Rows]:
     """Rows and width of every forward pass while the block runs."""
     shapes: Rows = []
-
-    def note(_module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
-        shapes.append(tuple(kwargs["input_ids"].shape))
-
-    handle = stage.nli.network.register_forward_pre_hook(note, with_kwargs=True)
-    try:
+    with before_each_pass(stage, lambda inputs: shapes.append(tuple(inputs["input_ids"].shape))):
         yield shapes
-    finally:
-        handle.remove()
 
 
 @contextmanager
@@ -108,17 +114,14 @@ def memory_for(stage: ZeroShotStage, tokens: int) -> Iterator[Rows]:
     """A device with room for so many tokens: a larger forward pass raises what torch raises then."""
     done: Rows = []
 
-    def refuse(_module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
-        rows, width = kwargs["input_ids"].shape
+    def refuse(inputs: dict[str, Any]) -> None:
+        rows, width = inputs["input_ids"].shape
         if rows * width > tokens:
             raise torch.OutOfMemoryError(f"Tried to allocate {rows} x {width}")
         done.append((rows, width))
 
-    handle = stage.nli.network.register_forward_pre_hook(refuse, with_kwargs=True)
-    try:
+    with before_each_pass(stage, refuse):
         yield done
-    finally:
-        handle.remove()
 
 
 def by_pipeline(folder: Path, taxonomy: Taxonomy, texts: list[str]) -> np.ndarray:
@@ -248,13 +251,8 @@ def test_a_tokenizer_without_a_limit_leaves_that_of_the_positions(
 
 def test_token_types_reach_a_model_that_has_them(build: Callable[..., ZeroShotStage]):
     stage, types = build("three-way, token types"), []
-
-    def note(_module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
-        types.append(kwargs["token_type_ids"])
-
-    handle = stage.nli.network.register_forward_pre_hook(note, with_kwargs=True)
-    verdicts(stage, ["платье"])
-    handle.remove()
+    with before_each_pass(stage, lambda inputs: types.append(inputs["token_type_ids"])):
+        verdicts(stage, ["платье"])
     assert set(types[0].unique().tolist()) == {0, 1}
 
 
@@ -311,29 +309,26 @@ def test_nothing_of_a_batch_that_did_not_fit_stays_in_memory(build: Callable[...
     stage = build()
     inputs: list[Any] = []
 
-    def refuse(_module: Any, _args: Any, kwargs: dict[str, Any]) -> None:
+    def refuse(given: dict[str, Any]) -> None:
         gc.collect()
         assert all(reference() is None for reference in inputs)
-        inputs.append(weakref.ref(kwargs["input_ids"]))
+        inputs.append(weakref.ref(given["input_ids"]))
         if len(inputs) < 4:
             raise torch.OutOfMemoryError
 
-    handle = stage.nli.network.register_forward_pre_hook(refuse, with_kwargs=True)
-    verdicts(stage, reviews(8))
-    handle.remove()
+    with before_each_pass(stage, refuse):
+        verdicts(stage, reviews(8))
     assert len(inputs) > 4
 
 
 def test_an_error_that_is_not_about_memory_is_not_swallowed(build: Callable[..., ZeroShotStage]):
     stage = build()
 
-    def fail(_module: Any, _args: Any) -> None:
+    def fail(_inputs: dict[str, Any]) -> None:
         raise RuntimeError("expected all tensors on the same device")
 
-    handle = stage.nli.network.register_forward_pre_hook(fail)
-    with pytest.raises(RuntimeError, match="same device"):
+    with before_each_pass(stage, fail), pytest.raises(RuntimeError, match="same device"):
         verdicts(stage, ["платье"])
-    handle.remove()
 
 
 def test_the_lack_of_memory_is_known_by_torchs_own_words():
@@ -534,5 +529,4 @@ def test_importing_the_stage_imports_nothing_of_torch():
         "import sys, shared.stages.zero_shot\n"
         "print([name for name in ('torch', 'transformers', 'tokenizers') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"

@@ -27,7 +27,7 @@ from shared.errors import ModelError, TrainingError
 from shared.training.architectures import Built, network, networks, with_defaults
 from shared.training.arguments import arguments
 from shared.training.network import train
-from tests.support import tiny_training
+from tests.support import tiny_models, tiny_training
 from tests.support.once import once
 from tests.support.tiny_training import LABELS, Eyes, chosen, data
 
@@ -341,8 +341,5 @@ def test_code_that_a_base_brings_is_not_run(folder: Path) -> None:
 
 
 def test_a_tokenizer_with_more_tokens_than_the_base_has_vectors_is_refused(folder: Path) -> None:
-    path = folder / "tokenizer.json"
-    told = json.loads(path.read_text())
-    told["model"]["vocab"]["новое"] = 10**6
-    path.write_text(json.dumps(told))
+    tiny_models.name_a_token_out_of_reach(folder)
     assert "found number 1,000,000" in refused(folder, error=ModelError)

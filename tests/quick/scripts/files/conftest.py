@@ -1,4 +1,4 @@
-"""A file with something in it, for whatever reads files."""
+"""Files of every format for the tests of this folder."""
 
 from __future__ import annotations
 

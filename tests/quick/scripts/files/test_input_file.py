@@ -16,7 +16,7 @@ import pytest
 from scripts.files.input_file import InputFile
 from scripts.files.record import CHUNK_ROWS
 from shared.errors import InputFileError
-from tests.quick.scripts.files.reading import fault, texts, wire
+from tests.support.input_rows import fault, texts, wire
 
 CP1251 = "id,text\n1,Платье\n".encode("cp1251")
 

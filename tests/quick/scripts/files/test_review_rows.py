@@ -14,7 +14,7 @@ import pytest
 from scripts.files.input_file import InputFile
 from scripts.files.record import CHUNK_ROWS
 from scripts.files.review_rows import Columns, ReviewRows, pack
-from tests.quick.scripts.files.reading import fault, texts, wire
+from tests.support.input_rows import fault, texts, wire
 
 
 def test_rows_without_an_id_column_are_numbered_through_all_chunks(write):

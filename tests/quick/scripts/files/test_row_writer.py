@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from scripts.files.input_file import InputFile
 from scripts.files.record import CHUNK_ROWS
 from scripts.files.review_rows import Columns, ReviewRows
 from shared.errors import InputFileError
+from tests.support.row_files import read_rows
 
 FORMATS = whole_file.FORMATS
 
@@ -33,18 +33,9 @@ def copy(tmp_path: Path):
         with row_writer.opened(out, suffix, fields) as write:
             for chunk, _ in rows.chunks():
                 write([{**record, "confidence": None, "evidence": "да"} for record in chunk])
-        return read(out)
+        return read_rows(out)
 
     return copy_records
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        return list(pq.read_table(path).to_pylist())
-    with path.open(encoding="utf-8", newline="") as handle:
-        return (
-            [json.loads(line) for line in handle] if path.suffix == ".jsonl" else list(csv.DictReader(handle))
-        )
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -132,7 +123,7 @@ def test_a_parquet_file_keeps_its_types_except_nanoseconds(tmp_path):
     for suffix in FORMATS:
         with row_writer.opened(tmp_path / f"out{suffix}", suffix, fields) as write:
             write(records)
-        assert len(read(tmp_path / f"out{suffix}")) == 1
+        assert len(read_rows(tmp_path / f"out{suffix}")) == 1
     written = pq.read_table(tmp_path / "out.parquet").schema
     kept = ("text", "number", "shop", "price")
     assert [written.field(name).type for name in kept] == [table.schema.field(name).type for name in kept]

@@ -1,4 +1,4 @@
-"""What a process makes for itself: once, and no more than it can keep. Forks: tests/services/shared/runtime."""
+"""What a process makes for itself: once, and no more than it can keep. Forks: tests/local/shared/runtime."""
 
 from __future__ import annotations
 

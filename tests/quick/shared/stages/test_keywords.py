@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,8 @@ from shared.errors import TaxonomyError
 from shared.stages.keywords.stage import DEFAULT_THRESHOLD, KeywordStage
 from shared.taxonomy import Taxonomy, default_taxonomy
 from shared.text.reading import Page
+from tests.support.row_files import read_rows
 from tests.support.stage_contract import AWKWARD, check_stage
-
-DATA = Path(__file__).resolve().parents[4].parent / "shared" / "data"
 
 SMALL = """
 name: small
@@ -222,23 +219,15 @@ def test_a_page_keeps_every_text_apart() -> None:
     ]
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    path = DATA / name
-    if not path.exists():
-        reason = f"reference data is not at {os.path.relpath(path)}"
-        pytest.skip(reason)
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize(
     ("source", "least_coverage"), [("all", 0.55), ("aliexpress", 0.40), ("lamoda", 0.40), ("dns", 0.40)]
 )
 def test_kept_labels_are_right_in_95_of_100_on_gold(
-    market: KeywordStage, source: str, least_coverage: float
+    market: KeywordStage, shared_data: Path, source: str, least_coverage: float
 ) -> None:
-    gold = {row["id"]: default_taxonomy().category(row["category"]).slug for row in rows("gold.csv")}
-    reviews = [row for row in rows("reviews.csv") if row["id"] in gold and source in ("all", row["source"])]
+    checked, everything = (read_rows(shared_data / name) for name in ("gold.csv", "reviews.csv"))
+    gold = {row["id"]: default_taxonomy().category(row["category"]).slug for row in checked}
+    reviews = [row for row in everything if row["id"] in gold and source in ("all", row["source"])]
     answers = verdicts(market, [row["text"] for row in reviews])
     kept = [
         answer.category == gold[row["id"]]
@@ -249,8 +238,8 @@ def test_kept_labels_are_right_in_95_of_100_on_gold(
     assert len(kept) / len(reviews) >= least_coverage
 
 
-def test_all_reference_reviews_keep_the_contract_of_evidence(market: KeywordStage) -> None:
-    texts = [row["text"] for row in rows("reviews.csv")]
+def test_all_reference_reviews_keep_the_contract_of_evidence(market: KeywordStage, shared_data: Path) -> None:
+    texts = [row["text"] for row in read_rows(shared_data / "reviews.csv")]
     for text, verdict in zip(texts, verdicts(market, texts), strict=True):
         for match in verdict.evidence if verdict else ():
             assert text[match.start : match.end] == match.word

@@ -11,9 +11,8 @@ from kombu import Connection
 
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.test_queue_path import EXAMPLES
 from tests.support import ledger
-from tests.support.processes import run, started
+from tests.support.processes import EXAMPLES, run, started
 from tests.support.servers import PATIENCE_S, wait_until
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import counted, queue_states

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,22 +13,20 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 
-from shared.labelling.intake import take_in
 from shared.reviews.review import Review
 from shared.reviews.wire import Message, Rejected
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database, failures
-from tests.services.workers.tasks.test_failing_batches import brittle_worker, send
-from tests.services.workers.test_queue_path import publish
 from tests.support import ledger
-from tests.support.processes import OTZYV, environment, kill, run, started
+from tests.support.batches import brittle_worker, send
+from tests.support.processes import kill, run, started
+from tests.support.producer import publish
 from tests.support.servers import wait_until
+from tests.support.stored import QUEUE, take_reviews
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.dead_letters import DeadLetters, DeadQueue
-
-QUEUE = "reviews.incoming"
 
 
 @pytest.fixture
@@ -57,9 +55,8 @@ def dead(settings: Settings, queue: str) -> dict[str, object]:
 def stored(settings: Settings, database: Database, texts: Sequence[str]) -> list[int]:
     """Reviews that wait for the keyword stage."""
     here = runtime.build(settings, database)
-    message = Message([Review("shop", str(number), text) for number, text in enumerate(texts)], [])
-    found = take_in(database, [message], queue=QUEUE, taxonomy_id=here.taxonomy_id, first_stage="keywords")
-    return found.first_stage
+    reviews = (Review("shop", str(number), text) for number, text in enumerate(texts))
+    return take_reviews(database, here.taxonomy_id, *reviews).first_stage
 
 
 def failed(settings: Settings, database: Database, texts: Sequence[str]) -> None:
@@ -408,15 +405,9 @@ def killed_at(
         cursor.execute(HOLD.format(moment=moment, number=number))
         cursor.execute("SELECT pg_advisory_lock(7)")
         connection.commit()
-        process = subprocess.Popen(
-            [str(OTZYV), "failures", *arguments],
-            env=environment(settings),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        wait_until(lambda: ledger.rows(database, held), f"the command to come to failure {number}")
-        kill(process)
+        with started("failures", *arguments, settings=settings, log=Path(os.devnull)) as process:
+            wait_until(lambda: ledger.rows(database, held), f"the command to come to failure {number}")
+            kill(process)
         ledger.rows(database, f"SELECT pg_terminate_backend(pid) FROM ({held}) AS held")
         wait_until(lambda: not ledger.rows(database, held), "its connection to end")
         yield

@@ -15,8 +15,8 @@ import pytest
 
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.tasks.test_failing_batches import send
 from tests.support import ledger
+from tests.support.batches import send
 from tests.support.processes import started
 from tests.support.servers import PATIENCE_S, free_port, wait_until
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.reviews.wire import BatchPart, Message
 from shared.settings import Settings
@@ -16,7 +15,7 @@ from shared.store.gold import GoldAnswer
 from shared.store.reviews import upsert
 from tests.support import ledger
 from tests.support.processes import run
-from tests.support.stored import QUEUE, ask, review
+from tests.support.stored import ask, review, take_reviews
 from tests.support.stored import waiting as in_line
 
 
@@ -98,8 +97,7 @@ def test_a_review_that_was_pruned_is_new_when_it_comes_again(
     settings: Settings, database: Database, names: dict[str, int], taxonomy: int
 ) -> None:
     assert run("db", "prune", "--older-than", "365", "--yes", settings=settings).returncode == 0
-    again = Message([review("plain", "туфли")], [])
-    stored = take_in(database, [again], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
+    stored = take_reviews(database, taxonomy, review("plain", "туфли"))
     assert (stored.new, stored.replaced) == (1, 0)
     assert ledger.astray(database) == []
 

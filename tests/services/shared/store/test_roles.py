@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import json
 from collections.abc import Callable
@@ -12,8 +11,6 @@ import pytest
 
 from shared.classifiers import Location
 from shared.classifiers.packaging.package import package
-from shared.labelling.intake import take_in
-from shared.reviews.wire import Message
 from shared.runs import schedule
 from shared.runtime import runtime
 from shared.serving import watching
@@ -22,12 +19,13 @@ from shared.settings import Settings
 from shared.stages.llm import Choice
 from shared.store import Database, llm_budget
 from shared.store.llm_answers import StoredAnswers
-from tests.services.workers.test_queue_path import EXAMPLES, publish
 from tests.support import ledger, tiny_linear, training_data
-from tests.support.processes import run, started
+from tests.support.processes import EXAMPLES, run, running, started
+from tests.support.producer import publish
 from tests.support.roles import RoleUrl
+from tests.support.row_files import fill_in, read_rows
 from tests.support.servers import wait_until
-from tests.support.stored import QUEUE, ask, review
+from tests.support.stored import ask, review, take_reviews
 
 
 @pytest.fixture
@@ -48,8 +46,7 @@ def one_model(database: Database, chosen: Settings, folder: Path) -> int:
 def forgotten(database: Database, chosen: Settings) -> None:
     """A stored review whose message was lost an hour ago."""
     here = runtime.build(chosen, database)
-    message = Message([review("lost", "Платье село отлично")], [])
-    take_in(database, [message], queue=QUEUE, taxonomy_id=here.taxonomy_id, first_stage="keywords")
+    take_reviews(database, here.taxonomy_id, review("lost", "Платье село отлично"))
     with database.transaction() as cursor:
         cursor.execute("UPDATE waiting SET sent_at = now() - interval '1 hour'")
 
@@ -61,13 +58,8 @@ def test_reviews_go_from_the_queue_to_labels_and_predictions_with_the_workers_ri
     env = {"OTZYV_MODELS": str(tmp_path / "models"), "OTZYV_SWEEP_AFTER_S": "10"}
     number = one_model(database, settings, tmp_path / "models")
     forgotten(database, settings)
-    with EXAMPLES.open(encoding="utf-8") as handle:
-        total = sum(1 for _ in csv.DictReader(handle)) + 2
-    with (
-        started("ingest", settings=worker, log=tmp_path / "ingest.log", **env),
-        started("worker", "cpu", settings=worker, log=tmp_path / "cpu.log", **env),
-        started("beat", settings=worker, log=tmp_path / "beat.log", **env),
-    ):
+    total = len(read_rows(EXAMPLES)) + 2
+    with running(worker, tmp_path, "ingest", "worker cpu", "beat", **env):
         told = run("models", "promote", str(number), settings=operator, **env)
         assert told.returncode == 0, told.stderr
         publish(settings, b"{", json.dumps({"source": "shop", "id": "1", "text": "Платье"}).encode())
@@ -142,12 +134,7 @@ def test_people_check_labels_and_choose_models_with_the_operators_rights(
     _two_failures(database, here.taxonomy_id)
     operator, table = settings_of("operator"), tmp_path / "audit.csv"
     assert run("audit", "draw", "--n", "10", "--out", table, settings=operator).returncode == 0
-    with table.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    with table.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows({**row, "answer": "обувь"} for row in rows)
+    fill_in(table, lambda _: "обувь")
     for command in (
         ("audit", "import", table),
         ("audit", "report"),

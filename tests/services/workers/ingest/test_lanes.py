@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,10 @@ from kombu import Connection
 
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.test_queue_path import publish
 from tests.support import ledger
-from tests.support.processes import kill, module, run, started
+from tests.support.batches import brittle_worker
+from tests.support.processes import run, running, started
+from tests.support.producer import publish
 from tests.support.servers import RabbitNode, wait_until
 from workers.rabbitmq import topology
 from workers.rabbitmq.publisher import Publisher
@@ -61,16 +61,6 @@ def labelled(database: Database, pattern: str, before: str | None = None) -> int
     return int(ledger.rows(database, query, pattern, before)[0][0])
 
 
-@contextmanager
-def brittle(settings: Settings, folder: Path) -> Iterator[None]:
-    """A worker whose keyword stage fails over some texts."""
-    tries = str(folder / "tries")
-    log = folder / "worker.log"
-    with module("tests.support.brittle_worker", settings, log, BRITTLE_TRIES=tries) as process:
-        yield
-        kill(process)
-
-
 @pytest.mark.everyday
 def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
     settings: Settings, database: Database, tmp_path: Path
@@ -78,10 +68,7 @@ def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
     backlog = 20_000
     enqueue(settings, "bulk", (wire(f"bulk {number}", SURE) for number in range(backlog)))
     publish(settings, *(json.dumps(wire(f"live {number}", SURE)).encode() for number in range(3)))
-    with (
-        started("ingest", settings=settings, log=tmp_path / "ingest.log"),
-        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", OTZYV_WORKER_PROCESSES="1"),
-    ):
+    with running(settings, tmp_path, OTZYV_WORKER_PROCESSES="1"):
         wait_until(lambda: labelled(database, "%") == backlog + 3, "all of them")
     assert labelled(database, "bulk %", before="live %") < backlog / 2
     assert ledger.astray(database) == []
@@ -90,9 +77,7 @@ def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
 def test_a_full_bulk_queue_does_not_stop_the_live_lane(
     settings: Settings, rabbit: RabbitNode, database: Database, tmp_path: Path
 ) -> None:
-    host = settings.amqp_url.rpartition("/")[2]
-    small = {"pattern": "^cpu.keywords.bulk$", "definition": {"max-length": 1}, "apply-to": "queues"}
-    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    rabbit.limit(settings.amqp_url, "cpu.keywords.bulk", 1)
     log = tmp_path / "ingest.log"
     with started("ingest", settings=settings, log=log):
         enqueue(settings, "bulk", (wire(f"bulk {number}", SURE) for number in range(5_000)))
@@ -103,7 +88,7 @@ def test_a_full_bulk_queue_does_not_stop_the_live_lane(
         )
         wait_until(lambda: len(names(database, "live %")) == 10, "all ten of them")
         assert len(names(database, "bulk %")) < 5_000
-        rabbit.api("DELETE", f"/api/policies/{host}/small")
+        rabbit.limit(settings.amqp_url, "cpu.keywords.bulk", None)
         wait_until(lambda: len(names(database, "bulk %")) == 5_000, "the bulk lane to go on")
 
 
@@ -139,10 +124,7 @@ def test_what_follows_from_a_message_goes_by_its_lane(
 ) -> None:
     chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
     enqueue(chain, "bulk", [wire("bulk", UNSURE)])
-    with (
-        started("ingest", settings=chain, log=tmp_path / "ingest.log"),
-        started("worker", "cpu", settings=chain, log=tmp_path / "worker.log"),
-    ):
+    with running(chain, tmp_path):
         wait_until(lambda: ready(chain, topology.GPU_LABEL) == {"live": 0, "bulk": 1}, "the bulk one")
         publish(chain, json.dumps(wire("live", UNSURE)).encode())
         wait_until(lambda: ready(chain, topology.GPU_LABEL) == {"live": 1, "bulk": 1}, "the live one")
@@ -159,7 +141,7 @@ def test_retries_and_the_halves_of_a_batch_stay_in_the_bulk_lane(
         topology.declare(connection)
         # Nobody is to find anything in the live lane: it is taken out of the way.
         topology.queue(live)(connection.channel()).unbind_from(topology.TASKS, live.routing_key)
-    with started("ingest", settings=chosen, log=tmp_path / "ingest.log"), brittle(chosen, tmp_path):
+    with started("ingest", settings=chosen, log=tmp_path / "ingest.log"), brittle_worker(chosen, tmp_path):
         wait_until(lambda: ledger.count(database, "labels") == 3, "all but the poisonous one")
         wait_until(lambda: ledger.count(database, "failures") == 1, "that one")
     assert ready(chosen, live) == {"live": 0, "bulk": 0}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from kombu import Connection
 
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.test_queue_path import publish
 from tests.support import ledger
-from tests.support.processes import run, started
+from tests.support.processes import run, running, started
+from tests.support.producer import publish
+from tests.support.row_files import read_rows
 from tests.support.servers import wait_until
 from tests.support.stored import ask
 from workers.rabbitmq import topology
@@ -52,10 +52,7 @@ def test_what_comes_from_the_queue_is_masked_before_it_is_stored(
     }  # fmt: skip
     bad = {"source": "shop", "id": "89161234567", "text": TEXT, "unknown": 1}
     log = tmp_path / "ingest.log"
-    with (
-        started("ingest", settings=settings, log=log, **ON),
-        started("worker", "cpu", settings=settings, log=tmp_path / "cpu.log", **ON),
-    ):
+    with running(settings, tmp_path, **ON):
         publish(settings, json.dumps({"reviews": [message, bad]}).encode(), "не JSON: +79161234567".encode())
         wait_until(lambda: ledger.count(database, "labels") == 1, "the label")
         wait_until(lambda: ledger.count(database, "failures") == 2, "both failures")
@@ -90,8 +87,7 @@ def test_a_file_that_is_labelled_here_is_judged_by_its_masked_texts(tmp_path: Pa
     given.write_text(f'id,text,contact\n1,"{TEXT}",anna@example.ru\n', encoding="utf-8")
     done = run("label", given, "--out", out, OTZYV_CASCADE_STAGES="keywords", **ON)
     assert done.returncode == 0, done.stderr
-    with out.open(encoding="utf-8", newline="") as handle:
-        (row,) = csv.DictReader(handle)
+    (row,) = read_rows(out)
     assert (row["status"], row["category_slug"], row["text"]) == ("accepted", "shoes", MASKED)
     assert row["contact"] == "anna@example.ru", "only the text is Otzyv's, other columns are the user's"
     page = out.with_suffix(".html").read_text(encoding="utf-8")

@@ -215,15 +215,13 @@ def test_a_full_queue_behind_it_is_waited_for_and_its_connection_kept(
     settings: Settings, database: Database, stream: str, ingest: Reader, rabbit: RabbitNode, tmp_path: Path
 ) -> None:
     publish(settings.amqp_url, stream, reviews(*range(300)))
-    host = settings.amqp_url.rsplit("/", 1)[1]
-    small = {"pattern": "^cpu.keywords$", "definition": {"max-length": 1}, "apply-to": "queues"}
-    rabbit.api("PUT", f"/api/policies/{host}/small", small)
+    rabbit.limit(settings.amqp_url, "cpu.keywords", 1)
     # Many messages to send, however many reviews have come by the time of the first look.
     with ingest(OTZYV_BATCH_ROWS="10"):
         ingest.wait("a queue is at its limit", 2)
         assert ingest.log.count("ingest.consuming") == 1
         assert "ingest.reconnect" not in ingest.log
-        rabbit.api("DELETE", f"/api/policies/{host}/small")
+        rabbit.limit(settings.amqp_url, "cpu.keywords", None)
         with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
             wait_for(database, 300)
             wait_until(lambda: ledger.count(database, "labels") == 300, "all to be labelled")
@@ -253,25 +251,34 @@ def test_what_cannot_be_read_is_a_failure_with_its_stream_and_offset(
         assert topology.dead_letter_queue(topology.INCOMING)(connection.channel()).get() is None
 
 
+def take_step(
+    database: Database, taxonomy: int, messages: list[Message], seen: int, offsets: tuple[int, ...]
+) -> None:
+    """Store messages of a stream that a reader has taken for being at the offset `seen`."""
+    step = Step(NAME, seen, offsets[-1] + 1, offsets, b"")
+    queue = f"stream {NAME}"
+    take_in(database, messages, queue=queue, taxonomy_id=taxonomy, first_stage="keywords", step=step)
+
+
 def test_the_same_bytes_at_two_offsets_are_two_failures_and_a_replay_adds_none(
     database: Database, taxonomy: int
 ) -> None:
     bad = Message([], [Rejected("unreadable", b"x"), Rejected("unreadable", b"y")])
     with database.transaction() as cursor:
         streams.place(cursor, NAME, 5, "")
-
-    def take(seen: int, offsets: tuple[int, ...]) -> None:
-        step = Step(NAME, seen, offsets[-1] + 1, offsets, b"")
-        take_in(database, [bad] * len(offsets), queue=f"stream {NAME}", taxonomy_id=taxonomy,
-                first_stage="keywords", step=step)  # fmt: skip
-
-    take(5, (5, 6))
-    take(7, (5, 6))
+    take_step(database, taxonomy, [bad, bad], 5, (5, 6))
+    take_step(database, taxonomy, [bad, bad], 7, (5, 6))
     assert ledger.count(database, "failures") == 4
     take_in(database, [bad], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
     assert ledger.rows(
         database, "SELECT stream_offset, count(*) FROM failures GROUP BY 1 ORDER BY 1 NULLS LAST"
     ) == [(5, 2), (6, 2), (None, 2)]
+
+
+END_CLAIMS = """
+SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 # --- one reader at a time -----------------------------------------------------------------------------
@@ -313,12 +320,7 @@ def test_a_reader_whose_session_has_ended_claims_the_stream_anew(
 ) -> None:
     with ingest():
         ingest.wait("ingest.consuming")
-        ended = ledger.rows(
-            database,
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
-            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        )
-        assert ended == [(True,)]
+        assert ledger.rows(database, END_CLAIMS) == [(True,)]
         ingest.wait("ingest.consuming", 2)
         ingest.goes_on(database, 1, upto=1)
     assert "found it ended" in ingest.log
@@ -329,16 +331,12 @@ def test_a_reader_that_was_overtaken_stores_nothing(database: Database, taxonomy
     with database.transaction() as cursor:
         streams.place(cursor, NAME, 0, "")
 
-    def take(seen: int, next_offset: int, *ids: str) -> None:
-        messages = [Message([review(name, "текст")], []) for name in ids]
-        take_in(database, messages, queue=f"stream {NAME}", taxonomy_id=taxonomy, first_stage="keywords",
-                step=Step(NAME, seen, next_offset, tuple(range(seen, next_offset)), b""))  # fmt: skip
-
-    take(0, 2, "a", "b")
+    one, two, other = (Message([review(name, "текст")], []) for name in "abc")
+    take_step(database, taxonomy, [one, two], 0, (0, 1))
     with pytest.raises(
         PositionLost, match="expected it to be at offset 0, found that another process has moved"
     ):
-        take(0, 1, "c")
+        take_step(database, taxonomy, [other], 0, (0,))
     assert ledger.rows(database, "SELECT external_id FROM reviews ORDER BY 1") == [("a",), ("b",)]
     assert position(database) == 2
 
@@ -359,10 +357,7 @@ def test_a_claim_ends_with_its_session(database: Database) -> None:
         assert mine.take()
         mine.check()
         assert not yours.take()
-        ledger.rows(
-            database, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
-            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )  # fmt: skip
+        ledger.rows(database, END_CLAIMS)
         wait_until(yours.take, "the lock to be free")
         with pytest.raises(PositionLost, match="reading begins anew"):
             mine.check()

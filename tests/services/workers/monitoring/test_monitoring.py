@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.tasks.test_failing_batches import brittle_worker, send
 from tests.support import ledger
+from tests.support.batches import brittle_worker, send
 from tests.support.pages import figures, health
-from tests.support.processes import environment, kill, run, started
+from tests.support.processes import EXAMPLES, module, run, started
+from tests.support.row_files import read_rows
 from tests.support.servers import PATIENCE_S, free_port, rabbit_node, wait_until
 from workers.monitoring.metrics import METRICS
-
-ROOT = Path(__file__).resolve().parents[4]
-EXAMPLES = ROOT / "examples" / "reviews.csv"
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -39,8 +35,7 @@ def children(pid: int) -> list[int]:
 def test_every_review_is_counted_once_by_ingest_and_by_each_stage_and_beat_sees_the_rest(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with EXAMPLES.open(encoding="utf-8") as handle:
-        total = sum(1 for _ in csv.DictReader(handle))
+    total = len(read_rows(EXAMPLES))
     ingest, worker, beat = free_port(), free_port(), free_port()
     with (
         started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_METRICS_PORT=str(ingest)),
@@ -174,13 +169,8 @@ def test_a_busy_worker_finishes_its_batch_when_it_is_stopped_and_its_pages_close
 ) -> None:
     gate, port, log = tmp_path / "gate", free_port(), tmp_path / "worker.log"
     gate.touch()
-    surroundings = environment(settings, GATE=str(gate), PYTHONPATH=str(ROOT), OTZYV_METRICS_PORT=str(port))
-    with log.open("ab") as handle:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.gated_worker"],
-            cwd=ROOT, env=surroundings, stdout=handle, stderr=handle, start_new_session=True,
-        )  # fmt: skip
-    try:
+    more = {"GATE": str(gate), "OTZYV_METRICS_PORT": str(port)}
+    with module("tests.faults.gated_worker", settings, log, **more) as worker:
         wait_until(lambda: health(port)[0] == 200, "the worker")
         send(settings, database, [f"Платье {number}" for number in range(100)])
         wait_until(gate.with_suffix(".pid").exists, "a batch to be in the stage")
@@ -190,9 +180,6 @@ def test_a_busy_worker_finishes_its_batch_when_it_is_stopped_and_its_pages_close
         assert ledger.count(database, "labels") == 0
         gate.unlink()
         assert worker.wait(PATIENCE_S) == 0
-    finally:
-        if worker.poll() is None:
-            kill(worker)
     assert ledger.count(database, "labels") == 100
     assert ledger.astray(database) == []
     assert health(port) == (0, {})

@@ -6,8 +6,6 @@ import gzip
 import json
 import os
 import pickle
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from kombu import Connection, Producer
 
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.test_queue_path import publish, review
 from tests.support import ledger
-from tests.support.processes import started
+from tests.support.processes import printed, running
+from tests.support.producer import publish, review
 from tests.support.servers import wait_until
 from workers.rabbitmq import topology
 
@@ -92,10 +90,7 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
 ) -> None:
     trace = tmp_path / "executed"
     sent = hostile(trace)
-    with (
-        started("ingest", settings=settings, log=tmp_path / "ingest.log"),
-        started("worker", "cpu", "--processes", "1", settings=settings, log=tmp_path / "cpu.log"),
-    ):
+    with running(settings, tmp_path, OTZYV_WORKER_PROCESSES="1"):
         with Connection(settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
             topology.declare(connection)
             producer = Producer(connection, topology.TASKS)
@@ -124,10 +119,5 @@ def test_whatever_is_no_task_of_ours_becomes_a_dead_letter_and_the_worker_goes_o
     ids=["celery", "connection"],
 )
 def test_no_process_unpacks_what_is_compressed(start: str) -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", f"{start}; from kombu.compression import _decoders; print(sorted(_decoders))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert told.stdout.strip() == "[]"
+    shown = f"{start}; from kombu.compression import _decoders; print(sorted(_decoders))"
+    assert printed(shown) == "[]"

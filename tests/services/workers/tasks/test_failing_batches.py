@@ -3,53 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from kombu import Connection
 
-from shared.labelling.intake import take_in
-from shared.reviews.review import Review
-from shared.reviews.wire import Message
-from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import Database
 from tests.support import ledger
-from tests.support.processes import kill, module, started
+from tests.support.batches import brittle_worker, send
+from tests.support.processes import started
 from tests.support.servers import wait_until
-from workers.app import app
 from workers.rabbitmq import topology
-
-
-@contextmanager
-def brittle_worker(settings: Settings, folder: Path, **more: str) -> Iterator[Path]:
-    """A worker that fails on certain words; yields its log."""
-    log = folder / "worker.log"
-    tries = str(folder / "tries")
-    with module("tests.support.brittle_worker", settings, log, BRITTLE_TRIES=tries, **more) as process:
-        yield log
-        kill(process)  # it may be in the middle of a task that never ends
-
-
-def send(settings: Settings, database: Database, texts: list[str]) -> None:
-    """Store reviews and send them to the keyword stage as one batch."""
-    here = runtime.build(settings, database)
-    message = Message([Review("shop", f"{number} {text}", text) for number, text in enumerate(texts)], [])
-    stored = take_in(
-        database, [message], queue="test", taxonomy_id=here.taxonomy_id, first_stage=settings.stages[0]
-    )
-    with Connection(settings.amqp_url, transport_options={"confirm_publish": True}) as connection:
-        topology.declare(connection)
-        line = topology.STAGE_QUEUES["cpu.keywords"]
-        app.send_task(
-            "workers.labelling.keywords",
-            args=(stored.first_stage, here.taxonomy_id),
-            connection=connection,
-            exchange=line.exchange.name,
-            routing_key=line.routing_key,
-        )
 
 
 def outcome(database: Database) -> tuple[int, list[tuple[str, str]]]:
@@ -70,8 +35,8 @@ def dead_letters(settings: Settings) -> list[list[int]]:
         return found
 
 
-def first_dead_letters(settings: Settings) -> list[list[int]]:
-    """The same, as soon as there is one."""
+def awaited_dead_letters(settings: Settings) -> list[list[int]]:
+    """The same, once there are any."""
     found: list[list[int]] = []
     wait_until(lambda: found.extend(dead_letters(settings)) or found, "the dead letter")
     return found
@@ -94,7 +59,7 @@ def test_one_bad_review_in_a_batch_costs_one_failure_and_the_rest_are_labelled(
         assert [text for text, _ in failed] == [word]
         assert failed[0][1].startswith(reason)
         assert ledger.astray(database) == []
-        found = first_dead_letters(settings)
+        found = awaited_dead_letters(settings)
     assert len(found) == 1
 
 
@@ -120,7 +85,7 @@ def test_surroundings_that_stay_broken_cost_a_dead_letter_and_no_review(
 ) -> None:
     with brittle_worker(settings, tmp_path, OTZYV_TASK_ATTEMPTS="2"):
         send(settings, database, ["сеть"])
-        found = first_dead_letters(settings)
+        found = awaited_dead_letters(settings)
     assert len(found) == 1
     assert outcome(database) == (0, [])
     assert ledger.count(database, "waiting") == 1, "it keeps its place in line for the sweep"
@@ -139,7 +104,7 @@ def test_a_review_that_takes_too_long_is_one_dead_letter_and_not_a_loop(
     with brittle_worker(settings, tmp_path, OTZYV_TASK_SOFT_LIMIT_S="3"):
         send(settings, database, ["отзыв", "долго", "отзыв", "отзыв"])
         wait_until(lambda: ledger.count(database, "waiting") == 0, "the batch to be settled")
-        found = first_dead_letters(settings)
+        found = awaited_dead_letters(settings)
     labels, failed = outcome(database)
     assert labels == 3
     assert [text for text, _ in failed] == ["долго"]
@@ -152,7 +117,7 @@ def test_a_review_that_kills_its_process_is_delivered_a_limited_number_of_times(
 ) -> None:
     with brittle_worker(settings, tmp_path):
         send(settings, database, ["смерть"])
-        found = first_dead_letters(settings)
+        found = awaited_dead_letters(settings)
         # The worker is alive and goes on with others.
         send(settings, database, ["смерть", "отзыв"][1:])
         wait_until(lambda: ledger.count(database, "labels") == 1, "the next batch")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from shared.stages.llm.quotation import quoted
 from shared.store import Database
 from shared.taxonomy import default_taxonomy
 from tests.conftest import SHARED_DATA
-from tests.services.workers.test_queue_path import publish, review
 from tests.support import ledger
 from tests.support.chat_endpoint import (
     ChatEndpoint,
@@ -28,11 +25,14 @@ from tests.support.chat_endpoint import (
     options_in,
     review_in,
 )
-from tests.support.processes import kill, run, started
+from tests.support.processes import kill, run, running, started
+from tests.support.producer import publish, review
+from tests.support.row_files import read_rows, write_rows
 from tests.support.servers import wait_until
 
 VAGUE = "Тростниковая трещотка звучит громко, номер {}"
 """What neither keywords nor word vectors are sure of."""
+ALL = ("ingest", "worker cpu", "worker gpu")
 
 
 def says(title: str) -> Callable[[dict[str, Any]], Reply]:
@@ -47,17 +47,6 @@ def llm(endpoint: ChatEndpoint, **more: str) -> dict[str, str]:
 
 def chain(settings: Settings, stages: str) -> Settings:
     return settings.model_copy(update={"cascade_stages": stages})
-
-
-@contextmanager
-def workers(settings: Settings, folder: Path, **more: str) -> Iterator[None]:
-    """`otzyv ingest`, a CPU worker and a GPU worker."""
-    with (
-        started("ingest", settings=settings, log=folder / "ingest.log", **more),
-        started("worker", "cpu", settings=settings, log=folder / "cpu.log", **more),
-        started("worker", "gpu", settings=settings, log=folder / "gpu.log", **more),
-    ):
-        yield
 
 
 def labels(database: Database) -> list[tuple[Any, ...]]:
@@ -75,7 +64,7 @@ def test_what_cheap_stages_are_unsure_of_is_labelled_by_the_llm_and_nothing_else
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     three = chain(settings, "keywords,llm")
-    with chat_endpoint(says("обувь")) as endpoint, workers(three, tmp_path, **llm(endpoint)):
+    with chat_endpoint(says("обувь")) as endpoint, running(three, tmp_path, *ALL, **llm(endpoint)):
         publish(settings, json.dumps(review(900)).encode(), vague(3))
         wait_until(lambda: ledger.count(database, "labels") == 4, "all labels")
     assert [row[1:] for row in labels(database)] == [
@@ -94,10 +83,7 @@ def test_a_gpu_worker_that_is_absent_holds_nothing_up_and_finds_everything_when_
 ) -> None:
     two = chain(settings, "keywords,llm")
     with chat_endpoint(says("обувь")) as endpoint:
-        with (
-            started("ingest", settings=two, log=tmp_path / "ingest.log"),
-            started("worker", "cpu", settings=two, log=tmp_path / "cpu.log"),
-        ):
+        with running(two, tmp_path):
             publish(settings, json.dumps(review(900)).encode(), vague(5))
             wait_until(lambda: ledger.count(database, "labels") == 1, "the sure one")
             waiting = "SELECT stage, count(*) FROM waiting GROUP BY stage"
@@ -120,7 +106,7 @@ def test_a_server_that_is_down_is_asked_again_until_it_is_back(
         )
 
     two = chain(settings, "keywords,llm")
-    with chat_endpoint(model) as endpoint, workers(two, tmp_path, **llm(endpoint)):
+    with chat_endpoint(model) as endpoint, running(two, tmp_path, *ALL, **llm(endpoint)):
         publish(settings, vague(3))
         log = tmp_path / "gpu.log"
         wait_until(lambda: "task.retry" in log.read_text(), "the worker to try again")
@@ -142,7 +128,7 @@ def test_one_review_that_gets_no_answer_does_not_hold_its_neighbours_up(
         return chosen(request, options_in(request)["обувь"])
 
     two = chain(settings, "keywords,llm")
-    with chat_endpoint(model) as endpoint, workers(two, tmp_path, **llm(endpoint)):
+    with chat_endpoint(model) as endpoint, running(two, tmp_path, *ALL, **llm(endpoint)):
         publish(settings, vague(5))
         wait_until(lambda: ledger.count(database, "labels") == 4, "all but the busy one")
     found = {name: (stage, status) for name, _, stage, status in labels(database)}
@@ -159,7 +145,7 @@ def test_a_budget_that_is_spent_lets_reviews_wait_and_a_larger_one_lets_them_go_
     with chat_endpoint(says("обувь")) as endpoint:
         small = llm(endpoint, OTZYV_LLM_DAILY_TOKENS="4000", OTZYV_LLM_EXAMPLES="0", **sweep)
         log = tmp_path / "gpu.log"
-        with workers(two, tmp_path, **small):
+        with running(two, tmp_path, *ALL, **small):
             publish(settings, vague(200))
             wait_until(lambda: "stage.budget_spent" in log.read_text(), "the budget to be spent")
             done = ledger.count(database, "labels")
@@ -167,10 +153,7 @@ def test_a_budget_that_is_spent_lets_reviews_wait_and_a_larger_one_lets_them_go_
         assert ledger.rows(database, "SELECT tokens FROM llm_usage") == [(101 * len(endpoint.requests),)]
         assert 101 * len(endpoint.requests) <= 4000
         large = {**small, "OTZYV_LLM_DAILY_TOKENS": "0"}
-        with (
-            workers(two, tmp_path, **large),
-            started("beat", settings=two, log=tmp_path / "beat.log", **large),
-        ):
+        with running(two, tmp_path, *ALL, "beat", **large):
             wait_until(lambda: ledger.count(database, "labels") == 200, "the sweep to send them again")
     assert ledger.astray(database) == []
     assert len(endpoint.requests) == 200, "nothing was asked twice"
@@ -183,10 +166,7 @@ def test_a_gpu_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_pays_for
     with chat_endpoint(says("обувь")) as endpoint:
         more = llm(endpoint, OTZYV_LLM_CONCURRENCY="2")
         log = tmp_path / "gpu.log"
-        with (
-            started("ingest", settings=two, log=tmp_path / "ingest.log"),
-            started("worker", "cpu", settings=two, log=tmp_path / "cpu.log"),
-        ):
+        with running(two, tmp_path):
             publish(settings, vague(400))
             with started("worker", "gpu", settings=two, log=log, **more) as process:
                 wait_until(lambda: len(endpoint.requests) > 20, "the first questions")
@@ -219,8 +199,7 @@ def test_the_full_chain_labels_gold_by_separate_workers(
     reviews = {row["id"]: row for row in table("reviews.csv") if row["id"] in gold}
     model = tiny_models.xlm_roberta(tmp_path / "nli")
     full = chain(settings, "keywords,zero_shot,similarity,llm")
-    file = tmp_path / "reviews.csv"
-    write(file, list(reviews.values()))
+    file = write_rows(tmp_path / "reviews.csv", list(reviews.values()))
     with chat_endpoint(recorded()) as endpoint:
         # Random weights: whatever they are sure of is noise, so nothing of it is kept.
         more = llm(
@@ -229,7 +208,7 @@ def test_the_full_chain_labels_gold_by_separate_workers(
             OTZYV_THRESHOLDS='{"zero_shot": 1.0}',
             OTZYV_DEVICE="cpu",
         )
-        with workers(full, tmp_path, **more):
+        with running(full, tmp_path, *ALL, **more):
             assert run("enqueue", file, settings=full, **more).returncode == 0
             wait_until(lambda: ledger.count(database, "labels") == len(gold), "every label")
     assert ledger.astray(database) == []
@@ -244,15 +223,7 @@ def test_the_full_chain_labels_gold_by_separate_workers(
 
 
 def table(name: str) -> list[dict[str, str]]:
-    with (SHARED_DATA / name).open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
-
-
-def write(path: Path, rows: list[dict[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    return read_rows(SHARED_DATA / name)
 
 
 def recorded() -> Callable[[dict[str, Any]], Reply]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.test_queue_path import publish, review
 from tests.support import ledger
 from tests.support.processes import ROOT, environment, launched
+from tests.support.producer import publish, review
 from tests.support.servers import wait_until
 from tests.support.shouting_stage import ROW
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,27 +16,18 @@ from kombu import Connection
 from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.store import Database
-from tests.services.workers.test_queue_path import publish, review
-from tests.support import ledger
+from tests.support import ledger, processes
 from tests.support.processes import kill, run, started
+from tests.support.producer import publish, review
 from tests.support.servers import wait_until
 from tests.support.tiny_registry import Models
 
 IN_MESSAGE = 50
 
 
-@contextmanager
-def running(settings: Settings, folder: Path, *, beat: bool = False) -> Iterator[None]:
-    """`otzyv ingest`, a CPU worker of two processes and, if asked for, `otzyv beat`."""
-    with (
-        started("ingest", settings=settings, log=folder / "ingest.log"),
-        started("worker", "cpu", settings=settings, log=folder / "cpu.log", **env(folder)),
-    ):
-        if not beat:
-            yield
-            return
-        with started("beat", settings=settings, log=folder / "beat.log"):
-            yield
+def running(settings: Settings, folder: Path, *commands: str) -> AbstractContextManager[object]:
+    """`otzyv ingest`, a CPU worker of two processes, and whatever else is asked for."""
+    return processes.running(settings, folder, "ingest", "worker cpu", *commands, **env(folder))
 
 
 def env(folder: Path) -> dict[str, str]:
@@ -58,23 +49,30 @@ def command(settings: Settings, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def with_champion(tiny: Models, database: Database, folder: Path) -> tuple[Registry, dict[str, int]]:
-    """Three registered models, the first of which serves."""
-    registry, numbers = tiny.registry(database, folder / "models")
-    registry.promote(numbers["first"], "champion", moved_by="test")
-    return registry, numbers
-
-
 def backfill(settings: Settings, folder: Path, model: int, *options: str) -> str:
     done = run("backfill", "--model", str(model), *options, settings=settings, **env(folder))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def predict_all(settings: Settings, database: Database, reviews: int) -> None:
-    """Publish reviews and wait until the champion has predicted them."""
-    publish(settings, *messages(0, reviews))
-    wait_until(lambda: whole(database, reviews), "the predictions of the champion")
+Serving = tuple[Registry, dict[str, int]]
+
+
+@pytest.fixture
+def serving(database: Database, tiny: Models, tmp_path: Path) -> Serving:
+    """A registry whose first model is champion, and the numbers of all three."""
+    registry, numbers = tiny.registry(database, tmp_path / "models")
+    registry.promote(numbers["first"], "champion", moved_by="test")
+    return registry, numbers
+
+
+@contextmanager
+def predicted(settings: Settings, database: Database, folder: Path, reviews: int) -> Iterator[None]:
+    """The processes, when they have so many predictions of the champion behind them."""
+    with running(settings, folder):
+        publish(settings, *messages(0, reviews))
+        wait_until(lambda: whole(database, reviews), "the predictions of the champion")
+        yield
 
 
 def whole(database: Database, reviews: int) -> bool:
@@ -101,9 +99,9 @@ def test_reviews_wait_for_the_first_champion_and_are_predicted_as_soon_as_there_
 
 
 def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    registry, numbers = with_champion(tiny, database, tmp_path)
+    registry, numbers = serving
     with running(settings, tmp_path):
         publish(settings, *messages(0, 1_000))
         wait_until(lambda: ledger.count(database, "predictions") > 0, "the first predictions")
@@ -124,9 +122,9 @@ def test_a_champion_that_changes_under_load_loses_and_doubles_nothing(
 
 
 def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    registry, numbers = with_champion(tiny, database, tmp_path)
+    registry, numbers = serving
     registry.promote(numbers["second"], "challenger", moved_by="test")
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 5_000))
@@ -142,16 +140,15 @@ def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
 
 
 def test_a_lost_message_is_found_by_the_sweep(
-    settings: Settings, database: Database, tiny: Models, tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    with_champion(tiny, database, tmp_path)
     with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *messages(0, 100))
         wait_until(lambda: ledger.count(database, "awaiting_prediction") == 100, "the reviews")
     purge(settings)
     with database.transaction() as cursor:
         cursor.execute("UPDATE awaiting_prediction SET sent_at = now() - interval '1 hour'")
-    with running(settings, tmp_path, beat=True):
+    with running(settings, tmp_path, "beat"):
         wait_until(lambda: whole(database, 100), "the sweep to send them again")
 
 
@@ -161,17 +158,11 @@ def purge(settings: Settings, queue: str = "cpu.classify") -> None:
         channel.queue_purge(queue)
 
 
-@pytest.fixture
-def numbers(tiny: Models, database: Database, tmp_path: Path) -> dict[str, int]:
-    """Those of three models, the first of which serves."""
-    return with_champion(tiny, database, tmp_path)[1]
-
-
 def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
-    settings: Settings, database: Database, numbers: dict[str, int], tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    with running(settings, tmp_path):
-        predict_all(settings, database, 2_000)
+    _, numbers = serving
+    with predicted(settings, database, tmp_path, 2_000):
         told = backfill(settings, tmp_path, numbers["second"], "--follow")
         assert "all stored reviews have predictions of that model" in told
         models = "SELECT model_id, count(*) FROM predictions GROUP BY 1 ORDER BY 1"
@@ -185,10 +176,11 @@ def test_a_backfill_predicts_stored_reviews_anew_and_lets_live_ones_go_first(
 
 
 def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
-    settings: Settings, database: Database, numbers: dict[str, int], tmp_path: Path
+    settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    with running(settings, tmp_path):
-        predict_all(settings, database, 3_000)
+    _, numbers = serving
+    with predicted(settings, database, tmp_path, 3_000):
+        pass
     backfill(settings, tmp_path, numbers["third"])
     by_third = f"SELECT count(*) FROM predictions WHERE model_id = {numbers['third']}"
     small = env(tmp_path) | {"OTZYV_BATCH_ROWS": "20"}
@@ -199,5 +191,5 @@ def test_a_backfill_survives_a_killed_worker_and_a_lost_message(
     purge(settings, "cpu.backfill")
     with database.transaction() as cursor:
         cursor.execute("UPDATE backfill_parts SET at = now() - interval '1 hour'")
-    with running(settings, tmp_path, beat=True):
+    with running(settings, tmp_path, "beat"):
         wait_until(lambda: ledger.rows(database, by_third) == [(3_000,)], "the backfill to be through")

@@ -22,9 +22,9 @@ from shared.runtime import runtime
 from shared.settings import Settings, load
 from shared.store import Database
 from shared.training import checkpoints
-from tests.services.workers.test_queue_path import publish, review
 from tests.support import ledger, tiny_training, training_data
 from tests.support.processes import kill, run, started
+from tests.support.producer import publish, review
 from tests.support.servers import PATIENCE_S, RabbitNode, rabbit_node, wait_until
 from tests.support.stored import ask
 from tests.support.training_data import status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 from pathlib import Path
@@ -16,7 +15,8 @@ from shared.store import Database
 from shared.store.postgres.embedded import embedded_server
 from tests.support.chat_endpoint import ChatEndpoint, chat_endpoint, chosen, encoded, options_in
 from tests.support.command import run_here
-from tests.support.processes import run
+from tests.support.processes import EXAMPLES, run
+from tests.support.row_files import read_rows, write_rows
 from tests.support.stored import ask, dump
 
 DRESS = "Красивое платье, село отлично"
@@ -53,28 +53,15 @@ STATUSES = [
 ]
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        # Python before 3.13 leaves a lone carriage return unquoted.
-        writer = csv.DictWriter(handle, rows[0], quoting=csv.QUOTE_ALL)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        return list(pq.read_table(path).to_pylist())
-    with path.open(encoding="utf-8", newline="") as handle:
-        if path.suffix == ".jsonl":
-            return [json.loads(line) for line in handle]
-        csv.field_size_limit(10_000_000)
-        return list(csv.DictReader(handle, strict=True))
-
-
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
-    return write_csv(tmp_path / "reviews.csv", ROWS)
+    return write_rows(tmp_path / "reviews.csv", ROWS)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kept store for those who write the same file in several formats: it is set up, and labels it, once."""
+    return tmp_path_factory.mktemp("store")
 
 
 def label(*arguments: str | Path, **environment: Any) -> subprocess.CompletedProcess[str]:
@@ -82,7 +69,7 @@ def label(*arguments: str | Path, **environment: Any) -> subprocess.CompletedPro
 
 
 def label_here(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The same in this process, for what is refused before or at the first look at the file."""
+    """The same in this process, which has imported everything and has the word vectors in memory."""
     return run_here("label", *arguments, **environment)
 
 
@@ -99,9 +86,9 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_every_row_of_the_input_is_written_in_order_with_its_status_and_reason(tmp_path, reviews, suffix):
     out = tmp_path / f"labels{suffix}"
-    done = label(reviews, "--out", out, OTZYV_CASCADE_STAGES="keywords")
+    done = (label if suffix == ".csv" else label_here)(reviews, "--out", out, OTZYV_CASCADE_STAGES="keywords")
     assert done.returncode == 0, done.stderr
-    rows = read(out)
+    rows = read_rows(out)
     # No cell of a CSV is a formula.
     given = [{**ROWS[0], "note": "'=1+1"}, *ROWS[1:]] if suffix == ".csv" else ROWS
     assert [{name: row[name] for name in ROWS[0]} for row in rows] == given
@@ -136,8 +123,8 @@ def test_the_report_and_the_tables_are_made_and_nothing_else_is_left(tmp_path, r
 def test_columns_of_our_names_stay_and_ours_are_renamed(tmp_path):
     rows = [{"text": DRESS, "category": "их", "otzyv_category": "тоже их", "status": "новый"}]
     out = tmp_path / "labels.csv"
-    assert label(write_csv(tmp_path / "in.csv", rows), "--out", out).returncode == 0
-    (row,) = read(out)
+    assert label_here(write_rows(tmp_path / "in.csv", rows), "--out", out).returncode == 0
+    (row,) = read_rows(out)
     assert {name: row[name] for name in rows[0]} == rows[0]
     assert (row["otzyv_otzyv_category"], row["otzyv_status"], row["category_slug"]) == (
         "одежда",
@@ -147,7 +134,7 @@ def test_columns_of_our_names_stay_and_ours_are_renamed(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_json_lines_of_many_shapes_keep_every_field(tmp_path, suffix):
+def test_json_lines_of_many_shapes_keep_every_field(tmp_path, store, suffix):
     given = [
         {"id": 1, "text": DRESS, "n": 1, "mixed": 1, "big": 10**30, "flag": True},
         {"id": 2, "text": ["список"], "n": None, "mixed": "два", "nested": {"а": [1]}, "category": "их"},
@@ -156,9 +143,9 @@ def test_json_lines_of_many_shapes_keep_every_field(tmp_path, suffix):
     source = tmp_path / "in.jsonl"
     source.write_text("\n".join(map(json.dumps, given)), encoding="utf-8")
     out = tmp_path / f"labels{suffix}"
-    done = label(source, "--out", out)
+    done = label_here(source, "--out", out, "--store", store)
     assert done.returncode == 0, done.stderr
-    rows = read(out)
+    rows = read_rows(out)
     status = [row["status"] for row in rows]
     assert status == ["accepted", "rejected", "rejected"]
     assert "Expected `str`, got `array` - at `$.text`" in rows[1]["reason"]
@@ -171,7 +158,7 @@ def test_json_lines_of_many_shapes_keep_every_field(tmp_path, suffix):
     assert int(rows[0]["big"]) == 10**30
 
 
-def test_a_parquet_file_keeps_its_types(tmp_path):
+def test_a_parquet_file_keeps_its_types(tmp_path, store):
     table = pa.table(
         {
             "id": pa.array([1, 2], pa.int32()),
@@ -182,9 +169,9 @@ def test_a_parquet_file_keeps_its_types(tmp_path):
             "price": pa.array([float("nan"), 1.5]),
         }
     )
-    pq.write_table(table, tmp_path / "in.parquet")
-    out = tmp_path / "labels.parquet"
-    done = label(tmp_path / "in.parquet", "--out", out, "--created-column", "at")
+    source, out = tmp_path / "typed.parquet", tmp_path / "labels.parquet"
+    pq.write_table(table, source)
+    done = label_here(source, "--out", out, "--created-column", "at", "--store", store)
     assert done.returncode == 0, done.stderr
     written = pq.read_table(out)
     assert written.column("status").to_pylist() == ["accepted", "rejected"]
@@ -192,16 +179,17 @@ def test_a_parquet_file_keeps_its_types(tmp_path):
     assert written.schema.field("tags").type == pa.list_(pa.string())
     assert written.column("at").cast(pa.timestamp("ns", "UTC"))[1].as_py() is None
     for suffix in (".csv", ".jsonl"):
-        assert label(tmp_path / "in.parquet", "--out", tmp_path / f"labels{suffix}").returncode == 0
-    assert read(tmp_path / "labels.csv")[0]["tags"] == '["а"]'
+        out = tmp_path / f"labels{suffix}"
+        assert label_here(source, "--out", out, "--store", store).returncode == 0
+    assert read_rows(tmp_path / "labels.csv")[0]["tags"] == '["а"]'
 
 
 def test_a_second_run_on_a_kept_store_changes_no_row(tmp_path):
     kept = tmp_path / "s"
-    source = write_csv(tmp_path / "in.csv", [{"id": str(n), "text": f"{DRESS} {n}"} for n in range(600)])
+    source = write_rows(tmp_path / "in.csv", [{"id": str(n), "text": f"{DRESS} {n}"} for n in range(600)])
     dumps = []
     for _ in range(2):
-        assert label(source, "--out", tmp_path / "labels.csv", "--store", kept).returncode == 0
+        assert label_here(source, "--out", tmp_path / "labels.csv", "--store", kept).returncode == 0
         with embedded_server(kept) as url:
             database = Database(url)
             dumps.append(dump(database))
@@ -334,12 +322,11 @@ def test_a_setting_out_of_range_is_refused_by_its_name(tmp_path, reviews, variab
 
 
 def test_what_the_keywords_leave_goes_through_the_similarity_stage_where_it_is_in_use(tmp_path):
-    examples = Path(__file__).resolve().parents[4] / "examples" / "reviews.csv"
     out = tmp_path / "labels.csv"
-    done = label(examples, "--out", out, OTZYV_CASCADE_STAGES="keywords,similarity")
+    done = label_here(EXAMPLES, "--out", out, OTZYV_CASCADE_STAGES="keywords,similarity")
     assert done.returncode == 0, done.stderr
-    rows = read(out)
-    assert len(rows) == len(read(examples))
+    rows = read_rows(out)
+    assert len(rows) == len(read_rows(EXAMPLES))
     kept = [row for row in rows if (row["stage"], row["status"]) == ("similarity", "accepted")]
     assert kept
     assert set(json.loads(kept[0]["evidence"])) == {"nearest", "cosine", "runner_up"}
@@ -359,9 +346,9 @@ def llm(endpoint: ChatEndpoint, **more: str) -> dict[str, str]:
 def test_what_cheap_stages_leave_is_answered_by_a_language_model(tmp_path, reviews):
     out = tmp_path / "labels.csv"
     with chat_endpoint(lambda request: chosen(request, options_in(request)["посуда"])) as endpoint:
-        done = label(reviews, "--out", out, **llm(endpoint))
+        done = label_here(reviews, "--out", out, **llm(endpoint))
     assert done.returncode == 0, done.stderr
-    asked = [row for row in read(out) if row["stage"] == "llm"]
+    asked = [row for row in read_rows(out) if row["stage"] == "llm"]
     assert len(asked) == len(endpoint.requests) == 2
     assert {(row["category"], row["status"], row["confidence"]) for row in asked} == {
         ("посуда", "accepted", "0.9474")
@@ -372,23 +359,23 @@ def test_what_cheap_stages_leave_is_answered_by_a_language_model(tmp_path, revie
 def test_a_language_model_that_is_away_costs_no_label_of_the_others(tmp_path, reviews):
     out = tmp_path / "labels.csv"
     with chat_endpoint(lambda _: encoded({"error": "busy"}, 503, Retry_After="600")) as endpoint:
-        done = label(reviews, "--out", out, **llm(endpoint))
+        done = label_here(reviews, "--out", out, **llm(endpoint))
     assert done.returncode == 0, done.stderr
     assert "llm: no answer about 1 of the reviews, which wait: http://127.0.0.1" in " ".join(
         done.stderr.split()
     )
-    assert [row["status"] for row in read(out)] == [
+    assert [row["status"] for row in read_rows(out)] == [
         "waiting" if status == "needs_review" else status for status in STATUSES
     ]
 
 
 def test_reviews_that_an_earlier_run_left_in_line_go_on_in_the_next_run_on_the_store(tmp_path, reviews):
-    other = write_csv(tmp_path / "other.csv", [{"id": "100", "text": DRESS}])
+    other = write_rows(tmp_path / "other.csv", [{"id": "100", "text": DRESS}])
     out, kept = tmp_path / "labels.csv", tmp_path / "store"
     with chat_endpoint(lambda _: encoded({"error": "busy"}, 503, Retry_After="600")) as endpoint:
-        assert label(reviews, "--out", out, "--store", kept, **llm(endpoint)).returncode == 0
+        assert label_here(reviews, "--out", out, "--store", kept, **llm(endpoint)).returncode == 0
     with chat_endpoint(lambda request: chosen(request, options_in(request)["посуда"])) as endpoint:
-        done = label(other, "--out", out, "--store", kept, **llm(endpoint))
+        done = label_here(other, "--out", out, "--store", kept, **llm(endpoint))
         assert len(endpoint.requests) == 2
     assert done.returncode == 0, done.stderr
     with embedded_server(kept) as url:
@@ -402,7 +389,7 @@ def test_reviews_that_an_earlier_run_left_in_line_go_on_in_the_next_run_on_the_s
 
 def test_a_wrong_key_for_the_language_model_ends_the_run_with_a_sentence(tmp_path, reviews):
     with chat_endpoint(lambda _: encoded({"error": "no"}, 401)) as endpoint:
-        told = sentence(label(reviews, "--out", tmp_path / "labels.csv", **llm(endpoint)))
+        told = sentence(label_here(reviews, "--out", tmp_path / "labels.csv", **llm(endpoint)))
     assert "expected status 200, found 401 for the model 'test'. Check URL, key and model name" in told
 
 
@@ -412,7 +399,7 @@ def test_a_wrong_key_for_the_language_model_ends_the_run_with_a_sentence(tmp_pat
 )
 def test_a_model_that_is_not_there_ends_the_run_with_a_sentence(tmp_path, reviews, stages, encoder, expected):
     told = sentence(
-        label(
+        label_here(
             reviews,
             "--out",
             tmp_path / "labels.csv",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from shared.settings import load
 from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
+from tests.support.row_files import fill_in, read_rows
 from tests.support.stored import ask
 
 REVIEWS = 600
@@ -164,16 +164,10 @@ def test_only_labels_that_the_champion_disagrees_with_are_drawn(
     predict(here, model, lambda number: "tableware" if number <= 20 else as_labelled(number))
     out = tmp_path / "audit.csv"
     assert audit("draw", "--from", "disagreements", "--n", 10, "--out", out).exit_code == 0
-    with out.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = read_rows(out)
     assert len(rows) == 10
     assert all(int(row["id"].removeprefix("'")) <= 20 for row in rows)
-    for row in rows:
-        row["answer"] = "посуда"
-    with out.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    fill_in(out, lambda _: "посуда")
     assert audit("import", out).exit_code == 0
     assert ask(here.database, "SELECT count(*) FROM gold") == [(10,)]
     report = json.loads(audit("report", "--json").stdout)

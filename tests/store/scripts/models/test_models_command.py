@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import pickle
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from safetensors.torch import load_file, save_file
 from shared.store import Database
 from shared.taxonomy import default_taxonomy
 from tests.support import tiny_classifier
+from tests.support.command import run_here
 from tests.support.processes import run
+from tests.support.row_files import write_rows
 from tests.support.stored import ask
 from tests.support.tiny_classifier import TEXTS
 
@@ -36,21 +38,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 class Shell:
-    """Runs `otzyv models` on a database and a place for models."""
+    """Runs `otzyv models` on a database and a place for models: in this process, which has imported torch."""
 
     def __init__(self, url: str, folder: Path) -> None:
+        self.how: Callable[..., subprocess.CompletedProcess[str]] = run_here
         self.models = folder / "models"
         self._env: dict[str, Any] = {
             "OTZYV_DATABASE_URL": url,
             "OTZYV_MODELS": str(self.models),
             "OTZYV_AMQP_URL": "amqp://127.0.0.1:1//",
         }
-        self.reviews = folder / "reviews.csv"
-        with self.reviews.open("w", encoding="utf-8", newline="") as handle:
-            csv.writer(handle).writerows([["text"], *([text] for text in TEXTS)])
+        self.reviews = write_rows(folder / "reviews.csv", [{"text": text} for text in TEXTS])
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return run("models", *arguments, **self._env)
+        return self.how("models", *arguments, **self._env)
 
     def ok(self, *arguments: str | Path) -> str:
         done = self.run(*arguments)
@@ -71,6 +72,7 @@ def shell(database_url: str, tmp_path: Path) -> Shell:
 def test_a_folder_of_transformers_is_imported_promoted_rolled_back_and_exported(
     shell: Shell, folders: list[Path], database: Database, tmp_path: Path
 ) -> None:
+    shell.how = run  # processes, as a user starts them
     assert "no models are registered" in shell.ok("list")
     told = shell.ok("import", folders[0], "--reviews", shell.reviews)
     assert "registered as model 1" in told
@@ -116,9 +118,7 @@ def test_an_exported_model_serves_elsewhere(
 def test_a_model_is_measured_on_gold_when_it_is_imported(
     shell: Shell, folders: list[Path], tmp_path: Path
 ) -> None:
-    gold = tmp_path / "gold.csv"
-    with gold.open("w", encoding="utf-8", newline="") as handle:
-        csv.writer(handle).writerows([["text", "category"], *([text, "обувь"] for text in TEXTS)])
+    gold = write_rows(tmp_path / "gold.csv", [{"text": text, "category": "обувь"} for text in TEXTS])
     told = shell.ok("import", folders[0], "--reviews", shell.reviews, "--gold", gold)
     assert "weighted_f1" in told
     assert "temperature" in told
@@ -253,9 +253,9 @@ def test_weights_of_an_artefact_that_are_no_numbers_are_refused(
 def test_gold_may_name_its_reviews_by_ids_of_the_file_of_reviews(
     shell: Shell, folders: list[Path], tmp_path: Path
 ) -> None:
-    reviews, gold = tmp_path / "named.csv", tmp_path / "gold.csv"
-    with reviews.open("w", encoding="utf-8", newline="") as handle:
-        csv.writer(handle).writerows([["id", "text"], *enumerate(TEXTS)])
+    gold = tmp_path / "gold.csv"
+    named = [{"id": number, "text": text} for number, text in enumerate(TEXTS)]
+    reviews = write_rows(tmp_path / "named.csv", named)
     gold.write_text("id,category\n1,обувь\n2,одежда\n", encoding="utf-8")
     told = shell.ok("import", folders[0], "--reviews", reviews, "--gold", gold)
     assert "gold_reviews 2" in told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -12,25 +11,18 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from shared.store import Database
+from tests.support.command import run_here
 from tests.support.processes import run
+from tests.support.row_files import read_rows, write_rows
 from tests.support.tiny_registry import Models
 
 
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
-    path = tmp_path / "reviews.csv"
     texts = [f"Платье номер {n}" for n in range(1_200)]
     texts[7], texts[9] = "", "платье " * 500
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        csv.writer(handle).writerows(
-            [["id", "text", "status"], *([n, t, "мой"] for n, t in enumerate(texts))]
-        )
-    return path
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+    rows = [{"id": n, "text": text, "status": "мой"} for n, text in enumerate(texts)]
+    return write_rows(tmp_path / "reviews.csv", rows)
 
 
 def test_every_row_gets_the_champions_prediction_in_order(
@@ -38,13 +30,13 @@ def test_every_row_gets_the_champions_prediction_in_order(
 ) -> None:
     registry, numbers = tiny.registry(database, tmp_path / "models")
     env: dict[str, Any] = {"OTZYV_DATABASE_URL": database_url, "OTZYV_MODELS": str(tmp_path / "models")}
-    none = run("predict", reviews, "--out", tmp_path / "p.csv", **env)
+    none = run_here("predict", reviews, "--out", tmp_path / "p.csv", **env)
     assert (none.returncode, "Traceback" in none.stderr) == (2, False)
     assert "expected a champion for the taxonomy marketplace, found none" in " ".join(none.stderr.split())
     registry.promote(numbers["first"], "champion", moved_by="test")
     done = run("predict", reviews, "--out", tmp_path / "p.csv", "--processes", "2", **env)
     assert done.returncode == 0, done.stderr
-    rows = read(tmp_path / "p.csv")
+    rows = read_rows(tmp_path / "p.csv")
     assert [row["id"] for row in rows] == [str(n) for n in range(1_200)]
     assert {row["status"] for row in rows} == {"мой"}
     assert rows[7]["otzyv_status"] == "rejected"
@@ -74,7 +66,7 @@ def test_a_folder_serves_without_any_database(tiny: Models, reviews: Path, tmp_p
         "name: other\nnone_category: b\ncategories:\n  - {slug: a, title: а}\n  - {slug: b, title: б}\n",
         encoding="utf-8",
     )
-    refused = run(
+    refused = run_here(
         "predict",
         reviews,
         "--out",
@@ -101,9 +93,9 @@ def test_a_registered_model_is_named_by_its_number_and_a_folder_of_transformers_
     assert done.returncode == 0, done.stderr
     classifier = registry.artefact(numbers["second"]).classifier()
     expected = classifier.predict(["Платье номер 1"]).probabilities[0].tolist()
-    found = json.loads(read(tmp_path / "p.csv")[1]["probabilities"])
+    found = json.loads(read_rows(tmp_path / "p.csv")[1]["probabilities"])
     assert found == pytest.approx(dict(zip(classifier.labels, expected, strict=True)), abs=0.02)
-    unknown = run("predict", reviews, "--out", tmp_path / "q.csv", "--model", "99", **env)
+    unknown = run_here("predict", reviews, "--out", tmp_path / "q.csv", "--model", "99", **env)
     assert "found 99" in " ".join(unknown.stderr.split())
-    saved = run("predict", reviews, "--out", tmp_path / "q.csv", "--model", tiny.folders["first"], **env)
+    saved = run_here("predict", reviews, "--out", tmp_path / "q.csv", "--model", tiny.folders["first"], **env)
     assert "`otzyv models import` it, and name its number" in " ".join(saved.stderr.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -11,15 +10,14 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.errors import OtzyvError
-from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import Settings, load
 from shared.store import Database, gold
 from shared.store import labels as stored_labels
-from tests.support.stored import QUEUE, ByFirstLetter, ask, review
+from tests.support.row_files import fill_in
+from tests.support.stored import ByFirstLetter, ask, review, take_reviews
 
 TEXTS = {"1": "туфли", "2": "туфли тесные", "3": "обруч", "=4": "туфли"}
 
@@ -43,8 +41,7 @@ def settings_of_database(database_url: str) -> Settings:
 
 
 def store(database: Database, taxonomy: int, texts: dict[str, str]) -> None:
-    message = Message([review(name, text) for name, text in texts.items()], [])
-    stored = take_in(database, [message], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
+    stored = take_reviews(database, taxonomy, *(review(name, text) for name, text in texts.items()))
     stages = {"keywords": ByFirstLetter()}
     Labeller(database, taxonomy, ("keywords",), stages, Rules(taxonomy, {})).run(
         "keywords", stored.first_stage
@@ -64,15 +61,8 @@ def refused(*arguments: object) -> str:
 
 
 def fill(path: Path, answers: dict[str, str]) -> None:
-    """Write answers into a drawn table, as a spreadsheet would save it."""
-    with path.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    for row in rows:
-        row["answer"] = answers.get(row["id"].removeprefix("'"), "")
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write answers into a drawn table, each for the review of that id."""
+    fill_in(path, lambda row: answers.get(row["id"].removeprefix("'"), ""))
 
 
 def labels(database: Database) -> list[tuple[object, ...]]:
@@ -161,8 +151,7 @@ def test_an_answer_about_a_text_that_was_replaced_is_left_out_and_told(database,
 def test_a_review_that_waits_for_a_stage_waits_no_more_once_a_person_has_labelled_it(
     database, number, tmp_path
 ):
-    message = Message([review("9", "лампа")], [])
-    take_in(database, [message], queue=QUEUE, taxonomy_id=number, first_stage="keywords")
+    take_reviews(database, number, review("9", "лампа"))
     plain = tmp_path / "gold.csv"
     plain.write_text("source,id,category\nshop,9,электроника\n", encoding="utf-8")
     audit("import", plain)
@@ -209,8 +198,7 @@ def test_without_labels_there_is_nothing_to_draw(database, tmp_path):
 
 def test_a_text_that_is_replaced_while_answers_come_in_keeps_its_place_in_line(database, number):
     store(database, number, {"1": "огурцы"})
-    message = Message([review("1", "лампа")], [])
-    take_in(database, [message], queue=QUEUE, taxonomy_id=number, first_stage="keywords")
+    take_reviews(database, number, review("1", "лампа"))
     ((review_id, revision),) = ask(database, "SELECT id, revision FROM reviews WHERE external_id = '1'")
     with database.transaction() as cursor:
         stored_labels.settle_by_people(cursor, [(review_id, revision - 1, "shoes")], number)

@@ -17,6 +17,7 @@ from shared.store import Database, gold, thresholds
 from shared.store.gold import GoldAnswer
 from shared.store.thresholds import Threshold
 from shared.taxonomy import default_taxonomy
+from tests.support.command import run_here
 from tests.support.processes import run
 from tests.support.stored import ByFirstLetter, ask, review
 
@@ -126,16 +127,16 @@ def test_calibrate_stores_a_version_that_can_be_listed_used_again_and_reset(
     assert done.returncode == 0, done.stderr
     assert "stored as version 1" in done.stdout
     assert plot.read_text(encoding="utf-8").lstrip().startswith("<svg")
-    assert "keywords" in run("thresholds", "list", **chosen).stdout
-    assert "version 2, the defaults" in run("thresholds", "reset", **chosen).stdout
-    assert "version 3, a copy of 1" in run("thresholds", "use", "1", **chosen).stdout
-    listed = run("thresholds", "list", **chosen).stdout
+    assert "keywords" in run_here("thresholds", "list", **chosen).stdout
+    assert "version 2, the defaults" in run_here("thresholds", "reset", **chosen).stdout
+    assert "version 3, a copy of 1" in run_here("thresholds", "use", "1", **chosen).stdout
+    listed = run_here("thresholds", "list", **chosen).stdout
     assert "3 *" in listed
     assert "0.8" in listed
-    unknown = run("thresholds", "use", "9", **chosen)
+    unknown = run_here("thresholds", "use", "9", **chosen)
     assert (unknown.returncode, "Traceback" in unknown.stderr) == (2, False)
     assert "expected the number of a version, found 9" in " ".join(unknown.stderr.split())
-    again = run("evaluate", "--gold", gold_file, "--calibrated", "--json", **chosen)
+    again = run_here("evaluate", "--gold", gold_file, "--calibrated", "--json", **chosen)
     assert json.loads(again.stdout)["groups"]["all"]["precision"] >= 0.95
 
 
@@ -146,7 +147,7 @@ def test_calibrate_says_when_gold_is_too_small_and_stores_nothing(tmp_path, chos
         + "".join(f"Красивое платье {n},одежда\nУдобные кроссовки {n},обувь\n" for n in range(10)),
         encoding="utf-8",
     )
-    done = run("calibrate", "--gold", small, **chosen)
+    done = run_here("calibrate", "--gold", small, **chosen)
     assert done.returncode == 3
     assert "the gold set is too small, about" in " ".join(done.stderr.split())
     assert "nothing stored" in done.stdout
@@ -154,7 +155,7 @@ def test_calibrate_says_when_gold_is_too_small_and_stores_nothing(tmp_path, chos
 
 
 def test_without_a_file_the_gold_of_the_database_counts(chosen, database, tmp_path):
-    none = run("calibrate", **chosen)
+    none = run_here("calibrate", **chosen)
     assert none.returncode == 2
     assert "expected gold in the database, found none" in " ".join(none.stderr.split())
     taxonomy = ask(database, "SELECT id FROM taxonomies")[0][0]
@@ -165,14 +166,14 @@ def test_without_a_file_the_gold_of_the_database_counts(chosen, database, tmp_pa
         )
         ids = [row[0] for row in cursor.fetchall()]
         gold.record(cursor, [GoldAnswer(number, 1, "clothes", "anna") for number in ids], taxonomy)
-    done = run("calibrate", "--json", **chosen)
+    done = run_here("calibrate", "--json", **chosen)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["version"] == 1
     assert json.loads(done.stdout)["gold"] == 300
 
 
 def test_a_target_that_is_no_share_is_refused(tmp_path, chosen):
-    done = run("calibrate", "--target-precision", "95", **chosen)
+    done = run_here("calibrate", "--target-precision", "95", **chosen)
     assert done.returncode == 2
     assert "--target-precision: expected a number between 0 and 1, found 95" in done.stderr
 
@@ -189,7 +190,7 @@ def test_a_stage_that_is_allowed_uncertified_keeps_the_rule_that_is_stored(tmp_p
         Threshold("similarity", "shoes", model, None),
     ]
     store(database, taxonomy, *before)
-    done = run("calibrate", "--gold", gold_file, "--allow-uncertified", **chosen)
+    done = run_here("calibrate", "--gold", gold_file, "--allow-uncertified", **chosen)
     assert done.returncode == 0, done.stderr
     with database.transaction() as cursor:
         rules = thresholds.rules(cursor, thresholds.newest(cursor, taxonomy) or 0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from shared.reviews.wire import BatchPart
 from shared.store import places
 from shared.store.reports import export, overview
 from tests.support.stored import ByFirstLetter, ask, review, waiting
+from tests.support.threads import at_once
 
 
 class Editing(ByFirstLetter):
@@ -95,15 +94,7 @@ def test_reviews_that_a_stage_has_judged_before_get_its_new_verdicts_beside_new_
 
 def test_the_same_batch_at_two_workers_is_labelled_once(database, take, cascade):
     stored = take(*(review(str(number), "тапочки") for number in range(200)))
-    start = Barrier(2)
-
-    def work() -> None:
-        start.wait()
-        cascade.run("keywords", stored.first_stage)
-
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(work) for _ in range(2)]:
-            done.result()
+    at_once(lambda _: cascade.run("keywords", stored.first_stage), range(2))
     assert ask(database, "SELECT count(*) FROM labels") == [(200,)]
     assert ask(database, "SELECT count(*) FROM label_history") == [(0,)]
     assert waiting(database) == []

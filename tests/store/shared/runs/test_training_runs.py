@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from shared.training.arguments import arguments
 from tests.support import training_data
 from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.stored import ask, review
+from tests.support.threads import at_once
 from tests.support.training_data import GOLD, status
 
 LEASE_S = 60
@@ -56,6 +58,15 @@ def expire(here: Runtime) -> None:
         cursor.execute(
             "UPDATE training_runs SET lease_until = now() - interval '1 second' WHERE status = 'running'"
         )
+
+
+def registered(here: Runtime) -> int:
+    """The number of a model of which nothing but its row is there."""
+    query = (
+        "INSERT INTO models (taxonomy_id, architecture, artefact_path, artefact_sha, labels, manifest) "
+        "VALUES (%s, 'x', 'x', 'x', '{}', '{}') RETURNING id"
+    )
+    return int(ask(here.database, query, here.taxonomy_id)[0][0])
 
 
 def get(here: Runtime, number: int) -> Run:
@@ -114,13 +125,8 @@ def test_gold_that_was_drawn_where_label_and_model_differ_is_trained_on_and_not_
     here: Runtime,
 ) -> None:
     drawn = ask(here.database, "SELECT review_id FROM gold ORDER BY 1 LIMIT 5")
+    model = registered(here)
     with here.database.transaction() as cursor:
-        cursor.execute(
-            "INSERT INTO models (taxonomy_id, architecture, artefact_path, artefact_sha, labels, manifest) "
-            "VALUES (%s, 'x', 'x', 'x', '{}', '{}') RETURNING id",
-            (here.taxonomy_id,),
-        )
-        (model,) = cursor.fetchone() or (0,)
         cursor.execute(
             "INSERT INTO audits (taxonomy_id, seed, population, disagreements_with) VALUES (%s, 0, 5, %s) RETURNING id",
             (here.taxonomy_id, model),
@@ -140,18 +146,8 @@ def test_gold_that_was_drawn_where_label_and_model_differ_is_trained_on_and_not_
 
 def test_two_workers_never_get_the_same_run(here: Runtime) -> None:
     numbers = queue(here, "linear", "full", "lora")
-    found: list[int] = []
-
-    def take() -> None:
-        while (run := claim(here)) is not None:
-            found.append(run.id)
-
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(found) == numbers
+    found = at_once(lambda _: [run.id for run in iter(lambda: claim(here), None)], range(4))
+    assert sorted(chain.from_iterable(found)) == numbers
 
 
 def test_a_run_whose_holder_has_vanished_is_taken_over_and_the_old_one_can_write_no_more(
@@ -314,15 +310,8 @@ def test_new_labels_retrain_once_there_are_enough_and_not_while_a_run_is_at_work
 
 
 def test_two_schedulers_at_once_ask_for_one_run(here: Runtime) -> None:
-    found: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: found.extend(scheduled(here, retrain_new_labels=1))) for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 1
+    found = at_once(lambda _: scheduled(here, retrain_new_labels=1), range(3))
+    assert len([*chain.from_iterable(found)]) == 1
 
 
 def test_an_alarm_retrains_once(here: Runtime) -> None:
@@ -330,12 +319,7 @@ def test_an_alarm_retrains_once(here: Runtime) -> None:
     (number,) = scheduled(here, retrain_new_labels=1)
     with here.database.transaction() as cursor:
         runs.cancel(cursor, number)
-        cursor.execute(
-            "INSERT INTO models (taxonomy_id, architecture, artefact_path, artefact_sha, labels, manifest) "
-            "VALUES (%s, 'x', 'x', 'x', '{}', '{}') RETURNING id",
-            (here.taxonomy_id,),
-        )
-        (model,) = cursor.fetchone() or (0,)
+    model = registered(here)
     assert scheduled(here, **quiet) == []
     with here.database.transaction() as cursor:
         cursor.execute(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import shutil
@@ -16,17 +15,15 @@ import safetensors.numpy
 from shared.classifiers import Artefact, Location, linear
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
-from shared.labelling.intake import take_in
-from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.serving.registry import Registry
 from shared.settings import load
 from shared.store import Database
 from tests.support import tiny_linear
-from tests.support.processes import run
-from tests.support.stored import ask, review
+from tests.support.command import run_here
+from tests.support.row_files import read_rows, write_rows
+from tests.support.stored import TO_PREDICT, ask, review, take_reviews
 from tests.support.tiny_linear import TEXTS
-from workers.rabbitmq.topology import CPU_CLASSIFY
 from workers.tasks.prediction import predictor
 
 
@@ -51,16 +48,8 @@ def made(registry: Registry, here: runtime.Runtime, regularisation: float = 1.0)
 
 
 def take(here: runtime.Runtime, texts: list[str]) -> list[int]:
-    message = Message([review(str(number), text) for number, text in enumerate(texts)], [])
-    stored = take_in(
-        here.database,
-        [message],
-        queue="test",
-        taxonomy_id=here.taxonomy_id,
-        first_stage="keywords",
-        predict_queue=CPU_CLASSIFY.queue,
-    )
-    return stored.unpredicted
+    reviews = (review(str(number), text) for number, text in enumerate(texts))
+    return take_reviews(here.database, here.taxonomy_id, *reviews, **TO_PREDICT).unpredicted
 
 
 def test_a_linear_champion_serves_and_is_rolled_back(
@@ -150,7 +139,7 @@ def test_a_linear_model_is_listed_shown_exported_imported_and_predicts_a_file(
     registry.register(made(registry, here))
 
     def ok(*arguments: str | Path) -> str:
-        done = run(
+        done = run_here(
             *arguments,
             OTZYV_DATABASE_URL=database_url,
             OTZYV_MODELS=str(models),
@@ -163,12 +152,7 @@ def test_a_linear_model_is_listed_shown_exported_imported_and_predicts_a_file(
     assert "without a graph" in ok("models", "show", "1")
     ok("models", "export", "1", tmp_path / "out")
     assert "registered as model 1" in ok("models", "import", tmp_path / "out")
-    with (tmp_path / "reviews.csv").open("w", encoding="utf-8", newline="") as handle:
-        csv.writer(handle).writerows([["text"], *([text] for text in TEXTS)])
-    ok(
-        *("predict", tmp_path / "reviews.csv", "--out", tmp_path / "answers.csv"),
-        *("--model", tmp_path / "out"),
-    )
-    with (tmp_path / "answers.csv").open(encoding="utf-8-sig", newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    reviews = write_rows(tmp_path / "reviews.csv", [{"text": text} for text in TEXTS])
+    ok("predict", reviews, "--out", tmp_path / "answers.csv", "--model", tmp_path / "out")
+    rows = read_rows(tmp_path / "answers.csv")
     assert [row["category_slug"] for row in rows][:2] == ["clothes", "shoes"]

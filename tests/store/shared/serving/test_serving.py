@@ -14,17 +14,14 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
-from shared.labelling.intake import take_in
-from shared.reviews.wire import Message
 from shared.serving.predictor import Predictor, answered
 from shared.serving.registry import Registry
 from shared.store import Database, aliases, awaiting, predictions, taxonomies
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support.servers import wait_until
-from tests.support.stored import ask, blocked, review
+from tests.support.stored import TO_PREDICT, ask, blocked, review, take_reviews
 from tests.support.tiny_registry import Models
-from workers.rabbitmq.topology import CPU_CLASSIFY
 from workers.tasks.prediction import predictor
 
 TEXTS = {"1": "Платье село отлично", "2": "Ботинки жмут", "3": "Телефон приехал разбитым"}
@@ -40,16 +37,8 @@ class World:
         self.predictor: Predictor = predictor(self.here)
 
     def take(self, texts: dict[str, str] = TEXTS) -> list[int]:
-        message = Message([review(name, text) for name, text in texts.items()], [])
-        stored = take_in(
-            self.database,
-            [message],
-            queue="test",
-            taxonomy_id=self.here.taxonomy_id,
-            first_stage="keywords",
-            predict_queue=CPU_CLASSIFY.queue,
-        )
-        return stored.unpredicted
+        reviews = (review(name, text) for name, text in texts.items())
+        return take_reviews(self.database, self.here.taxonomy_id, *reviews, **TO_PREDICT).unpredicted
 
     def promote(self, name: str, alias: Any = "champion") -> bool:
         return self.registry.promote(self.numbers[name], alias, moved_by="test")
@@ -239,10 +228,7 @@ def test_a_message_that_comes_again_while_its_reviews_are_predicted_puts_none_in
 def test_a_text_that_is_replaced_while_predictions_are_off_is_predicted_once(world: World) -> None:
     world.promote("first")
     ids = world.take()
-    message = Message([review("1", "Теперь это чайник")], [])
-    take_in(
-        world.database, [message], queue="test", taxonomy_id=world.here.taxonomy_id, first_stage="keywords"
-    )
+    take_reviews(world.database, world.here.taxonomy_id, review("1", "Теперь это чайник"))
     assert world.predictor.run(ids).predicted == 3
     assert world.awaiting() == []
     assert ask(world.database, "SELECT revision FROM predictions ORDER BY review_id") == [(2,), (1,), (1,)]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
-from typing import Any
 
 import pytest
 
 from shared.cascade.stage import verdicts
 from shared.errors import BudgetSpent, ModelError
-from shared.labelling.intake import take_in
-from shared.reviews.wire import Message
 from shared.runtime import stages
 from shared.settings import load
 from shared.stages.llm import ChatServer, Choice, LlmStage
@@ -21,12 +17,8 @@ from shared.store.gold import GoldAnswer
 from shared.store.llm_answers import StoredAnswers
 from shared.store.llm_budget import DailyTokens, spent_today
 from tests.support.chat_endpoint import (
-    GIVE_UP_S,
     SMALL,
     UNHURRIED,
-    ChatEndpoint,
-    Model,
-    Reply,
     by_words,
     chat_endpoint,
     completion,
@@ -34,7 +26,8 @@ from tests.support.chat_endpoint import (
     review_in,
 )
 from tests.support.servers import wait_until
-from tests.support.stored import ask, review
+from tests.support.stored import ask, review, take_reviews
+from tests.support.threads import at_once
 
 KEY = "ab" * 32
 
@@ -61,16 +54,8 @@ def test_nothing_is_paid_for_twice_even_by_another_process(database: Database):
 
 
 def test_workers_that_ask_at_once_stay_within_the_days_tokens(database: Database):
-    budget, granted = DailyTokens(database, 1000), []
-
-    def work() -> None:
-        granted.extend([budget.take(60) for _ in range(10)])
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    budget = DailyTokens(database, 1000)
+    granted = at_once(lambda _: sum(budget.take(60) for _ in range(10)), range(3))
     assert sum(granted) == 1000 // 60
     with database.transaction() as cursor:
         assert spent_today(cursor) == 60 * 16
@@ -103,8 +88,7 @@ def gold_taxonomy(database: Database) -> int:
     texts = {"1": "Тапки тёплые и мягкие", "2": "Платье нарядное", "3": "Кофта колючая"}
     with database.transaction() as cursor:
         number = taxonomies.register(cursor, SMALL.name, SMALL.version, SMALL.model_dump_json())
-    message = Message([review(name, text) for name, text in texts.items()], [])
-    take_in(database, [message], queue="test", taxonomy_id=number, first_stage="keywords")
+    take_reviews(database, number, *(review(name, text) for name, text in texts.items()))
     ids = dict(ask(database, "SELECT external_id, id FROM reviews"))
     with database.transaction() as cursor:
         answers = [("1", "shoes"), ("2", "clothes"), ("3", "clothes")]
@@ -124,8 +108,7 @@ def test_the_prompt_shows_the_gold_reviews_that_are_most_like_the_one_asked_abou
 
 
 def test_gold_about_a_text_that_was_replaced_is_no_gold(database, gold_taxonomy):
-    message = Message([review("1", "Другой текст")], [])
-    take_in(database, [message], queue="test", taxonomy_id=gold_taxonomy, first_stage="keywords")
+    take_reviews(database, gold_taxonomy, review("1", "Другой текст"))
     with database.transaction() as cursor:
         assert [row.external_id for row in gold.rows(cursor, gold_taxonomy)] == ["2", "3"]
         assert gold.count(cursor, gold_taxonomy) == 3
@@ -154,16 +137,6 @@ def test_tokens_are_corrected_on_the_day_on_which_they_were_set_aside(database: 
     assert [tokens for (tokens,) in ask(database, "SELECT tokens FROM llm_usage ORDER BY day")] == [30]
 
 
-def slow(endpoint: ChatEndpoint) -> Model:
-    """A model that answers when nobody waits any more."""
-
-    def model(request: dict[str, Any]) -> Reply:
-        endpoint.released.wait(GIVE_UP_S)
-        return by_words(request)
-
-    return model
-
-
 def estimate(stage: LlmStage, text: str, tokens_per_char: float) -> int:
     (prompt,) = stage.prompts([text])
     assert prompt is not None
@@ -172,7 +145,7 @@ def estimate(stage: LlmStage, text: str, tokens_per_char: float) -> int:
 
 def test_requests_that_were_given_up_for_slowness_count_because_they_may_be_billed(database: Database):
     with chat_endpoint() as endpoint:
-        endpoint.model = slow(endpoint)
+        endpoint.model = endpoint.late
         with ChatServer(endpoint.url, "test", timeout_s=0.2, attempts=2) as server:
             stage = LlmStage(SMALL, server, budget=DailyTokens(database, 100_000))
             stage.answers(["Платье"])
@@ -192,7 +165,7 @@ def test_useless_answers_do_not_make_later_estimates_too_large(database: Databas
         ):
             stage = LlmStage(SMALL, patient, budget=DailyTokens(database, 100_000))
             stage.answers([f"Платье {number}" for number in range(10)])
-            endpoint.model, stage._backend = slow(endpoint), hasty
+            endpoint.model, stage._backend = endpoint.late, hasty
             stage.answers(["Платье"])
     (prompt,) = stage.prompts(["Платье 7"])
     assert prompt is not None

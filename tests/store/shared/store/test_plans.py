@@ -11,7 +11,6 @@ import psycopg2
 import pytest
 from psycopg2.extensions import cursor as PlainCursor
 
-from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.reviews.wire import Message
@@ -30,7 +29,7 @@ from shared.store.labels import Label
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support import ledger
-from tests.support.stored import QUEUE, ByFirstLetter, review
+from tests.support.stored import TO_PREDICT, ByFirstLetter, review, take_reviews
 
 STORED = 200_000
 BATCH = 500
@@ -103,14 +102,7 @@ def test_a_batch_is_stored_and_labelled_without_reading_a_whole_table(
     for turn in range(2):  # new reviews, and the same once more with half of the texts replaced
         texts = [("туфли", f"очки {turn}", "туфли", f"? {turn}")[number % 4] for number in range(BATCH)]
         rows = [review(str(number), text) for number, text in enumerate(texts)]
-        stored = take_in(
-            worker,
-            [Message(rows, [])],
-            queue=QUEUE,
-            taxonomy_id=full,
-            first_stage="keywords",
-            predict_queue="cpu.classify",
-        )
+        stored = take_reviews(worker, full, *rows, **TO_PREDICT)
         assert stored.new + stored.replaced == (BATCH if turn == 0 else BATCH / 2)
         outcome = cascade.run("keywords", stored.first_stage)
         assert outcome.counts.seen == len(stored.first_stage) > 0

@@ -6,13 +6,12 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Barrier
 
 import psycopg2
 import pytest
+from psycopg2.extensions import connection as Connection
 
 from shared.errors import ConfigurationError
 from shared.store import Database
@@ -21,6 +20,7 @@ from shared.store.postgres.embedded import embedded_server
 from tests.support.processes import run
 from tests.support.servers import database_of
 from tests.support.stored import ask
+from tests.support.threads import at_once
 
 PASSWORD = 'it\'s a \\ long "password" ü'  # noqa: S105  of a server that lives as long as the test
 LOGINS = dict.fromkeys(privileges.ROLES, PASSWORD)
@@ -66,17 +66,14 @@ def roles(url: str) -> list[tuple[str, bool]]:
 
 def test_upgrades_of_several_databases_at_once_all_succeed(server: Server) -> None:
     count = 4
-    start = Barrier(count)
 
     def upgrade(url: str) -> str:
-        start.wait()
         done = run("db", "upgrade", OTZYV_DATABASE_URL=url, OTZYV_DATABASE_LOGINS=json.dumps(LOGINS))
         return done.stderr
 
     with ExitStack() as stack:
         urls = [stack.enter_context(database_of(server.url)) for _ in range(count)]
-        with ThreadPoolExecutor(count) as pool:
-            assert list(pool.map(upgrade, urls)) == [""] * count
+        assert at_once(upgrade, urls) == [""] * count
         for url in urls:
             database = Database(url)
             schema.check(database)
@@ -187,19 +184,15 @@ def test_a_role_logs_in_with_its_password_only_and_no_log_shows_it(server: Serve
 
 def test_passwords_that_several_upgrades_set_at_the_same_moment_are_set(server: Server) -> None:
     count = 4
-    start = Barrier(count)
 
-    def apply(url: str) -> list[list[str]]:
-        connection = psycopg2.connect(url)
-        start.wait()
+    def apply(connection: Connection) -> list[list[str]]:
         refused = [privileges.apply(connection, LOGINS) for _ in range(10)]
         connection.close()
         return refused
 
     with ExitStack() as stack:
         urls = [stack.enter_context(database_of(server.url)) for _ in range(count)]
-        with ThreadPoolExecutor(count) as pool:
-            assert list(pool.map(apply, urls)) == [[[]] * 10] * count
+        assert at_once(apply, [psycopg2.connect(url) for url in urls]) == [[[]] * 10] * count
     assert roles(server.url) == [(privileges.role(name), True) for name in sorted(privileges.ROLES)]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from importlib.resources import files
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from shared.store import Database, taxonomies
 from shared.store.postgres import migration, schema, version
 from tests.support.servers import PATIENCE_S, database_of, free_port, wait_until
 from tests.support.stored import weak_user
+from tests.support.threads import at_once
 
 HEAD = "0011"
 KNOWN = "0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008, 0009, 0010, 0011"
@@ -97,15 +97,7 @@ def test_an_upgrade_of_a_current_database_changes_nothing(database):
 
 
 def test_two_upgrades_at_once_take_turns(bare_url):
-    start = Barrier(2)
-
-    def upgrade() -> str:
-        database = Database(bare_url)
-        start.wait()
-        return schema.upgrade(database)
-
-    with ThreadPoolExecutor(2) as pool:
-        assert [done.result() for done in [pool.submit(upgrade) for _ in range(2)]] == [HEAD, HEAD]
+    assert at_once(lambda _: schema.upgrade(Database(bare_url)), range(2)) == [HEAD, HEAD]
 
 
 def test_a_current_schema_passes_the_check(database):

@@ -16,6 +16,7 @@ from shared.store.second_tries import Again
 from tests.support import ledger
 from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.stored import QUEUE, ask, review
+from tests.support.threads import at_once
 
 ALL = FailureFilter()
 STAGES = [("cpu.keywords", "keywords"), ("gpu.label", "zero_shot"), ("gpu.label", "llm")]
@@ -228,13 +229,6 @@ def test_failures_are_chosen_by_queue_and_by_a_part_of_their_reason(
 def test_two_commands_at_once_send_everything_once(database):
     reject(database, *(b"%d" % number for number in range(400)))
     sent: list[bytes] = []
-    commands = [
-        threading.Thread(target=lambda: list(second_try.send_again(database, ALL, sent.append)))
-        for _ in range(2)
-    ]
-    for one in commands:
-        one.start()
-    for one in commands:
-        one.join(PATIENCE_S)
+    at_once(lambda _: list(second_try.send_again(database, ALL, sent.append)), range(2))
     assert sorted(sent) == sorted(b"%d" % number for number in range(400))
     assert ledger.count(database, "failures") == 0

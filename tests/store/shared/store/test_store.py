@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 
 from shared.errors import PoisonError
-from shared.labelling.intake import Stored, take_in
+from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.reviews.review import Review
@@ -21,7 +21,8 @@ from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
 from shared.text.nesting import MAX_DEPTH
 from tests.support.servers import wait_until
-from tests.support.stored import QUEUE, ByFirstLetter, ask, blocked, dump, review, waiting
+from tests.support.stored import QUEUE, ByFirstLetter, ask, blocked, dump, review, take_reviews, waiting
+from tests.support.threads import at_once
 
 # Reviews that come again
 
@@ -91,7 +92,7 @@ def taken_for_another_taxonomy(database: Database, one: Review) -> int:
     """Store a review for another version of the taxonomy; returns its number."""
     with database.transaction() as cursor:
         other = taxonomies.register(cursor, "test", "2", "{}")
-    take_in(database, [Message([one], [])], queue=QUEUE, taxonomy_id=other, first_stage="keywords")
+    take_reviews(database, other, one)
     return other
 
 
@@ -286,9 +287,9 @@ def test_overlapping_reviews_in_opposite_order_do_not_deadlock(database, taxonom
     def send(order: Sequence[str], text: str) -> int:
         written = 0
         for round_ in range(5):
-            message = Message([review(name, f"{text} {round_}") for name in order], [])
+            reviews = [review(name, f"{text} {round_}") for name in order]
             start.wait()
-            stored = take_in(database, [message], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
+            stored = take_reviews(database, taxonomy, *reviews)
             written += stored.new + stored.replaced
         return written
 
@@ -302,15 +303,8 @@ def test_overlapping_reviews_in_opposite_order_do_not_deadlock(database, taxonom
 
 
 def test_the_same_new_reviews_in_two_transactions_at_once_are_stored_once(database, taxonomy):
-    message = Message([review(str(number), "тапочки") for number in range(300)], [])
-    start = Barrier(2)
-
-    def send() -> Stored:
-        start.wait()
-        return take_in(database, [message], queue=QUEUE, taxonomy_id=taxonomy, first_stage="keywords")
-
-    with ThreadPoolExecutor(2) as pool:
-        stored = [done.result() for done in [pool.submit(send) for _ in range(2)]]
+    reviews = [review(str(number), "тапочки") for number in range(300)]
+    stored = at_once(lambda _: take_reviews(database, taxonomy, *reviews), range(2))
     assert sorted(each.new for each in stored) == [0, 300]
     assert sorted(stored[0].ids[0]) == sorted(stored[1].ids[0])
 

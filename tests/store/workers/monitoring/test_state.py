@@ -11,16 +11,15 @@ import pytest
 from shared.labelling.labeller import Labeller
 from shared.settings import load
 from shared.store import Database
-from shared.store.postgres import schema
 from shared.store.reports import state
 from shared.store.reports.state import State
 from tests.store.shared.serving.test_serving import Models, World
+from tests.support.roles import RoleUrl
 from tests.support.stored import ask, review
 from workers.monitoring.system_state import SystemState
 
 HOUR = 3_600.0
 TODAY = date(2026, 11, 24)
-PASSWORD = "a-long-password"  # noqa: S105  of a server that lives as long as the tests
 
 
 def read(database: Database) -> State:
@@ -87,10 +86,9 @@ def test_models_failures_alarms_runs_and_tokens_are_counted(world: World) -> Non
     assert found.tokens_today == 5
 
 
-def test_the_role_of_beat_may_read_all_of_it(database: Database, database_url: str, take: Callable) -> None:
+def test_the_role_of_beat_may_read_all_of_it(database: Database, as_role: RoleUrl, take: Callable) -> None:
     take(review("1", "туфли"))
-    schema.upgrade(database, {"worker": PASSWORD})
-    own = Database(database_url.replace("postgres:@", f"otzyv_worker:{PASSWORD}@"))
+    own = Database(as_role("worker"))
     try:
         assert ask(own, "SELECT current_user") == [("otzyv_worker",)]
         assert read(own).waiting["keywords"].count == 1

@@ -1,4 +1,4 @@
-"""What is read of a file of reviews, in the wire contract."""
+"""What commands read of a file of reviews: its rows in the wire contract, or the sentence that refuses it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from shared.errors import InputFileError
 def wire(
     path: Path, columns: Columns | None = None, source: str = "file", **options: Any
 ) -> list[dict[str, Any]]:
+    """Rows as objects of the wire contract."""
     rows = ReviewRows(InputFile(path, **options), columns or Columns(), source)
     return [row for _, chunk in rows.chunks() for row in chunk]
 
@@ -24,6 +25,7 @@ def texts(path: Path, **options: Any) -> list[str]:
 
 
 def fault(path: Path, columns: Columns | None = None, **options: Any) -> str:
+    """The error over a file that is refused."""
     with pytest.raises(InputFileError) as refused:
         wire(path, columns, **options)
     return str(refused.value)
