@@ -20,10 +20,12 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from shared.classifiers.classifier import Predictions, predicted
-from shared.classifiers.vocabulary import MOST, CountMatrix, Vocabulary
+from shared.classifiers.vocabulary import MOST, CountMatrix, Vocabulary, counted
 from shared.compute.arrays import Float32s
-from shared.encoders.navec import NavecEncoder
+from shared.encoders.encoder import Vectors, unit
+from shared.encoders.navec import MOST_WORDS, NavecEncoder
 from shared.errors import ConfigurationError, ModelError
+from shared.text.words import WordOccurrences
 
 VOCABULARY: Final = "vocabulary.json"
 LINEAR: Final = "linear.safetensors"
@@ -96,10 +98,10 @@ class LinearClassifier:
         known, pieces, vectors = np.split(self.weights.coefficients, [split, columns])
         idf = np.split(self.weights.idf, [split])
         logits = np.tile(self.weights.intercepts, (len(texts), 1))
-        for part, words, cut in self.vocabulary.counts(texts):
-            logits[part] += weighted(words, idf[0]) @ known
-            logits[part] += weighted(cut, idf[1]) @ pieces
-            logits[part] += self._encoder.embed(texts[part], "query") @ vectors
+        for some in self.vocabulary.counts(texts):
+            logits[some.part] += weighted(some.words, idf[0]) @ known
+            logits[some.part] += weighted(some.pieces, idf[1]) @ pieces
+            logits[some.part] += meant(some.found, self._encoder) @ vectors
         return logits
 
 
@@ -110,6 +112,15 @@ def weighted(counts: CountMatrix, idf: NDArray[np.floating]) -> CountMatrix:
     lengths = np.sqrt(np.bincount(rows, weights=counts.data**2, minlength=counts.shape[0]))
     counts.data = (counts.data / lengths[rows]).astype(np.float32)
     return counts
+
+
+def meant(found: WordOccurrences, by: NavecEncoder) -> Vectors:
+    """What `embed` says of the same texts, whose words are found already."""
+    early = found.first(MOST_WORDS)
+    rows, vectors = by.weighted(early.distinct)
+    known = rows[early.numbers]
+    there = known >= 0
+    return unit(counted(early.rows[there], known[there], (early.texts, len(vectors))) @ vectors)
 
 
 @cache

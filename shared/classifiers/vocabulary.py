@@ -2,7 +2,8 @@
 
 Texts are read as the keyword stage reads them, so ё, accents and punctuation make no other word. A piece is 2 to 5
 characters of a word and the spaces around it. What pieces a word has depends on the word alone: they are looked up
-once for each different word of a batch, and a product of sparse matrices counts them.
+once for each different word of a batch, and a product of sparse matrices counts them. A piece fits into one number of
+64 bits, so that all pieces of many words are looked up at once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.compute.arrays import Int64s
-from shared.text.reading import CODEC, Page
+from shared.text.reading import CODEC
+from shared.text.words import WordOccurrences, words_of
 
 SIZES: Final = range(2, 6)
 """Characters of a piece."""
@@ -33,13 +36,16 @@ CountMatrix = Any
 """A `scipy.sparse.csr_array`, which has no types."""
 
 
-class WordOccurrences(NamedTuple):
-    """The words of `texts` texts, one after the other: `rows` says in which text, `numbers` which of `distinct`."""
+class Counts(NamedTuple):
+    """A part of texts: which ones, their words, and how often each word and pair, and each piece, occurs in each.
 
-    texts: int
-    distinct: list[bytes]
-    rows: Int64s
-    numbers: Int64s
+    The matrices have a row for each text of the part.
+    """
+
+    part: slice
+    found: WordOccurrences
+    words: CountMatrix
+    pieces: CountMatrix
 
 
 class Vocabulary:
@@ -51,7 +57,7 @@ class Vocabulary:
     def __init__(self, words: Sequence[str], pairs: Sequence[str], pieces: Sequence[str]) -> None:
         self.words, self.pairs, self.pieces = tuple(words), tuple(pairs), tuple(pieces)
         self._numbers = _numbered("words", self.words)
-        self._pieces = _numbered("pieces", self.pieces)
+        _numbered("pieces", self.pieces)
         _numbered("pairs", self.pairs)
         keys = np.zeros(len(self.pairs), np.int64)
         for at, pair in enumerate(self.pairs):
@@ -62,42 +68,55 @@ class Vocabulary:
             keys[at] = one * len(self.words) + other
         self._pair_columns: Int64s = np.argsort(keys)
         self._pair_keys: Int64s = keys[self._pair_columns]
-        self._pieces_of = {word: self._cut(word) for word in self._numbers}
+        spelled: Int64s = np.array([_key(piece) for piece in self.pieces], np.int64)
+        self._piece_columns: Int64s = np.argsort(spelled)
+        self._piece_keys: Int64s = spelled[self._piece_columns]
+        self._pieces_of: CountMatrix = self._cut(list(self._numbers))
 
     def __len__(self) -> int:
         return len(self.words) + len(self.pairs) + len(self.pieces)
 
-    def counts(self, texts: Sequence[str]) -> Iterator[tuple[slice, CountMatrix, CountMatrix]]:
-        """For each part of the texts: which ones, how often each word and pair, and each piece, occurs in each.
-
-        The matrices have a row for each text of the part.
-        """
+    def counts(self, texts: Sequence[str]) -> Iterator[Counts]:
+        """What occurs how often, for each part of the texts."""
         for part in parts(texts):
             found = words_of(texts[part])
-            cut = [
-                known if (known := self._pieces_of.get(word)) is not None else self._cut(word)
-                for word in found.distinct
-            ]
-            yield part, self._words_and_pairs(found), spread(found, cut, len(self.pieces))
+            known = np.array([self._numbers.get(word, -1) for word in found.distinct], np.int64)
+            yield Counts(part, found, self._words_and_pairs(found, known), self._cut_up(found, known))
 
-    def _words_and_pairs(self, found: WordOccurrences) -> CountMatrix:
-        known = np.array([self._numbers.get(word, -1) for word in found.distinct], np.int64)
+    def _words_and_pairs(self, found: WordOccurrences, known: Int64s) -> CountMatrix:
         numbers = known[found.numbers]
         rows, keys = neighbours(found.rows, numbers, len(self.words))
-        places = np.searchsorted(self._pair_keys, keys)
-        hits = np.zeros(len(keys), dtype=bool)
-        inside = places < len(self._pair_keys)
-        hits[inside] = self._pair_keys[places[inside]] == keys[inside]
-        columns = self._pair_columns[places[hits]] + len(self.words)
+        places, there = _places(self._pair_keys, keys)
+        columns = self._pair_columns[places] + len(self.words)
         return counted(
-            np.concatenate([found.rows[numbers >= 0], rows[hits]]),
+            np.concatenate([found.rows[numbers >= 0], rows[there]]),
             np.concatenate([numbers[numbers >= 0], columns]),
             (found.texts, len(self.words) + len(self.pairs)),
         )
 
-    def _cut(self, word: bytes) -> Int64s:
-        numbers = self._pieces
-        return np.array([numbers[piece] for piece in pieces_of(word) if piece in numbers], dtype=np.int32)
+    def _cut_up(self, found: WordOccurrences, known: Int64s) -> CountMatrix:
+        """How often each piece occurs in each text. `known` has the numbers of the distinct words, -1 for strangers."""
+        own, strange = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
+        moved = np.empty_like(known)
+        moved[own], moved[strange] = np.arange(len(own)), np.arange(len(own), len(known))
+        cut = stacked(self._pieces_of[known[own]], self._cut([found.distinct[at] for at in strange]))
+        return counted(found.rows, moved[found.numbers], (found.texts, len(known))) @ cut
+
+    def _cut(self, words: Sequence[bytes]) -> CountMatrix:
+        """How often each piece occurs in each word; a piece that occurs twice has two entries."""
+        keys, ends = pieces_of(words)
+        places, there = _places(self._piece_keys, keys)
+        ends = np.concatenate([[0], np.cumsum(there)])[ends]
+        return pieced(self._piece_columns[places], ends, len(self.pieces))
+
+
+def _places(keys: Int64s, wanted: Int64s) -> tuple[Int64s, NDArray[np.bool_]]:
+    """Where in sorted keys those of the wanted ones are that are there, and which ones these are."""
+    if not len(keys):
+        return np.empty(0, np.int64), np.zeros(len(wanted), np.bool_)
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    there = keys[places] == wanted
+    return places[there], there
 
 
 def _numbered(what: str, entries: Sequence[str]) -> dict[bytes, int]:
@@ -124,21 +143,20 @@ def learnt(texts: Sequence[str]) -> Vocabulary:
     distinct, numbers = np.unique(keys, return_inverse=True)
     pairs = [f"{words[key // len(words)]} {words[key % len(words)]}" for key in distinct.tolist()]
     often = _frequent(_occurs_in(rows, numbers, len(pairs)), pairs)
-    return Vocabulary(words, [pairs[number] for number in often], _learnt_pieces(texts, found.distinct))
+    return Vocabulary(words, [pairs[number] for number in often], _learnt_pieces(texts, found))
 
 
-def _learnt_pieces(texts: Sequence[str], distinct: Sequence[bytes]) -> list[str]:
-    numbers: dict[bytes, int] = {}
-    cut = {
-        word: np.array([numbers.setdefault(piece, len(numbers)) for piece in pieces_of(word)], dtype=np.int64)
-        for word in distinct
-    }
-    occurs = np.zeros(len(numbers), dtype=np.int64)
+def _learnt_pieces(texts: Sequence[str], found: WordOccurrences) -> list[str]:
+    keys, ends = pieces_of(found.distinct)
+    distinct, columns = np.unique(keys, return_inverse=True)
+    cut = pieced(columns, ends, len(distinct))
+    occurs = np.zeros(len(distinct), dtype=np.int64)
     for part in parts(texts):
-        found = words_of(texts[part])
-        matrix = spread(found, [cut[word] for word in found.distinct], len(numbers))
-        occurs += np.bincount(matrix.indices, minlength=len(numbers))
-    names = [piece.decode(CODEC) for piece in numbers]
+        mine = slice(*np.searchsorted(found.rows, (part.start, part.stop)))
+        shape = part.stop - part.start, len(found.distinct)
+        matrix = counted(found.rows[mine] - part.start, found.numbers[mine], shape) @ cut
+        occurs += np.bincount(matrix.indices, minlength=len(distinct))
+    names = [key.to_bytes(8, "big").lstrip(b"\0").decode(CODEC) for key in distinct.tolist()]
     return [names[number] for number in _frequent(occurs, names)]
 
 
@@ -168,23 +186,26 @@ def parts(texts: Sequence[str]) -> Iterator[slice]:
         yield slice(start, len(texts))
 
 
-def words_of(texts: Sequence[str]) -> WordOccurrences:
-    """The words of texts."""
-    page = Page(texts)
-    seen: dict[bytes, int] = {}
-    numbers: list[int] = []
-    ends = []
-    for at in range(len(texts)):
-        numbers += [seen.setdefault(word, len(seen)) for word in page.text(at).split()]
-        ends.append(len(numbers))
-    rows = np.repeat(np.arange(len(texts)), np.diff(ends, prepend=0))
-    return WordOccurrences(len(texts), list(seen), rows, np.array(numbers, dtype=np.int64))
+def pieces_of(words: Sequence[bytes]) -> tuple[Int64s, Int64s]:
+    """Every piece of each word, as often as it occurs, as numbers; those of word i are at `ends[i]:ends[i + 1]`."""
+    padded = [b" " + word[:LONGEST] + b" " for word in words]
+    lengths = np.array([len(word) for word in padded], np.int64)
+    letters = np.frombuffer(b"".join(padded), np.uint8).astype(np.int64)
+    left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(letters))
+    keys = np.zeros((len(letters), len(SIZES)), np.int64)
+    run = letters
+    for column, size in enumerate(SIZES):
+        run = (run[:-1] << 8) | letters[size - 1 :]
+        keys[: len(run), column] = run
+    whole = left[:, None] >= np.array(SIZES)
+    ends = np.concatenate([[0], np.cumsum(whole.sum(axis=1))])[np.concatenate([[0], np.cumsum(lengths)])]
+    return keys[whole], ends
 
 
-def pieces_of(word: bytes) -> list[bytes]:
-    """Every piece of a word, as often as it occurs."""
-    padded = b" " + word[:LONGEST] + b" "
-    return [padded[at : at + size] for size in SIZES for at in range(len(padded) - size + 1)]
+def _key(piece: str) -> int:
+    """The number of a piece, as `pieces_of` has it; -1 for what is no piece."""
+    letters = piece.encode(CODEC)
+    return int.from_bytes(letters, "big") if len(letters) in SIZES else -1
 
 
 def neighbours(rows: Int64s, numbers: Int64s, size: int) -> tuple[Int64s, Int64s]:
@@ -201,14 +222,17 @@ def counted(rows: Int64s, columns: Int64s, shape: tuple[int, int]) -> CountMatri
     return matrix
 
 
-def spread(found: WordOccurrences, cut: Sequence[Int64s], size: int) -> CountMatrix:
-    """How often each of `size` pieces occurs in each text; `cut` has the pieces of each distinct word."""
-    ends = np.cumsum([0, *map(len, cut)]).astype(np.int32)
-    columns = np.concatenate([*cut, np.empty(0, np.int64)]).astype(np.int32)
-    words = _sparse((np.ones(len(columns), np.float32), columns, ends), (len(cut), size))
-    matrix = (counted(found.rows, found.numbers, (found.texts, len(cut))) @ words).tocsr()
-    matrix.sort_indices()
-    return matrix
+def pieced(columns: Int64s, ends: Int64s, size: int) -> CountMatrix:
+    """A matrix with a row for each word: those of word i are at `ends[i]:ends[i + 1]` of `columns`."""
+    content = np.ones(len(columns), np.float32), columns.astype(np.int32), ends.astype(np.int32)
+    return _sparse(content, (len(ends) - 1, size))
+
+
+def stacked(upper: CountMatrix, lower: CountMatrix) -> CountMatrix:
+    """The rows of both."""
+    indices, data = [*map(np.concatenate, ((upper.indices, lower.indices), (upper.data, lower.data)))]
+    ends = np.concatenate([upper.indptr, upper.indptr[-1] + lower.indptr[1:]])
+    return _sparse((data, indices, ends), (len(ends) - 1, upper.shape[1]))
 
 
 def _sparse(content: tuple[Any, ...], shape: tuple[int, int]) -> CountMatrix:

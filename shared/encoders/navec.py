@@ -11,7 +11,6 @@ import json
 import tarfile
 from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from shared.encoders.encoder import Role, Vectors, unit
 from shared.errors import ConfigurationError
 from shared.text.reading import Page
+from shared.text.words import words_of
 
 SMOOTHING: Final = 3e-5
 """a in the weight a / (a + p). Smaller values silence frequent words more. On reviews that the keyword stage left
@@ -66,31 +66,31 @@ class NavecEncoder:
         self.model = f"navec/{vectors.id}"
         self._indexes, self._codes = vectors.indexes, vectors.codes
         self._parts = np.arange(len(vectors.codes))
+        self.dimensions: Final = self._codes.shape[0] * self._codes.shape[2]
         self._numbers = word_numbers(vectors)
         shares = vectors.counts / max(int(vectors.counts.sum()), 1)
         self._weights: Vectors = (SMOOTHING / (SMOOTHING + shares)).astype(np.float32)
 
     def embed(self, texts: Sequence[str], role: Role) -> Vectors:  # noqa: ARG002
         """Rows of length 1, shape [texts, 300]; zeros where no word is known. Words mean the same in both roles."""
-        sums = np.zeros((len(texts), self._codes.shape[0] * self._codes.shape[2]), np.float32)
-        numbers = self._numbers
+        sums = np.zeros((len(texts), self.dimensions), np.float32)
         for start in range(0, len(texts), CHUNK):
-            page = Page(texts[start : start + CHUNK])
-            found = [
-                [numbers[word] for word in page.text(at).split()[:MOST_WORDS] if word in numbers]
-                for at in range(len(page.texts))
-            ]
-            rows = [start + at for at, some in enumerate(found) if some]
-            if not rows:
-                continue
-            starts = np.cumsum([0, *(len(some) for some in found if some)])[:-1]
-            distinct, places = np.unique(
-                np.fromiter(chain.from_iterable(found), np.intp), return_inverse=True
-            )
-            vectors = self._codes[self._parts, self._indexes[distinct]].reshape(len(distinct), -1)
-            weighted = vectors * self._weights[distinct, None]
-            sums[rows] = np.add.reduceat(weighted[places], starts, axis=0)
+            found = words_of(texts[start : start + CHUNK]).first(MOST_WORDS)
+            rows_of, vectors = self.weighted(found.distinct)
+            places = rows_of[found.numbers]
+            known = places >= 0
+            rows, starts = np.unique(found.rows[known], return_index=True)
+            if len(rows):
+                sums[start + rows] = np.add.reduceat(vectors[places[known]], starts, axis=0)
         return unit(sums)
+
+    def weighted(self, words: Sequence[bytes]) -> tuple[NDArray[np.int64], Vectors]:
+        """The weighted vectors of those words that are known, and for each word its row in them, or -1."""
+        numbers = np.array([self._numbers.get(word, -1) for word in words], np.int64)
+        known = numbers[numbers >= 0]
+        vectors = self._codes[self._parts, self._indexes[known]].reshape(len(known), self.dimensions)
+        vectors *= self._weights[known, None]
+        return np.where(numbers < 0, -1, np.cumsum(numbers >= 0) - 1), vectors
 
 
 def word_vectors(path: Path | None = None) -> WordVectors:

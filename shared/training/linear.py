@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, hstack, vstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
-from shared.classifiers.linear import NEVER, LinearClassifier, Weights, encoder, weighted
+from shared.classifiers.linear import NEVER, LinearClassifier, Weights, encoder, meant, weighted
 from shared.classifiers.temperature import fit_temperature
 from shared.classifiers.vocabulary import Vocabulary, learnt
 from shared.compute.arrays import Float32s
@@ -52,7 +52,7 @@ def _frequencies(vocabulary: Vocabulary, texts: Sequence[str]) -> Float32s:
     """ln((1 + n) / (1 + texts with the column)) + 1 for each column, as if one text more had all of them."""
     occurs = np.zeros(len(vocabulary), np.int64)
     split = len(vocabulary) - len(vocabulary.pieces)
-    for _, words, pieces in vocabulary.counts(texts):
+    for _, _, words, pieces in vocabulary.counts(texts):
         occurs[:split] += np.bincount(words.indices, minlength=split)
         occurs[split:] += np.bincount(pieces.indices, minlength=len(occurs) - split)
     return (np.log((1 + len(texts)) / (1 + occurs)) + 1).astype(np.float32)
@@ -62,8 +62,8 @@ def _features(vocabulary: Vocabulary, idf: Float32s, texts: Sequence[str]) -> An
     """The sparse matrix of the texts, [n, columns + dimensions], in the form that liblinear reads without a copy."""
     split = len(vocabulary) - len(vocabulary.pieces)
     rows = []
-    for part, words, pieces in vocabulary.counts(texts):
-        vectors = csr_array(VECTOR_WEIGHT * encoder().embed(texts[part], "query"))
+    for _, found, words, pieces in vocabulary.counts(texts):
+        vectors = csr_array(VECTOR_WEIGHT * meant(found, encoder()))
         blocks = weighted(words, idf[:split]), weighted(pieces, idf[split:]), vectors
         rows.append(hstack(blocks, format="csr", dtype=np.float64))
     return vstack(rows, format="csr")

@@ -12,11 +12,13 @@ import pytest
 import safetensors.numpy
 
 from shared.classifiers import Artefact, LinearClassifier, Location, linear
+from shared.classifiers.linear import encoder, meant
 from shared.classifiers.packaging.package import package, servable, written
-from shared.classifiers.vocabulary import LONGEST, Vocabulary, learnt
+from shared.classifiers.vocabulary import LONGEST, SIZES, Vocabulary, learnt, pieces_of
 from shared.errors import ModelError
 from shared.reviews.labelled_text import Row
 from shared.taxonomy import default_taxonomy
+from shared.text.words import words_of
 from shared.training.arguments import arguments
 from shared.training.data import Data, facts
 from shared.training.linear import train_linear
@@ -36,7 +38,7 @@ def model() -> LinearClassifier:
 
 def counts(vocabulary: Vocabulary, texts: list[str]) -> Any:
     """Words, pairs and pieces, [texts, columns]."""
-    found = [np.hstack([words.toarray(), pieces.toarray()]) for _, words, pieces in vocabulary.counts(texts)]
+    found = [np.hstack([some.words.toarray(), some.pieces.toarray()]) for some in vocabulary.counts(texts)]
     return np.vstack(found)
 
 
@@ -318,3 +320,17 @@ def test_truncated_and_enormous_files_are_refused() -> None:
 def test_a_model_for_other_labels_than_its_weights_is_refused() -> None:
     with pytest.raises(ModelError, match=r"of shape \(305, 3\), found float32 of \(305, 2\)"):
         linear.read(contents(), ("shoes", "kids", "clothes"))
+
+
+def test_words_that_are_found_once_give_the_word_vectors_that_the_encoder_gives() -> None:
+    texts = ["Платье село отлично, платье хорошее", "", "лампа " * 900 + "ковёр " * 900, "ъъъ"]
+    assert np.abs(meant(words_of(texts), encoder()) - encoder().embed(texts, "query")).max() < 1e-6
+
+
+def test_pieces_are_those_of_a_window_that_slides_over_each_word() -> None:
+    words = [b"ab", b"c", b"x" * (LONGEST + 9)]
+    keys, ends = pieces_of(words)
+    for at, word in enumerate(words):
+        padded = b" " + word[:LONGEST] + b" "
+        slid = [padded[i : i + n] for i in range(len(padded)) for n in SIZES if i + n <= len(padded)]
+        assert keys[ends[at] : ends[at + 1]].tolist() == [int.from_bytes(piece, "big") for piece in slid]
