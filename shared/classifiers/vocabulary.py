@@ -57,7 +57,6 @@ class Vocabulary:
     def __init__(self, words: Sequence[str], pairs: Sequence[str], pieces: Sequence[str]) -> None:
         self.words, self.pairs, self.pieces = tuple(words), tuple(pairs), tuple(pieces)
         self._numbers = _numbered("words", self.words)
-        _numbered("pieces", self.pieces)
         _numbered("pairs", self.pairs)
         keys = np.zeros(len(self.pairs), np.int64)
         for at, pair in enumerate(self.pairs):
@@ -68,7 +67,10 @@ class Vocabulary:
             keys[at] = one * len(self.words) + other
         self._pair_columns: Int64s = np.argsort(keys)
         self._pair_keys: Int64s = keys[self._pair_columns]
-        spelled: Int64s = np.array([_key(piece) for piece in self.pieces], np.int64)
+        # What is no piece, in a file from elsewhere, gets the number of none.
+        coded = _numbered("pieces", self.pieces)
+        numbers = [int.from_bytes(piece, "big") if len(piece) in SIZES else -1 for piece in coded]
+        spelled: Int64s = np.array(numbers, np.int64)
         self._piece_columns: Int64s = np.argsort(spelled)
         self._piece_keys: Int64s = spelled[self._piece_columns]
         self._pieces_of: CountMatrix = self._cut(list(self._numbers))
@@ -81,7 +83,12 @@ class Vocabulary:
         for part in parts(texts):
             found = words_of(texts[part])
             known = np.array([self._numbers.get(word, -1) for word in found.distinct], np.int64)
-            yield Counts(part, found, self._words_and_pairs(found, known), self._cut_up(found, known))
+            # Words that are known have been cut already; they come first.
+            own, strange = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
+            cut = stacked(self._pieces_of[known[own]], self._cut([found.distinct[at] for at in strange]))
+            places = np.argsort(np.concatenate([own, strange]))
+            words = counted(found.rows, places[found.numbers], (found.texts, len(known)))
+            yield Counts(part, found, self._words_and_pairs(found, known), words @ cut)
 
     def _words_and_pairs(self, found: WordOccurrences, known: Int64s) -> CountMatrix:
         numbers = known[found.numbers]
@@ -93,14 +100,6 @@ class Vocabulary:
             np.concatenate([numbers[numbers >= 0], columns]),
             (found.texts, len(self.words) + len(self.pairs)),
         )
-
-    def _cut_up(self, found: WordOccurrences, known: Int64s) -> CountMatrix:
-        """How often each piece occurs in each text. `known` has the numbers of the distinct words, -1 for strangers."""
-        own, strange = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
-        moved = np.empty_like(known)
-        moved[own], moved[strange] = np.arange(len(own)), np.arange(len(own), len(known))
-        cut = stacked(self._pieces_of[known[own]], self._cut([found.distinct[at] for at in strange]))
-        return counted(found.rows, moved[found.numbers], (found.texts, len(known))) @ cut
 
     def _cut(self, words: Sequence[bytes]) -> CountMatrix:
         """How often each piece occurs in each word; a piece that occurs twice has two entries."""
@@ -200,12 +199,6 @@ def pieces_of(words: Sequence[bytes]) -> tuple[Int64s, Int64s]:
     whole = left[:, None] >= np.array(SIZES)
     ends = np.concatenate([[0], np.cumsum(whole.sum(axis=1))])[np.concatenate([[0], np.cumsum(lengths)])]
     return keys[whole], ends
-
-
-def _key(piece: str) -> int:
-    """The number of a piece, as `pieces_of` has it; -1 for what is no piece."""
-    letters = piece.encode(CODEC)
-    return int.from_bytes(letters, "big") if len(letters) in SIZES else -1
 
 
 def neighbours(rows: Int64s, numbers: Int64s, size: int) -> tuple[Int64s, Int64s]:
