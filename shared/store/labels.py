@@ -13,6 +13,9 @@ from shared.store.postgres.copying import NULL, copied
 from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
 
+PAGE = 1_000
+"""Given labels in one statement: a file may hold millions, and each statement has a time limit."""
+
 
 class Label(msgspec.Struct, frozen=True, gc=False):
     """A review's label as a stage decided it; without a category nobody had a guess."""
@@ -100,7 +103,8 @@ def _settle_given(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> No
     held = places.hold(cursor, [row.review_id for row in rows], taxonomy_id)
     waiting = [row.review_id for row in rows if with_revision(held, row.review_id, row.revision)]
     places.leave(cursor, waiting, taxonomy_id)
-    cursor.execute(_REPLACE_BY_GIVEN, (taxonomy_id, recordset(rows)))
+    for start in range(0, len(rows), PAGE):
+        cursor.execute(_REPLACE_BY_GIVEN, (taxonomy_id, recordset(rows[start : start + PAGE])))
 
 
 def by_stage(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict[str, int]:

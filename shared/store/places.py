@@ -128,9 +128,9 @@ def stranded(cursor: Cursor, taxonomy_id: int, stage: str, limit: int) -> list[W
 
 
 def overdue(cursor: Cursor, taxonomy_id: int, stage: str | None, after_s: int, limit: int) -> list[int]:
-    """Reviews whose message for `stage`, or a prediction, was sent more than `after_s` seconds ago; sent now.
+    """Reviews whose message for `stage`, or a prediction, was sent more than `after_s` seconds ago.
 
-    Two callers at once get different reviews.
+    They count as sent now. Two callers at once get different reviews.
     """
     condition = "sent_at < now() - make_interval(secs => %(after_s)s)"
     return sent_now(cursor, taxonomy_id, stage, condition, after_s=after_s, limit=limit)

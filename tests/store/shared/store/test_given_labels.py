@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from shared.reviews.review import Review
 from shared.store import Database, labels, places
 from shared.store.labels import Label
+from shared.store.postgres.recordset import recordset
 from tests.support.stored import ask, review
 
 LABELS = "SELECT category, confidence, stage, status FROM labels ORDER BY review_id"
@@ -84,3 +85,26 @@ def test_a_review_with_a_given_label_waits_for_no_stage(
     ((number,),) = ask(database, "SELECT review_id FROM waiting")
     give(database, taxonomy, number)
     assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
+
+
+def test_many_given_labels_are_written_in_several_statements(
+    database: Database, taxonomy: int, take: Callable[[Review], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for all of a file would outlast the time limit of a statement."""
+    for name in "12345":
+        take(review(name, "очки"))
+    ids = [number for (number,) in ask(database, "SELECT id FROM reviews")]
+    sizes: list[int] = []
+
+    def spied(rows: Sequence[Label]) -> str:
+        sizes.append(len(rows))
+        return recordset(rows)
+
+    monkeypatch.setattr(labels, "PAGE", 2)
+    monkeypatch.setattr(labels, "recordset", spied)
+    with database.transaction() as cursor:
+        labels.settle_from_outside(
+            cursor, [(number, 1, "clothes", 0.25) for number in ids], taxonomy, "others"
+        )
+    assert sizes == [2, 2, 1]
+    assert ask(database, LABELS) == [BY_OTHERS] * 5
