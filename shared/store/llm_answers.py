@@ -1,4 +1,4 @@
-"""Answers of language models that have been paid for. Implements `shared.stages.llm.AnswerCache` in PostgreSQL."""
+"""Paid answers of language models. Implements `shared.stages.llm.cache.AnswerCache` in PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The day's tokens for language models, shared by all workers. Implements `shared.stages.llm.Budget`."""
+"""The day's tokens for language models, shared by all workers. Implements `shared.stages.llm.stage.Budget`."""
 
 from __future__ import annotations
 
