@@ -50,8 +50,9 @@ def keywords(given: BenchOptions, seconds: float) -> None:
 
 def classifier(given: BenchOptions, seconds: float, tokenizer: Path | None) -> None:
     """Measure predictions on a file's texts, several times, and print the medians."""
+    run = classifier_bench.run  # says that there is no torch before the file is read
     texts = given.texts()
-    first, *_ = _told(CLASSIFIERS, lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer), given)
+    first, *_ = _told(CLASSIFIERS, lambda: run(texts, seconds / RUNS, tokenizer), given)
     out.print(
         f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters and {first['mean_tokens']:.0f} tokens on "
         f"average, {first['chunk']} a call, one core; rubert-tiny2's shape with random weights"
@@ -69,8 +70,8 @@ def _told(
 
 def zero_shot(given: BenchOptions, seconds: float, device: str) -> None:
     """Measure the zero-shot stage on random weights of bge-m3's shape, and print what it reached."""
-    texts = given.texts()
     device_for(device)  # says that there is no such device, or no torch
+    texts = given.texts()
     with err.status("measuring"):
         found = zero_shot_bench.run(texts, seconds, device)
     rows = (

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
-import numpy as np
 
 from shared.errors import OtzyvError
 from shared.stages.llm.prompt import Prompt
@@ -47,11 +46,11 @@ def by_option(scores: Iterable[tuple[str | None, float]], options: Sequence[str]
     Several tokens may spell one option: their probabilities are added up. Tokens of none, and what is not finite,
     are left out.
     """
-    found: dict[str | None, float] = {}
+    spelt: dict[str | None, list[float]] = {}
     for option, logprob in scores:
         if math.isfinite(logprob):
-            found[option] = float(np.logaddexp(found.get(option, -math.inf), logprob))
-    return {option: min(0.0, found[option]) for option in options if option in found}
+            spelt.setdefault(option, []).append(logprob)
+    return {option: min(0.0, _log_sum(spelt[option])) for option in options if option in spelt}
 
 
 def confidence(choice: Choice) -> float | None:
@@ -67,9 +66,15 @@ def confidence(choice: Choice) -> float | None:
     shown = choice.logprobs or {}
     if choice.option not in shown:
         return None
-    return min(1.0, math.exp(shown[choice.option] - np.logaddexp.reduce([*shown.values()])))
+    return min(1.0, math.exp(shown[choice.option] - _log_sum(shown.values())))
 
 
 def mass(choice: Choice) -> float | None:
     """The probability of all options together: far below one, the model would rather have said something else."""
-    return min(1.0, math.exp(np.logaddexp.reduce([*choice.logprobs.values()]))) if choice.logprobs else None
+    return min(1.0, math.exp(_log_sum(choice.logprobs.values()))) if choice.logprobs else None
+
+
+def _log_sum(values: Collection[float]) -> float:
+    """log(sum(exp(v))) without leaving the range of floats; their order changes no digit."""
+    top = max(values)
+    return top + math.log(math.fsum(math.exp(value - top) for value in values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +23,17 @@ def test_a_module_loads_when_something_in_it_is_first_used(
     assert os.environ["LOADED"] == "no"
     assert late.ANSWER == 42
     assert os.environ["LOADED"] == "yes"
+
+
+def test_who_looks_at_all_modules_loads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "looked_at.py").write_text("raise ImportError('loaded by a look')\n")
+    with lazily():
+        late = import_module("looked_at")
+    # What torch does to every module while it is imported itself, when what needs torch cannot load yet.
+    inspect.getmodule(inspect.currentframe())
+    assert late.__file__ == str(tmp_path / "looked_at.py")
+    assert not hasattr(late, "__path__")
 
 
 def test_a_module_that_cannot_load_says_so_when_it_is_used(
