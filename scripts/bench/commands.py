@@ -8,16 +8,13 @@ from typing import Annotated
 
 import typer
 
+from scripts.bench import report, store
 from scripts.bench.options import BenchOptions
+from scripts.bench.system import arrival, latency, pipeline, scale, scratch
+from scripts.bench.system import report as system
 from scripts.bench.turns import compared
-from scripts.command.lazy import lazily
 from scripts.command.options import takes
 from scripts.command.settings import settings
-
-with lazily():
-    from scripts.bench import report, store
-    from scripts.bench.system import arrival, latency, pipeline, scale, scratch
-    from scripts.bench.system import report as system
 
 commands = typer.Typer()
 bench = typer.Typer(help="Measured comparisons, with the peers they run against.", no_args_is_help=True)

@@ -11,14 +11,8 @@ from scripts.bench import keywords as keyword_bench
 from scripts.bench.options import BenchOptions
 from scripts.bench.turns import compared, taken
 from scripts.command.console import err, out
-from scripts.command.lazy import lazily
 from scripts.pages.tables import table
 from shared.compute.device import device_for
-
-# Keywords are measured where there is no torch.
-with lazily():
-    from scripts.bench import classifier as classifier_bench
-    from scripts.bench import zero_shot as zero_shot_bench
 
 RUNS = 3
 
@@ -50,9 +44,11 @@ def keywords(given: BenchOptions, seconds: float) -> None:
 
 def classifier(given: BenchOptions, seconds: float, tokenizer: Path | None) -> None:
     """Measure predictions on a file's texts, several times, and print the medians."""
-    run = classifier_bench.run  # says that there is no torch before the file is read
+    # Imported here: keywords are measured where there is no torch.
+    from scripts.bench import classifier as classifier_bench
+
     texts = given.texts()
-    first, *_ = _told(CLASSIFIERS, lambda: run(texts, seconds / RUNS, tokenizer), given)
+    first, *_ = _told(CLASSIFIERS, lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer), given)
     out.print(
         f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters and {first['mean_tokens']:.0f} tokens on "
         f"average, {first['chunk']} a call, one core; rubert-tiny2's shape with random weights"
@@ -71,6 +67,9 @@ def _told(
 def zero_shot(given: BenchOptions, seconds: float, device: str) -> None:
     """Measure the zero-shot stage on random weights of bge-m3's shape, and print what it reached."""
     device_for(device)  # says that there is no such device, or no torch
+    # Imported here: keywords are measured where there is no torch.
+    from scripts.bench import zero_shot as zero_shot_bench
+
     texts = given.texts()
     with err.status("measuring"):
         found = zero_shot_bench.run(texts, seconds, device)

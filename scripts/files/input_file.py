@@ -16,15 +16,10 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from scripts.command.escaping import storable
-from scripts.command.lazy import lazily
 from scripts.files.record import CHUNK_ROWS, Record, require_columns
 from shared.errors import InputFileError
 from shared.reviews.wire import json_fault
 from shared.text.nesting import is_too_deep
-
-# pandas and pyarrow take longer to load than most commands that read another file.
-with lazily():
-    from scripts.files import csv_rows, parquet_rows
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
@@ -124,10 +119,15 @@ class InputFile:
         return gzip.GzipFile(fileobj=raw) if head.startswith(_GZIP) else raw
 
     def _csv(self) -> Iterator[list[Record]]:
-        return csv_rows.csv_rows(self.path, self._open, self._encoding, self._delimiter)
+        # pandas and pyarrow take longer to load than most commands that read another file.
+        from scripts.files.csv_rows import csv_rows
+
+        return csv_rows(self.path, self._open, self._encoding, self._delimiter)
 
     def _parquet(self) -> Iterator[list[Record]]:
-        for done, records in parquet_rows.parquet_rows(self.path):
+        from scripts.files.parquet_rows import parquet_rows
+
+        for done, records in parquet_rows(self.path):
             self._done = done
             yield records
 

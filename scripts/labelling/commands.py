@@ -8,15 +8,12 @@ from typing import Annotated
 import typer
 
 from scripts.command import console
-from scripts.command.lazy import lazily
 from scripts.command.options import JsonForTables, Store, takes
 from scripts.command.settings import TaxonomyFile, settings
 from scripts.files.options import FileOptions
-
-with lazily():
-    from scripts.labelling import imported_labels
-    from scripts.labelling import label as labelling
-    from scripts.labelling import plan as planning
+from scripts.labelling import imported_labels
+from scripts.labelling import label as labelling
+from scripts.labelling import plan as planning
 
 commands = typer.Typer()
 labels = typer.Typer(help="Labels from elsewhere.", no_args_is_help=True)

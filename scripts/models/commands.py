@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
-from scripts.command.lazy import lazily
 from scripts.command.options import Store, takes
 from scripts.command.settings import TaxonomyFile, settings
 from scripts.files.options import FileOptions, TextColumn
+from scripts.models import backfill as backfills
+from scripts.models import drift, registry
+from scripts.models import predict as predicting
 from shared.quality.alias import Alias
-
-with lazily():
-    from scripts.models import backfill as backfills
-    from scripts.models import drift, registry
-    from scripts.models import predict as predicting
 
 commands = typer.Typer()
 models = typer.Typer(help="Registered classifiers, and which of them serves.", no_args_is_help=True)

@@ -7,17 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from scripts.command.lazy import lazily
 from scripts.command.options import JsonForTable, JsonForTables, takes
 from scripts.command.settings import TaxonomyFile, settings
+from scripts.quality import audit as auditing
+from scripts.quality import evaluate as evaluating
+from scripts.quality import thresholds as versions
 from scripts.quality.options import CalibrateOptions, ReviewsFile
 from shared.errors import ConfigurationError
-
-with lazily():
-    from scripts.quality import audit as auditing
-    from scripts.quality import calibrate as calibrating
-    from scripts.quality import evaluate as evaluating
-    from scripts.quality import thresholds as versions
 
 commands = typer.Typer()
 audit = typer.Typer(help="Labels checked by hand.", no_args_is_help=True)
@@ -62,6 +58,9 @@ def evaluate(
 @takes(CalibrateOptions)
 def calibrate(*, given: CalibrateOptions, taxonomy: TaxonomyFile = None, json: JsonForTables = False) -> None:
     """Find thresholds that a gold set certifies, and let workers use them from their next batch on."""
+    # With scikit-learn and scipy, which take a second to load.
+    from scripts.quality import calibrate as calibrating
+
     if code := calibrating.calibrate(given, settings(taxonomy=taxonomy), as_json=json):
         raise typer.Exit(code)
 

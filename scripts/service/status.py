@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
-from scripts.command.lazy import lazily
 from scripts.pages.tables import table
 from shared.errors import BrokerUnavailable, ConfigurationError
 from shared.runtime import runtime
@@ -20,10 +19,6 @@ from shared.store.reports import overview
 from workers.ingest import stream_bounds
 from workers.rabbitmq.connection import connected, translated
 from workers.rabbitmq.queue_states import queue_states
-
-# Celery, which only the worker is asked by.
-with lazily():
-    from workers import app as workers_app
 
 RECENT_BATCHES = 5
 
@@ -145,9 +140,11 @@ def check_health(settings: Settings, *, worker: bool) -> None:
     runtime.open_database(settings.hasty, "otzyv health").ping()
     queue_states(settings.hasty)
     if worker:
+        from workers.app import app
+
         host = socket.gethostname()
         with translated():
-            answers = workers_app.app.control.ping(timeout=settings.connect_timeout_s)
+            answers = app.control.ping(timeout=settings.connect_timeout_s)
         names = [name for answer in answers or [] for name in answer]
         if not any(name.endswith(f"@{host}") for name in names):
             raise BrokerUnavailable(

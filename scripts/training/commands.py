@@ -7,15 +7,11 @@ from typing import Annotated
 
 import typer
 
-from scripts.command.lazy import lazily
 from scripts.command.options import JsonForTable, JsonForTables, Store, takes
 from scripts.command.settings import TaxonomyFile, settings
+from scripts.training import runs as running
+from scripts.training import train as training
 from scripts.training.options import TrainOptions
-
-with lazily():
-    from scripts.training import compare as comparing
-    from scripts.training import runs as running
-    from scripts.training import train as training
 
 commands = typer.Typer()
 runs = typer.Typer(
@@ -84,4 +80,7 @@ def runs_compare(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """One leaderboard on gold: F1 with intervals, costs, and whether an architecture beats the linear baseline."""
-    comparing.compare(numbers or [], experiment, report, settings(taxonomy=taxonomy), store, as_json=json)
+    # With scipy, which the other commands need not wait for.
+    from scripts.training.compare import compare
+
+    compare(numbers or [], experiment, report, settings(taxonomy=taxonomy), store, as_json=json)
