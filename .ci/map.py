@@ -19,7 +19,7 @@ there, and what does not. Then come its files. **A file in bold is a door**: oth
 room's own affair. Imports go from top to bottom of this page, `scripts` → `workers` → `shared`, and inside of each by
 the layers in `pyproject.toml`. Words are explained in [vocabulary.md](vocabulary.md), choices in
 [decisions](decisions/README.md). The tests of a room stand in the folder of the same name in `tests/quick`,
-`tests/models`, `tests/store` and `tests/services`.
+`tests/local`, `tests/models`, `tests/store` and `tests/services`.
 """
 
 

@@ -248,7 +248,10 @@ class Settings(BaseSettings):
         0, ge=0, le=512, description="Processes of one CPU worker. 0: one per core this process may use."
     )
     task_soft_limit_s: int = Field(
-        120, ge=1, le=1_500, description="Seconds after which a task is stopped and goes to the dead letters."
+        120,
+        ge=1,
+        le=1_500,
+        description="Seconds after which a task is stopped, and its batch split until the one slow review has failed.",
     )
     task_attempts: int = Field(
         10, ge=1, le=100, description="Tries of a task on errors that may pass, with growing pauses."
@@ -294,7 +297,9 @@ class Settings(BaseSettings):
         description="Port on which ingest, workers and beat serve `/metrics` and `/healthz`. 0: none.",
     )
     metrics_address: str = Field("127.0.0.1", min_length=1, description="Address on which they do.")
-    mask_logs: bool = Field(True, description="Mask the same in log lines.")
+    mask_logs: bool = Field(
+        True, description="Mask telephone numbers, addresses and card numbers in log lines."
+    )
     flower_port: int = Field(5555, ge=1, le=65_535, description="Port on which `otzyv flower` listens.")
     flower_address: str = Field("127.0.0.1", description="Address on which `otzyv flower` listens.")
     flower_basic_auth: str = Field(

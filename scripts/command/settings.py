@@ -13,7 +13,7 @@ from shared import logs
 from shared.settings import Settings, load, unknown
 
 TaxonomyFile = Annotated[
-    Path | None, typer.Option("--taxonomy", help="Taxonomy file. (default: the shop's nine)")
+    Path | None, typer.Option("--taxonomy", help="Taxonomy file. (default: the nine that ship with Otzyv)")
 ]
 """The option that most commands have."""
 

@@ -38,7 +38,11 @@ def overall(settings: Settings) -> RenderableType:
         unpredicted = awaiting.backlog(cursor, taxonomy_id)
         serving = aliases.current(cursor, taxonomy.name)
         read = streams.listed(cursor)
-    parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog), _funnel(settings, funnel)]
+    parts: list[RenderableType] = [
+        _queues(settings),
+        _backlog(settings, backlog),
+        label_table(settings, funnel),
+    ]
     if read:
         parts.insert(1, _streams(settings, read))
     if others:
@@ -120,9 +124,11 @@ def _age(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def _funnel(settings: Settings, funnel: list[overview.StageCount]) -> Table:
+def label_table(settings: Settings, funnel: list[overview.StageCount]) -> Table:
+    """Labels by stage and status; those that people gave have no stage."""
     statuses = ("accepted", "needs_review", "human")
-    counts = {(row.stage or "no guess", row.status): row.count for row in funnel}
+    nobody = {"human": "people"}
+    counts = {(row.stage or nobody.get(row.status, "no guess"), row.status): row.count for row in funnel}
     total = sum(counts.values())
     rows = []
     for stage in dict.fromkeys((*settings.stages, *(stage for stage, _ in counts))):

@@ -57,7 +57,7 @@ def _first(truth: Sequence[str], answers: Sequence[str], *, automatic: bool, hel
     if held:
         doubt = held
     elif not automatic:
-        doubt = "nobody serves yet"
+        doubt = "no automatic promotion was asked for, and nobody serves yet"
     elif len(truth) < FEWEST_GOLD:
         doubt = f"nobody serves yet, and {len(truth):,} gold reviews are too few to say"
     elif found.accuracy <= commonest:

@@ -39,7 +39,7 @@ def page(lines: list[Line]) -> str:
     confirmed = sum((line["counts"] or {}).get("confirmed", 0) for line in lines)
     run = (
         f"{len(lines)} tests, the newest run of each: {failed} failed, {confirmed:,} confirmed messages and reviews, "
-        f"{seconds / 60:.0f} minutes in all on {os.cpu_count()} cores; Python {platform.python_version()}, "
+        f"{seconds / 60:.0f} minutes added up, on {os.cpu_count()} cores; Python {platform.python_version()}, "
         f"celery {version('celery')}, kombu {version('kombu')}, psycopg2 {version('psycopg2-binary')}."
     )
     table = [_joined(COLUMNS), _joined("---" for _ in COLUMNS), *map(_joined, rows)]

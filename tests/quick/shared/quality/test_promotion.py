@@ -30,7 +30,8 @@ def test_nothing_is_moved_without_being_asked_to_and_the_verdict_is_told_all_the
     assert found.verdict is not None
     assert found.verdict.better
     assert (
-        decided(RIGHT, automatic=False).reason == "nobody serves yet; weighted F1 1.000 on 200 gold reviews"
+        decided(RIGHT, automatic=False).reason
+        == "no automatic promotion was asked for, and nobody serves yet; weighted F1 1.000 on 200 gold reviews"
     )
 
 
