@@ -87,10 +87,8 @@ def _of_chain(
     *,
     calibrated: bool,
 ) -> Evaluation:
-    judged, gold = (
-        judge(order, [row.text for row in rows], taxonomy, settings),
-        [row.category for row in rows],
-    )
+    judged = judge(order, [row.text for row in rows], taxonomy, settings)
+    gold = [row.category for row in rows]
     stored: dict[str, StoredRule] = {}
     if calibrated:
         here = runtime.build(settings)

@@ -223,7 +223,8 @@ def pieced(columns: Int64s, ends: Int64s, size: int) -> CountMatrix:
 
 def stacked(upper: CountMatrix, lower: CountMatrix) -> CountMatrix:
     """The rows of both."""
-    indices, data = [*map(np.concatenate, ((upper.indices, lower.indices), (upper.data, lower.data)))]
+    indices = np.concatenate([upper.indices, lower.indices])
+    data = np.concatenate([upper.data, lower.data])
     ends = np.concatenate([upper.indptr, upper.indptr[-1] + lower.indptr[1:]])
     return _sparse((data, indices, ends), (len(ends) - 1, upper.shape[1]))
 
