@@ -88,6 +88,7 @@ release:  ## Tag a version that changelog and pyproject.toml agree on: VERSION=1
 
 bench: .venv/gpu  ## Measure; BENCH_REVIEWS=file.csv for your own reviews, BENCH_TOKENIZER=folder for a tokenizer
 	$(BIN)/otzyv bench keywords $(BENCH_REVIEWS)
+	$(BIN)/otzyv bench classifier --architecture linear $(BENCH_REVIEWS)
 	$(BIN)/otzyv bench classifier $(BENCH_REVIEWS) $(if $(BENCH_TOKENIZER),--tokenizer $(BENCH_TOKENIZER))
 
 up: .env  ## Start everything with Docker Compose

@@ -13,6 +13,10 @@ import msgspec
 
 NAVEC: Final = "navec"
 """The similarity encoder that needs neither torch nor a download."""
+STUDENT: Final = "student"
+"""The stage in which a model judges that was trained on the labels of dearer stages."""
+LLM: Final = "llm"
+"""The stage whose tokens may be rationed by the day."""
 GPU_QUEUE: Final = "gpu.label"
 """The queue of all stages that GPU workers run."""
 
@@ -21,7 +25,10 @@ class ListedStage(msgspec.Struct, frozen=True, kw_only=True):
     """One stage. `code` makes it from `shared.stages.parts.StageParts`.
 
     `queue` takes its batches: `cpu.` and the stage's name where CPU workers run it, or else GPU_QUEUE. With the value
-    `light[1]` of the setting `light[0]` it needs no GPU, and `light_queue` takes them.
+    `light[1]` of the setting `light[0]` it needs no GPU, and `light_queue` takes them. One that `may_rest` is made as a
+    `shared.cascade.stage.StageSource`: there are times when nothing judges in it. Where no stage is sure, the guess of
+    one with a higher `guess_rank` goes before a surer one of a lower: who was taught on whole reviews knows better than
+    words do, whatever each says of itself.
     """
 
     name: str
@@ -29,6 +36,8 @@ class ListedStage(msgspec.Struct, frozen=True, kw_only=True):
     queue: str = GPU_QUEUE
     light: tuple[str, str] = ("", "")
     light_queue: str | None = None
+    may_rest: bool = False
+    guess_rank: int = 0
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -43,7 +52,7 @@ class ListedStage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedArchitecture(msgspec.Struct, frozen=True, kw_only=True):
-    """One architecture of classifiers. `code` is its class; the one without is linear, and no network.
+    """One architecture of classifiers. `code` is its class; those without are linear, and pair of it and a network.
 
     `pretrained` ones begin with an encoder from elsewhere.
     """
@@ -59,20 +68,24 @@ def _by_name(*rows: Any) -> dict[str, Any]:
 
 STAGES: Final[dict[str, ListedStage]] = _by_name(
     ListedStage(name="keywords", code="shared.stages.keywords.stage:build", queue="cpu.keywords"),
-    ListedStage(name="zero_shot", code="shared.stages.zero_shot.stage:build"),
     ListedStage(
         name="similarity",
         code="shared.stages.similarity:build",
         light=("similarity_encoder", NAVEC),
         light_queue="cpu.similarity",
     ),
-    ListedStage(name="llm", code="shared.runtime.llm:build"),
+    ListedStage(
+        name=STUDENT, code="shared.runtime.student:build", queue="cpu.student", may_rest=True, guess_rank=1
+    ),
+    ListedStage(name="zero_shot", code="shared.stages.zero_shot.stage:build"),
+    ListedStage(name=LLM, code="shared.runtime.llm:build", guess_rank=2),
 )
 """In the order in which a cascade usually has them."""
 
 ARCHITECTURES: Final[dict[str, ListedArchitecture]] = _by_name(
     ListedArchitecture(name="linear", code=None, pretrained=False),
     ListedArchitecture(name="lstm", code="shared.training.architectures.lstm:Lstm", pretrained=False),
+    ListedArchitecture(name="pair", code=None, pretrained=False),
     ListedArchitecture(name="mlp", code="shared.training.architectures.mlp:Mlp"),
     ListedArchitecture(name="full", code="shared.training.architectures.full:Full"),
     ListedArchitecture(name="bert_lstm", code="shared.training.architectures.bert_lstm:BertLstm"),

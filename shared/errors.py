@@ -7,7 +7,8 @@
     │   ├── DatabaseUnavailable    PostgreSQL cannot be reached, or gave up on this transaction
     │   ├── PositionLost           another process reads this stream now, or may
     │   ├── BrokerUnavailable      RabbitMQ cannot be reached, or refused to confirm
-    │   │   └── QueueFull            it took no more messages for a queue: somebody has to catch up first
+    │   │   ├── QueueFull            it took no more messages for a queue: somebody has to catch up first
+    │   │   └── PublishingBlocked    it takes no messages at all: an alarm of its own, for memory or disk
     │   ├── ModelUnavailable       a model's server cannot be reached, is overloaded, or there is no memory now
     │   └── BudgetSpent            the day's tokens for the language model are used up
     ├── PoisonError              this input can never succeed; it goes to the dead letters with the reason
@@ -18,6 +19,7 @@
         ├── TaxonomyError          a taxonomy file is malformed or contradicts itself
         ├── InputFileError         a file given to a command cannot be read as asked
         ├── ModelError             a model, or its server, cannot be used as configured
+        │   └── ModelRefused         a worker that runs says that it cannot load a model
         ├── TrainingError          a training run cannot be done as asked: arguments, or too few labels
         └── SchemaError            the database lacks migrations that this version needs
 
@@ -50,6 +52,10 @@ class BrokerUnavailable(RetryableError):
 
 class QueueFull(BrokerUnavailable):
     """RabbitMQ refused a message because a queue is at its limit. Trying again helps once consumers have caught up."""
+
+
+class PublishingBlocked(BrokerUnavailable):
+    """RabbitMQ takes no messages while an alarm of its own lasts, for memory or disk."""
 
 
 class ModelUnavailable(RetryableError):
@@ -107,6 +113,10 @@ class InputFileError(ConfigurationError):
 
 class ModelError(ConfigurationError):
     """A model, or its server, cannot be used as configured: no such model, wrong key, no chat template."""
+
+
+class ModelRefused(ModelError):
+    """A worker that runs says that it cannot load a model: it is promoted nowhere, and predicts nothing anew."""
 
 
 class TrainingError(ConfigurationError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from shared.catalogue import ARCHITECTURES, STAGES
 
@@ -62,3 +64,33 @@ def login(password: SecretStr) -> SecretStr:
     if 0 < len(password.get_secret_value()) < 8:
         raise ValueError("expected a password of 8 or more characters, found a shorter one")
     return password
+
+
+_EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "int_parsing": "expected a whole number",
+    "float_parsing": "expected a number",
+}
+
+
+def complaint(item: ErrorDetails, fields: Mapping[str, FieldInfo]) -> str:
+    """The variable, and where in its value (`OTZYV_THRESHOLDS (keywords)`), with what was expected and found.
+
+    That is our own sentence, the range of a number with both ends, or pydantic's words.
+    """
+    name, *inner = (str(part) for part in item["loc"] if part != "[key]")
+    place = f"OTZYV_{name.upper()}" + (f" ({'.'.join(inner)})" if inner else "")
+    own = item.get("ctx", {}).get("error")
+    if isinstance(own, ValueError):
+        return f"{place}: {own}"
+    words = _EXPECTED.get(item["type"], item["msg"])
+    if item["type"] in ("greater_than_equal", "less_than_equal"):
+        metadata = fields[name].metadata
+        ends = [getattr(one, end) for end in ("ge", "le") for one in metadata if hasattr(one, end)]
+        words = f"expected {ends[0]:,} to {ends[1]:,}" if len(ends) == 2 else words
+    return f"{place}: {words}; found {found(item['input'], fields[name])}"
+
+
+def found(value: object, field: FieldInfo) -> str:
+    """A value in a message about it: not that of a secret one."""
+    return repr(value) if field.repr else "something else"

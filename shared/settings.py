@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as MalformedValue
 
@@ -61,9 +60,9 @@ class Settings(BaseSettings):
         None, description="Taxonomy file in YAML. Empty: the nine categories that ship with Otzyv."
     )
     cascade_stages: Annotated[str, AfterValidator(values.stage_list)] = Field(
-        "keywords,similarity",
+        "keywords,similarity,student",
         description="Stages in use, in order, separated by commas. Reviews of which the last stage is unsure become "
-        "`needs_review`.",
+        "`needs_review`. `student` rests until there is a champion.",
     )
     thresholds: dict[Annotated[str, AfterValidator(values.threshold_name)], Fraction] = Field(
         {},
@@ -146,8 +145,22 @@ class Settings(BaseSettings):
     models: str = Field(
         "models",
         min_length=1,
-        description="Where registered models are kept: a folder that all workers share, or an fsspec URL such as "
-        "`s3://bucket/models`.",
+        description="The process's own folder for copies of registered models, which PostgreSQL keeps; or an fsspec "
+        "URL such as `s3://bucket/models` or `file:///srv/models` that all processes reach and that has them alone.",
+    )
+    student_withheld: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Share of what the stage `student` would keep that goes on to the dearer stages and to people all "
+        "the same: it measures the stage without bias.",
+    )
+    alarm_student_precision: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Alarm, which suspends the stage `student`, when less than this share of the withheld labels turns "
+        "out right, with 99 % certainty.",
     )
     alarm_psi: float = Field(
         0.25,
@@ -240,6 +253,11 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(
         16_777_216, ge=1_000, le=134_217_728, description="Largest incoming message accepted, in bytes."
     )
+    mappings: str = Field(
+        "",
+        description="Where reviews are in messages that do not speak the wire contract: a JSON file, or JSON itself, "
+        "of queues and streams with their mappings. Empty: only the contract is read.",
+    )
     mask_personal_data: bool = Field(
         False,
         description="Mask telephone numbers, e-mail addresses and card numbers before a review is stored.",
@@ -286,6 +304,11 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field(
         "console", description="Log lines for people (`console`) or for machines (`json`)."
+    )
+    language: Literal["en", "ru"] | None = Field(
+        None,
+        description="Language of help, summaries and reports. Empty: Russian where the locale is (`LC_ALL`, "
+        "`LC_MESSAGES`, `LANG`, `LANGUAGE`), else English. JSON, logs, metrics and errors are English.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log lines shown."
@@ -334,44 +357,16 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_complaint, error.errors())) + _SEE) from error
+        complaints = (values.complaint(item, Settings.model_fields) for item in error.errors())
+        raise SettingsError("\n".join(complaints) + _SEE) from error
     except MalformedValue as error:
         # Some settings are read as JSON; the error names the one.
         name, field = next(one for one in Settings.model_fields.items() if f'"{one[0]}"' in str(error))
         variable, example = f"OTZYV_{name.upper()}", json.dumps((field.examples or [{}])[0])
-        found = _found(name, os.environ.get(variable))
+        found = values.found(os.environ.get(variable), field)
         raise SettingsError(
             f"{variable}: expected a JSON object such as {example}; found {found}{_SEE}"
         ) from error
-
-
-_EXPECTED = {
-    "bool_parsing": "expected true or false",
-    "int_parsing": "expected a whole number",
-    "float_parsing": "expected a number",
-}
-
-
-def _complaint(item: ErrorDetails) -> str:
-    """The variable, and where in its value (`OTZYV_THRESHOLDS (keywords)`), with what was expected and found.
-
-    That is our own sentence, the range of a number with both ends, or pydantic's words.
-    """
-    name, *inner = (str(part) for part in item["loc"] if part != "[key]")
-    place = f"OTZYV_{name.upper()}" + (f" ({'.'.join(inner)})" if inner else "")
-    own = item.get("ctx", {}).get("error")
-    if isinstance(own, ValueError):
-        return f"{place}: {own}"
-    words = _EXPECTED.get(item["type"], item["msg"])
-    if item["type"] in ("greater_than_equal", "less_than_equal"):
-        metadata = Settings.model_fields[name].metadata
-        ends = [getattr(one, end) for end in ("ge", "le") for one in metadata if hasattr(one, end)]
-        words = f"expected {ends[0]:,} to {ends[1]:,}" if len(ends) == 2 else words
-    return f"{place}: {words}; found {_found(name, item['input'])}"
-
-
-def _found(name: str, value: object) -> str:
-    return repr(value) if Settings.model_fields[name].repr else "something else"
 
 
 def unknown(environment: Iterable[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import structlog
 from shared.settings import Settings, load
 from shared.store import Database
 from shared.store.postgres import schema
-from shared.store.postgres.embedded import embedded_server
+from tests.support.postgres_node import postgres_server
 from tests.support.servers import RabbitNode, database_of, execute, rabbit_node
 
 pytest_plugins = ["tests.support.store_fixtures"]
@@ -20,6 +20,9 @@ pytest_plugins = ["tests.support.store_fixtures"]
 # Before anything imports torch, and for every process that a test starts: models of the tests are so small that
 # threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What tests compare is English, whatever the machine's locale.
+os.environ["OTZYV_LANGUAGE"] = "en"
 
 TESTS = Path(__file__).parent
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -42,7 +45,7 @@ def _logs_of_no_other_test() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL server of the tests' own."""
-    with embedded_server() as url:
+    with postgres_server() as url:
         # Databases come and go by the hundred, and none has to outlive a power cut.
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             execute(url, f"ALTER SYSTEM SET {setting} = off")

@@ -7,11 +7,12 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import worker_process_shutdown
 
 from shared.errors import SettingsError
 from shared.settings import RETRAINING, Settings, settings
 from workers.process.breaker import StopConsuming
-from workers.rabbitmq import connection, topology
+from workers.rabbitmq import connection, driver, topology
 
 
 def configuration(chosen: Settings) -> dict[str, Any]:
@@ -21,13 +22,13 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "broker_connection_timeout": chosen.connect_timeout_s,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A channel that RabbitMQ has closed, as over a late acknowledgement, is opened anew like a lost connection.
+        "broker_channel_error_retry": True,
         "broker_heartbeat": connection.HEARTBEAT_S,
         "broker_transport_options": connection.options(chosen),
         "accept_content": ["json"],
         "task_serializer": "json",
-        "task_queues": [
-            topology.queue(line) for line in topology.ALL_LINES if line.exchange is topology.TASKS
-        ],
+        "task_queues": topology.task_queues(),
         "task_create_missing_queues": False,
         "task_default_queue": topology.CPU_UPKEEP.queue,
         "task_default_exchange": topology.TASKS.name,
@@ -41,7 +42,6 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "task_soft_time_limit": chosen.task_soft_limit_s,
         # Backstop only: the soft limit is handled, this one kills a child that no longer reacts.
         "task_time_limit": chosen.task_soft_limit_s + 30,
-        "task_publish_retry": True,
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_step": 0.5},
         # A child builds its stages before it reports for work.
         "worker_proc_alive_timeout": 60,
@@ -52,6 +52,7 @@ def configuration(chosen: Settings) -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "beat_schedule": _schedule(chosen),
+        "beat_scheduler": "workers.process.scheduler:Scheduler",
         "timezone": "UTC",
     }
 
@@ -89,7 +90,14 @@ def _schedule(chosen: Settings) -> dict[str, Any]:
 
 # `celery -A workers.app` and the decorators of tasks need an application to be there. It knows its tasks by module, and
 # asks the environment when it is first used.
-TASKS = ("tasks.backfill", "tasks.labelling", "tasks.prediction", "training.supervisor", "tasks.upkeep")
+TASKS = (
+    "tasks.backfill",
+    "tasks.labelling",
+    "tasks.loading",
+    "tasks.prediction",
+    "training.supervisor",
+    "tasks.upkeep",
+)
 connection.unpack_nothing()
 
 
@@ -103,3 +111,5 @@ class Application(Celery):  # type: ignore[misc]  # Celery has no types
 
 app = Application("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
+# A child of a worker ends without what other processes do at their end.
+worker_process_shutdown.connect(driver.close_all)

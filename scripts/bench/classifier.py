@@ -25,7 +25,9 @@ from scripts.bench.shapes import RUBERT_TINY2
 from scripts.bench.turns import Peer, about, chunked, rates
 from shared.classifiers import OnnxClassifier
 from shared.classifiers.onnx_classifier import LOGITS, padded, session
-from shared.classifiers.packaging.export import Logits, quantised, to_onnx
+from shared.classifiers.packaging.export import to_onnx
+from shared.classifiers.packaging.logits import Logits
+from shared.classifiers.packaging.quantising import quantised
 from shared.compute.packing import scored
 
 MAX_TOKENS: Final = 512
@@ -48,7 +50,7 @@ def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories
     network = BertForSequenceClassification(BertConfig(**RUBERT_TINY2.config(), num_labels=categories)).eval()
     told = tokenize.backend_tokenizer.to_str().encode()
     ids = [tokenize(text, truncation=True, max_length=MAX_TOKENS)["input_ids"] for text in texts]
-    fp32 = to_onnx(Logits(network), ids, MAX_TOKENS)
+    fp32 = next(to_onnx(Logits(network), ids, MAX_TOKENS))
     int8 = quantised(fp32)
     labels = [str(number) for number in range(categories)]
     ours = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,6 +32,10 @@ def bench_pipeline(
     reviews: ReviewsATurn = 60_000,
     naive_reviews: NaiveReviews = 3_000,
     turns: Turns = 3,
+    student: Annotated[
+        bool,
+        typer.Option("--student", help="What keywords leave goes to similarity and to a linear classifier."),
+    ] = False,
     given: BenchOptions,
 ) -> None:
     """From RabbitMQ to labels in PostgreSQL, beside one Celery task a review, and a bare loop.
@@ -39,8 +43,8 @@ def bench_pipeline(
     On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
     queues of an Otzyv.
     """
-    run = partial(pipeline.run, sizes=(reviews, naive_reviews), turns=turns)
-    system.measure(given, settings(), run, turns, pipeline.shown)
+    run = partial(pipeline.run, sizes=(reviews, naive_reviews), turns=turns, with_student=student)
+    system.measure(given, settings(), run, turns, partial(pipeline.shown, with_student=student))
 
 
 @bench.command("latency")
@@ -121,14 +125,20 @@ def bench_keywords(
 def bench_classifier(
     *,
     seconds: Annotated[float, typer.Option(help="How long to measure in all.")] = 90.0,
+    architecture: Annotated[
+        Literal["linear", "full"], typer.Option(help="A network in rubert-tiny2's shape, or the linear one.")
+    ] = "full",
     tokenizer: Annotated[
         Path | None,
         typer.Option(help="Folder with rubert-tiny2's tokenizer. Without it one is trained on the texts."),
     ] = None,
     given: BenchOptions,
 ) -> None:
-    """Predictions per second on one core, beside transformers, torch and bare ONNX Runtime."""
-    report.classifier(given, seconds, tokenizer)
+    """Predictions per second on one core, beside transformers, torch and bare ONNX Runtime; or beside scikit-learn."""
+    if architecture == "linear":
+        report.linear(given, seconds)
+    else:
+        report.classifier(given, seconds, tokenizer)
 
 
 @bench.command("zero-shot")

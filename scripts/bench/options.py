@@ -10,9 +10,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.files.input_file import InputFile
-from scripts.files.options import FileArgument, TextColumn
-from scripts.files.record import require_columns
+from scripts.files.options import FileArgument, TableOptions, TextColumn
 from shared.errors import ConfigurationError
 
 
@@ -27,11 +25,11 @@ def _can_be_written(path: Path | None) -> Path | None:
 
 
 @dataclass(frozen=True)
-class BenchOptions:
+class BenchOptions(TableOptions):
     """A file with texts to measure with, and a file for the figures."""
 
     file: FileArgument
-    text_column: TextColumn = "text"
+    text_column: TextColumn = None
     json: Annotated[
         Path | None,
         typer.Option("--json", help="Write the figures there as well.", callback=_can_be_written),
@@ -39,12 +37,7 @@ class BenchOptions:
 
     def texts(self) -> list[str]:
         """Raises InputFileError where the file has no such column."""
-        texts = []
-        for chunk in InputFile(self.file).records():
-            if chunk:
-                require_columns(self.file, chunk, self.text_column)
-            texts += [str(record[self.text_column]) for record in chunk]
-        return texts
+        return self.texts_of(self.file, self.text_column)
 
     def write(self, figures: object) -> None:
         """Write them where that was asked for."""

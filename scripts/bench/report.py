@@ -10,9 +10,13 @@ from typing import Any
 from scripts.bench import keywords as keyword_bench
 from scripts.bench.options import BenchOptions
 from scripts.bench.turns import compared, taken
-from scripts.command.console import err, out
+from scripts.command.console import out
+from scripts.command.progress import phase
+from scripts.command.settings import settings
 from scripts.pages.tables import table
+from shared.catalogue import load
 from shared.compute.device import device_for
+from shared.runtime import runtime
 
 RUNS = 3
 
@@ -20,6 +24,11 @@ WAYS = {
     "ours": "the keyword stage, evidence included",
     "regex": "one regular expression of stems, per text",
     "lemmas": "every word lemmatised by pymorphy3 and looked up",
+}
+LINEAR = {
+    "linear": "ours, linear: words, pieces and word vectors",
+    "scikit_learn": "scikit-learn's pipeline: TfidfVectorizer of words and of pieces, LinearSVC",
+    "loop": "a bare loop over the words and pieces of a text",
 }
 CLASSIFIERS = {
     "ours_int8": "ours, int8",
@@ -42,13 +51,24 @@ def keywords(given: BenchOptions, seconds: float) -> None:
     )
 
 
+def linear(given: BenchOptions, seconds: float) -> None:
+    """Measure the linear classifier on a file's texts, several times, and print the medians."""
+    # Loaded here: the other benchmarks do without scikit-learn.
+    measure = load("scripts.bench.linear:run")
+    texts, taxonomy = given.texts(), runtime.load_taxonomy(settings())
+    first, *_ = _told(LINEAR, lambda: measure(texts, seconds / RUNS, taxonomy), given)
+    out.print(
+        f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters on average, {first['chunk']} a call, one "
+        f"core; taught by the keyword stage on these texts, {first['columns']:,} columns"
+    )
+
+
 def classifier(given: BenchOptions, seconds: float, tokenizer: Path | None) -> None:
     """Measure predictions on a file's texts, several times, and print the medians."""
-    # Imported here: keywords are measured where there is no torch.
-    from scripts.bench import classifier as classifier_bench
-
+    # Loaded here: keywords are measured where there is no torch.
+    measure = load("scripts.bench.classifier:run")
     texts = given.texts()
-    first, *_ = _told(CLASSIFIERS, lambda: classifier_bench.run(texts, seconds / RUNS, tokenizer), given)
+    first, *_ = _told(CLASSIFIERS, lambda: measure(texts, seconds / RUNS, tokenizer), given)
     out.print(
         f"{first['texts']:,} texts of {first['mean_chars']:.0f} characters and {first['mean_tokens']:.0f} tokens on "
         f"average, {first['chunk']} a call, one core; rubert-tiny2's shape with random weights"
@@ -67,12 +87,11 @@ def _told(
 def zero_shot(given: BenchOptions, seconds: float, device: str) -> None:
     """Measure the zero-shot stage on random weights of bge-m3's shape, and print what it reached."""
     device_for(device)  # says that there is no such device, or no torch
-    # Imported here: keywords are measured where there is no torch.
-    from scripts.bench import zero_shot as zero_shot_bench
-
+    # Loaded here: keywords are measured where there is no torch.
+    measure = load("scripts.bench.zero_shot:run")
     texts = given.texts()
-    with err.status("measuring"):
-        found = zero_shot_bench.run(texts, seconds, device)
+    with phase("measuring"):
+        found = measure(texts, seconds, device)
     rows = (
         ("reviews/s", f"{found['reviews_per_second']:,.1f}"),
         ("pairs/s", f"{found['pairs_per_second']:,.0f}"),

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from rich.table import Table
 
-from scripts.command.console import err
+from scripts.command.progress import review_progress
 from scripts.pages.tables import table
 
 TurnT = TypeVar("TurnT")
@@ -60,10 +60,11 @@ def rates(ways: Mapping[str, Peer], chunks: Sequence[Sequence[str]], seconds: fl
 def taken(turns: Iterable[TurnT], count: int, word: str = "turn") -> list[TurnT]:
     """Every turn's figures, with a line on the terminal that says which turn it is."""
     found: list[TurnT] = []
-    with err.status(f"measuring, {word} 1 of {count}") as status:
+    with review_progress() as progress:
+        task = progress.add_task(f"measuring, {word}", total=count)
         for turn in turns:
             found.append(turn)
-            status.update(f"measuring, {word} {min(len(found) + 1, count)} of {count}")
+            progress.update(task, completed=len(found))
     return found
 
 

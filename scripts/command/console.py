@@ -1,20 +1,11 @@
-"""The terminal: where it is, how progress looks on it, how an error is told."""
+"""The terminal: where it is, how an error is told."""
 
 from __future__ import annotations
 
+import io
+import sys
+
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 # Names of files and columns are printed as they are, never read as markup.
@@ -22,35 +13,13 @@ out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, markup=False)
 
 
-class _Rate(ProgressColumn):
-    """Reviews per second, from the number of reviews that the task carries in its fields."""
+def never_fail_to_print() -> None:
+    """Let standard output escape what its encoding lacks, as standard error does.
 
-    def render(self, task: Task) -> Text:
-        reviews = task.fields.get("reviews", task.completed)
-        elapsed = task.elapsed or 0.0
-        return Text(f"{reviews / elapsed:,.0f} reviews/s" if elapsed > 0.5 else "", style="cyan")
-
-
-def file_progress() -> Progress:
-    """Progress through a file: its total is 1.0, the number of reviews is the field `reviews`."""
-    return _progress(
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[reviews]:,} reviews"),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-
-
-def review_progress() -> Progress:
-    """Progress through a known number of reviews."""
-    note = TextColumn("{task.fields[note]}", markup=False)
-    return _progress(BarColumn(bar_width=16), MofNCompleteColumn(), TimeElapsedColumn(), note)
-
-
-def _progress(*columns: ProgressColumn) -> Progress:
-    return Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), *columns, console=err)
+    In KOI8-R there is no dash and in Latin-1 no Cyrillic letter: printing would end a command after its work.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def tell(error: Exception) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import typer.main
 from typer.core import TyperCommand
 
+from scripts.command.help import spoken
+
 
 class LazyCommand(TyperCommand):
     """A command or a group of them, in the Typer named `commands` of a module."""
@@ -21,7 +23,7 @@ class LazyCommand(TyperCommand):
 
     def loaded(self) -> Any:
         """The command itself: of Typer's own class, which depends on its version."""
-        return typer.main.get_group(import_module(self.module).commands).commands[str(self.name)]
+        return spoken(typer.main.get_group(import_module(self.module).commands).commands[str(self.name)])
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         """From here on, for its help and its completion too, the command itself is at work."""

@@ -20,10 +20,10 @@ JsonForTables = Annotated[bool, typer.Option("--json", help="Print JSON instead 
 JsonForTable = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def takes(options: type, *left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator for a command with a parameter of this dataclass: Typer sees an option for each field there.
 
-    The first field comes first of all, as arguments do. Fields that are left out keep their defaults.
+    The first field comes first of all, as arguments do.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -31,7 +31,6 @@ def takes(options: type, *left_out: str) -> Callable[[Callable[..., None]], Call
         fields = [
             field.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
             for name, field in inspect.signature(options).parameters.items()
-            if name not in left_out
         ]
         signature = inspect.signature(command, eval_str=True)
         own = list(signature.parameters.values())

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 import typer
 
-from scripts.command.console import err, out, remark, review_progress
+from scripts.command.console import err, out, remark
+from scripts.command.progress import review_progress
 from scripts.failures.details import unknown
 from scripts.failures.kinds import loss, question
 from scripts.failures.listing import APPLICATION
@@ -20,7 +21,9 @@ from shared.store import Database, failures
 from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
 from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
+from workers.rabbitmq.connection import connected
 from workers.rabbitmq.dead_letters import DeadLetters, line_of
+from workers.rabbitmq.queue_states import counted
 from workers.tasks import second_try as sent
 
 SWEPT = ". Reviews that wait again and were not sent are sent by the sweep (`otzyv beat`)"
@@ -43,7 +46,20 @@ def retry(choice: FailureFilter, settings: Settings) -> int:
             f"cut at {MAX_PAYLOAD_BYTES:,} bytes; `otzyv failures show NUMBER` says which",
         )
     _look_again(done)
+    if counts.get("rejected"):
+        _tell_unattended(settings)
     return left
+
+
+def _tell_unattended(settings: Settings) -> None:
+    """What was rejected by a stream comes by the queue: somebody has to read that."""
+    with connected(settings) as connection:
+        waiting, consumers = counted(connection, topology.queue(topology.INCOMING))
+    if waiting and not consumers:
+        remark(
+            "nobody reads them",
+            f"they wait in {topology.INCOMING.queue}; start `otzyv ingest` on the queue",
+        )
 
 
 def _look_again(sent: int) -> None:
@@ -111,6 +127,7 @@ def retry_dead_letters(queue: str, settings: Settings) -> None:
     out.print(f"sent back to {line.queue}: {moved:,}", soft_wrap=True)
     _look_again(moved)
     if moved and line is topology.INCOMING:
+        _tell_unattended(settings)
         remark("note", "rows of failures stay; `otzyv failures retry --queue reviews.incoming` is for them")
 
 

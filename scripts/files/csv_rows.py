@@ -1,64 +1,208 @@
-"""The rows of a CSV file, with pandas. How the file is opened is known to `input_file`."""
+"""The rows of a CSV file, strictly: every line is in one of them, or is refused by its number.
+
+How the file is opened, and in which encoding, is known to `input_file`.
+"""
 
 from __future__ import annotations
 
+import csv
 import io
-import warnings
-from collections.abc import Callable, Iterator
-from functools import partial
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Final, Literal, NoReturn
 
-import pandas as pd
+import msgspec
 
 from scripts.files.formulas import are_ours, unescaped
-from scripts.files.record import CHUNK_ROWS, Record, refuse_duplicates
+from scripts.files.record import CHUNK_ROWS, Chunk, column_names
 from shared.errors import InputFileError
 
+Quotes = Literal["auto", "always", "none"]
 
-def csv_rows(
-    path: Path, opened: Callable[[], io.BufferedIOBase], encoding: str, delimiter: str | None
-) -> Iterator[list[Record]]:
-    """The rows, in chunks of up to 10,000. Raises InputFileError for what is malformed."""
-    delimiter = delimiter or _sniffed(opened, encoding)
-    read = partial(pd.read_csv, sep=delimiter, dtype=str, keep_default_na=False, encoding=encoding)
-    try:
-        with opened() as handle:
-            header = cast("pd.DataFrame", read(handle, header=None, nrows=1))
-        refuse_duplicates(path, filter(None, map(str, header.iloc[0])))
-        with opened() as handle:
-            frames = read(handle, index_col=False, chunksize=CHUNK_ROWS)
-            while (frame := _next_frame(frames)) is not None:
-                yield _as_written(cast("list[Record]", frame.to_dict("records")))
-    except pd.errors.EmptyDataError as error:
-        raise InputFileError(f"{path}: expected a header line, found blank lines") from error
-    except (pd.errors.ParserWarning, pd.errors.ParserError) as error:
-        found = str(error).strip().removeprefix("Error tokenizing data. C error: ")
-        if isinstance(error, pd.errors.ParserWarning):
-            found = "a first row with more columns than the header"
+DELIMITERS: Final = "\t;,"
+"""The rarest in texts first: it is taken where a file has one column, or two explain it alike."""
+SNIFFED_CHARS: Final = 1 << 16
+SNIFFED_ROWS: Final = 50
+LONGEST_CELL: Final = 1 << 22
+"""Characters: a quote that opens and is never closed must not take a whole file into memory."""
+csv.field_size_limit(LONGEST_CELL)
+
+_SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_NUMBERS: Final = re.compile(r"[0-9]+")
+
+
+class CsvFormat(msgspec.Struct):
+    """How a CSV file is written: what is between its columns, what quotes are, and in which line the names stand."""
+
+    delimiter: str
+    quotes: Quotes
+    header: int | None
+
+    def reader(self, lines: Iterable[str], *, strict: bool) -> Iterator[list[str]]:
+        """The rows of these lines."""
+        if self.quotes == "none":
+            return csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, strict=strict)
+        return csv.reader(lines, delimiter=self.delimiter, strict=strict)
+
+
+def csv_format(text: io.TextIOBase, delimiter: str | None, quotes: Quotes, header: int | None) -> CsvFormat:
+    """The format of a file that begins with this text. A delimiter that is not named is found."""
+    head = text.read(SNIFFED_CHARS)
+    if (separator := _SEPARATOR_LINE.match(head)) is not None:
+        # What Excel is told by, and writes into some files itself.
+        return CsvFormat(delimiter or separator[1], quotes, header or 2)
+    lines = head.splitlines(keepends=True)[(header or 1) - 1 :]
+    formats = [CsvFormat(mark, quotes, header) for mark in delimiter or DELIMITERS]
+    return max(formats, key=lambda one: fit(one, lines))
+
+
+def fit(given: CsvFormat, lines: list[str]) -> tuple[bool, float, bool, int]:
+    """How well a delimiter explains the first rows: columns at all, rows of one length, bare names, many columns."""
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        held = filter(_holds_something, given.reader(lines, strict=False))
+        rows = list(itertools.islice(held, SNIFFED_ROWS))
+    if not rows:
+        return False, 0.0, False, 0
+    rows = rows[:-1] if len(rows) > 2 else rows  # the last one may be cut
+    width = len(rows[0])
+    even = sum(len(row) == width for row in rows) / len(rows)
+    return width > 1, even, all(name == name.strip() for name in rows[0]), width
+
+
+class CsvRows:
+    """The rows of an open CSV file, in chunks of up to 10,000. Raises InputFileError for what is malformed."""
+
+    def __init__(self, path: Path, text: io.TextIOBase, given: CsvFormat) -> None:
+        self._path, self._format = path, given
+        self._skipped = (given.header or 1) - 1
+        for _ in range(self._skipped):
+            text.readline()
+        self._lines = _Lines(text)
+        self._reader = given.reader(self._lines, strict=True)
+        self._begins = self._skipped + 1
+        self.short: list[int] = []
+        """The line of the first row with fewer columns than the header, and how many there are."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows as records."""
+        names = column_names(self._path, next(filter(_holds_something, self._rows()), ()))
+        if not names:
+            raise InputFileError(f"{self._path}: expected a header line, found blank lines")
+        ours, chunk = are_ours(names), Chunk()
+        for row in self._rows():
+            record = dict(zip(names, self._fitted(row, len(names)), strict=True))
+            chunk.add(
+                self._begins, record if not ours else {unescaped(k): unescaped(v) for k, v in record.items()}
+            )
+            if len(chunk) == CHUNK_ROWS:
+                yield chunk
+                chunk = Chunk()
+        yield chunk
+
+    def _rows(self) -> Iterator[list[str]]:
+        lines, reader = self._lines, self._reader
+        while True:
+            lines.first, before = "", lines.read
+            self._begins = self._skipped + before + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self._refuse_quote(error)
+            if row:
+                if lines.read - before > 1 and self._format.quotes == "auto":
+                    self._refuse_swallowed(row)
+                yield row
+
+    def _fitted(self, row: list[str], width: int) -> list[str]:
+        """The row with as many cells as the header. Raises InputFileError where it has more that hold something."""
+        if len(row) == width:
+            return row
+        if len(row) < width:
+            self.short = [self.short[0], self.short[1] + 1] if self.short else [self._begins, 1]
+            return row + [""] * (width - len(row))
+        if any(row[width:]):
+            mark = self._format.delimiter
+            raise InputFileError(
+                f"{self._path}, line {self._begins}: expected {width} columns with {mark!r} between them, as in the "
+                f"header, found {len(row)}; quote texts that hold {mark!r}, or name another --delimiter, or the "
+                "header's line with --header"
+            )
+        return row[:width]
+
+    def _refuse_quote(self, error: csv.Error) -> NoReturn:
+        last = self._skipped + self._lines.read
+        if "limit" in str(error) or "end of data" in str(error):
+            found = "one that opens in this line and never closes"
+        else:
+            found = f"one that opens in this line, and after its end in line {last} more text"
         raise InputFileError(
-            f"{path}: expected CSV with {delimiter!r} between columns and quotes around text that holds it, "
-            f"found: {found}; quote such texts or name another --delimiter"
+            f"{self._path}, line {self._begins}: expected quotes around whole cells, and doubled inside of them, found "
+            f"{found}; if quotes are a part of the texts, add --quotes none, else mend that line"
         ) from error
 
+    def _refuse_swallowed(self, row: list[str]) -> None:
+        """Rows between two stray quotes make one legal cell. It looks like rows, where no text of a review would."""
+        for at, cell in enumerate(row):
+            inner = _LINE_END.split(cell)[1:]
+            after = len(row) - at - 1
+            for place, line in enumerate(inner, 1):
+                whole = line + (self._format.delimiter * after if place == len(inner) else "")
+                if looks_like_a_row(whole, self._lines.first, len(row), self._format.delimiter):
+                    last = self._skipped + self._lines.read
+                    raise InputFileError(
+                        f"{self._path}, line {self._begins}: expected a row, found a quote that opens in this line and "
+                        f"closes in line {last}, with what looks like other rows between; if quotes are a part of the "
+                        "texts, add --quotes none, and if all of this is one text, --quotes always"
+                    )
 
-def _sniffed(opened: Callable[[], io.BufferedIOBase], encoding: str) -> str:
-    """The delimiter that occurs most in the header; a comma where none does."""
-    with opened() as handle:
-        header = handle.readline(1_000_000).decode(encoding, errors="replace")
-    return max(",;\t", key=lambda mark: (header.count(mark), mark == ","))
+
+class _Lines:
+    """Lines, counted; `first` is the first one since it was emptied."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._next = text.__next__
+        self.first, self.read = "", 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._next()
+        self.read += 1
+        self.first = self.first or line
+        return line
 
 
-def _next_frame(frames: Iterator[pd.DataFrame]) -> pd.DataFrame | None:
-    """The next chunk, or None. A row longer than the header is an error here, where pandas would cut it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        frame = next(frames, None)
-    return frame if frame is None else frame.fillna("")
+def _holds_something(row: Sequence[str]) -> bool:
+    return any(cell.strip() for cell in row)
 
 
-def _as_written(records: list[Record]) -> list[Record]:
-    """The rows of a file that we have written, with its texts as they were before."""
-    if not records or not are_ours(records[0]):
-        return records
-    return [{unescaped(name): unescaped(value) for name, value in record.items()} for record in records]
+def looks_like_a_row(line: str, first: str, width: int, delimiter: str) -> bool:
+    """Whether a line in a text has the columns of a row, and numbers of the same form as the row's first line."""
+    if width == 1 or line.count(delimiter) != width - 1:
+        return False
+    # 12 and 7, 28.11.2026 and 01.12.2026, shop-12 and shop-7
+    forms = (_NUMBERS.sub("0", whole.rstrip("\r\n")).split(delimiter) for whole in (line, first))
+    return delimiter == "\t" or any(one == other and "0" in one for one, other in zip(*forms, strict=False))
+
+
+def one_character(delimiter: str) -> str:
+    """A delimiter as it was named on the command line. Raises InputFileError."""
+    mark = "\t" if delimiter == "\\t" else delimiter
+    if len(mark) != 1 or mark in '"\r\n':
+        raise InputFileError(
+            f"--delimiter: expected one character that is neither a quote nor a line end, found {delimiter!r}"
+        )
+    return mark
+
+
+def opened_text(handle: Callable[[], io.BufferedIOBase], encoding: str) -> io.TextIOWrapper:
+    """The file's text with its line ends as they are."""
+    return io.TextIOWrapper(handle(), encoding=encoding, newline="")  # type: ignore[arg-type]

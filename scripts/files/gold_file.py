@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from scripts.command.console import remark
-from scripts.files.input_file import read_records
-from scripts.files.record import cell, require_columns
+from scripts.files.columns import names_in, require_columns
+from scripts.files.opinions import LEAVE, choices, of_one_mind, opinion
+from scripts.files.options import AS_FOUND, TableOptions
+from scripts.files.record import Chunk, Record, cell
 from shared.errors import InputFileError, TaxonomyError
+from shared.quality.agreement import Opinion
 from shared.taxonomy import Taxonomy
+
+Key = tuple[str, str]
+
+YES: Final = ("1", "true", "yes", "y", "да", "истина", "+")
+NO: Final = ("", "0", "false", "no", "n", "нет", "ложь", "-")
+"""What cells say, in small letters."""
 
 
 class GoldRow(msgspec.Struct, frozen=True):
@@ -23,56 +35,127 @@ class GoldRow(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-def read_gold(gold: Path, reviews: Path | None, taxonomy: Taxonomy) -> list[GoldRow]:
+def read_gold(
+    gold: Path,
+    reviews: Path | None,
+    taxonomy: Taxonomy,
+    tables: TableOptions = AS_FOUND,
+    wanted: Callable[[Record], bool] | None = None,
+) -> list[GoldRow]:
     """Gold rows with their texts: from a column `text` in the gold file, or by id from the reviews file.
 
     The reviews file is `reviews.csv` beside the gold file unless another is named. A review that is there twice counts
-    once, and that is told. Raises InputFileError, also where two rows contradict each other.
+    once, by the rule of `shared.quality.agreement`, and that is told. Rows that are not `wanted` are not looked at.
+    Raises InputFileError, also where answers about a review differ.
     """
-    records = read_records(gold, "category")
-    if "text" not in records[0]:
-        require_columns(gold, records, "id")
+    records = _labelled(gold, tables, wanted)
+    if records and "text" not in (present := names_in(records)):
+        require_columns(gold, present, present, "id")
         path = reviews or gold.with_name("reviews.csv")
         if not path.is_file():
             raise InputFileError(
                 f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
             )
-        texts = {cell(record, "id"): record for record in read_records(path, "id", "text")}
-        missing = [cell(record, "id") for record in records if cell(record, "id") not in texts]
-        if missing:
-            raise InputFileError(
-                f"{gold}: expected every id in the reviews file, {len(missing)} are not there (first: {missing[0]})"
-            )
-        records = [{**texts[cell(record, "id")], **record} for record in records]
+        records = _with_texts(gold, records, path, tables)
     rows = [
         GoldRow(
             text=cell(record, "text"),
-            category=category_in(gold, number, cell(record, "category"), taxonomy),
+            category=category_in(gold, number, choices(record)[0], taxonomy),
             source=cell(record, "source") or "?",
-            ambiguous=is_true(cell(record, "ambiguous")),
+            ambiguous=is_true(gold, number, record),
             id=cell(record, "id"),
         )
-        for number, record in enumerate(records, 1)
+        for number, record in records.numbered()
     ]
-    return _once(gold, rows)
+    return _once(gold, records, rows, taxonomy)
 
 
-def _once(gold: Path, rows: list[GoldRow]) -> list[GoldRow]:
-    """Each review once: bounds on precision take every row for a review of its own."""
-    first: dict[tuple[str, str], GoldRow] = {}
-    for number, row in enumerate(rows, 1):
-        known = first.setdefault((row.source, row.id) if row.id else ("", row.text), row)
-        if known.category != row.category:
-            name = f"the review {row.id}" if row.id else "this text"
+def _labelled(path: Path, tables: TableOptions, wanted: Callable[[Record], bool] | None) -> Chunk:
+    """The wanted rows of a file that have a category. Raises InputFileError where none has."""
+    records = tables.records(path, "category")
+    chosen = answered(path, records)
+    if not chosen:
+        raise InputFileError(
+            f"{path}: expected a category in one row at least, found none; fill in that column"
+        )
+    if wanted is None:
+        return chosen
+    kept = chosen.where(wanted)
+    if left := len(chosen) - len(kept):
+        remark(
+            "left out",
+            f"{left:,} of {len(records):,} rows of {path.name}: guesses, or labels of words themselves",
+        )
+    return kept
+
+
+def answered(path: Path, records: Chunk) -> Chunk:
+    """The rows with a category; how many have none is told."""
+    found = records.where(choices)
+    if left := len(records) - len(found):
+        remark("left out", f"{left:,} of {len(records):,} rows of {path.name}, which have no answer")
+    return found
+
+
+def _with_texts(gold: Path, records: Chunk, path: Path, tables: TableOptions) -> Chunk:
+    """Gold rows with the texts of reviews that have their ids. Raises InputFileError."""
+    texts = by_id(path, tables.records(path, "id", "text"))
+    missing, found = list[str](), Chunk()
+    for number, record in records.numbered():
+        source, name = cell(record, "source"), cell(record, "id")
+        known = texts.get(name, {})
+        if not known or (source and source not in known and "" not in known):
+            missing.append(f"{source}/{name}" if source else name)
+            continue
+        if not source and len(known) > 1:
             raise InputFileError(
-                f"{gold}, row {number}: expected one category for {name}, found {known.category} in an earlier row "
-                f"and {row.category} here"
+                f"{gold}, row {number}: expected one review with the id {name!r} in {path}, found one of each of "
+                f"{', '.join(known)}; add a column source"
             )
+        review = known.get(source) or known.get("") or next(iter(known.values()))
+        found.add(number, {**review, **record})
+    if missing:
+        raise InputFileError(
+            f"{gold}: expected every id in the reviews file, {len(missing)} are not there (first: {missing[0]})"
+        )
+    return found
+
+
+def by_id(path: Path, records: Chunk) -> dict[str, dict[str, Record]]:
+    """The rows by their ids, and of an id by their sources. Raises InputFileError where one review has two texts."""
+    found: dict[str, dict[str, Record]] = {}
+    for row, record in records.numbered():
+        known = found.setdefault(cell(record, "id"), {}).setdefault(cell(record, "source"), record)
+        if cell(known, "text") != cell(record, "text"):
+            raise InputFileError(
+                f"{path}, row {row}: expected one text for an id, found another one of {cell(record, 'id')!r} in an "
+                "earlier row; give each review an id of its own"
+            )
+    return found
+
+
+def _once(gold: Path, records: Chunk, rows: list[GoldRow], taxonomy: Taxonomy) -> list[GoldRow]:
+    """Each review once: bounds on precision take every row for a review of its own. Raises InputFileError.
+
+    It is ambiguous where anybody says so.
+    """
+    keys = [(row.source, row.id) if row.id else ("", row.text) for row in rows]
+    first, names, said = dict[Key, GoldRow](), dict[Key, str](), dict[Key, list[Opinion]]()
+    for (number, record), key, row in zip(records.numbered(), keys, rows, strict=True):
+        first.setdefault(key, row)
+        names.setdefault(key, f"the review {row.id}" if row.id else "this text")
+        slugs = [category_in(gold, number, name, taxonomy) for name in choices(record)]
+        said.setdefault(key, []).append(opinion(gold, number, record, slugs, row.ambiguous))
+    remedy = f"{LEAVE}, or take them all in with `otzyv audit import --disagreements keep`, which settles what it can"
+    settled = of_one_mind(gold, said, names, remedy)
     if len(first) < len(rows):
         remark(
             "left out", f"{len(rows) - len(first):,} rows of {gold.name} repeat a review of an earlier row"
         )
-    return list(first.values())
+    return [
+        replace(row, category=settled[key], ambiguous=any(one.ambiguous for one in said[key]))
+        for key, row in first.items()
+    ]
 
 
 def category_in(path: Path, row: int, name: str, taxonomy: Taxonomy) -> str:
@@ -83,6 +166,11 @@ def category_in(path: Path, row: int, name: str, taxonomy: Taxonomy) -> str:
         raise InputFileError(f"{path}, row {row}: {error}") from error
 
 
-def is_true(text: str) -> bool:
-    """Whether a cell says yes."""
-    return text.lower() in ("1", "true", "yes")
+def is_true(path: Path, row: int, record: Record) -> bool:
+    """Whether the cell `ambiguous` says yes; nothing is no. Raises InputFileError for what is neither."""
+    said = cell(record, "ambiguous").strip().casefold()
+    if said not in (*YES, *NO):
+        raise InputFileError(
+            f"{path}, row {row}: expected 1 or 0, yes or no in the column ambiguous, found {said!r}"
+        )
+    return said in YES

@@ -8,19 +8,21 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.files.record import CHUNK_ROWS, Record, refuse_duplicates
+from scripts.files.record import CHUNK_ROWS, Chunk, column_names
 from shared.errors import InputFileError
 
 
-def parquet_rows(path: Path) -> Iterator[tuple[float, list[Record]]]:
+def parquet_rows(path: Path) -> Iterator[tuple[float, Chunk]]:
     """The rows in chunks of up to 10,000, each with how much of the file has been read after it, 0..1."""
     try:
         with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
-            refuse_duplicates(path, file.schema_arrow.names)
+            column_names(path, file.schema_arrow.names)
             rows, done = max(1, file.metadata.num_rows), 0
             for batch in file.iter_batches(batch_size=CHUNK_ROWS):
-                done += batch.num_rows
-                yield done / rows, pa.table(batch).cast(_python_schema(batch.schema), safe=False).to_pylist()
+                found = pa.table(batch).cast(_python_schema(batch.schema), safe=False).to_pylist()
+                numbers = range(done + 1, done + 1 + len(found))
+                done += len(found)
+                yield done / rows, Chunk(found, numbers)
     except UnicodeDecodeError as error:
         raise InputFileError(
             f"{path}: expected texts in UTF-8, as Parquet prescribes, found other bytes; write it anew"

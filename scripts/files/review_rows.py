@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from scripts.command.console import remark
 from scripts.command.escaping import storable
+from scripts.files.columns import plain
 from scripts.files.input_file import InputFile
-from scripts.files.record import Record, cell
+from scripts.files.presets import Headings, Preset
+from scripts.files.record import Record, cell, refuse_ruined, whole_number
+from scripts.files.times import moment
+from scripts.language.language import translated
 from shared.errors import InputFileError
+from shared.reviews import paths, review
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """Which columns hold what. `id` and `created_at` may be absent: rows are numbered then, or have no date."""
+    """Which columns hold what; a text is joined from all of its columns.
 
-    text: str = "text"
+    `id` and `created_at` may be absent: rows are numbered then, or have no date. `meta` is what is kept beside.
+    """
+
+    text: tuple[str, ...] = ()
     id: str | None = None
     created_at: str | None = None
     source: str | None = None
-
-
-RUSSIAN_TIMES = ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
+    without_ids: bool = False
+    meta: dict[str, str] = {}
 
 
 class ReviewRows:
     """The rows of a file as objects of the wire contract, numbered from 1.
 
-    Columns that were not named are found by their usual names: `id` and `source`, where they are present.
+    Columns that were not named are found by their usual names, `id`, `source` and `created_at`, or by those of a
+    preset, where they are present. A name with dots may lead into a nested object.
     Without an id column, and where its cell is empty, a row is called by its number and the beginning of its
     text's SHA-256, `row-7-1c8bfe8f`: the same file again changes nothing, and another file with the same name
     replaces nothing. Without a source column the file's name is the source.
     `kinds` are the columns met so far, each with the Python types of its values.
     """
 
-    def __init__(self, file: InputFile, columns: Columns, default_source: str) -> None:
+    def __init__(
+        self, file: InputFile, columns: Columns, default_source: str, preset: Preset | None = None
+    ) -> None:
         self.file = file
         self.columns = columns
         self.kinds: dict[str, set[type]] = {}
         self._default_source = storable(default_source)
+        self._preset = preset
         self._resolved = False
 
     def check(self) -> None:
@@ -55,49 +68,106 @@ class ReviewRows:
             if records and not self._resolved:
                 self._resolve(records)
             for record in records:
+                if (name := self.columns.id) is not None and isinstance(record.get(name), float):
+                    record[name] = whole_number(record[name]) if record[name] == record[name] else None
                 for name, value in record.items():
                     # An integer that does not fit 64 bits counts as an object of its own kind.
                     huge = isinstance(value, int) and not -(2**63) <= value < 2**63
                     self.kinds.setdefault(name, set()).add(object if huge else type(value))
-            yield records, [self._wire(record, number + offset) for offset, record in enumerate(records, 1)]
+            yield (
+                records,
+                [
+                    self._wire(record, number + offset, line)
+                    for offset, (line, record) in enumerate(records.numbered(), 1)
+                ],
+            )
             number += len(records)
 
     def _resolve(self, records: list[Record]) -> None:
         present = {name: None for record in records for name in record}
-        for option, name in (
-            ("--text-column", self.columns.text),
-            ("--id-column", self.columns.id),
-            ("--source-column", self.columns.source),
-            ("--created-column", self.columns.created_at),
-        ):
-            if name is not None and name not in present:
-                raise InputFileError(
-                    f"{self.file.path}: expected a column {name!r}, found {', '.join(map(repr, present))}; "
-                    f"say which one it is with {option}"
-                )
-        usual = {name: name if name in present else None for name in ("id", "source")}
+        given, find = self.columns, finder(self.file.path, records, present)
+
+        def written(name: str | None, option: str) -> str | None:
+            """What it is called in the file."""
+            if name is not None and find(name) is None:
+                raise self._missing(name, option, present)
+            return name and find(name)
+
+        named = msgspec.structs.replace(
+            given,
+            text=tuple(found for name in given.text if (found := written(name, "--text-column"))),
+            id=written(given.id, "--id-column"),
+            source=written(given.source, "--source-column"),
+            created_at=written(given.created_at, "--created-column"),
+        )
+        chosen = named if self._preset is None else by_preset(named, self._preset, find)
+        usual = {name: find(name) for name in ("id", "source", "created_at")}
         self.columns = msgspec.structs.replace(
-            self.columns, id=self.columns.id or usual["id"], source=self.columns.source or usual["source"]
+            chosen,
+            text=chosen.text or (written("text", "--text-column") or "",),
+            id=None if given.without_ids else chosen.id or usual["id"],
+            source=chosen.source or usual["source"],
+            created_at=chosen.created_at or usual["created_at"],
         )
         self._resolved = True
+        remark(translated("columns"), self._told())
 
-    def _wire(self, record: Record, number: int) -> Record:
+    def _told(self) -> str:
+        """What is taken from which column."""
+        columns = self.columns
+        by_number = translated("no ids: rows are called by number and text")
+        told = (
+            translated("{field} from {columns}", field="text", columns=" + ".join(map(repr, columns.text))),
+            translated("{field} from {columns}", field="id", columns=repr(columns.id))
+            if columns.id
+            else by_number,
+            translated("{field} from {columns}", field="created_at", columns=repr(columns.created_at))
+            if columns.created_at
+            else translated("no created_at"),
+            translated("{field} from {columns}", field="source", columns=repr(columns.source))
+            if columns.source
+            else translated("source {name}", name=repr(self._default_source)),
+        )
+        return "; ".join(told)
+
+    def _missing(self, name: str, option: str, present: Iterable[str]) -> InputFileError:
+        remedy = f"say which one it is with {option}"
+        if self.file.format in (".csv", ".xlsx"):
+            remedy += ", or with --header in which line the names stand"
+        return InputFileError(
+            f"{self.file.path}: expected a column {name!r}, found {', '.join(map(repr, present))}; {remedy}"
+        )
+
+    def _wire(self, record: Record, number: int, line: int) -> Record:
         columns = self.columns
         row: Record = {
             "source": (columns.source and self._cell(record, columns.source)) or self._default_source,
             "id": (columns.id and self._cell(record, columns.id)) or "",
-            "text": self._cell(record, columns.text),
+            "text": self._text(record),
         }
+        if columns.id:
+            remedy = ", or add --without-ids"
+            refuse_ruined(self.file.path, line, paths.at(record, columns.id), remedy)
         if not row["id"]:
             text = str(row["text"]).encode(errors="replace")
             row["id"] = f"row-{number}-{hashlib.sha256(text).hexdigest()[:8]}"
-        if columns.created_at and (moment := _moment(record.get(columns.created_at))):
-            row["created_at"] = moment
+        if columns.created_at and (at := moment(paths.at(record, columns.created_at))):
+            row["created_at"] = at
+        if meta := {name: _kept(paths.at(record, column)) for name, column in columns.meta.items()}:
+            row["meta"] = {name: value for name, value in meta.items() if value is not None}
         return row
+
+    def _text(self, record: Record) -> object:
+        """The text of all its columns; one that is no text stays, for the wire contract to refuse."""
+        parts = [self._cell(record, column) for column in self.columns.text]
+        if len(parts) == 1:
+            return parts[0]
+        wrong = next((part for part in parts if not isinstance(part, str)), None)
+        return wrong or review.joined(map(str, parts))
 
     def _cell(self, record: Record, column: str) -> object:
         """The value as text: an absent one is empty. Lists and objects stay, for the wire contract to refuse."""
-        value = record.get(column)
+        value = paths.at(record, column)
         if isinstance(value, (str, list, dict)):
             return value
         if isinstance(value, bytes):
@@ -107,23 +177,58 @@ class ReviewRows:
                 raise InputFileError(
                     f"{self.file.path}, column {column!r}: expected text in UTF-8, found other bytes"
                 ) from error
-        return cell(record, column)
+        return cell({column: value}, column)
 
 
-def _moment(value: object) -> object:
-    """Date and time in ISO 8601, of that or of 03.01.2025 with or without a time; else the value, to be refused."""
+def finder(path: Path, records: list[Record], present: Iterable[str]) -> Callable[[str], str | None]:
+    """What a column is called in the file: by its name, by one that differs in case or spaces, or as a path in it.
+
+    What it returns raises InputFileError where two columns differ in case only.
+    """
+    alike: dict[str, list[str]] = {}
+    for column in present:
+        alike.setdefault(plain(column), []).append(column)
+
+    def find(name: str) -> str | None:
+        if name in present:
+            return name
+        if "." in name and any(paths.at(record, name) is not None for record in records):
+            return name
+        found = alike.get(plain(name), [])
+        if len(found) > 1:
+            raise InputFileError(
+                f"{path}: expected one column {name!r}, found {', '.join(map(repr, found))}; rename the others"
+            )
+        return found[0] if found else None
+
+    return find
+
+
+def by_preset(given: Columns, preset: Preset, find: Callable[[str], str | None]) -> Columns:
+    """The columns that a preset knows; those that a person has named go first."""
+
+    def first(names: Headings) -> str | None:
+        return next((found for name in names if (found := find(name)) is not None), None)
+
+    text = tuple(found for names in preset.text if (found := first(names)) is not None)
+    return msgspec.structs.replace(
+        given,
+        text=given.text or text,
+        id=given.id or first(preset.id),
+        created_at=given.created_at or first(preset.created_at),
+        meta={name: found for name, names in preset.meta.items() if (found := first(names)) is not None},
+    )
+
+
+def _kept(value: Any) -> Any:
+    """A value for meta: numbers as numbers, nothing for what is empty."""
     if isinstance(value, str):
-        if not value.strip():
-            return None
-        for form in (None, *RUSSIAN_TIMES):
-            with suppress(ValueError):
-                text = value.strip()
-                moment = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007  UTC
-                return moment.isoformat()
-        return value
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day).isoformat()  # noqa: DTZ001  the contract says UTC
-    return None if value != value else value
+        value = (
+            int(value) if value.isascii() and value.isdigit() and len(value) < 10 else value.strip() or None
+        )
+    elif isinstance(value, (date, bytes)):
+        value = str(value)
+    return value if value == value else None
 
 
 def pack(rows: Iterable[Record], max_rows: int, max_chars: int = 1_000_000) -> Iterator[list[Record]]:

@@ -1,40 +1,40 @@
-"""Writing rows to a CSV, JSON lines or Parquet file, chunk by chunk. No cell of a CSV is a formula."""
+"""Writing rows to a CSV, JSON lines, Excel or Parquet file, chunk by chunk."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.files import whole_file
-from scripts.files.formulas import escaped
+from scripts.files.csv_writer import Write, encode, opened_csv
 from scripts.files.parquet_rows import parquet_schema
 from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
+from scripts.files.sheet_writer import opened_sheet
+from scripts.files.whole_file import OutFile
 from shared.errors import InputFileError
 
 REJECTED = "rejected"
 """The status of a row that broke the wire contract."""
 
-Write = Callable[[list[Record]], None]
 WriteBeside = Callable[[list[Record], Iterable[Record]], None]
 """Takes rows of the input, and for each what stands in the added columns."""
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
-
 
 @contextmanager
-def beside(path: Path, rows: ReviewRows, added: Mapping[str, type]) -> Iterator[WriteBeside]:
+def beside(out: OutFile, rows: ReviewRows, added: Mapping[str, type]) -> Iterator[WriteBeside]:
     """A function that appends to a file of the input's rows with added columns; it is whole once the context ends."""
     names = column_names(rows, added)
     columns = fields(rows, {names[column]: kind for column, kind in added.items()})
-    with whole_file.whole(path) as unfinished, opened(unfinished, path.suffix.lower(), columns) as write:
+    suffix = out.path.suffix.lower()
+    with (
+        whole_file.whole(out.path) as unfinished,
+        opened(unfinished, suffix, columns, semicolons=out.semicolons) as write,
+    ):
 
         def write_beside(records: list[Record], cells: Iterable[Record]) -> None:
             named = ({names[column]: value for column, value in one.items()} for one in cells)
@@ -50,7 +50,13 @@ def fields(rows: ReviewRows, added: Mapping[str, type]) -> pa.Schema:
     has that type; what is mixed or nested becomes JSON text.
     """
     if rows.file.format == ".parquet":
-        given = list(parquet_schema(rows.file.path))
+        # Ids that were stored as floating point have become integers.
+        given = [
+            field.with_type(_arrow_type(rows.kinds.get(field.name, set())))
+            if field.name == rows.columns.id and pa.types.is_floating(field.type)
+            else field
+            for field in parquet_schema(rows.file.path)
+        ]
     else:
         given = [pa.field(name, _arrow_type(kinds)) for name, kinds in rows.kinds.items()]
     return pa.schema([*given, *(pa.field(name, _arrow_type({kind})) for name, kind in added.items())])
@@ -77,42 +83,20 @@ def _arrow_type(kinds: set[type]) -> pa.DataType:
 
 
 @contextmanager
-def opened(path: Path, suffix: str, columns: pa.Schema) -> Iterator[Write]:
+def opened(path: Path, suffix: str, columns: pa.Schema, *, semicolons: bool = False) -> Iterator[Write]:
     """A function that appends rows to a new file; the file is whole once the context ends."""
     if suffix == ".parquet":
         with pq.ParquetWriter(path, columns) as writer:
             yield lambda rows: writer.write_table(_table(rows, columns))
-        return
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        if suffix == ".jsonl":
-            yield lambda rows: handle.writelines(_encode(row).decode() + "\n" for row in rows)
-        else:
-            yield _csv(handle, columns.names)
-
-
-def _csv(handle: TextIO, names: list[str]) -> Write:
-    plain = csv.writer(handle, lineterminator="\n")
-    # Python before 3.13 leaves a lone carriage return unquoted, where readers take it for the end of the row.
-    careful = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
-
-    def write(rows: list[list[Any]]) -> None:
-        for row in rows:
-            (careful if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
-
-    write([[escaped(name) for name in names]])
-    return lambda rows: write([[_csv_cell(row.get(name)) for name in names] for row in rows])
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return escaped(value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if value == value else None
-    if isinstance(value, (list, tuple, dict)):
-        return escaped(_encode(value).decode())
-    return escaped(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
+    elif suffix == ".jsonl":
+        with path.open("w", encoding="utf-8") as handle:
+            yield lambda rows: handle.writelines(encode(row).decode() + "\n" for row in rows)
+    elif suffix == ".xlsx":
+        with opened_sheet(path, columns.names, "reviews") as write:
+            yield write
+    else:
+        with opened_csv(path, columns.names, semicolons=semicolons) as write:
+            yield write
 
 
 def _table(rows: list[Record], columns: pa.Schema) -> pa.Table:
@@ -121,7 +105,7 @@ def _table(rows: list[Record], columns: pa.Schema) -> pa.Table:
         values = [row.get(field.name) for row in rows]
         if pa.types.is_string(field.type):
             values = [
-                value if value is None or isinstance(value, str) else _encode(value).decode()
+                value if value is None or isinstance(value, str) else encode(value).decode()
                 for value in values
             ]
         try:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from shared.errors import InputFileError
 
-FORMATS = (".csv", ".jsonl", ".parquet")
+FORMATS = (".csv", ".jsonl", ".parquet", ".xlsx")
 """Of files of rows."""
 
 
-def check(labels: Path, report: Path | None, given: Path) -> None:
+class OutFile(msgspec.Struct, frozen=True):
+    """A file of rows to write; with semicolons, a CSV that Excel in Russian opens by a double click."""
+
+    path: Path
+    semicolons: bool = False
+
+
+def check(labels: Path, report: Path | None, given: Path, formats: Sequence[str] = FORMATS) -> None:
     """Raises InputFileError, before any work is done, when the results cannot be written there."""
-    if labels.suffix.lower() not in FORMATS:
+    if labels.suffix.lower() not in formats:
         raise InputFileError(
-            f"{labels}: expected an output name that ends in {', '.join(FORMATS)}; rename --out"
+            f"{labels}: expected an output name that ends in {', '.join(formats)}; rename --out"
         )
     taken = {given.resolve(): "the input"}
     for path in (labels, report):

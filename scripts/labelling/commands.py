@@ -10,10 +10,14 @@ import typer
 from scripts.command import console
 from scripts.command.options import JsonForTables, Store, takes
 from scripts.command.settings import TaxonomyFile, settings
-from scripts.files.options import FileOptions
+from scripts.files.options import FileOptions, Semicolons, TableOptions
+from scripts.files.whole_file import OutFile
 from scripts.labelling import imported_labels
 from scripts.labelling import label as labelling
 from scripts.labelling import plan as planning
+from scripts.labelling import reopen as reopening
+from scripts.language.language import translated
+from shared.catalogue import STUDENT
 
 commands = typer.Typer()
 labels = typer.Typer(help="Labels from elsewhere.", no_args_is_help=True)
@@ -24,10 +28,13 @@ commands.add_typer(labels, name="labels")
 @takes(FileOptions)
 def label(
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the labels go: .csv, .jsonl or .parquet.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where the labels go: .csv, .xlsx, .jsonl or .parquet.")
+    ],
     report: Annotated[
         Path | None, typer.Option(help="Where the HTML report goes. (default: beside --out)")
     ] = None,
+    semicolons: Semicolons = False,
     given: FileOptions,
     taxonomy: TaxonomyFile = None,
     store: Annotated[
@@ -37,12 +44,13 @@ def label(
     """Label a file here and now: no broker, no server."""
     chosen = settings(taxonomy=taxonomy, log_level="warning")
     page = report or out.with_suffix(".html")
-    labelling.label(given.rows(), out, page, store, chosen)
-    console.out.print(f"labels: {out}\nreport: {page}", soft_wrap=True)
+    labelling.label(given.rows(), OutFile(out, semicolons), page, store, chosen)
+    console.out.print(translated("labels: {file}", file=out), soft_wrap=True)
+    console.out.print(translated("report: {file}", file=page), soft_wrap=True)
 
 
 @commands.command()
-@takes(FileOptions, "source_column", "created_column", "source")
+@takes(FileOptions)
 def plan(
     *,
     sample: Annotated[int, typer.Option(min=1, max=100_000, help="Reviews that are tried.")] = 500,
@@ -51,24 +59,39 @@ def plan(
         int, typer.Option(min=0, max=1_000, help="Ask the language model about so many of them; that costs.")
     ] = 0,
     given: FileOptions,
+    store: Store = None,
     taxonomy: TaxonomyFile = None,
     json: JsonForTables = False,
 ) -> None:
     """What labelling a file would take: coverage, time, tokens, cost; and one question as it would be asked."""
-    chosen = settings(taxonomy=taxonomy)
-    planning.plan(given.rows(), sample, seed, ask, chosen, as_json=json)
+    chosen = settings(taxonomy=taxonomy, log_level="warning")
+    planning.plan(given.rows(), sample, seed, ask, chosen, store, as_json=json)
 
 
 @labels.command("import")
+@takes(TableOptions)
 def labels_import(
+    *,
     file: Annotated[
         Path, typer.Argument(help="Columns id (or source and id), category, perhaps confidence.")
     ],
     method: Annotated[
         str, typer.Option(help="What gave these labels; they are kept under this name.")
     ] = "imported",
+    tables: TableOptions,
     store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Take in labels that something else gave to stored reviews, instead of those of stages. People's labels stay."""
-    imported_labels.import_labels(file, method, settings(taxonomy=taxonomy), store)
+    imported_labels.import_labels(file, method, settings(taxonomy=taxonomy), store, tables)
+
+
+@labels.command("reopen")
+def labels_reopen(
+    stage: Annotated[str, typer.Option(help="The stage that they wait for.")] = STUDENT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")] = False,
+    store: Store = None,
+    taxonomy: TaxonomyFile = None,
+) -> None:
+    """Send reviews that no stage was sure of through the cascade once more: after a new student, or new thresholds."""
+    reopening.reopen(stage, settings(taxonomy=taxonomy), store, dry_run=dry_run)

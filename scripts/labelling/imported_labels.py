@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from scripts.command.console import out
+from scripts.command.console import out, remark
 from scripts.command.database import opened
-from scripts.files.gold_file import category_in
-from scripts.files.input_file import read_records
-from scripts.files.record import Record, cell, only
+from scripts.files.gold_file import answered, category_in
+from scripts.files.opinions import choices, of_one_mind, opinion
+from scripts.files.options import TableOptions
+from scripts.files.record import Chunk, Record, cell, only
+from scripts.files.same_text import ComparedTexts
 from shared.catalogue import STAGES
 from shared.errors import ConfigurationError, InputFileError
+from shared.quality.agreement import Opinion
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import audits, labels
@@ -23,13 +27,25 @@ from shared.store import audits, labels
 CHUNK: Final = 10_000
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
-RESERVED: Final = (*STAGES, "human", "accepted", "needs_review")
+RESERVED: Final = (*STAGES, "human", "people", "accepted", "needs_review")
 """Names of stages and of states, which would be taken for them."""
 
 Told = tuple[int, int, str, float]
 
 
-def import_labels(path: Path, method: str, settings: Settings, store: Path | None) -> None:
+class ImportedLabel(msgspec.Struct, frozen=True):
+    """A row with the stored review that it is about."""
+
+    review_id: int
+    revision: int
+    name: str
+    said: Opinion
+    confidence: float
+
+
+def import_labels(
+    path: Path, method: str, settings: Settings, store: Path | None, tables: TableOptions
+) -> None:
     """Take in all labels of a file or none. They are accepted labels; those that people gave stay.
 
     Raises ConfigurationError for a name of a stage, InputFileError, naming the row.
@@ -39,20 +55,17 @@ def import_labels(path: Path, method: str, settings: Settings, store: Path | Non
             f"--method: expected a name of small letters, digits, - and _ other than {', '.join(RESERVED)}, found "
             f"{method!r}"
         )
-    records = read_records(path, "id", "category")
+    records = answered(path, tables.records(path, "id", "category"))
+    told = records.where(lambda record: cell(record, "status") != "needs_review")
+    if len(told) < len(records):
+        remark(
+            "left out",
+            f"{len(records) - len(told):,} rows of {path.name} with the status needs_review: guesses",
+        )
+    if not told:
+        raise InputFileError(f"{path}: expected at least one label, found none; fill in the column category")
     with opened(settings, store, "otzyv labels import") as here, here.database.transaction() as cursor:
-        told = [
-            row
-            for start in range(0, len(records), CHUNK)
-            for row in _told(cursor, here, path, records[start : start + CHUNK], start + 1)
-        ]
-        each: dict[int, Told] = {}
-        for row, one in enumerate(told, 1):
-            known = each.setdefault(one[0], one)
-            if known[2] != one[2]:
-                raise InputFileError(
-                    f"{path}, row {row}: expected one category for a review, found {known[2]} before and {one[2]} here"
-                )
+        each = _each(path, list(_told(cursor, here, path, told)))
         before = labels.by_stage(cursor, list(each), here.taxonomy_id)
         labels.settle_from_outside(cursor, list(each.values()), here.taxonomy_id, method)
     people = before.pop("human", 0)
@@ -63,21 +76,51 @@ def import_labels(path: Path, method: str, settings: Settings, store: Path | Non
         out.print("replaced: " + ", ".join(f"{count:,} by {stage}" for stage, count in replaced.items()))
 
 
-def _told(cursor: Cursor, here: Runtime, path: Path, records: Sequence[Record], first: int) -> list[Told]:
-    names = [(None, cell(record, "source") or None, cell(record, "id")) for record in records]
-    told = []
-    for row, (record, reviews) in enumerate(zip(records, audits.find(cursor, names), strict=True), first):
-        review = only(path, row, f"stored review with the id {cell(record, 'id')!r}", reviews)
-        category = category_in(path, row, cell(record, "category"), here.taxonomy)
-        told.append((review.review_id, review.revision, category, _confidence(path, row, record)))
-    return told
+def _told(cursor: Cursor, here: Runtime, path: Path, records: Chunk) -> Iterator[ImportedLabel]:
+    rows, texts = list(records.numbered()), ComparedTexts(path, masks=here.settings.mask_personal_data)
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK]
+        names = [(None, cell(record, "source") or None, cell(record, "id")) for _, record in some]
+        for (row, record), reviews in zip(some, audits.find(cursor, names), strict=True):
+            name = cell(record, "id")
+            review = only(path, row, f"stored review with the id {name!r}", reviews)
+            if not texts.is_of_now(row, record, review):
+                continue
+            slugs = [category_in(path, row, category, here.taxonomy) for category in choices(record)]
+            said, sure = opinion(path, row, record, slugs), _confidence(path, row, record)
+            yield ImportedLabel(review.review_id, review.revision, f"the review {name!r}", said, sure)
+    texts.tell()
+    if texts.replaced:
+        remark(
+            "left out", f"{texts.replaced:,} rows of {path.name} about texts that have been replaced since"
+        )
+
+
+def _each(path: Path, told: Sequence[ImportedLabel]) -> dict[int, Told]:
+    """One label a review, by the rule of `shared.quality.agreement`; of several confidences in it the least."""
+    rows: dict[int, list[ImportedLabel]] = {}
+    for one in told:
+        rows.setdefault(one.review_id, []).append(one)
+    if len(rows) < len(told):
+        remark("left out", f"{len(told) - len(rows):,} rows of {path.name} repeat a review of another row")
+    opinions = {review_id: [one.said for one in each] for review_id, each in rows.items()}
+    settled = of_one_mind(path, opinions, {review_id: each[0].name for review_id, each in rows.items()})
+    return {
+        review_id: (
+            review_id,
+            rows[review_id][0].revision,
+            category,
+            min(one.confidence for one in rows[review_id] if category in one.said.categories),
+        )
+        for review_id, category in settled.items()
+    }
 
 
 def _confidence(path: Path, row: int, record: Record) -> float:
     """1 where the file has none."""
     value = cell(record, "confidence")
     try:
-        confidence = float(value or 1.0)
+        confidence = float(value.replace(",", ".") or 1.0)
     except ValueError:
         confidence = -1.0
     if not 0 <= confidence <= 1:

@@ -5,68 +5,106 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from scripts.command.console import err, file_progress, out, remark
-from scripts.command.ending import ended_by_signals
+from scripts.command import promise
+from scripts.command.console import err, out, remark
+from scripts.command.database import models_in
+from scripts.command.progress import file_progress
 from scripts.files import whole_file
 from scripts.files.review_rows import ReviewRows, pack
+from scripts.files.whole_file import OutFile
 from scripts.labelling import labelled_file
 from scripts.labelling.report import html, terminal
-from scripts.labelling.report.summary import StageRow
+from scripts.labelling.report.summary import RunSummary, StageRow
 from scripts.labelling.run_summary import summarise
+from scripts.labelling.unfinished import UnfinishedRun, identity, unfinished
+from scripts.language.language import counted, decimal, grouped, translated
+from shared.catalogue import LLM
 from shared.errors import ConfigurationError
+from shared.labelling import rationing
 from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller, StageOutcome
 from shared.reviews.wire import BatchPart, Message, decode, encode, masked
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
-from shared.store import places
+from shared.store import asked, batches, places, thresholds
 from shared.store.postgres import schema
-from shared.store.postgres.embedded import embedded_server
+from shared.store.postgres.embedded import embedded_server, undisturbed
 
 # The store can be made anew from the file, so a commit need not wait for the disk.
 SYNC_OFF = "options=-c%20synchronous_commit%3Doff"
 
 
-def label(rows: ReviewRows, path: Path, page: Path, store: Path | None, settings: Settings) -> None:
-    """Label a file, write the labels and the report, and show the tables. The database is kept in `store` if given."""
-    whole_file.check(path, page, rows.file.path)
-    rows.check()
-    started, begun, batch = datetime.now(UTC), time.monotonic(), uuid.uuid4()
-    with ended_by_signals(), err.status("starting PostgreSQL") as status, embedded_server(store) as url:
+def label(rows: ReviewRows, labels: OutFile, page: Path, store: Path | None, settings: Settings) -> None:
+    """Label a file, write the labels and the report, and show the tables. The database is kept in `store` if given.
+
+    A run that is interrupted keeps what it has done, and the same command goes on from there.
+    """
+    whole_file.check(labels.path, page, rows.file.path)
+    with unfinished(labels.path, store, identity(rows, settings)) as run:
+        summary = _labelled(rows, labels, run, settings)
+        whole_file.write_text(page, html.render(summary))
+    out.print(terminal.tables(summary))
+
+
+def _labelled(rows: ReviewRows, labels: OutFile, run: UnfinishedRun, settings: Settings) -> RunSummary:
+    started, begun = datetime.now(UTC), time.monotonic()
+    with err.status(translated("starting PostgreSQL")) as status, embedded_server(run.folder) as url:
         status.stop()
-        chosen = settings.model_copy(update={"database_url": f"{url}&{SYNC_OFF}"})
+        own = {"database_url": f"{url}&{SYNC_OFF}", "models": models_in(run.folder, settings)}
+        chosen = settings.model_copy(update=own)
         database = runtime.open_database(chosen, "otzyv label")
-        schema.upgrade(database)
+        schema.upgrade(database, tell=lambda sentence: remark("note", sentence))
         here = runtime.build(chosen, database)
         cascade = runtime.labeller(here)
         cascade.warm_up(cascade.order)
         clock = time.monotonic()
-        err.print(f"PostgreSQL and the stages took {clock - begun:.1f} s to start")
-        if store is not None:
-            _take_up_waiting(cascade, here)
-        tallies, rows_read = _through_the_cascade(rows, here, cascade, batch)
-        labelled_file.write(path, rows, here)
-        seconds = time.monotonic() - clock
+        took = decimal(clock - begun, 1)
+        err.print(translated("PostgreSQL and the stages took {seconds} s to start", seconds=took))
+        _take_up_waiting(cascade, here)
+        rules = {stage: cascade.rule(stage) for stage in cascade.order}
+        run.done.tallies = {
+            stage: StageRow(stage=stage, threshold=rule.least_confidence) for stage, rule in rules.items()
+        } | run.done.tallies
+        before = run.done.seconds
+        rows_read = _through_the_cascade(rows, here, cascade, run)
+        awake = cascade.awake
+        tallies = [row for row in run.done.tallies.values() if row.seen or row.stage in awake]
+        labelled_file.write(labels, rows, here)
+        seconds = before + time.monotonic() - clock
         summary = summarise(
-            here, batch, tallies, rows_read, input_name=rows.file.name, started=started, seconds=seconds
+            here,
+            run.done.batch,
+            tallies,
+            rows_read,
+            input_name=rows.file.name,
+            started=started,
+            seconds=seconds,
         )
+        with database.transaction() as cursor:
+            version = next(iter(thresholds.versions(cursor, here.taxonomy_id, 1)), None)
         database.close()
-    whole_file.write_text(page, html.render(summary))
-    out.print(terminal.tables(summary))
+    certified = promise.by_rules(version, {stage: rules[stage] for stage in awake})
+    return replace(summary, certified=str(certified or ""))
 
 
 def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:
-    """Reviews that an earlier run on this store left in line, for whatever stage, go on first."""
+    """Reviews that an earlier run on this store left in line, for whatever stage, go on first.
+
+    Where tokens are rationed, those that wait for them are chosen from with all others at the end.
+    """
     rows = here.settings.batch_rows
     while cascade.resettle(rows):
         pass
     for stage in cascade.order:
+        if _is_rationed(stage, here):
+            continue
         with here.database.transaction() as cursor:
             ids = places.ids(cursor, here.taxonomy_id, stage)
         for start in range(0, len(ids), rows):
@@ -80,39 +118,95 @@ def _run(cascade: Labeller, stage: str, ids: list[int]) -> StageOutcome:
     if isinstance(outcome.error, ConfigurationError):
         raise outcome.error
     if outcome.error is not None:
-        remark(
-            "waiting",
-            f"{stage}: no answer about {len(outcome.unanswered)} of the reviews, which wait: {outcome.error}",
+        told = counted(
+            "{stage}: no answer about {number} review, which waits: {error}",
+            "{stage}: no answer about {number} of the reviews, which wait: {error}",
+            len(outcome.unanswered),
+            stage=stage,
+            error=outcome.error,
         )
+        remark(translated("waiting"), told)
     return outcome
 
 
-def _through_the_cascade(
-    rows: ReviewRows, here: Runtime, cascade: Labeller, batch: uuid.UUID
-) -> tuple[list[StageRow], int]:
-    tallies = {stage: StageRow(stage=stage, threshold=cascade.threshold(stage)) for stage in cascade.order}
-    silent: set[str] = set()
-    rows_read, numbers, file = 0, itertools.count(), rows.file
+def _through_the_cascade(rows: ReviewRows, here: Runtime, cascade: Labeller, run: UnfinishedRun) -> int:
+    """Label what an earlier run has not stored yet; returns how many rows the file has."""
+    silent = {stage for stage in cascade.order if _is_rationed(stage, here)}
+    with here.database.transaction() as cursor:
+        stored = batches.stored(cursor, run.done.batch)
+    rows_read, done = 0, run.done
+    clock, before = time.monotonic(), done.seconds
+    if stored:
+        run.tell_earlier()
     with file_progress() as progress:
-        task = progress.add_task(file.name, total=1.0, reviews=0)
-        for _, wire in rows.chunks():
-            for group in pack(wire, here.settings.batch_rows):
-                data = encode(group, BatchPart(batch, next(numbers), name=file.name))
-                message = decode(data, max_text_chars=here.settings.max_text_chars)
-                if here.settings.mask_personal_data:
-                    message = masked(message)
-                _label_message(cascade, here, message, tallies, silent)
-                rows_read += len(group)
-                progress.update(task, completed=file.fraction_read, reviews=rows_read)
+        task = progress.add_task(rows.file.name, total=1.0, reviews=0)
+        for size, message in _messages(rows, here.settings, done.batch, stored):
+            rows_read += size
+            if message is not None:
+                with undisturbed(_ending):
+                    _label_message(cascade, here, message, done.tallies, silent)
+                    done.rows, done.seconds = rows_read, before + time.monotonic() - clock
+                    run.note()
+            progress.update(task, completed=rows.file.fraction_read, reviews=rows_read)
         progress.update(task, completed=1.0)
-    return list(tallies.values()), rows_read
+    _ask_by_worth(cascade, here, done.tallies, silent)
+    return rows_read
+
+
+def _ending() -> None:
+    remark(translated("ending"), translated("after this batch; once more ends at once"))
+
+
+def _messages(
+    rows: ReviewRows, settings: Settings, batch: str, stored: set[int]
+) -> Iterator[tuple[int, Message | None]]:
+    """The file as messages, each with the number of its rows; None for one that is stored."""
+    numbers = itertools.count()
+    for _, wire in rows.chunks():
+        for group in pack(wire, settings.batch_rows):
+            part = BatchPart(uuid.UUID(batch), next(numbers), name=rows.file.name)
+            if part.number in stored:
+                yield len(group), None
+                continue
+            message = decode(encode(group, part), max_text_chars=settings.max_text_chars)
+            yield len(group), masked(message) if settings.mask_personal_data else message
+
+
+def _is_rationed(stage: str, here: Runtime) -> bool:
+    return stage == LLM and here.settings.llm_daily_tokens > 0
+
+
+def _ask_by_worth(cascade: Labeller, here: Runtime, tallies: dict[str, StageRow], silent: set[str]) -> None:
+    """Ask about those who wait for tokens, in the order of what their answers are worth, while there are any."""
+    if LLM not in cascade.order or not _is_rationed(LLM, here):
+        return
+    silent.discard(LLM)
+    with here.database.transaction() as cursor:
+        ids = places.ids(cursor, here.taxonomy_id, LLM)
+    ids = rationing.admitted(here.database, ids, here.taxonomy_id)  # chosen by an earlier run on this store
+    limit, rows = here.settings.llm_daily_tokens, here.settings.batch_rows
+    while LLM not in silent:
+        for start in range(0, len(ids), rows):
+            _through_stages(cascade, LLM, ids[start : start + rows], tallies, silent)
+        ids = rationing.next_asked(here.database, here.taxonomy_id, limit, cascade.student)
+        if not ids:
+            break
+    with here.database.transaction() as cursor:
+        left = asked.how_many_await_tokens(cursor)
+    if left:
+        told = counted(
+            "{number} review waits for tokens: today's {limit} are for others",
+            "{number} reviews wait for tokens: today's {limit} are for others",
+            left,
+            limit=grouped(limit),
+        )
+        remark(translated("waiting"), told)
 
 
 def _label_message(
     cascade: Labeller, here: Runtime, message: Message, tallies: dict[str, StageRow], silent: set[str]
 ) -> None:
-    """Label its reviews, and count what each stage does. `silent` are stages that nobody answers for."""
-    stage: str | None = cascade.order[0]
+    """Label its reviews, and count what each stage does. `silent` are stages that nobody answers for, or not yet."""
     stored = take_in(
         here.database,
         [message],
@@ -120,7 +214,14 @@ def _label_message(
         taxonomy_id=here.taxonomy_id,
         first_stage=cascade.order[0],
     )
-    ids = stored.first_stage
+    _through_stages(cascade, cascade.order[0], stored.first_stage, tallies, silent)
+
+
+def _through_stages(
+    cascade: Labeller, first: str, ids: list[int], tallies: dict[str, StageRow], silent: set[str]
+) -> None:
+    """Reviews through a stage and those after it, up to one that is silent, or that falls silent now."""
+    stage: str | None = first
     while stage is not None and ids and stage not in silent:
         outcome = _run(cascade, stage, ids)
         tally, counts = tallies[stage], outcome.counts

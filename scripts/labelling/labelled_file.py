@@ -6,14 +6,16 @@ Which label a row gets is decided here; how a CSV, JSON lines or Parquet file is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from scripts.command.progress import file_progress
 from scripts.files import row_writer
 from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
+from scripts.files.whole_file import OutFile
+from scripts.language.language import translated
 from shared.reviews import review, wire
 from shared.runtime.runtime import Runtime
 from shared.store.reports import export
@@ -26,25 +28,32 @@ COLUMNS: Final[dict[str, type]] = dict.fromkeys(_NAMES, str) | {"confidence": fl
 REPLACED = "replaced"
 
 
-def write(path: Path, rows: ReviewRows, here: Runtime) -> None:
+def write(out: OutFile, rows: ReviewRows, here: Runtime) -> None:
     """Read the input once more and write each of its rows with what the store knows about it.
 
     A row that broke the wire contract has the status `rejected` and a reason; a row whose
     text was replaced by a later row with the same id has the status `replaced`. Where personal data is masked,
     texts are written as they were judged; other columns stay as they are.
     """
-    with row_writer.beside(path, rows, COLUMNS) as write_rows:
+    with row_writer.beside(out, rows, COLUMNS) as write_rows, file_progress() as progress:
+        task = progress.add_task(translated("writing {file}", file=out.path.name), total=1.0, reviews=0)
+        written = 0
         for records, wire in rows.chunks():
+            written += len(records)
             if here.settings.mask_personal_data:
                 records = [_masked(record, rows.columns.text) for record in records]
             write_rows(records, _labels(wire, here))
+            progress.update(task, completed=rows.file.fraction_read, reviews=written)
+        progress.update(task, completed=1.0)
 
 
-def _masked(record: Record, column: str) -> Record:
-    text = record.get(column)
-    if isinstance(text, bytes):
-        return {**record, column: mask(text.decode()).encode()}
-    return {**record, column: mask(text)} if isinstance(text, str) else record
+def _masked(record: Record, columns: Sequence[str]) -> Record:
+    texts = {column: record.get(column) for column in columns}
+    return {
+        **record,
+        **{column: mask(text) for column, text in texts.items() if isinstance(text, str)},
+        **{column: mask(text.decode()).encode() for column, text in texts.items() if isinstance(text, bytes)},
+    }
 
 
 def _labels(wire: Sequence[Record], here: Runtime) -> Iterator[Record]:

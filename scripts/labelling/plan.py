@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from scripts.command.console import file_progress, out, remark
+from scripts.command.console import out, remark
+from scripts.command.database import opened_for
 from scripts.files.review_rows import ReviewRows
+from scripts.labelling import sample as sampling
 from scripts.pages import figures
 from scripts.pages.tables import table
-from shared.cascade.stage import Stage, raise_if_nothing_came
+from shared.cascade.rule import StageRule
+from shared.cascade.stage import Stage, StageSource, raise_if_nothing_came
+from shared.catalogue import STAGES
 from shared.errors import ConfigurationError
 from shared.labelling.rules import resolve
-from shared.quality.planning import Reservoir, SampleShare
+from shared.quality.planning import SampleShare
 from shared.runtime import runtime, stages
+from shared.runtime.runtime import Runtime
 from shared.settings import Settings
-from shared.stages.llm import Prompt, PromptWriter
+from shared.stages.llm import UNSCORED, Prompt, PromptWriter, is_unscored
 from shared.stages.llm.prompt import DEFAULT_TEMPLATE
+from shared.store import thresholds
+from shared.store.thresholds import StoredRule
 from shared.taxonomy import Taxonomy
+from shared.text.masking import as_judged
 from workers.rabbitmq import topology
 
 TOKENS_PER_CHAR = 0.35
 """Tokens reckoned for a character of a Russian prompt where the model was not asked: vocabularies give 0.25 to 0.5."""
 MILLION = 1_000_000
+LLM = "llm"
 
 
 class StagePlan(msgspec.Struct):
@@ -55,25 +65,15 @@ class Plan(msgspec.Struct):
     prompt: Prompt | None = None
 
 
-def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *, as_json: bool) -> None:
+def plan(
+    rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, store: Path | None, *, as_json: bool
+) -> None:
     """Read the file once, put a sample through the chain, and show what the whole would take."""
-    total, distinct, sample = _sample(rows, size, seed)
-    taxonomy = runtime.load_taxonomy(settings)
+    total, distinct, sample = sampling.sample(rows, size, seed)
     found = Plan(total, distinct, len(sample), [], SampleShare(0, 0))
-    waiting = sample
-    for name in settings.stages:
-        reached = SampleShare(len(waiting), len(sample))
-        if name == "llm":
-            stage, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
-        else:
-            try:
-                built = stages.build(name, taxonomy, settings)
-            except ConfigurationError as error:
-                # One that cannot be used is taken to keep nothing.
-                stage = StagePlan(name, reached, note=str(error))
-            else:
-                stage, waiting = _run(built, reached, waiting, settings)
-        found.stages.append(stage)
+    judged = [as_judged(text, masks=settings.mask_personal_data) for text in sample]
+    with opened_for(settings.stages, settings, store, "otzyv plan") as registered:
+        waiting = _through_the_chain(found, judged, ask, settings, registered)
     found.left = SampleShare(len(waiting), len(sample))
     if as_json:
         out.print_json(data=_as_json(found, settings))
@@ -81,27 +81,50 @@ def plan(rows: ReviewRows, size: int, seed: int, ask: int, settings: Settings, *
         out.print(_shown(found, settings))
 
 
-def _sample(rows: ReviewRows, size: int, seed: int) -> tuple[int, int, list[str]]:
-    """Rows and different texts in the file, and a uniform sample of its texts."""
-    reservoir, texts, total = Reservoir[str](size, seed), set[int](), 0
-    with file_progress() as progress:
-        task = progress.add_task(rows.file.name, total=1.0, reviews=0)
-        for _, wire in rows.chunks():
-            for row in wire:
-                text = row["text"]
-                total += 1
-                if isinstance(text, str) and text.strip():
-                    reservoir.add(text)
-                    texts.add(hash(text))
-            progress.update(task, completed=rows.file.fraction_read, reviews=total)
-    return total, len(texts), reservoir.items
+def _through_the_chain(
+    found: Plan, sample: list[str], ask: int, settings: Settings, registered: Runtime | None
+) -> list[str]:
+    """Note what each stage would take; returns the texts that are left."""
+    taxonomy, stored, waiting = runtime.load_taxonomy(settings), dict[str, StoredRule](), sample
+    if registered is not None:
+        with registered.database.transaction() as cursor:
+            stored = thresholds.current(cursor, registered.taxonomy_id)
+    made = {name: _made(name, taxonomy, settings, registered) for name in settings.stages if name != LLM}
+    order = tuple(name for name in settings.stages if not isinstance(made.get(name), ConfigurationError))
+    for name in settings.stages:
+        reached, stage = SampleShare(len(waiting), len(sample)), made.get(name)
+        if stage is None:
+            planned, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
+        elif isinstance(stage, ConfigurationError):
+            # One that cannot be used is taken to keep nothing.
+            planned = StagePlan(name, reached, note=str(stage))
+        else:
+            rule = resolve(stage, settings.thresholds, stored.get(name), order)
+            planned, waiting = _run(stage, rule, reached, waiting)
+        found.stages.append(planned)
+    return waiting
+
+
+def _made(
+    name: str, taxonomy: Taxonomy, settings: Settings, registered: Runtime | None
+) -> Stage | ConfigurationError:
+    """A stage, or why it cannot be used. Only one whose model is registered looks into a database."""
+    place = registered if STAGES[name].may_rest else None
+    database, taxonomy_id = (place.database, place.taxonomy_id) if place else (None, 0)
+    chosen = settings.model_copy(update={"models": place.settings.models}) if place else settings
+    try:
+        made = stages.build(name, taxonomy, chosen, database, taxonomy_id)
+        stage = made.now() if isinstance(made, StageSource) else made
+    except ConfigurationError as error:
+        return error
+    return stage or ConfigurationError("no model may judge; see `otzyv status`")
 
 
 def _run(
-    stage: Stage, reached: SampleShare, texts: list[str], settings: Settings
+    stage: Stage, rule: StageRule, reached: SampleShare, texts: list[str]
 ) -> tuple[StagePlan, list[str]]:
     """What a stage keeps of these texts and takes for them, and the texts that are left."""
-    rule, began = resolve(stage, settings.thresholds), time.monotonic()
+    began = time.monotonic()
     answers = stage.answers(texts)
     seconds, each = time.monotonic() - began, max(1, len(texts))
     raise_if_nothing_came(answers)
@@ -111,11 +134,13 @@ def _run(
     rest = [
         text
         for text, answer in zip(texts, answers, strict=True)
-        if answer.verdict is None or not rule.keeps(answer.verdict)
+        if not rule.keeps(rule.weigh(answer.verdict))
     ]
+    unscored = sum(is_unscored(answer.verdict) for answer in answers)
     return StagePlan(
         stage.name,
         reached,
+        note=f"{unscored} of {len(texts)} answers: each {UNSCORED}. " if unscored else "",
         kept=SampleShare(len(texts) - len(rest), len(texts)),
         seconds=seconds / each,
         tokens_in=sum(answer.tokens_in for answer in answers) / each,
@@ -131,12 +156,15 @@ def _llm(
     prompts = [prompt for text in texts if (prompt := writer.write(text)) is not None]
     found.prompt = prompts[0] if prompts else None
     if ask and texts:
-        asked, _ = _run(stages.build("llm", taxonomy, settings), reached, texts[:ask], settings)
-        asked.note = f"asked about {len(texts[:ask])} reviews"
+        model = _made(LLM, taxonomy, settings, None)
+        if isinstance(model, ConfigurationError):
+            raise model
+        asked, _ = _run(model, resolve(model, settings.thresholds), reached, texts[:ask])
+        asked.note += f"asked about {len(texts[:ask])} reviews"
         return asked, texts
     chars = sum(len(prompt.system) + len(prompt.user) for prompt in prompts) / max(1, len(prompts))
     note = f"not asked: {TOKENS_PER_CHAR} tokens a character are assumed; --ask 20 measures"
-    return StagePlan("llm", reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, note=note), texts
+    return StagePlan(LLM, reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, note=note), texts
 
 
 def _cost(stage: StagePlan, reviews: float, settings: Settings) -> float:

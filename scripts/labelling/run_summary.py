@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -18,6 +17,7 @@ from scripts.labelling.report.summary import (
     StageRow,
     StatusCounts,
 )
+from scripts.language.language import translated
 from shared.runtime.runtime import Runtime
 from shared.store import batches
 from shared.store.reports import export, overview
@@ -27,7 +27,7 @@ from shared.store.reports.overview import CategoryCount
 
 def summarise(
     here: Runtime,
-    batch: uuid.UUID,
+    batch: str,
     tallies: Iterable[StageRow],
     rows_read: int,
     *,
@@ -36,7 +36,7 @@ def summarise(
     seconds: float,
 ) -> RunSummary:
     """Everything the report shows about one batch, of whose confidences the tallies of its stages know nothing yet."""
-    number, taxonomy_id = str(batch), here.taxonomy_id
+    number, taxonomy_id = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
         counts = overview.categories(cursor, number, taxonomy_id)
         progress = batches.progress(cursor, number, taxonomy_id)
@@ -51,7 +51,7 @@ def summarise(
     for row in counts:
         totals[row.status] += row.count
     return RunSummary(
-        title=f"Categories of {input_name}",
+        title=translated("Categories of {file}", file=input_name),
         input_name=input_name,
         taxonomy=here.taxonomy.name,
         taxonomy_version=here.taxonomy.version,
@@ -73,15 +73,19 @@ def _categories(
     rows = []
     for category in here.taxonomy.categories:
         mine = [row for row in counts if row.category == category.slug and row.status != "needs_review"]
-        total = sum(row.count for row in mine)
-        weighted = sum((row.mean_confidence or 0.0) * row.count for row in mine)
         rows.append(
             CategoryRow(
                 slug=category.slug,
                 title=category.title,
-                count=total,
-                mean_confidence=weighted / total if total else None,
+                count=sum(row.count for row in mine),
+                mean_confidence=mean_confidence(mine),
                 samples=tuple(example for example in examples if example.category == category.slug),
             )
         )
     return tuple(rows)
+
+
+def mean_confidence(counts: Sequence[CategoryCount]) -> float | None:
+    """The mean over all labels of which a confidence is known: people give none."""
+    sure = [(row.mean_confidence, row.count) for row in counts if row.mean_confidence is not None]
+    return sum(mean * count for mean, count in sure) / sum(count for _, count in sure) if sure else None

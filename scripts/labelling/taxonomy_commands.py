@@ -1,22 +1,45 @@
-"""`otzyv taxonomy check`: what is wrong with a taxonomy file, where, and what to write instead.
+"""`otzyv taxonomy`: what its commands are called and ask for, and `check`: what is wrong with a file, and where.
 
-It waits for no database and no stage to load.
+It waits for no database and no stage to load: a sister that needs more is a row in `SISTERS`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from scripts.command.console import err, out, remark
+from scripts.command.lazy import LazyCommand
 from shared.taxonomy import Taxonomy, check
 
 WARNINGS_SHOWN = 10
+SISTERS = {
+    "learn": (
+        "learn_commands",
+        "Propose words, phrases, exclusions and weights out of labels, and show what they would change.",
+    ),
+    "draft": (
+        "drafting_commands",
+        "Propose categories and their words from reviews that nobody has labelled, as a taxonomy to edit.",
+    ),
+}
+"""Commands that take long to load: name, module of this room, and the line of help as it stands there too."""
+
+
+class TaxonomyCommands(TyperGroup):
+    """The commands of this module and their sisters."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (module, line) in SISTERS.items():
+            self.add_command(LazyCommand(name, f"scripts.labelling.{module}", line))
+
 
 commands = typer.Typer()
-taxonomy = typer.Typer(help="Taxonomy files.", no_args_is_help=True)
+taxonomy = typer.Typer(cls=TaxonomyCommands, help="Taxonomy files.", no_args_is_help=True)
 commands.add_typer(taxonomy, name="taxonomy")
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 from rich.table import Table
 
-from scripts.command.console import out
+from scripts.command.console import out, remark
+from scripts.command.database import opened
 from scripts.pages.tables import table
 from shared.quality.drift import Alarm, Quality
-from shared.runtime import runtime
+from shared.runtime.runtime import Runtime
 from shared.serving import watching
 from shared.settings import Settings
 from shared.store import quality
+from shared.store.processes import waits
 
 COUNTS = ("predictions", "expected\naccuracy", "differ from\nlabels")
 _KINDS = {
@@ -22,17 +25,26 @@ _KINDS = {
     "disagreement": "disagreement with labels",
     "psi_categories": "stability index of categories",
     "psi_confidence": "stability index of confidence",
+    "withheld_precision": "precision of withheld labels",
 }
 
 
-def show(days: int, settings: Settings, *, as_json: bool) -> None:
+def show(days: int, settings: Settings, store: Path | None, *, as_json: bool) -> None:
     """Count the newest days anew, and show them with their alarms."""
-    here = runtime.build(settings)
-    since = datetime.now(UTC).date() - timedelta(days=days - 1)
+    with opened(settings, store, "otzyv quality") as here:
+        tell(days, here, as_json=as_json)
+
+
+def tell(days: int, here: Runtime, *, as_json: bool) -> None:
+    """The same, in a database that is open."""
+    settings, since = here.settings, datetime.now(UTC).date() - timedelta(days=days - 1)
     watching.watch(here.database, here.taxonomy.name, since, watching.limits(settings))
     with here.database.transaction() as cursor:
         rows = quality.since(cursor, here.taxonomy.name, since)
         found = quality.alarms_since(cursor, here.taxonomy.name, since)
+        tried = waits.listed(cursor, "model ")
+    for wait in tried:
+        remark("waits for its next try", str(wait))
     if as_json:
         out.print_json(data=msgspec.to_builtins({"days": rows, "alarms": found}))
         return
@@ -80,8 +92,8 @@ def _counts(row: Quality) -> tuple[str, ...]:
 
 def _sentence(alarm: Alarm, titles: Mapping[str, str]) -> str:
     place = f" / {titles.get(alarm.category, alarm.category)}" if alarm.category else ""
-    side = "below" if alarm.kind == "expected_accuracy" else "above"
+    side = "below" if alarm.kind in ("expected_accuracy", "withheld_precision") else "above"
     return (
         f"alarm  {alarm.day} model {alarm.model_id}{place}: {_KINDS[alarm.kind]} {alarm.value:.3f} is {side} "
-        f"{alarm.limit:.3f} ({alarm.n:,} predictions)"
+        f"{alarm.limit:.3f} ({alarm.n:,} {'labels' if alarm.kind == 'withheld_precision' else 'predictions'})"
     )

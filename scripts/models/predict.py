@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from functools import partial
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from scripts.command.console import err, file_progress, out, remark
+from scripts.command.console import out, remark
 from scripts.command.database import opened
+from scripts.command.ending import heard_later
+from scripts.command.progress import file_progress, phase
 from scripts.files import row_writer, whole_file
 from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
+from scripts.files.whole_file import OutFile
+from scripts.labelling.unfinished import UnfinishedRun, identity, unfinished
+from scripts.models.kept_answers import PartAnswers, PredictedText, kept_answers
 from scripts.models.registry import registry
 from scripts.pages.tables import table
 from shared.classifiers import Artefact, Classifier, Location
@@ -34,6 +42,8 @@ _NAMES = ("category", "category_slug", "confidence", "truncated", "probabilities
 COLUMNS: Final[dict[str, type]] = dict.fromkeys(_NAMES, str) | {"confidence": float, "truncated": bool}
 CHUNK = 500
 PREDICTED = "predicted"
+ORPHANED: Final = 72
+"""Exit status of a process whose parent is gone, as of one that trains."""
 NO_CHAMPION = (
     "otzyv predict: expected a champion for the taxonomy {}, found none; promote one with `otzyv models promote`, or "
     "name another model with --model"
@@ -54,14 +64,14 @@ class ModelHandle(msgspec.Struct, frozen=True):
 
 def predict(
     rows: ReviewRows,
-    path: Path,
+    predictions: OutFile,
     model: str | None,
     processes: int | None,
     settings: Settings,
     store: Path | None = None,
 ) -> None:
     """Write every row of a file with its prediction, in order, and show how many there are of which category."""
-    whole_file.check(path, None, rows.file.path)
+    whole_file.check(predictions.path, None, rows.file.path)
     rows.check()
     taxonomy = runtime.load_taxonomy(settings)
     handle = _handle(model, settings, store)
@@ -72,12 +82,15 @@ def predict(
             f"({', '.join(taxonomy.slugs)}), found one for {', '.join(labels)}"
         )
     handle.artefact().classifier()  # says what is wrong with it here, and not in another process
-    with err.status("reading the file"):
+    with phase("reading the file"):
         total = sum(len(records) for records, _ in rows.chunks())
     count = min(processes or len(os.sched_getaffinity(0)), max(1, total // CHUNK))
     began = time.monotonic()
     titles = {category.slug: category.title for category in taxonomy.categories}
-    counts = _write(rows, path, handle, titles, count, settings.max_text_chars)
+    with unfinished(predictions.path, None, identity(rows, settings, handle.sha256)) as run:
+        if run.done.rows:
+            run.tell_earlier()
+        counts = _write(rows, predictions, handle, titles, count, settings.max_text_chars, run)
     seconds = time.monotonic() - began
     titles |= {row_writer.REJECTED: row_writer.REJECTED} if counts[row_writer.REJECTED] else {}
     shown = sorted(titles, key=lambda slug: (slug == row_writer.REJECTED, -counts[slug]))
@@ -95,9 +108,13 @@ def _handle(model: str | None, settings: Settings, store: Path | None) -> ModelH
                 name = here.taxonomy.name
                 with here.database.transaction() as cursor:
                     model = str(aliases.champion(cursor, name, NO_CHAMPION.format(name)))
-            found = registry(here).get(int(model))
+            artefact = registry(here).artefact(int(model))
+            for name in artefact.served:
+                artefact.read(
+                    name
+                )  # what the database keeps is copied here, for processes that know no database
             here.database.close()
-        return ModelHandle(settings.models, found.path, found.sha256)
+        return ModelHandle(here.settings.models, artefact.path, artefact.sha256)
     folder = Path(model).resolve()
     if (folder / "config.json").exists() and not (folder / manifests.NAME).exists():
         raise ModelError(
@@ -110,22 +127,25 @@ def _handle(model: str | None, settings: Settings, store: Path | None) -> ModelH
 
 def _write(
     rows: ReviewRows,
-    path: Path,
+    predictions: OutFile,
     handle: ModelHandle,
     titles: dict[str, str],
     processes: int,
     max_text_chars: int,
+    run: UnfinishedRun,
 ) -> Counter[str]:
     """Write the file; returns how many rows there are of each category, and how many were rejected or truncated."""
     counts: Counter[str] = Counter()
     with (
-        row_writer.beside(path, rows, COLUMNS) as write_rows,
+        kept_answers(run) as kept,
+        row_writer.beside(predictions, rows, COLUMNS) as write_rows,
         file_progress() as progress,
         ProcessPoolExecutor(processes, get_context("spawn"), _load, (handle,)) as pool,
     ):
         task = progress.add_task(rows.file.name, total=1.0, reviews=0)
-        for records, answers in _answered(pool, rows, max_text_chars, ahead=2 * processes):
+        for records, answers in _answered(pool, rows, max_text_chars, 2 * processes, kept.earlier):
             write_rows(records, (dict(zip(COLUMNS, _cells(one, titles), strict=True)) for one in answers))
+            kept.add(answers)
             counts.update(row_writer.REJECTED if isinstance(one, str) else one.slug for one in answers)
             counts["truncated"] += sum(not isinstance(one, str) and one.truncated for one in answers)
             progress.update(
@@ -135,45 +155,45 @@ def _write(
     return counts
 
 
-class PredictedText(msgspec.Struct, frozen=True):
-    """What the model says about one text."""
-
-    slug: str
-    confidence: float
-    truncated: bool
-    probabilities: dict[str, float]
-
-
 def _answered(
-    pool: Executor, rows: ReviewRows, max_text_chars: int, ahead: int
-) -> Iterator[tuple[list[Record], list[PredictedText | str]]]:
-    """Parts of the file in order: its rows, and for each an answer, or why it was rejected."""
-    pending: deque[tuple[list[Record], list[str | None], Future[list[PredictedText]]]] = deque()
+    pool: Executor, rows: ReviewRows, max_text_chars: int, ahead: int, earlier: Iterator[PartAnswers]
+) -> Iterator[tuple[list[Record], PartAnswers]]:
+    """Parts of the file in order: its rows, and for each an answer, of an earlier run if there, or why it has none."""
+    pending: deque[tuple[list[Record], Callable[[], PartAnswers]]] = deque()
     for records, wire in rows.chunks():
         for start in range(0, len(records), CHUNK):
-            texts, reasons = list[str](), list[str | None]()
-            for row in wire[start : start + CHUNK]:
-                message = decode(encode([row]), max_text_chars=max_text_chars)
-                reasons.append(message.rejected[0].reason if message.rejected else None)
-                texts += [review.text for review in message.reviews]
-            pending.append((records[start : start + CHUNK], reasons, pool.submit(_answers, texts)))
+            some, known = wire[start : start + CHUNK], next(earlier, None)
+            answers = partial(list, known) if known is not None else _asked(pool, some, max_text_chars)
+            pending.append((records[start : start + CHUNK], answers))
             if len(pending) > ahead:
-                yield _placed(*pending.popleft())
-    while pending:
-        yield _placed(*pending.popleft())
+                first, answers = pending.popleft()
+                yield first, answers()
+    for first, answers in pending:
+        yield first, answers()
 
 
-def _placed(
-    records: list[Record], reasons: list[str | None], answers: Future[list[PredictedText]]
-) -> tuple[list[Record], list[PredictedText | str]]:
-    try:
-        found = iter(answers.result())
-    except BrokenProcessPool as error:
-        raise ModelUnavailable(
-            "otzyv predict: expected its processes to live, found one killed; was there too little memory? Use fewer "
-            "with OTZYV_WORKER_PROCESSES"
-        ) from error
-    return records, [reason or next(found) for reason in reasons]
+def _asked(pool: Executor, wire: Sequence[Record], max_text_chars: int) -> Callable[[], PartAnswers]:
+    """Ask about rows in the wire contract; what is returned waits for the answers."""
+    texts, reasons = list[str](), list[str | None]()
+    for row in wire:
+        message = decode(encode([row]), max_text_chars=max_text_chars)
+        reasons.append(message.rejected[0].reason if message.rejected else None)
+        texts += [review.text for review in message.reviews]
+    # Whoever presses Ctrl-C ends this process, which ends the others: they hear nothing of it.
+    with heard_later(signal.SIGINT):
+        asked = pool.submit(_answers, texts)
+
+    def placed() -> PartAnswers:
+        try:
+            found = iter(asked.result())
+        except BrokenProcessPool as error:
+            raise ModelUnavailable(
+                "otzyv predict: expected its processes to live, found one killed; was there too little memory? Use "
+                "fewer with OTZYV_WORKER_PROCESSES"
+            ) from error
+        return [reason or next(found) for reason in reasons]
+
+    return placed
 
 
 _classifier: Classifier | None = None
@@ -182,7 +202,15 @@ _classifier: Classifier | None = None
 
 def _load(handle: ModelHandle) -> None:
     global _classifier
+    threading.Thread(target=leave_with_parent, name="parent", daemon=True).start()
     _classifier = handle.artefact().classifier()
+
+
+def leave_with_parent() -> None:
+    """End this process when the one is gone that has started it, however that ended."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(ORPHANED)
 
 
 def _answers(texts: list[str]) -> list[PredictedText]:

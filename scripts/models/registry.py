@@ -9,32 +9,56 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from scripts.command.console import err, out, remark
+from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.command.escaping import storable
+from scripts.command.progress import phase
+from scripts.files.columns import names_in
 from scripts.files.gold_file import GoldRow, read_gold
-from scripts.files.input_file import InputFile, read_records
+from scripts.files.options import TableOptions
 from scripts.pages.tables import table
-from shared.classifiers import Artefact, Location
+from shared.classifiers import Artefact
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Manifest
-from shared.errors import ConfigurationError, InputFileError, ModelError, OtzyvError
+from shared.classifiers.model_card import CALLED
+from shared.classifiers.packaging.package import Servable, servable, written
+from shared.errors import ConfigurationError, InputFileError, ModelError, ModelRefused, OtzyvError
 from shared.quality.alias import Alias
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
-from shared.serving.registry import Registry
+from shared.serving.registry import Ask, Registry, alone
+from shared.serving.shelf import Shelf, place_of_models
 from shared.settings import Settings
 from shared.store import aliases, awaiting, models, reviews
-from workers.tasks import sending
+from shared.store.models import Model
+from shared.store.processes import artefacts
+from workers.tasks import loading, sending
 
 SAMPLE = 1_000
 """Texts on which the graphs are compared with the model that they were made from."""
 FEW = 100
 
 
-def registry(here: Runtime) -> Registry:
-    """The registry for a runtime's taxonomy."""
-    return Registry(here.database, Location(here.settings.models), here.taxonomy, here.taxonomy_id)
+def registry(here: Runtime, ask: Ask = alone) -> Registry:
+    """The registry for a runtime's taxonomy. `ask` is as there."""
+    place = place_of_models(here.database, here.settings.models)
+    return Registry(here.database, place, here.taxonomy, here.taxonomy_id, ask)
+
+
+def asking(settings: Settings, *, anyway: bool) -> Ask:
+    """Who asks the workers that run, and tells what they do not know; with `anyway` also what they refuse."""
+
+    def ask(model: Model) -> None:
+        try:
+            doubt = loading.asked(model, settings)
+        except ModelRefused as error:
+            if not anyway:
+                raise ModelRefused(f"{error}; --anyway goes on all the same") from error
+            doubt = str(error)
+        if doubt:
+            remark("note", doubt)
+
+    return ask
 
 
 def show_all(settings: Settings, store: Path | None) -> None:
@@ -44,6 +68,7 @@ def show_all(settings: Settings, store: Path | None) -> None:
         serving = aliases.current(cursor, here.taxonomy.name)
         moves = aliases.history(cursor, here.taxonomy.name)
         line = awaiting.backlog(cursor, here.taxonomy_id)
+        kept = artefacts.kept(cursor)
         told = [manifests.decode(models.manifest(cursor, model.id), str(model.id)) for model in found]
     names = {number: alias for alias, number in serving.items()}
     rows = [
@@ -54,12 +79,15 @@ def show_all(settings: Settings, store: Path | None) -> None:
             f"{says.runtime} {says.precision}" if says.runtime == "onnx" else says.runtime,
             _when(model.created_at),
             f"{says.metrics['weighted_f1']:.3f}" if "weighted_f1" in says.metrics else "",
+            "the database" if model.id in kept else "OTZYV_MODELS",
         )
         for model, says in zip(found, told, strict=True)
     ]
-    heads = ("model", "serves as", "architecture", "runtime", "registered", "weighted F1")
-    nothing = "no models are registered for this taxonomy; see `otzyv models import`"
-    out.print(table(heads, rows, left=5) if found else nothing)
+    f1 = "weighted F1\non gold"
+    heads = ("model", "serves as", "architecture", "runtime", "registered", f1, "files in")
+    first = f"`otzyv train linear --here --store {store}`" if store else "`otzyv train linear`"
+    nothing = f"no models are registered for this taxonomy; {first} trains one on the labels"
+    out.print(table(heads, rows, left=5) if found else nothing, soft_wrap=not found)
     for move in moves[-10:]:
         before, after = (f"model {n}" if n else "nobody" for n in (move.previous_id, move.model_id))
         why = f": {move.reason}" if move.reason else ""
@@ -78,13 +106,25 @@ def show(number: int, settings: Settings, store: Path | None) -> None:
     """A model's card, where it lies, and whether its files are what they should be."""
     with opened(settings, store, "otzyv models") as found:
         here = registry(found)
-        model = here.get(number)
-        artefact = here.artefact(number)
-    out.print(artefact.read("README.md").decode(), soft_wrap=True)
-    out.print(
-        f"Files below {here.location.url}/{model.path}, SHA-256 of the manifest {model.sha256}",
-        soft_wrap=True,
-    )
+        model, artefact = here.get(number), here.artefact(number)
+        with found.database.transaction() as cursor:
+            kept = artefacts.kept(cursor).get(number)
+        out.print(artefact.read("README.md").decode(), soft_wrap=True)
+        beside = f"kept in the database, {kept:,} bytes; here" if kept else "below"
+        out.print(
+            f"Files {beside} {here.location.url}/{model.path}, SHA-256 of the manifest {model.sha256}",
+            soft_wrap=True,
+        )
+        broken = _broken(artefact)
+    if broken:
+        raise ModelError(
+            f"model {number}: expected unchanged files, found others: {', '.join(broken)}; restore them, or import the "
+            "model again"
+        )
+
+
+def _broken(artefact: Artefact) -> list[str]:
+    """Tell of every file whether it is as it was written; the names of those that are not."""
     broken = []
     for name, file in artefact.manifest.files.items():
         try:
@@ -94,17 +134,38 @@ def show(number: int, settings: Settings, store: Path | None) -> None:
             state = str(error)
             broken.append(name)
         out.print(f"* {name}, {file.bytes:,} bytes: {state}", soft_wrap=True)
-    if broken:
-        raise ModelError(
-            f"model {number}: expected unchanged files, found others: {', '.join(broken)}; restore them, or import the "
-            "model again"
-        )
+    return broken
 
 
-def promote(number: int, alias: Alias, reason: str, settings: Settings, store: Path | None) -> None:
-    """Let a model serve."""
+def keep(number: int, folder: Path | None, settings: Settings, store: Path | None) -> None:
+    """Put a model's files into the database."""
     with opened(settings, store, "otzyv models") as here:
-        moved = registry(here).promote(number, alias, moved_by=user(), reason=storable(reason))
+        size = registry(here).keep(number, folder)
+    out.print(
+        f"model {number}: the database keeps its files, {size:,} bytes; every process that reads it can load it"
+    )
+
+
+def discard(number: int, settings: Settings, store: Path | None) -> None:
+    """Take them out again."""
+    with opened(settings, store, "otzyv models") as here:
+        known = registry(here)
+        done = known.discard(number)
+    out.print(
+        f"model {number}: its files are in {known.location.url} alone now; whoever reads another folder cannot load it"
+        if done
+        else f"model {number}: the database has none of its files",
+        soft_wrap=True,
+    )
+
+
+def promote(
+    number: int, alias: Alias, reason: str, settings: Settings, store: Path | None, *, anyway: bool
+) -> None:
+    """Let a model serve. No worker reads a store."""
+    with opened(settings, store, "otzyv models") as here:
+        known = registry(here, asking(settings, anyway=anyway)) if store is None else registry(here)
+        moved = known.promote(number, alias, moved_by=user(), reason=storable(reason))
         if not moved:
             out.print(f"model {number} is {alias} already")
         elif store is not None:
@@ -121,17 +182,18 @@ def promote(number: int, alias: Alias, reason: str, settings: Settings, store: P
                     remark("note", f"they are sent by the next sweep, because: {error}")
 
 
-def rollback(reason: str, settings: Settings) -> None:
+def rollback(reason: str, settings: Settings, store: Path | None, *, anyway: bool) -> None:
     """Let the champion before serve again."""
-    here = runtime.build(settings)
-    number = registry(here).rollback(moved_by=user(), reason=storable(reason))
+    with opened(settings, store, "otzyv models") as here:
+        known = registry(here, asking(settings, anyway=anyway)) if store is None else registry(here)
+        number = known.rollback(moved_by=user(), reason=storable(reason))
     out.print(f"model {number} is champion again; workers use it from their next batch on")
 
 
-def withdraw(alias: Alias, reason: str, settings: Settings) -> None:
+def withdraw(alias: Alias, reason: str, settings: Settings, store: Path | None) -> None:
     """Let nobody have an alias."""
-    here = registry(runtime.build(settings))
-    done = here.withdraw(alias, moved_by=user(), reason=storable(reason))
+    with opened(settings, store, "otzyv models") as here:
+        done = registry(here).withdraw(alias, moved_by=user(), reason=storable(reason))
     out.print(f"nobody is {alias} any more" if done else f"nobody was {alias}")
 
 
@@ -146,10 +208,11 @@ def user() -> str:
 def import_folder(
     folder: Path,
     sample: Path | None,
-    text_column: str,
+    text_columns: list[str] | None,
     gold: Path | None,
     max_tokens: int | None,
     settings: Settings,
+    tables: TableOptions,
 ) -> None:
     """Register a folder of transformers, or one that `otzyv models export` wrote."""
     if not folder.is_dir():
@@ -167,39 +230,41 @@ def import_folder(
         checked: list[GoldRow] = []
         if gold is not None:
             # Gold can name its reviews only where they have ids.
-            with_ids = sample if sample and "id" in next(InputFile(sample).records())[0] else None
-            checked = read_gold(gold, with_ids, here.taxonomy)
-        artefact = _exported(folder, _texts(sample, text_column, here), checked, max_tokens, here)
+            with_ids = sample if sample and "id" in names_in(next(tables.table(sample).records())) else None
+            checked = read_gold(gold, with_ids, here.taxonomy, tables)
+        made = _exported(folder, _texts(sample, text_columns, here, tables), checked, max_tokens, here)
+        artefact = written(made, known.location)
     number = known.register(artefact)
     _tell(artefact.manifest)
-    out.print(f"its files are in {known.location.url}/{artefact.path}", soft_wrap=True)
+    kept = "the database, and a copy in " if isinstance(known.location, Shelf) else ""
+    out.print(f"its files are in {kept}{known.location.url}/{artefact.path}", soft_wrap=True)
     out.print(f"registered as model {number}; `otzyv models promote {number}` lets it serve")
 
 
 def _exported(
     folder: Path, texts: list[str], checked: list[GoldRow], max_tokens: int | None, here: Runtime
-) -> Artefact:
+) -> Servable:
     try:
-        from shared.classifiers.packaging import hugging_face, measuring, package
+        from shared.classifiers.packaging import hugging_face, measuring
     except ImportError as error:
         raise ConfigurationError(
             f"otzyv models import: expected torch and onnx, found: {error}; in the project's folder: `make models`"
         ) from error
-    with err.status("reading the model"):
+    with phase("reading the model"):
         made = hugging_face.read_folder(folder, here.taxonomy, max_tokens)
     for name in hugging_face.trainers_files(folder):
         remark("left out", f"{name}, which is no part of the model")
     if checked:
-        with err.status("measuring on gold"):
+        with phase("measuring on gold"):
             made = measuring.measured(made, [row.text for row in checked], [row.category for row in checked])
-    with err.status("exporting and comparing"):
-        return package.package(made, here.taxonomy, texts, Location(here.settings.models))
+    with phase("exporting and comparing"):
+        return servable(made, here.taxonomy, texts)
 
 
-def _texts(sample: Path | None, column: str, here: Runtime) -> list[str]:
+def _texts(sample: Path | None, columns: list[str] | None, here: Runtime, tables: TableOptions) -> list[str]:
     """Texts to compare the graphs on: from a file, or else stored reviews."""
     if sample is not None:
-        texts = [str(row[column]) for row in read_records(sample, column) if row.get(column)]
+        texts = tables.texts_of(sample, columns)
         texts = random.Random(0).sample(texts, min(SAMPLE, len(texts)))  # noqa: S311  no secret
     else:
         with here.database.transaction() as cursor:
@@ -225,7 +290,7 @@ def _tell(says: Manifest) -> None:
                     soft_wrap=True,
                 )
     if says.metrics or says.temperature != 1.0:
-        shown = "".join(f"{name} {value:.4g}, " for name, value in says.metrics.items())
+        shown = "".join(f"{CALLED.get(name, name)} {value:.4g}, " for name, value in says.metrics.items())
         out.print(f"{shown}temperature {says.temperature:.3g}", soft_wrap=True)
     else:
         remark(
@@ -240,15 +305,14 @@ def export(number: int, folder: Path, settings: Settings, store: Path | None) ->
     """Copy a model's files to a folder, checked."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputFileError(f"{folder}: expected a new or empty folder, found something in it")
-    with opened(settings, store, "otzyv models") as found:
-        here = registry(found)
-        artefact = here.artefact(number)
     try:
-        for name in artefact.manifest.files:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(artefact.read(name))
-        (folder / manifests.NAME).write_bytes(here.location.read(f"{artefact.path}/{manifests.NAME}"))
+        with opened(settings, store, "otzyv models") as found:
+            artefact = registry(found).artefact(number)
+            for name in artefact.manifest.files:
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(artefact.read(name))
+            (folder / manifests.NAME).write_bytes(artefact.document)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if not isinstance(error, OSError):

@@ -6,6 +6,8 @@ from math import ceil, floor, log10
 
 import msgspec
 
+from scripts.language.language import written
+
 
 class Axis(msgspec.Struct, frozen=True):
     """Values from `low` to `high` on pixels from `start` to `end`."""
@@ -28,4 +30,7 @@ class Axis(msgspec.Struct, frozen=True):
         if digits is None:
             digits = max(0, -floor(log10(step) + 1e-9))
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
-        return [(self.at(step * number), f"{step * number:.{digits}f}") for number in range(first, last + 1)]
+        return [
+            (self.at(step * number), written(f"{step * number:.{digits}f}"))
+            for number in range(first, last + 1)
+        ]

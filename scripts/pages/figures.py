@@ -2,42 +2,69 @@
 
 from __future__ import annotations
 
-THIN = "\N{NARROW NO-BREAK SPACE}"
+from datetime import datetime
+
+from scripts.language import language
+from scripts.language.language import decimal, translated
+
+THIN = language.THIN
 NONE = "–"
-
-
-def count(number: int) -> str:
-    """8297 as `8 297`, with a narrow no-break space."""
-    return f"{number:,}".replace(",", THIN)
+count = language.grouped
 
 
 def percent(share: float) -> str:
-    """0.5563 as `55.6%`; a part that would round to nothing or to everything says so."""
+    """0.5563 as `55.6%`, in Russian `55,6 %`; a part that would round to nothing or to everything says so."""
     if 0 < share < 0.001:
-        return f"<{THIN}0.1%"
+        return f"<{THIN}{percent(0.001)}"
     if 0.999 < share < 1:
-        return f">{THIN}99.9%"
-    return f"{share * 100:.0f}%" if share in (0, 1) else f"{share * 100:.1f}%"
+        return f">{THIN}{percent(0.999)}"
+    space = THIN if language.current() == language.RUSSIAN else ""
+    return f"{decimal(share * 100, 0 if share in (0, 1) else 1)}{space}%"
 
 
 def confidence(value: float | None) -> str:
     """Two digits; a dash where there is none."""
-    return NONE if value is None else f"{value:.2f}"
+    return NONE if value is None else decimal(value, 2)
+
+
+def moment(at: datetime) -> str:
+    """`01 Mar 2026, 09:30 UTC`; in Russian `01.03.2026, 09:30 UTC`."""
+    russian = language.current() == language.RUSSIAN
+    return at.strftime("%d.%m.%Y, %H:%M %Z" if russian else "%d %b %Y, %H:%M %Z")
+
+
+def share(value: float) -> str:
+    """A share or an F1 in three digits."""
+    return decimal(value, 3)
+
+
+def tenths(value: float) -> str:
+    """With one digit after the point."""
+    return decimal(value, 1)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference, with its sign: `+0.022`."""
+    return decimal(value, digits, sign="+")
+
+
+def short(value: float) -> str:
+    """In as many digits as it needs, at most six: `0.95`, `95`."""
+    return language.written(f"{value:g}")
 
 
 def duration(seconds: float) -> str:
-    """`0.84 s`, `12.3 s`, `4 min 05 s` or `2 h 03 min`."""
-    if seconds < 10:
-        return f"{seconds:.2f}{THIN}s"
+    """`0.84 s`, `12.3 s`, `4 min 05 s` or `2 h 03 min`; in Russian `0,84 с`."""
+    second, minute, hour = translated("s"), translated("min"), translated("h")
     if seconds < 59.95:
-        return f"{seconds:.1f}{THIN}s"
+        return f"{decimal(seconds, 2 if seconds < 10 else 1)}{THIN}{second}"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes}{THIN}min {rest:02}{THIN}s"
+        return f"{minutes}{THIN}{minute} {rest:02}{THIN}{second}"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}{THIN}h {minutes:02}{THIN}min"
+    return f"{hours}{THIN}{hour} {minutes:02}{THIN}{minute}"
 
 
 def rate(rows_per_second: float) -> str:
     """Rows per second: whole numbers from 10 on."""
-    return count(round(rows_per_second)) if rows_per_second >= 10 else f"{rows_per_second:.1f}"
+    return count(round(rows_per_second)) if rows_per_second >= 10 else decimal(rows_per_second, 1)

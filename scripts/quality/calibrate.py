@@ -1,78 +1,145 @@
-"""`otzyv calibrate`: thresholds that a gold set certifies for every stage of the chain, stored as a version."""
+"""`otzyv calibrate`: thresholds that a gold set certifies for a chain, or for each stage of it, stored as a version."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from scripts.command.console import out, remark
-from scripts.command.database import opened
+from scripts.command.database import opened, opened_for
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.whole_file import write_text
-from scripts.pages.tables import table
-from scripts.quality import calibration_plot
-from scripts.quality.judging import judge, rules
+from scripts.language.language import counted, translated
+from scripts.quality.chain_calibration import ChainCalibration
+from scripts.quality.judging import Judged, in_use, judge, rules
 from scripts.quality.options import CalibrateOptions
+from scripts.quality.stage_calibration import StageCalibration
+from shared.cascade.stage import Stage
+from shared.catalogue import STUDENT
 from shared.errors import ConfigurationError, InputFileError
-from shared.quality.calibration import GRID
-from shared.quality.certification import StageFinding, certify_chain
+from shared.quality.certification import certify_stages
+from shared.quality.chain_certificate import FLOOR, Floors, certify_chain
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
+from shared.serving.standing import judge_number
 from shared.settings import Settings
-from shared.store import gold, thresholds
-from shared.store.thresholds import StoredRule, Threshold
+from shared.store import gold, snapshots, thresholds, withheld
+from shared.store.thresholds import StoredRule
+from shared.text.masking import as_judged, without_words
+from shared.training.data import normalised
 
+NAME = "otzyv calibrate"
+MOST_KNOWN = 0.05
+"""Share of gold that may be among a student's lessons, such as short texts that many write, and is left out."""
 NOTHING_CERTIFIED = 3
-"""Exit code when no stage could be certified, so that nothing was stored."""
+"""Exit code when nothing could be certified, so that nothing was stored."""
 
 
 def calibrate(request: CalibrateOptions, settings: Settings, *, as_json: bool) -> int:
     """Find the thresholds, show and draw them, store them; returns the exit code."""
-    target = request.target_precision
-    for option, value in (("--target-precision", target), ("--certainty", request.certainty)):
-        if not 0 < value < 1:
-            raise ConfigurationError(f"{option}: expected a number between 0 and 1, found {value:g}")
-    # Gold in a file, and nothing stored: that needs no database.
+    request.check()
+    # Gold in a file, and nothing stored: that needs a database only for models that are registered there.
     alone = request.store is None and request.dry_run and request.gold is not None
-    place: AbstractContextManager[Runtime | None] = (
-        nullcontext() if alone else opened(settings, request.store, "otzyv calibrate")
-    )
-    with place as here:
-        rows = _gold(request, settings, here)
-        findings, models = _findings(request, settings, here, rows)
+    places = (opened(settings, request.store, NAME), opened_for(settings.stages, settings, None, NAME))
+    with places[alone] as here:
+        rows, judged = _judged(request, settings, here, keeps=not alone)
+        found = _found(request, settings, here, rows, judged)
+        if here is not None and (against := _refuted(found, judged, here, settings)) is not None:
+            remark("not certified", against)
+            silent = msgspec.structs.replace(judged[STUDENT], verdicts=[None] * len(rows))
+            found = _found(request, settings, here, rows, {**judged, STUDENT: silent})
         if request.plot is not None:
-            write_text(request.plot, calibration_plot.render(findings, target, request.plot.suffix))
-        certified = any(finding.certified for finding in findings)
+            taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
+            titles = {category.slug: category.title for category in taxonomy.categories}
+            write_text(request.plot, found.picture(request.plot.suffix, titles))
         version = None
-        if certified and here is not None and not request.dry_run:
-            found = [row for finding in findings for row in _rows(finding, models[finding.stage], request)]
-            with here.database.transaction() as cursor:
-                version = thresholds.store(
-                    cursor,
-                    here.taxonomy_id,
-                    found,
-                    target=target,
-                    certainty=request.certainty,
-                    gold_reviews=len(rows),
-                    note=f"calibrate {request.gold.name if request.gold else 'on stored gold'}",
-                )
+        if found.certified and here is not None and not request.dry_run:
+            version = _stored(request, here, found, len(rows))
     if as_json:
-        out.print_json(data=_as_json(findings, version, len(rows)))
+        told = {"version": version, "gold": len(rows), "certified": request.by, **found.as_json()}
+        out.print_json(data=told)
     else:
-        _show(request, findings, len(rows), version)
+        asked = counted(
+            "{number} gold review, target precision {target}, certainty {certainty}, {what}",
+            "{number} gold reviews, target precision {target}, certainty {certainty}, {what}",
+            len(rows),
+            target=request.target_precision,
+            certainty=request.certainty,
+            what=found.what,
+        )
+        out.print(asked, soft_wrap=True)
+        found.show()
+        show_stored(found, version)
     for name in sorted({key.partition("/")[0] for key in settings.thresholds} & set(settings.stages)):
-        remark("note", f"OTZYV_THRESHOLDS names {name}; it goes before what is stored here")
-    return 0 if certified else NOTHING_CERTIFIED
+        over = translated("OTZYV_THRESHOLDS names {name}; it goes before what is stored here", name=name)
+        remark(translated("note"), over)
+    return 0 if found.certified else NOTHING_CERTIFIED
+
+
+def show_stored(found: ChainCalibration | StageCalibration, version: int | None) -> None:
+    """Which version the thresholds are now, or why they are none; nothing after a dry run."""
+    if version is not None:
+        out.print(
+            translated("stored as version {number}; workers use it from their next batch on", number=version)
+        )
+    elif not found.certified:
+        out.print(translated("nothing stored: {why}", why=found.nothing))
+
+
+def _judged(
+    request: CalibrateOptions, settings: Settings, here: Runtime | None, *, keeps: bool
+) -> tuple[list[GoldRow], dict[str, Judged]]:
+    """Gold that no stage was trained on, and what each stage says of it.
+
+    Without `keeps` the database is only where models are registered. Raises ConfigurationError where there is no stage.
+    """
+    rows = _gold(request, settings, here)
+    taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
+    made = in_use(settings.stages, taxonomy, settings, here if keeps else None, here)
+    if not made:
+        raise ConfigurationError(
+            f"calibrate: expected a stage to certify out of {', '.join(settings.stages)}, found none that judges; see "
+            "`otzyv status`, or choose others with OTZYV_CASCADE_STAGES"
+        )
+    texts = [as_judged(row.text, masks=settings.mask_personal_data) for row in rows]
+    unseen = (
+        [*range(len(rows))] if here is None or STUDENT not in made else _unseen(texts, made[STUDENT], here)
+    )
+    return [rows[at] for at in unseen], judge(made, [texts[at] for at in unseen])
+
+
+def _unseen(texts: Sequence[str], student: Stage, here: Runtime) -> list[int]:
+    """Places of the gold reviews that the student was not trained on: of the others it knows the answers.
+
+    Raises ConfigurationError where these are many.
+    """
+    number = judge_number(student.model)
+    with here.database.transaction() as cursor:
+        lessons, measured = ([], []) if number is None else snapshots.taught(cursor, number)
+    known = {*normalised(map(without_words, lessons))} - {*normalised(map(without_words, measured))}
+    unseen = [at for at, text in enumerate(normalised(texts)) if text not in known]
+    left = len(texts) - len(unseen)
+    # What is left of a gold set after many were taken out for what they are is no sample of all reviews.
+    if left > MOST_KNOWN * len(texts):
+        raise ConfigurationError(
+            f"calibrate: expected gold that model {number} was not trained on, found {left:,} of {len(texts):,} gold "
+            "reviews among its lessons; train a new one, with `otzyv train --gold` where gold is a file, so that they "
+            "are left out, promote and calibrate that"
+        )
+    if left:
+        remark(
+            "left out", f"{left:,} gold reviews that model {number} was trained on: they say nothing of it"
+        )
+    return unseen
 
 
 def _gold(request: CalibrateOptions, settings: Settings, here: Runtime | None) -> list[GoldRow]:
     if request.gold is not None:
-        return read_gold(request.gold, request.reviews, runtime.load_taxonomy(settings))
+        return read_gold(request.gold, request.reviews, runtime.load_taxonomy(settings), request)
     assert here is not None  # noqa: S101  only a gold file does without
     with here.database.transaction() as cursor:
-        rows = gold.rows(cursor, here.taxonomy_id)
+        rows = gold.rows(cursor, here.taxonomy_id, measuring=True)
     if not rows:
         raise InputFileError(
             "calibrate: expected gold in the database, found none for this taxonomy; name a file with --gold, or check "
@@ -81,112 +148,74 @@ def _gold(request: CalibrateOptions, settings: Settings, here: Runtime | None) -
     return [GoldRow(row.text, row.category, row.source, row.ambiguous, row.external_id) for row in rows]
 
 
-def _findings(
-    request: CalibrateOptions, settings: Settings, here: Runtime | None, rows: Sequence[GoldRow]
-) -> tuple[list[StageFinding], dict[str, str]]:
-    """What gold says of each stage, and each stage's model."""
-    texts, stored = [row.text for row in rows], dict[str, StoredRule]()
-    taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
-    judged = judge(settings.stages, texts, taxonomy, settings, here)
+def _refuted(
+    found: ChainCalibration | StageCalibration,
+    judged: Mapping[str, Judged],
+    here: Runtime,
+    settings: Settings,
+) -> str | None:
+    """What speaks against the student whatever gold says: too many of its labels that were withheld are wrong."""
+    value = next((row.value for row in found.rows() if (row.stage, row.category) == (STUDENT, None)), None)
+    if value is None:
+        return None
+    # Scores are comparable where a chain is certified; else the threshold is a confidence.
+    least, limit = value if found.chain is not None else 0.0, settings.alarm_student_precision
+    with here.database.transaction() as cursor:
+        model = judged[STUDENT].stage.model
+        seen = withheld.evidence(cursor, here.taxonomy.name, STUDENT, model, least)
+    if seen is None or not seen.is_below(limit):
+        return None
+    answers, right = seen.judged
+    return (
+        f"{STUDENT}: of {answers:,} labels of this model that were withheld and answered since, {right:,} "
+        f"are right ({seen.precision:.3f}), which is below {limit:g} with 99 % certainty; train a new model"
+    )
+
+
+def _found(
+    request: CalibrateOptions,
+    settings: Settings,
+    here: Runtime | None,
+    rows: Sequence[GoldRow],
+    judged: Mapping[str, Judged],
+) -> ChainCalibration | StageCalibration:
+    """What gold says of the chain, or of each of its stages."""
+    verdicts = {name: one.verdicts for name, one in judged.items()}
+    models = {name: one.stage.model for name, one in judged.items()}
+    truth, target, certainty = [row.category for row in rows], request.target_precision, request.certainty
+    if request.by == "chain":
+        defaults = {name: one.stage.default_threshold for name, one in judged.items()}
+        given = (request.category_floor, request.stage_floor)
+        floors = Floors(*(FLOOR if floor is None else floor for floor in given))
+        finding = certify_chain(verdicts, truth, defaults, target, certainty=certainty, floors=floors)
+        return ChainCalibration(finding, models)
+    stored = dict[str, StoredRule]()
     if here is not None:
         with here.database.transaction() as cursor:
             stored = thresholds.current(cursor, here.taxonomy_id)
-    findings = certify_chain(
-        {name: one.verdicts for name, one in judged.items()},
-        [row.category for row in rows],
-        request.target_precision,
-        certainty=request.certainty,
+    findings = certify_stages(
+        verdicts,
+        truth,
+        target,
+        certainty=certainty,
         per_category=request.per_category,
         uncertified=rules(judged, settings, stored) if request.allow_uncertified else None,
     )
-    return findings, {name: one.stage.model for name, one in judged.items()}
+    return StageCalibration(findings, models, target, certainty, uncertified_too=request.allow_uncertified)
 
 
-def _rows(finding: StageFinding, model: str, request: CalibrateOptions) -> Iterator[Threshold]:
-    """What is stored of a stage. One that is not certified but allowed keeps the rule that it had."""
-    stage, rule = finding.stage, finding.rule
-    if request.allow_uncertified and not finding.certified:
-        yield Threshold(stage, None, model, rule.value, finding.answers, curve=rule.curve)
-        yield from (Threshold(stage, slug, model, value) for slug, value in rule.categories.items())
-        return
-    for group, found in finding.certificates.items():
-        value, curve = (rule.value, finding.curve) if group is None else (rule.categories[group], None)
-        chosen = found.chosen
-        kept, right, bound = (chosen.kept, chosen.right, chosen.bound) if chosen else (0, 0, None)
-        yield Threshold(stage, group, model, value, found.answers, kept, right, bound, curve)
-
-
-def _show(
-    request: CalibrateOptions, findings: Sequence[StageFinding], gold_reviews: int, version: int | None
-) -> None:
-    target, certainty = request.target_precision, request.certainty
-    out.print(
-        f"{gold_reviews:,} gold reviews, target precision {target:g}, certainty {certainty:g}", soft_wrap=True
-    )
-    rows = []
-    for finding in findings:
-        for group, found in finding.certificates.items():
-            name = "all" if len(finding.certificates) == 1 else group or "the others"
-            cells = ("–", "0", "", "")
-            if one := found.chosen:
-                cells = (f"{one.threshold:.2f}", f"{one.kept:,}", f"{one.precision:.3f}", f"{one.bound:.3f}")
-            rows.append((finding.stage, name, f"{found.answers:,}", *cells))
-    heads = ("stage", "category", "answers", "threshold", "kept", "precision", "at least")
-    out.print(table(heads, rows, left=2))
-    for finding in findings:
-        for group, sentence in reasons(finding, target).items():
-            remark("not certified", f"{finding.stage}{f' / {group}' if group else ''}: {sentence}")
-    if version is not None:
-        out.print(f"stored as version {version}; workers use it from their next batch on")
-    elif not any(finding.certified for finding in findings):
-        out.print("nothing stored: no stage is certified")
-
-
-def reasons(finding: StageFinding, target: float) -> dict[str | None, str]:
-    """Why groups of a stage are not certified, each in a sentence that says what would help."""
-    told = {}
-    for group, found in finding.certificates.items():
-        if found.chosen is not None:
-            continue
-        if not found.answers:
-            told[group] = "the gold set has no review that it answers"
-            continue
-        kept = [point for point in found.points if point.kept]
-        if not kept:
-            told[group] = f"none of its {found.answers:,} answers reaches a confidence of {GRID[0]:g}"
-            continue
-        best = max(kept, key=lambda point: point.bound)
-        measured = (
-            f"at best {best.right:,} of {best.kept:,} right ({best.precision:.3f}, at least {best.bound:.3f})"
+def _stored(
+    request: CalibrateOptions, here: Runtime, found: ChainCalibration | StageCalibration, gold_reviews: int
+) -> int:
+    """The number of the new version."""
+    with here.database.transaction() as cursor:
+        return thresholds.store(
+            cursor,
+            here.taxonomy_id,
+            found.rows(),
+            target=request.target_precision,
+            certainty=request.certainty,
+            gold_reviews=gold_reviews,
+            note=f"calibrate {request.gold.name if request.gold else 'on stored gold'}",
+            chain=found.chain,
         )
-        if found.more_checks is None:
-            told[group] = f"{measured}; at no threshold better than {target:g}, so more checks would not help"
-        else:
-            told[group] = (
-                f"{measured}; the gold set is too small, about {found.more_checks:,} more checked reviews that this "
-                "stage answers would do if precision stays as it is"
-            )
-    return told
-
-
-def _as_json(findings: Sequence[StageFinding], version: int | None, gold_reviews: int) -> dict[str, object]:
-    return {
-        "version": version,
-        "gold": gold_reviews,
-        "stages": [
-            {
-                **{name: getattr(finding, name) for name in ("stage", "reached", "answers", "certified")},
-                "rule": msgspec.to_builtins(finding.rule),
-                "groups": [
-                    {
-                        "category": group,
-                        "answers": found.answers,
-                        "chosen": msgspec.to_builtins(found.chosen),
-                        "more_checks": found.more_checks,
-                    }
-                    for group, found in finding.certificates.items()
-                ],
-            }
-            for finding in findings
-        ],
-    }

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from scripts.command.options import JsonForTable, JsonForTables, takes
+from scripts.command.database import opened
+from scripts.command.options import JsonForTable, JsonForTables, Store, takes
 from scripts.command.settings import TaxonomyFile, settings
+from scripts.files.options import Semicolons, TableOptions
 from scripts.quality import audit as auditing
 from scripts.quality import evaluate as evaluating
+from scripts.quality import taken_answers
 from scripts.quality import thresholds as versions
-from scripts.quality.options import CalibrateOptions, ReviewsFile
-from shared.errors import ConfigurationError
+from scripts.quality.options import CalibrateOptions, EvaluateOptions
+from scripts.quality.taken_answers import Disagreements
+from shared.store.audits import DrawnFrom
 
 commands = typer.Typer()
 audit = typer.Typer(help="Labels checked by hand.", no_args_is_help=True)
@@ -23,35 +27,10 @@ commands.add_typer(audit, name="audit")
 
 
 @commands.command()
-def evaluate(
-    gold: Annotated[
-        Path, typer.Option(help="Gold set: columns id or text, category, and optionally ambiguous.")
-    ],
-    stage: Annotated[str | None, typer.Option(help="Evaluate this stage alone.")] = None,
-    chain: Annotated[
-        str | None, typer.Option(help="Stages in order. (default: those of OTZYV_CASCADE_STAGES)")
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Score the labels in this file instead: columns id or text, category.")
-    ] = None,
-    reviews: ReviewsFile = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write an HTML page, or the confusion matrix alone as .svg.")
-    ] = None,
-    calibrated: Annotated[
-        bool, typer.Option("--calibrated", help="With the thresholds that `otzyv calibrate` has stored.")
-    ] = False,
-    taxonomy: TaxonomyFile = None,
-    json: JsonForTables = False,
-) -> None:
-    """F1, precision and coverage against labels that people made, and what every shorter chain would give."""
-    if sum(option is not None for option in (stage, chain, labels)) > 1:
-        raise ConfigurationError(
-            "evaluate: expected one of --stage, --chain and --labels, found several; choose one"
-        )
-    chosen = settings(taxonomy=taxonomy)
-    judged_by = labels or evaluating.stage_order(stage, chain, chosen)
-    evaluating.evaluate(gold, reviews, judged_by, report, chosen, calibrated=calibrated, as_json=json)
+@takes(EvaluateOptions)
+def evaluate(*, given: EvaluateOptions, taxonomy: TaxonomyFile = None, json: JsonForTables = False) -> None:
+    """F1 on gold, precision and coverage of labels, and what every shorter chain would give."""
+    evaluating.evaluate(given, settings(taxonomy=taxonomy, log_level="warning"), as_json=json)
 
 
 @commands.command()
@@ -61,33 +40,37 @@ def calibrate(*, given: CalibrateOptions, taxonomy: TaxonomyFile = None, json: J
     # With scikit-learn and scipy, which take a second to load.
     from scripts.quality import calibrate as calibrating
 
-    if code := calibrating.calibrate(given, settings(taxonomy=taxonomy), as_json=json):
+    if code := calibrating.calibrate(given, settings(taxonomy=taxonomy, log_level="warning"), as_json=json):
         raise typer.Exit(code)
 
 
 @thresholds.command("list")
-def thresholds_list() -> None:
+def thresholds_list(store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """Which thresholds hold, and which held before."""
-    versions.show(settings())
+    versions.show(settings(taxonomy=taxonomy), store)
 
 
 @thresholds.command("use")
-def thresholds_use(version: Annotated[int, typer.Argument(help="Number of an earlier version.")]) -> None:
+def thresholds_use(
+    version: Annotated[int, typer.Argument(help="Number of an earlier version.")],
+    store: Store = None,
+    taxonomy: TaxonomyFile = None,
+) -> None:
     """Let an earlier version hold again."""
-    versions.use(version, settings())
+    versions.use(version, settings(taxonomy=taxonomy), store)
 
 
 @thresholds.command("reset")
-def thresholds_reset() -> None:
+def thresholds_reset(store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """Let the stages' own defaults hold again."""
-    versions.reset(settings())
+    versions.reset(settings(taxonomy=taxonomy), store)
 
 
 @audit.command("draw")
 def audit_draw(
     n: Annotated[int, typer.Option("--n", min=1, help="Labels to draw.")] = 100,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Where they go: .csv, or .json for Label Studio.")
+        Path, typer.Option("--out", "-o", help="Where they go: .csv, .xlsx, or .json for Label Studio.")
     ] = Path("audit.csv"),
     seed: Annotated[int | None, typer.Option(help="For the same sample again. (default: random)")] = None,
     show_labels: Annotated[
@@ -96,37 +79,64 @@ def audit_draw(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there, whatever has been filled in.")
     ] = False,
+    semicolons: Semicolons = False,
     source: Annotated[
-        Literal["labels", "disagreements"],
-        typer.Option("--from", help="All labels, or those that the champion's predictions disagree with."),
+        DrawnFrom,
+        typer.Option(
+            "--from",
+            help="All labels, those that the champion's predictions disagree with, or those of reviews whose label by "
+            "the stage student was withheld.",
+        ),
     ] = "labels",
+    store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Draw labels to check, by stage and category, each with a known probability."""
-    auditing.draw(
-        n,
-        seed,
-        out,
-        settings(taxonomy=taxonomy),
-        show_labels=show_labels,
-        disagreements=source == "disagreements",
-        overwrite=overwrite,
-    )
+    with opened(settings(taxonomy=taxonomy), store, "otzyv audit") as here:
+        auditing.draw(
+            n,
+            seed,
+            out,
+            here,
+            show_labels=show_labels,
+            drawn_from=source,
+            overwrite=overwrite,
+            semicolons=semicolons,
+        )
 
 
 @audit.command("import")
+@takes(TableOptions)
 def audit_import(
+    *,
     file: Annotated[
         Path, typer.Argument(help="The filled-in file, Label Studio's export, or id and category.")
     ],
     annotator: Annotated[str, typer.Option(help="Who answered, where the file does not say.")] = "people",
+    disagreements: Annotated[
+        Disagreements,
+        typer.Option(
+            help="Where people differ, or one names several categories: refuse the file, or keep every answer; then a "
+            "category counts that more than half of them name."
+        ),
+    ] = "refuse",
+    control: Annotated[
+        str | None,
+        typer.Option(help="Label Studio's control that answers. (default: category, or the only one)"),
+    ] = None,
+    tables: TableOptions,
+    store: Store = None,
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Take answers in: they become gold, and people's labels."""
-    auditing.import_answers(file, annotator, settings(taxonomy=taxonomy))
+    with opened(settings(taxonomy=taxonomy), store, "otzyv audit") as here:
+        taken_answers.import_answers(
+            file, annotator, here.settings, tables, disagreements=disagreements, control=control
+        )
 
 
 @audit.command("report")
-def audit_report(taxonomy: TaxonomyFile = None, json: JsonForTable = False) -> None:
+def audit_report(store: Store = None, taxonomy: TaxonomyFile = None, json: JsonForTable = False) -> None:
     """Precision of the labels by stage and category, with intervals."""
-    auditing.report(settings(taxonomy=taxonomy), as_json=json)
+    with opened(settings(taxonomy=taxonomy), store, "otzyv audit") as here:
+        auditing.report(here, as_json=json)

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scripts.command.console import remark, review_progress
+from scripts.command.console import remark
+from scripts.command.progress import review_progress
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import Stage, Verdict, raise_if_nothing_came
+from shared.cascade.stage import Stage, StageSource, Verdict, raise_if_nothing_came
+from shared.catalogue import STAGES
 from shared.errors import OtzyvError
 from shared.labelling.rules import resolve
 from shared.runtime import stages
@@ -31,29 +33,56 @@ class Judged(msgspec.Struct):
     tokens: int = 0
 
 
-def judge(
+def in_use(
     names: Sequence[str],
-    texts: Sequence[str],
     taxonomy: Taxonomy,
     settings: Settings,
     here: Runtime | None = None,
-) -> dict[str, Judged]:
+    registered: Runtime | None = None,
+    *,
+    certified: bool = False,
+) -> dict[str, Stage]:
+    """The stages of these names, in their order; one without a model is left out, and that is told.
+
+    With `here`, stages keep what they have to keep in its database. Models are looked up in that of `registered`, or
+    else there: the one that judges now if it has to be `certified`, or else the one that the register names. Raises
+    ConfigurationError where a stage cannot be built.
+    """
+    found = {}
+    for name in names:
+        place = (registered or here) if STAGES[name].may_rest else here
+        database, taxonomy_id = (place.database, place.taxonomy_id) if place else (None, 0)
+        if STAGES[name].may_rest and place is None:
+            continue
+        chosen = settings.model_copy(update={"models": place.settings.models}) if place else settings
+        stage = _of(stages.build(name, taxonomy, chosen, database, taxonomy_id), certified=certified)
+        if stage is None:
+            remark("left out", f"{name}: no model may judge; see `otzyv status`")
+        else:
+            found[name] = stage
+    return found
+
+
+def _of(made: Stage | StageSource, *, certified: bool) -> Stage | None:
+    if not isinstance(made, StageSource):
+        return made
+    return made.now() if certified else made.candidate()
+
+
+def judge(made: Mapping[str, Stage], texts: Sequence[str]) -> dict[str, Judged]:
     """Put all texts through each stage. A row that got no answer counts as an abstention and is told.
 
-    With a runtime, stages keep what they have to keep in its database. Raises ConfigurationError or RetryableError
-    where a stage answered nothing at all for such a reason.
+    Raises ConfigurationError or RetryableError where a stage answered nothing at all for such a reason.
     """
     judged = {}
-    database, taxonomy_id = (here.database, here.taxonomy_id) if here else (None, 0)
     with review_progress() as progress:
-        for name in names:
-            task = progress.add_task(name, total=len(texts), note="loading")
-            found = Judged(stages.build(name, taxonomy, settings, database, taxonomy_id), [])
+        for name, stage in made.items():
+            task = progress.add_task(name, total=len(texts), note="")
+            found = Judged(stage, [])
             errors: list[OtzyvError] = []
-            progress.update(task, note="")
             for start in range(0, len(texts), ROWS):
                 began = time.monotonic()
-                answers = found.stage.answers(texts[start : start + ROWS])
+                answers = stage.answers(texts[start : start + ROWS])
                 found.seconds += time.monotonic() - began
                 raise_if_nothing_came(answers)
                 found.verdicts += [answer.verdict for answer in answers]
@@ -69,5 +98,8 @@ def judge(
 def rules(
     judged: Mapping[str, Judged], settings: Settings, stored: Mapping[str, StoredRule]
 ) -> dict[str, StageRule]:
-    """The rule that holds for each stage, where these are stored."""
-    return {name: resolve(one.stage, settings.thresholds, stored.get(name)) for name, one in judged.items()}
+    """The rule that holds for each stage of this chain, where these are stored."""
+    return {
+        name: resolve(one.stage, settings.thresholds, stored.get(name), tuple(judged))
+        for name, one in judged.items()
+    }

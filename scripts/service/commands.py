@@ -65,9 +65,11 @@ def status(
 def health(
     worker: Annotated[bool, typer.Option("--worker", help="Ask this machine's Celery worker too.")] = False,
 ) -> None:
-    """Exit with 0 when RabbitMQ and PostgreSQL answer."""
-    state.check_health(settings(), worker=worker)
-    console.out.print("ok")
+    """Exit with 0 when RabbitMQ and PostgreSQL answer; says what is tried again and again all the same."""
+    degraded = state.check_health(settings(), worker=worker)
+    console.out.print("degraded" if degraded else "ok")
+    for sentence in degraded:
+        console.out.print(sentence, soft_wrap=True)
 
 
 db = typer.Typer(help="The database schema.", no_args_is_help=True)

@@ -8,8 +8,11 @@ from itertools import chain
 
 from rich.progress import Progress, TaskID
 
-from scripts.command.console import err, file_progress, out, remark, review_progress
+from scripts.command.console import err, out, remark
+from scripts.command.ending import told_when_ended
+from scripts.command.progress import file_progress, review_progress
 from scripts.files.review_rows import ReviewRows, pack
+from scripts.language.language import counted, decimal, grouped, translated
 from scripts.pages.tables import table
 from shared.errors import InputFileError, OtzyvError
 from shared.reviews.wire import MAX_REVIEWS_PER_MESSAGE
@@ -37,21 +40,32 @@ def enqueue(
     sent = 0
     try:
         with file_progress() as progress:
-            task = progress.add_task(f"sending {rows.file.name}", total=1.0, reviews=0)
+            task = progress.add_task(translated("sending {file}", file=rows.file.name), total=1.0, reviews=0)
             slowed = _Slowed(progress, task)
             with Publisher(settings, slowed.down, slowed.no_more, patience_s, lane) as publisher:
                 wire = chain.from_iterable(part for _, part in rows.chunks())
                 groups = pack(wire, min(settings.batch_rows, MAX_REVIEWS_PER_MESSAGE))
                 for message in publisher.send(batch, rows.file.name, groups):
                     if sent == 0:
-                        out.print(f"batch {batch}", soft_wrap=True)
+                        out.print(translated("batch {batch}", batch=batch), soft_wrap=True)
                     sent += message.reviews
                     progress.update(task, completed=rows.file.fraction_read, reviews=sent)
                 progress.update(task, completed=1.0)
-    except OtzyvError:
-        err.print(f"stopped: {sent:,} reviews had been confirmed; sending the same file again is safe")
+    except (OtzyvError, KeyboardInterrupt, SystemExit):
+        told = counted(
+            "stopped: {number} review had been confirmed; sending the same file again is safe",
+            "stopped: {number} reviews had been confirmed; sending the same file again is safe",
+            sent,
+        )
+        err.print(told)
         raise
-    out.print(f"sent {sent:,} reviews; `otzyv status {batch}` shows how far they are", soft_wrap=True)
+    told = counted(
+        "sent {number} review; `otzyv status {batch}` shows how far it is",
+        "sent {number} reviews; `otzyv status {batch}` shows how far they are",
+        sent,
+        batch=batch,
+    )
+    out.print(told, soft_wrap=True)
     return batch, sent
 
 
@@ -60,30 +74,31 @@ class _Slowed:
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
-        self._description = progress.tasks[task].description
         self._since: float | None = None
 
     def down(self, why: str, _seconds: float) -> None:
         """A message waits."""
         if self._since is None:
             self._since = time.monotonic()
-            remark("slowed down", why)
-        self._progress.update(self._task, description=f"{self._description} (waiting: {why})")
+            remark(translated("slowed down"), why)
+        self._progress.update(self._task, note=translated("waiting: {why}", why=why))
 
     def no_more(self) -> None:
         """It has been confirmed."""
         if self._since is not None:
-            remark("going on", f"after {time.monotonic() - self._since:.0f} s")
+            seconds = decimal(time.monotonic() - self._since, 0)
+            remark(translated("going on"), translated("after {seconds} s", seconds=seconds))
         self._since = None
-        self._progress.update(self._task, description=self._description)
+        self._progress.update(self._task, note="")
 
 
 def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk") -> bool:
     """Show progress until every review of the batch is settled (True), or waits where nobody works (False)."""
     here = runtime.build(settings)
     done, moved_at, stuck = 0, time.monotonic(), False
-    with review_progress() as progress:
-        task = progress.add_task("labelling", total=sent, note="")
+    still = translated("the reviews need nobody to watch them: `otzyv status {batch}`", batch=batch)
+    with review_progress() as progress, told_when_ended(translated("goes on"), lambda: still):
+        task = progress.add_task(translated("labelling"), total=sent, note="")
         while True:
             began = time.monotonic()
             with here.database.transaction() as cursor:
@@ -93,21 +108,32 @@ def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk")
             before, done = done, state.settled + state.rejected if state else 0
             moved_at = moved_at if done == before else time.monotonic()
             finished = state is not None and state.complete and not state.waiting
-            note = ", ".join(f"{n:,} wait for {stage}" for stage, n in state.waiting.items()) if state else ""
+            note = waits(state) if state else ""
             if not finished and time.monotonic() - moved_at >= STUCK_AFTER_S:
                 idle, stuck = _unattended(state, settings, lane)
-                note = "; ".join(filter(None, [note, f"nobody consumes {', '.join(idle)}" if idle else ""]))
+                nobody = translated("nobody consumes {queues}", queues=", ".join(idle)) if idle else ""
+                note = "; ".join(filter(None, [note, nobody]))
             progress.update(task, completed=done, note=note)
             if finished or stuck:
                 break
             time.sleep(pause_s)
     if state is None:
-        remark("nothing stored yet", f"batch {batch}: {note}; start `otzyv ingest`")
+        told = translated("batch {batch}: {note}; start `otzyv ingest`", batch=batch, note=note)
+        remark(translated("nothing stored yet"), told)
     else:
         _show(state, here.database)
         if not finished:
-            remark("not finished", note)
+            remark(translated("not finished"), note)
     return finished
+
+
+def waits(state: BatchProgress) -> str:
+    """How many of its reviews wait for which stage."""
+    waiting = state.waiting.items()
+    return ", ".join(
+        counted("{number} waits for {stage}", "{number} wait for {stage}", number, stage=stage)
+        for stage, number in waiting
+    )
 
 
 def _unattended(state: BatchProgress | None, settings: Settings, lane: Lane) -> tuple[list[str], bool]:
@@ -134,18 +160,32 @@ def show_batch(batch: uuid.UUID, settings: Settings) -> None:
 
 def _show(state: BatchProgress, database: Database) -> None:
     """How far a batch has come, and why some of it was rejected."""
-    total = f" of {state.messages:,}" if state.messages is not None else ", more to come"
+    stored = grouped(state.messages_stored)
     rows = (
-        ("messages stored", f"{state.messages_stored:,}{total}"),
-        ("reviews received", f"{state.received:,}"),
-        ("  settled (labelled, needs_review or failed)", f"{state.settled:,}"),
-        *((f"  waiting for {stage}", f"{count:,}") for stage, count in state.waiting.items()),
-        ("  failed in a stage", f"{state.failed:,}"),
-        ("rejected (broke the contract)", f"{state.rejected:,}"),
+        (
+            translated("messages stored"),
+            translated("{stored}, more to come", stored=stored)
+            if state.messages is None
+            else translated("{stored} of {all}", stored=stored, all=grouped(state.messages)),
+        ),
+        (translated("reviews received"), grouped(state.received)),
+        ("  " + translated("settled (labelled, needs_review or failed)"), grouped(state.settled)),
+        *(
+            ("  " + translated("waiting for {stage}", stage=stage), grouped(count))
+            for stage, count in state.waiting.items()
+        ),
+        ("  " + translated("failed in a stage"), grouped(state.failed)),
+        (translated("rejected (broke the contract)"), grouped(state.rejected)),
     )
-    title = f"batch {state.batch_id}  {state.name}"
-    out.print(table(("what", "count"), rows, title=title, show_header=False, pad_edge=True))
+    title = f"{translated('batch {batch}', batch=state.batch_id)}  {state.name}"
+    out.print(table(("", ""), rows, title=title, show_header=False, pad_edge=True))
     with database.transaction() as cursor:
         reasons = failures.reasons(cursor, str(state.batch_id), 10)
     for reason, example, count in reasons:
-        out.print(f"  rejected {count:,}: {reason} (for example {example})")
+        told = translated(
+            "rejected {number}: {reason} (for example {example})",
+            number=grouped(count),
+            reason=reason,
+            example=example,
+        )
+        out.print(f"  {told}")

@@ -8,6 +8,9 @@ import typer
 
 from scripts.command.settings import settings
 from scripts.service import processes
+from scripts.service.dry_run import SAMPLE, dry_run
+from shared.errors import ConfigurationError
+from workers.ingest import stream_start
 
 commands = typer.Typer()
 worker = typer.Typer(help="Celery workers.", no_args_is_help=True)
@@ -29,9 +32,28 @@ def ingest(
             "(default: the stored offset, else first)",
         ),
     ] = None,
+    dry: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only show what would be stored and what refused, and take nothing; exit code 3 where some would be.",
+        ),
+    ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Messages that --dry-run looks at. (default: 100)"),
+    ] = None,
 ) -> None:
     """Store incoming reviews and send their first tasks, until stopped."""
-    processes.ingest(settings(), stream, start)
+    if sample is not None and not dry:
+        raise ConfigurationError(
+            f"--sample {sample}: expected --dry-run beside it, found none; ingest takes all"
+        )
+    stream_start.check(stream, start)
+    if not dry:
+        processes.ingest(settings(), stream, start)
+    elif dry_run(settings(), stream, start, sample or SAMPLE):
+        raise typer.Exit(3)
 
 
 @commands.command()

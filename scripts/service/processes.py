@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -26,8 +27,9 @@ from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import gpu_claims
 from shared.store.postgres import schema
+from shared.store.processes.waits import Waiting
 from workers.app import app
-from workers.ingest import stream_start
+from workers.ingest import mappings, stream_start
 from workers.ingest.ingest import Ingest
 from workers.ingest.queue_source import QueueSource
 from workers.ingest.stream_source import StreamSource
@@ -41,6 +43,8 @@ from workers.training import supervisor
 log = structlog.get_logger()
 
 CONNECT_ATTEMPTS = 3
+FLOWER_FORGETS_S = 60
+"""A worker that has been silent for so long: by itself Flower shows its last sign of life for ever."""
 
 WorkerKind = Literal["cpu", "gpu", "train"]
 
@@ -57,6 +61,7 @@ def _ready(settings: Settings) -> None:
             interval_start=1,
         )
         topology.declare(connection)
+        topology.declare_delays(connection)
 
 
 def work(kind: WorkerKind, settings: Settings, processes: int | None, name: str | None) -> None:
@@ -126,29 +131,34 @@ def require_training() -> None:
         )
 
 
-def _gpu_claimed(settings: Settings) -> AbstractContextManager[object]:
+@contextmanager
+def _gpu_claimed(settings: Settings) -> Iterator[None]:
     """No training on this worker's GPU while it runs, unless the settings let them share it."""
     gpu = gpu_id(settings.device)
     if gpu is None or settings.gpu_shared:
-        return nullcontext()
+        yield
+        return
     database = runtime.open_database(settings, "otzyv gpu claim")
-    return gpu_claims.claimed(
-        database, gpu, "labelling", lambda: log.warning("gpu.used_for_training", gpu=gpu)
-    )
+    waiting = Waiting(database, f"GPU {gpu}")
+
+    def tell() -> None:
+        log.warning("gpu.used_for_training", gpu=gpu)
+        waiting.again("it is used for training; OTZYV_GPU_SHARED=true shares it", gpu_claims.LOOK_S)
+
+    with gpu_claims.claimed(database, gpu, "labelling", tell):
+        waiting.over()
+        yield
 
 
 def ingest(settings: Settings, stream: str | None = None, start: str | None = None) -> None:
     """Consume incoming reviews until stopped: those of the queue, or of a stream."""
-    if start is not None and stream is None:
-        raise ConfigurationError(
-            f"--from {start}: expected --stream NAME beside it, found none; a queue has no positions"
-        )
     begin = None if start is None else stream_start.parse(start)
+    by_source = mappings.by_source(settings.mappings)
     _ready(settings)
     here = runtime.for_batches(settings)
     source = StreamSource(here, stream, begin) if stream else QueueSource(settings)
     with observed.ingest(settings, source.name):
-        Ingest(here, source).run()
+        Ingest(here, source, by_source).run()
 
 
 def beat(settings: Settings) -> None:
@@ -184,5 +194,6 @@ def flower(settings: Settings) -> None:
             ) from error
     # By the environment, so that the password is in no process list.
     os.environ["FLOWER_BASIC_AUTH"] = settings.flower_basic_auth
+    os.environ.setdefault("FLOWER_PURGE_OFFLINE_WORKERS", str(FLOWER_FORGETS_S))
     arguments = [f"--port={settings.flower_port}", f"--address={settings.flower_address}"]
     os.execv(sys.executable, [sys.executable, "-m", "celery", "-A", "workers.app", "flower", *arguments])  # noqa: S606

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from scripts.command.console import out, review_progress
+from scripts.command.console import out
+from scripts.command.progress import review_progress
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings

@@ -7,18 +7,27 @@ import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from psycopg2.extensions import cursor as Cursor
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 
+from scripts.command import promise
+from scripts.language.language import counted, decimal, grouped, translated
+from scripts.pages import figures
 from scripts.pages.tables import table
-from shared.errors import BrokerUnavailable, ConfigurationError
+from scripts.service import student
+from shared.catalogue import LLM, STUDENT
+from shared.errors import BrokerUnavailable, ConfigurationError, OtzyvError
 from shared.runtime import runtime
 from shared.settings import Settings
-from shared.store import aliases, awaiting, batches, llm_budget, streams, taxonomies, thresholds
+from shared.stages.llm import UNSCORED
+from shared.store import Database, aliases, asked, awaiting, batches, streams, taxonomies, thresholds
+from shared.store.llm import answers, budget
+from shared.store.processes import waits
 from shared.store.reports import overview
-from workers.ingest import stream_bounds
-from workers.rabbitmq.connection import connected, translated
-from workers.rabbitmq.queue_states import queue_states
+from workers.ingest import mappings, stream_bounds
+from workers.rabbitmq import connection as rabbitmq
+from workers.rabbitmq.queue_states import QueueState, check_takes_messages, queue_states, refuse_away
 
 RECENT_BATCHES = 5
 
@@ -33,48 +42,125 @@ def overall(settings: Settings) -> RenderableType:
         funnel = overview.funnel(cursor, taxonomy_id)
         in_stages, at_the_door = overview.failure_count(cursor)
         recent = batches.recent(cursor, RECENT_BATCHES)
-        version = thresholds.newest(cursor, taxonomy_id)
-        tokens = llm_budget.spent_today(cursor)
+        version = next(iter(thresholds.versions(cursor, taxonomy_id, 1)), None)
+        model_asked = language_model(cursor, settings)
         unpredicted = awaiting.backlog(cursor, taxonomy_id)
         serving = aliases.current(cursor, taxonomy.name)
         read = streams.listed(cursor)
-    parts: list[RenderableType] = [
-        _queues(settings),
-        _backlog(settings, backlog),
-        label_table(settings, funnel),
-    ]
+        pupil = student.state(cursor, settings, taxonomy, taxonomy_id)
+        tried = waits.listed(cursor)
+    parts: list[RenderableType] = [_queues(settings), _backlog(settings, backlog)]
+    parts.append(label_table(settings, funnel))
     if read:
         parts.insert(1, _streams(settings, read))
     if others:
-        parts.append(f"{others:,} of those who wait do so for another version of the taxonomy")
-    parts.append(f"failures: {in_stages:,} in a stage, {at_the_door:,} rejected at the door")
-    parts += [f"batch {batch}  {created:%Y-%m-%d %H:%M}  {name}" for batch, name, created in recent]
-    parts.append(
-        f"thresholds: {f'version {version}' if version else 'not calibrated, defaults and settings'}"
-    )
-    if "llm" in settings.stages and settings.llm_daily_tokens:
-        parts.append(f"language model: {tokens:,} of {settings.llm_daily_tokens:,} tokens of today")
-    champion = f"model {serving['champion']}" if "champion" in serving else "nobody; see `otzyv models list`"
-    parts.append(f"predictions: {unpredicted.awaiting:,} reviews await one; champion is {champion}")
-    parts.append(f"taxonomy {taxonomy.name} {taxonomy.version}")
+        told = translated(
+            "of those who wait, {number} do so for another version of the taxonomy", number=grouped(others)
+        )
+        parts.append(told)
+    parts += [translated("waits for its next try: {what}", what=wait) for wait in tried]
+    parts.append(failure_line(in_stages, at_the_door))
+    parts += mapped_sources(settings)
+    parts += [
+        f"{translated('batch {batch}', batch=b)}  {at:%Y-%m-%d %H:%M}  {name}" for b, name, at in recent
+    ]
+    parts.append(str(promise.by_settings(version, pupil.awake, settings.thresholds)))
+    parts += model_asked
+    parts.append(prediction_line(unpredicted.awaiting, serving.get("champion")))
+    if STUDENT in settings.stages:
+        parts.append(str(pupil))
+    parts.append(translated("taxonomy {name} {version}", name=taxonomy.name, version=taxonomy.version))
     return Group(*parts)
+
+
+def failure_line(in_stages: int, at_the_door: int) -> str:
+    """How many reviews failed, and where."""
+    return translated(
+        "failures: {in_stages} in a stage, {at_the_door} rejected at the door",
+        in_stages=grouped(in_stages),
+        at_the_door=grouped(at_the_door),
+    )
+
+
+def prediction_line(awaiting: int, champion: int | None) -> str:
+    """How many reviews await a prediction, and from whom."""
+    if champion is None:
+        return counted(
+            "predictions: {number} review awaits one; champion is nobody; see `otzyv models list`",
+            "predictions: {number} reviews await one; champion is nobody; see `otzyv models list`",
+            awaiting,
+        )
+    return counted(
+        "predictions: {number} review awaits one; champion is model {champion}",
+        "predictions: {number} reviews await one; champion is model {champion}",
+        awaiting,
+        champion=champion,
+    )
+
+
+def mapped_sources(settings: Settings) -> list[str]:
+    """What these settings say of messages that do not speak the wire contract."""
+    try:
+        found = mappings.by_source(settings.mappings)
+    except ConfigurationError as error:
+        return [translated("mappings: {error}", error=error)]
+    return [translated("mapping of {name}: {mapping}", name=name, mapping=one) for name, one in found.items()]
+
+
+def language_model(cursor: Cursor, settings: Settings) -> list[str]:
+    """What is to be said of it: today's tokens, and answers that nothing tells how sure they are."""
+    told = []
+    if LLM in settings.stages and settings.llm_daily_tokens:
+        spent, waiting = budget.spent_today(cursor), asked.how_many_await_tokens(cursor)
+        told.append(
+            counted(
+                "language model: {spent} of {limit} tokens of today; {number} review waits for some",
+                "language model: {spent} of {limit} tokens of today; {number} reviews wait for some",
+                waiting,
+                spent=grouped(spent),
+                limit=grouped(settings.llm_daily_tokens),
+            )
+        )
+    unscored, newest = answers.unscored(cursor)
+    if LLM in settings.stages and settings.llm_logprobs and unscored:
+        told.append(
+            translated(
+                "language model: {unscored} of its newest {newest} answers: each {what}",
+                unscored=grouped(unscored),
+                newest=grouped(newest),
+                what=translated(UNSCORED),
+            )
+        )
+    return told
 
 
 def _queues(settings: Settings) -> RenderableType:
     try:
         states = queue_states(settings)
     except BrokerUnavailable as error:
-        return f"queues: {error}"
+        return translated("queues: {error}", error=error)
     rows = [
         (
             state.line.queue,
-            "not declared" if state.messages is None else f"{state.messages:,}",
+            _ready(state),
             str(state.consumers),
-            f"{state.dead:,}",
+            translated("leader away") if state.line.dead_letters in state.away else grouped(state.dead),
         )
         for state in states
     ]
-    return table(("queue", "ready", "consumers", "dead letters"), rows, title="Queues", pad_edge=True)
+    heads = (translated("queue"), translated("ready"), translated("consumers"), translated("dead letters"))
+    found = table(heads, rows, title=translated("Queues"), pad_edge=True)
+    try:
+        check_takes_messages(settings)
+    except OtzyvError as error:
+        return Group(found, str(error))
+    return found
+
+
+def _ready(state: QueueState) -> str:
+    if state.line.queue in state.away:
+        return translated("leader away")
+    return translated("not declared") if state.messages is None else grouped(state.messages)
 
 
 def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
@@ -83,73 +169,87 @@ def _streams(settings: Settings, read: list[streams.Stream]) -> Table:
     rows = [
         (
             stream.name,
-            f"{stream.next_offset:,}",
+            grouped(stream.next_offset),
             behind[stream.name],
-            f"{_age((now - stream.moved_at).total_seconds())} ago",
-            stream.reader or "nobody: `otzyv ingest --stream`",
+            translated("{age} ago", age=_age((now - stream.moved_at).total_seconds())),
+            stream.reader or translated("nobody: `otzyv ingest --stream`"),
         )
         for stream in read
     ]
-    heads = ("stream", "next offset", "behind", "moved", Column("read by"))
-    return table(heads, rows, title="Streams", pad_edge=True)
+    heads = (translated("stream"), translated("next offset"), translated("behind"), translated("moved"))
+    return table((*heads, Column(translated("read by"))), rows, title=translated("Streams"), pad_edge=True)
 
 
 def _behind(settings: Settings, read: list[streams.Stream]) -> dict[str, str]:
     """How many messages of each stream wait to be read."""
     told = {stream.name: "?" for stream in read}
-    with suppress(BrokerUnavailable), connected(settings) as connection:
+    with suppress(BrokerUnavailable), rabbitmq.connected(settings) as connection:
         connection.ensure_connection(max_retries=1)
         for stream in read:
             try:
                 waiting = stream_bounds.bounds(connection, stream.name).end - stream.next_offset
-                told[stream.name] = f"{waiting:,}" if waiting >= 0 else "it ends before"
+                told[stream.name] = grouped(waiting) if waiting >= 0 else translated("it ends before")
             except ConfigurationError:
-                told[stream.name] = "no such stream"
+                told[stream.name] = translated("no such stream")
+            except BrokerUnavailable:
+                told[stream.name] = translated("cannot be read")
     return told
 
 
 def _backlog(settings: Settings, backlog: list[overview.StageBacklog]) -> Table:
     now = datetime.now(UTC)
-    by_stage = {row.stage: (f"{row.count:,}", _age((now - row.oldest).total_seconds())) for row in backlog}
+    by_stage = {row.stage: (grouped(row.count), _age((now - row.oldest).total_seconds())) for row in backlog}
     rows = [
         (stage, *by_stage.get(stage, ("0", ""))) for stage in dict.fromkeys((*settings.stages, *by_stage))
     ]
-    return table(("stage", "reviews", "oldest"), rows, title="Waiting for a label", pad_edge=True)
+    heads = (translated("stage"), translated("reviews"), translated("oldest"))
+    return table(heads, rows, title=translated("Waiting for a label"), pad_edge=True)
 
 
 def _age(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+    for unit, size in ((translated("d"), 86_400), (translated("h"), 3_600), (translated("min"), 60)):
         if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"
+            return f"{decimal(seconds / size, 1)} {unit}"
+    return f"{decimal(seconds, 1)} {translated('s')}"
 
 
 def label_table(settings: Settings, funnel: list[overview.StageCount]) -> Table:
-    """Labels by stage and status; those that people gave have no stage."""
+    """Labels by stage and status; those for review that are people's are the ones about which they differ."""
     statuses = ("accepted", "needs_review", "human")
-    nobody = {"human": "people"}
-    counts = {(row.stage or nobody.get(row.status, "no guess"), row.status): row.count for row in funnel}
+    told = {"people": translated("people"), "": translated("no guess")}
+    counts = {(told.get(row.stage or "", row.stage or ""), row.status): row.count for row in funnel}
     total = sum(counts.values())
     rows = []
     for stage in dict.fromkeys((*settings.stages, *(stage for stage, _ in counts))):
         mine = [counts.get((stage, status), 0) for status in statuses]
-        rows.append((stage, *(f"{count:,}" for count in mine), f"{sum(mine) / total:.1%}" if total else ""))
-    return table(("stage", *statuses, "share"), rows, title="Labels", pad_edge=True)
+        rows.append((stage, *map(grouped, mine), figures.percent(sum(mine) / total) if total else ""))
+    heads = (translated("stage"), *statuses, translated("share"))
+    return table(heads, rows, title=translated("Labels"), pad_edge=True)
 
 
-def check_health(settings: Settings, *, worker: bool) -> None:
-    """Raises BrokerUnavailable or DatabaseUnavailable when a service does not answer.
+def waiting(database: Database) -> list[str]:
+    """What fails and is tried again, a sentence each."""
+    with database.transaction() as cursor:
+        return [str(wait) for wait in waits.listed(cursor)]
+
+
+def check_health(settings: Settings, *, worker: bool) -> list[str]:
+    """What works, but not as it should: tries that fail again and again.
+
+    Raises BrokerUnavailable or DatabaseUnavailable when a service does not answer, RabbitMQ blocks publishing, or does
+    not find the leader of a queue.
 
     With `worker`, this machine's Celery worker has to answer as well. Whoever asks after health waits for no answer
     longer than for a connection.
     """
-    runtime.open_database(settings.hasty, "otzyv health").ping()
-    queue_states(settings.hasty)
+    tried = waiting(runtime.open_database(settings.hasty, "otzyv health"))
+    check_takes_messages(settings.hasty)
+    refuse_away(queue_states(settings.hasty))
     if worker:
         from workers.app import app
 
         host = socket.gethostname()
-        with translated():
+        with rabbitmq.translated():
             answers = app.control.ping(timeout=settings.connect_timeout_s)
         names = [name for answer in answers or [] for name in answer]
         if not any(name.endswith(f"@{host}") for name in names):
@@ -157,3 +257,4 @@ def check_health(settings: Settings, *, worker: bool) -> None:
                 f"worker: expected an answer from one on {host} within {settings.connect_timeout_s} s, "
                 f"found {names or 'none'} (asked by process {os.getpid()}); see its log"
             )
+    return tried

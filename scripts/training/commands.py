@@ -74,6 +74,9 @@ def runs_compare(
         list[int] | None, typer.Argument(help="Runs. (default: those of the newest experiment that has any)")
     ] = None,
     experiment: Annotated[int | None, typer.Option(help="The runs of this `otzyv train`.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every run on the labels and gold of the newest one.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write an HTML page there.")] = None,
     json: JsonForTables = False,
     store: Store = None,
@@ -83,4 +86,5 @@ def runs_compare(
     # With scipy, which the other commands need not wait for.
     from scripts.training.compare import compare
 
-    compare(numbers or [], experiment, report, settings(taxonomy=taxonomy), store, as_json=json)
+    chosen = settings(taxonomy=taxonomy)
+    compare(numbers or [], experiment, report, chosen, store, every=every, as_json=json)

@@ -8,13 +8,15 @@ from pathlib import Path
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from scripts.command.console import err, out, remark
+from scripts.command.console import out, remark
 from scripts.command.database import opened
+from scripts.command.progress import phase
 from scripts.files.whole_file import write_text
+from scripts.language.language import translated
 from scripts.models.registry import registry
 from scripts.training.runs_report import html, terminal
 from scripts.training.runs_report.findings import Gold, Leaderboard, RunResult, build
-from shared.errors import OtzyvError, TrainingError
+from shared.errors import ConfigurationError, OtzyvError, TrainingError
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import aliases, runs, snapshots
@@ -29,11 +31,16 @@ def compare(
     settings: Settings,
     store: Path | None,
     *,
+    every: bool,
     as_json: bool,
 ) -> None:
-    """Show the leaderboard, and write the page if one is asked for."""
+    """Show the leaderboard, and write the page if one is asked for. Raises TrainingError, ConfigurationError."""
+    if bool(numbers) + (experiment is not None) + every > 1:
+        raise ConfigurationError(
+            "otzyv runs compare: expected numbers of runs, --experiment or --all, found several of these; choose one"
+        )
     with opened(settings, store, "otzyv runs compare") as here:
-        chosen, board = _measured(here, numbers, experiment)
+        chosen, board = _measured(here, numbers, experiment, every)
     first: dict[tuple[str, int], Run] = {}
     for run in chosen:
         if (other := first.setdefault((run.architecture, run.seed), run)) is not run:
@@ -47,12 +54,14 @@ def compare(
         return
     out.print(terminal.tables(board))
     if report is not None:
-        out.print(f"report: {report}", soft_wrap=True)
+        out.print(translated("report: {file}", file=report), soft_wrap=True)
 
 
-def _measured(here: Runtime, numbers: list[int], experiment: int | None) -> tuple[list[Run], Leaderboard]:
+def _measured(
+    here: Runtime, numbers: list[int], experiment: int | None, every: bool
+) -> tuple[list[Run], Leaderboard]:
     with here.database.transaction() as cursor:
-        chosen = _chosen(cursor, here, numbers, experiment)
+        chosen = _chosen(cursor, here, numbers, experiment, every)
         gold = snapshots.gold(cursor, chosen[0].snapshot_id)
         champion = aliases.current(cursor, here.taxonomy.name).get("champion")
         results = [_result(cursor, run, champion) for run in chosen]
@@ -67,20 +76,29 @@ def _measured(here: Runtime, numbers: list[int], experiment: int | None) -> tupl
     return chosen, build(results, answers, here.taxonomy, champion=peer)
 
 
-def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int | None) -> list[Run]:
+def _chosen(
+    cursor: Cursor, here: Runtime, numbers: list[int], experiment: int | None, every: bool
+) -> list[Run]:
     """Runs that have a model, on one snapshot that has gold. Raises TrainingError."""
-    every = [run for run in runs.of_taxonomy(cursor, here.taxonomy.name) if run.status == "succeeded"]
+    known = [run for run in runs.of_taxonomy(cursor, here.taxonomy.name) if run.status == "succeeded"]
     if numbers:
-        found = [run for run in every if run.id in numbers]
+        found = [run for run in known if run.id in numbers]
         missing = set(numbers) - {run.id for run in found}
         if missing:
             raise TrainingError(
                 f"otzyv runs compare: expected runs that succeeded, found run {min(missing)}, which is none; see "
                 "`otzyv runs list`"
             )
+    elif every:
+        found, others = on_newest_snapshot(known)
+        if others:
+            remark(
+                "left out",
+                f"{', '.join(f'run {run.id}' for run in others)}: on other labels or other gold than run {found[0].id}",
+            )
     else:
-        wanted = experiment or max((run.experiment for run in every), default=0)
-        found = [run for run in every if run.experiment == wanted]
+        wanted = experiment or max((run.experiment for run in known), default=0)
+        found = [run for run in known if run.experiment == wanted]
     if not found:
         raise TrainingError(
             "otzyv runs compare: expected runs that succeeded, found none; see `otzyv runs list`"
@@ -88,7 +106,7 @@ def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int |
     if len({run.snapshot_id for run in found}) > 1:
         raise TrainingError(
             "otzyv runs compare: expected runs on the same labels and gold, found several snapshots; name runs of one "
-            "experiment, or train again"
+            "experiment, or `otzyv runs compare --all` takes those of the newest snapshot"
         )
     if not snapshots.get(cursor, found[0].snapshot_id).gold:
         raise TrainingError(
@@ -96,6 +114,13 @@ def _chosen(cursor: Cursor, here: Runtime, numbers: list[int], experiment: int |
             "labels with `otzyv audit` and train again"
         )
     return sorted(found, key=lambda run: run.id)
+
+
+def on_newest_snapshot(known: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """The runs of every experiment that had the same labels and gold as the newest run, and the others."""
+    newest = max(known, key=lambda run: run.id).snapshot_id if known else None
+    found = [run for run in known if run.snapshot_id == newest]
+    return found, [run for run in known if run.snapshot_id != newest]
 
 
 def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
@@ -122,7 +147,7 @@ def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
 def _champion(here: Runtime, number: int, gold: Sequence[GoldText]) -> tuple[int, tuple[str, ...]] | None:
     """The champion's number and what it says about the gold; None where it cannot be loaded."""
     try:
-        with err.status(f"asking the champion, model {number}"):
+        with phase(f"asking the champion, model {number}"):
             classifier = registry(here).artefact(number).classifier()
             found = classifier.predict([row.text for row in gold]).probabilities.argmax(axis=1)
     except OtzyvError as error:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.command.options import Store
+from scripts.files.options import TableOptions
 from shared.catalogue import ARCHITECTURES
 from shared.training.arguments import Arguments
 
@@ -19,7 +20,7 @@ def _told(argument: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(TableOptions):
     """Which runs, and who does them."""
 
     architectures: Annotated[

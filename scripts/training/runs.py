@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,12 @@ from rich.text import Text
 
 from scripts.command.console import err, out, remark
 from scripts.command.database import opened
-from scripts.pages.tables import table
+from scripts.command.ending import told_when_ended
+from scripts.command.progress import Lines
+from scripts.pages.tables import figure, table
 from shared.errors import RetryableError, TrainingError
+from shared.runs import folder
+from shared.runs.pace import clock_time
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import runs
@@ -46,7 +50,8 @@ def show_all(n: int, settings: Settings, store: Path | None, *, as_json: bool) -
     elif found:
         out.print(table_of(found))
     else:
-        out.print("no training runs for this taxonomy; see `otzyv train`")
+        first = f"`otzyv train linear --here --store {store}`" if store else "`otzyv train linear`"
+        out.print(f"no training runs for this taxonomy; {first} asks for one", soft_wrap=True)
 
 
 def table_of(found: Sequence[Run]) -> Group:
@@ -55,18 +60,14 @@ def table_of(found: Sequence[Run]) -> Group:
     rows: list[Sequence[RenderableType]] = []
     for run in ordered:
         score = run.facts.get("metrics", {}).get("weighted_f1")
-        state = (Text(run.status, style=STYLES[run.status]), f"{run.progress:.0%}", _time(run.spent_s))
+        state = (Text(run.status, style=STYLES[run.status]), f"{run.progress:.0%}", clock_time(run.spent_s))
         result = ("" if score is None else f"{score:.3f}", "" if run.model_id is None else str(run.model_id))
         rows.append((str(run.id), run.architecture, str(run.seed), *state, *result))
-    heads = ("run", "architecture", "seed", Column("status"), "done", "time", "weighted F1", "model")
+    left = (Column("run", no_wrap=True), Column("architecture", overflow="fold", min_width=9))
+    numbers = map(figure, ("done", "time", "weighted F1\non gold", "model"))
+    heads = (*left, figure("seed"), Column("status", no_wrap=True), *numbers)
     told = [Text(f"run {run.id}: {run.message}") for run in ordered if run.message]
     return Group(table(heads, rows, left=2), *told)
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def show(number: int, settings: Settings, store: Path | None) -> None:
@@ -117,11 +118,12 @@ def _run(found: Run | None, number: int) -> Run:
 def cancel(number: int, settings: Settings, store: Path | None) -> None:
     """Cancel a run."""
     with opened(settings, store, "otzyv runs") as here, here.database.transaction() as cursor:
-        before = _run(runs.get(cursor, number), number).status
+        run = _run(runs.get(cursor, number), number)
         status = runs.cancel(cursor, number)
-    if before in ENDED:
-        out.print(f"run {number} has {before} already")
+    if run.status in ENDED:
+        out.print(f"run {number} {'is' if run.status == 'cancelled' else 'has'} {run.status} already")
     elif status == "cancelled":
+        folder.clear(settings.training, run)
         out.print(f"run {number} is cancelled")
     else:
         out.print(f"run {number} stops at its next step")
@@ -134,7 +136,7 @@ def watch(numbers: list[int], settings: Settings, store: Path | None) -> bool:
         if not wanted:
             out.print("no run is queued or at work; see `otzyv runs list`")
             return True
-        return follow_all(here, wanted)
+        return watched(here, wanted)
 
 
 def unfinished(here: Runtime) -> list[int]:
@@ -144,15 +146,22 @@ def unfinished(here: Runtime) -> list[int]:
     return [run.id for run in reversed(found) if run.status not in ENDED]
 
 
+def watched(here: Runtime, numbers: Sequence[int]) -> bool:
+    """The same for runs that other processes work on, which whoever stops watching does not end."""
+    with told_when_ended("go on", lambda: "the runs need nobody to watch them; see `otzyv runs list`"):
+        return follow_all(here, numbers)
+
+
 def follow_all(here: Runtime, numbers: Sequence[int], *, while_: Callable[[], bool] = lambda: True) -> bool:
     """Show runs until they have ended, or `while_` does not hold; whether all succeeded."""
     found = _look(here, numbers)
-    said: dict[int, str] = {}
+    news = RunNews()
     with Live(console=err, refresh_per_second=4, transient=True) as live:
         while while_() and any(run.status not in ENDED for run in found):
             live.update(table_of(found))
             if not err.is_terminal:
-                _say_news(found, said)
+                for line in news.of(found):
+                    err.print(line, soft_wrap=True)
             time.sleep(LOOK_S)
             try:
                 found = _look(here, numbers)
@@ -163,13 +172,25 @@ def follow_all(here: Runtime, numbers: Sequence[int], *, while_: Callable[[], bo
     return all(run.status == "succeeded" for run in found)
 
 
-def _say_news(found: Sequence[Run], said: dict[int, str]) -> None:
-    """A line for each run that does something else than before, where no table can be redrawn."""
-    for run in found:
-        news = f"{run.status} {run.message.partition(';')[0]}"
-        if said.get(run.id) != news:
-            said[run.id] = news
-            err.print(f"run {run.id}, {run.architecture}: {news}", soft_wrap=True)
+class RunNews:
+    """Lines for where no table can be redrawn: what a run does now, at once, and how far it is, now and then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[int, str] = {}
+        self._lines: dict[int, Lines] = {}
+
+    def of(self, found: Iterable[Run]) -> Iterator[str]:
+        """What there is to say now."""
+        for run in found:
+            doing = f"{run.status} {run.message.partition(';')[0]}"
+            changed = self._said.get(run.id) != doing
+            if changed:
+                self._said[run.id], self._lines[run.id] = doing, Lines(self._clock)
+            if changed or (run.status == "running" and self._lines[run.id].due()):
+                share = f", {run.progress:.0%}" if run.status == "running" else ""
+                message = f"; {run.message}" if run.message else ""
+                yield f"run {run.id}, {run.architecture}, seed {run.seed}: {run.status}{share}{message}"
 
 
 def _look(here: Runtime, numbers: Sequence[int]) -> list[Run]:

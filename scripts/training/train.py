@@ -14,9 +14,9 @@ from scripts.command.database import opened
 from scripts.command.ending import handled
 from scripts.models.registry import user
 from scripts.pages.tables import table
-from scripts.quality.audit import import_answers
+from scripts.quality.taken_answers import import_answers
 from scripts.training.options import TrainOptions
-from scripts.training.runs import follow_all, unfinished
+from scripts.training.runs import follow_all, unfinished, watched
 from shared.catalogue import ARCHITECTURES
 from shared.errors import ConfigurationError, RetryableError, TrainingError
 from shared.runs.schedule import asked
@@ -26,6 +26,8 @@ from shared.store import runs, snapshots
 from shared.store.runs import Asked
 from shared.training.arguments import Arguments, arguments
 from workers.process.worker_name import node
+from workers.rabbitmq.queue_states import has_consumers
+from workers.rabbitmq.topology import GPU_TRAIN
 from workers.tasks import sending
 from workers.training.supervisor import Trainer
 
@@ -54,17 +56,22 @@ def train(request: TrainOptions, settings: Settings) -> int:
         raise ConfigurationError("otzyv train --store: no worker reads that folder; add --here")
     with opened(settings, request.store, "otzyv train") as here:
         if request.gold is not None:
-            import_answers(request.gold, "people", here.settings)
+            import_answers(request.gold, "people", here.settings, request)
         numbers = _ask(here, wanted) if wanted else []
         if request.here:
-            return _work(here, numbers)
+            return _work(here, numbers, request.store)
         try:
             for number in numbers:
                 sending.wake_trainer(number)
+            if not has_consumers(settings, GPU_TRAIN):
+                remark(
+                    "no worker",
+                    "none that trains runs now; start one: `otzyv worker train`, or train by --here",
+                )
         except RetryableError as error:
             remark("note", f"training workers look for runs by themselves, in a moment: {error}")
         if request.follow:
-            return 0 if follow_all(here, numbers) else UNFINISHED
+            return 0 if watched(here, numbers) else UNFINISHED
     out.print("watch them with `otzyv runs watch`; a worker does them: `otzyv worker train`")
     return 0
 
@@ -136,7 +143,7 @@ def _ask(here: Runtime, wanted: list[Asked]) -> list[int]:
     return numbers
 
 
-def _work(here: Runtime, numbers: list[int]) -> int:
+def _work(here: Runtime, numbers: list[int], store: Path | None) -> int:
     """Do what is queued, in processes of this terminal; a run that is interrupted goes back to the queue.
 
     `numbers` are the runs that were asked for, whose end the exit status tells.
@@ -145,10 +152,11 @@ def _work(here: Runtime, numbers: list[int]) -> int:
     numbers = numbers or unfinished(here)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        remark("stopping", "the run saves a checkpoint; `otzyv train --here` goes on with it")
+        again = f"`otzyv train --here{f' --store {store}' if store else ''}` takes it up"
+        remark("stopping", f"the run stops at its next step, a network's with a checkpoint; {again}")
         trainer.stop()
 
-    with handled(stop, signal.SIGINT, signal.SIGTERM):
+    with handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         thread = threading.Thread(target=trainer.run, name="trainer")
         thread.start()
         whole = follow_all(here, numbers, while_=thread.is_alive)

@@ -7,7 +7,7 @@ or above the stage's threshold becomes the label; everything else travels on to 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -78,11 +78,31 @@ class Stage(Protocol):
         """What produced the verdicts, exactly enough to tell two versions apart."""
 
     @property
-    def default_threshold(self) -> float:
-        """The confidence from which a verdict is kept where no setting says otherwise."""
+    def default_threshold(self) -> float | None:
+        """The confidence from which a verdict is kept where no setting says otherwise.
+
+        None for a stage that is kept only under a certificate: without a stored rule of its own model it keeps nothing.
+        """
 
     def answers(self, texts: Sequence[str]) -> list[Answer]:
         """One answer per text, in order. A text that fails carries its error, and changes no other answer."""
+
+
+@runtime_checkable
+class StageSource(Protocol):
+    """A stage whose model changes while a process runs, and which rests while no model may judge.
+
+    A batch is judged by one model from beginning to end: whoever judges asks for the stage once, before.
+    """
+
+    def now(self) -> Stage | None:
+        """The stage as it judges now; None while nothing does. Raises RetryableError where a model is out of reach."""
+
+    def candidate(self) -> Stage | None:
+        """The stage as it would judge once it is certified; None where there is no model. Raises like `now`."""
+
+    def rests(self) -> bool:
+        """Whether nothing judges now, as far as can be told without loading a model."""
 
 
 def verdicts(stage: Stage, texts: Sequence[str]) -> list[Verdict | None]:
@@ -94,8 +114,3 @@ def raise_if_nothing_came(answers: Sequence[Answer]) -> None:
     """Raises the first error where every text failed for a reason outside of itself."""
     if answers and all(answer.may_pass for answer in answers) and answers[0].error is not None:
         raise answers[0].error
-
-
-def following(stages: Sequence[str], stage: str) -> str | None:
-    """The stage after `stage`, or None when it is the last one."""
-    return next(iter(stages[stages.index(stage) + 1 :]), None)

@@ -1,11 +1,12 @@
-"""Serves a linear model: words and pieces of words by TF-IDF, and a mean of word vectors. No torch, no scikit-learn.
+"""Serves a linear model: words and their pieces by TF-IDF, a mean of word vectors, and what a taxonomy's entries say.
 
-For a text with word and pair counts w, piece counts p, and unit vector v of navec:
+For a text with word and pair counts w, piece counts p, unit vector v of navec, and numbers f of `keyword_features`:
 
-    logits = unit((1 + ln w) * idf) @ A + unit((1 + ln p) * idf) @ B + v @ C + b
+    logits = unit((1 + ln w) * idf) @ A + unit((1 + ln p) * idf) @ B + v @ C + f @ D + b
 
 where 1 + ln 0 counts as 0 (sublinear TF-IDF: Manning, Raghavan, Schütze, Introduction to Information Retrieval, 6.4.1).
-How A, B, C and b are found is `shared.training.linear`.
+How A, B, C, D and b are found is `shared.training.linear`. Models of format 1 have no D. Neither torch nor scikit-learn
+is needed here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from shared.classifiers.classifier import Predictions, predicted
+from shared.classifiers.keyword_features import KeywordFeatures, KeywordForms
 from shared.classifiers.vocabulary import MOST, CountMatrix, Vocabulary, counted
 from shared.compute.arrays import Float32s
 from shared.encoders.encoder import Vectors, unit
@@ -29,9 +31,11 @@ from shared.text.words import WordOccurrences
 
 VOCABULARY: Final = "vocabulary.json"
 LINEAR: Final = "linear.safetensors"
+KEYWORDS: Final = "keywords.json"
 FILES: Final = (VOCABULARY, LINEAR)
+"""Of every linear model. One with keyword features has KEYWORDS too."""
 MOST_BYTES: Final = 2**26
-"""Of a vocabulary; one as large as training allows takes less."""
+"""Of a vocabulary, or of forms; one as large as training allows takes less."""
 DIMENSIONS: Final = 300
 """Of a word vector."""
 HEADER_BYTES: Final = 4_096
@@ -56,7 +60,10 @@ class Names(msgspec.Struct, frozen=True):
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """The numbers: `idf` [columns], `coefficients` [columns + dimensions of a word vector, k], `intercepts` [k]."""
+    """The numbers: `idf` [columns], `coefficients` [columns + dimensions + features, k], `intercepts` [k].
+
+    The dimensions are those of a word vector. Without keyword features there are 0 of these.
+    """
 
     idf: Float32s
     coefficients: Float32s
@@ -66,21 +73,29 @@ class Weights(msgspec.Struct, frozen=True):
 class LinearClassifier:
     """Implements `shared.classifiers.Classifier`. Reads whole texts, so none is ever truncated.
 
-    `weights` are those of `vocabulary` and then of the word vectors, `labels` k slugs in the order of the logits, which
-    are divided by `temperature`, above 0. Raises ModelError where shapes do not fit each other, numbers are not finite,
-    or there are no word vectors.
+    `weights` are those of `vocabulary`, then of the word vectors, then of `keywords`, `labels` k slugs in the order of
+    the logits, which are divided by `temperature`, above 0. Raises ModelError where shapes do not fit each other,
+    numbers are not finite, or there are no word vectors.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, weights: Weights, labels: Sequence[str], *, temperature: float = 1.0
+        self,
+        vocabulary: Vocabulary,
+        weights: Weights,
+        labels: tuple[str, ...],
+        keywords: KeywordFeatures | None = None,
+        *,
+        temperature: float = 1.0,
     ) -> None:
-        self.labels = tuple(labels)
+        self.labels = labels
         self.vocabulary: Final = vocabulary
         self.weights: Final = weights
+        self.keywords: Final = keywords
         self._encoder = encoder()
         self.temperature: Final = temperature
         columns, k = len(vocabulary), len(self.labels)
-        _check(weights, {"idf": (columns,), "coefficients": (columns + DIMENSIONS, k), "intercepts": (k,)})
+        rows = columns + DIMENSIONS + (keywords.width if keywords else 0)
+        _check(weights, {"idf": (columns,), "coefficients": (rows, k), "intercepts": (k,)})
 
     def predict(self, texts: Sequence[str]) -> Predictions:
         """Probabilities for the texts, in their order; equal texts are computed once.
@@ -95,13 +110,17 @@ class LinearClassifier:
         """Logits for texts, shape [n, k], in their order."""
         columns = len(self.vocabulary)
         split = columns - len(self.vocabulary.pieces)
-        known, pieces, vectors = np.split(self.weights.coefficients, [split, columns])
+        known, pieces, vectors, told = np.split(
+            self.weights.coefficients, [split, columns, columns + DIMENSIONS]
+        )
         idf = np.split(self.weights.idf, [split])
         logits = np.tile(self.weights.intercepts, (len(texts), 1))
         for some in self.vocabulary.counts(texts):
             logits[some.part] += weighted(some.words, idf[0]) @ known
             logits[some.part] += weighted(some.pieces, idf[1]) @ pieces
             logits[some.part] += meant(some.found, self._encoder) @ vectors
+            if self.keywords is not None:
+                logits[some.part] += self.keywords.of(texts[some.part], some.found) @ told
         return logits
 
 
@@ -133,10 +152,15 @@ def encoder() -> NavecEncoder:
 
 
 def read(contents: Mapping[str, bytes], labels: Sequence[str], temperature: float = 1.0) -> LinearClassifier:
-    """A model from the contents of FILES. Raises ModelError for what is none, or one for other word vectors."""
+    """A model from the contents of FILES, and of KEYWORDS where it has that.
+
+    Raises ModelError for what is none, or one for other word vectors.
+    """
     vocabulary = _vocabulary(contents[VOCABULARY])
+    keywords = _keywords(contents[KEYWORDS], len(labels)) if KEYWORDS in contents else None
     content = contents[LINEAR]
-    most = 4 * (len(vocabulary) + DIMENSIONS + 1) * (len(labels) + 1) + HEADER_BYTES
+    rows = len(vocabulary) + DIMENSIONS + (keywords.width if keywords else 0)
+    most = 4 * (rows + 1) * (len(labels) + 1) + HEADER_BYTES
     if len(content) > most:
         raise ModelError(f"{LINEAR}: expected at most {most:,} bytes, found {len(content):,}")
     try:
@@ -147,12 +171,26 @@ def read(contents: Mapping[str, bytes], labels: Sequence[str], temperature: floa
     if sorted(tensors) != sorted(wanted):
         found = ", ".join(sorted(tensors)) or "nothing"
         raise ModelError(f"{LINEAR}: expected {', '.join(wanted)}, found {found[:200]}")
-    return LinearClassifier(vocabulary, Weights(**tensors), labels, temperature=temperature)
+    return LinearClassifier(
+        vocabulary, Weights(**tensors), tuple(labels), keywords=keywords, temperature=temperature
+    )
+
+
+def _keywords(content: bytes, categories: int) -> KeywordFeatures:
+    _check_size(KEYWORDS, content)
+    try:
+        return KeywordFeatures(msgspec.json.decode(content, type=KeywordForms), categories)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{KEYWORDS}: expected the forms of a taxonomy's entries, found: {error}") from error
+
+
+def _check_size(name: str, content: bytes) -> None:
+    if len(content) > MOST_BYTES:
+        raise ModelError(f"{name}: expected at most {MOST_BYTES:,} bytes, found {len(content):,}")
 
 
 def _vocabulary(content: bytes) -> Vocabulary:
-    if len(content) > MOST_BYTES:
-        raise ModelError(f"{VOCABULARY}: expected at most {MOST_BYTES:,} bytes, found {len(content):,}")
+    _check_size(VOCABULARY, content)
     try:
         names = msgspec.json.decode(content, type=Names)
         vocabulary = Vocabulary(names.words, names.pairs, names.pieces)
@@ -187,8 +225,9 @@ def _check(weights: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:
 
 
 def files(model: LinearClassifier) -> dict[str, bytes]:
-    """The contents of FILES, from which `read` makes the same model."""
+    """The contents of its files, from which `read` makes the same model."""
     says = model.vocabulary
     names = Names(encoder().model, says.words, says.pairs, says.pieces)
     numbers = {name: getattr(model.weights, name) for name in Weights.__struct_fields__}
-    return {VOCABULARY: msgspec.json.encode(names), LINEAR: safetensors.numpy.save(numbers)}
+    made = {VOCABULARY: msgspec.json.encode(names), LINEAR: safetensors.numpy.save(numbers)}
+    return made if model.keywords is None else made | {KEYWORDS: msgspec.json.encode(model.keywords.forms)}

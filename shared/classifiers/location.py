@@ -35,6 +35,16 @@ class Location:
             self._files.makedirs(self._absolute(path).rpartition("/")[0], exist_ok=True)
             self._files.pipe_file(self._absolute(path), content)
 
+    def size(self, path: str) -> int:
+        """How many bytes a file has that this process may read. Raises what `read` does."""
+        with self._translated(path):
+            self._files.cat_file(self._absolute(path), start=0, end=1)
+            return int(self._files.info(self._absolute(path))["size"])
+
+    def original(self, path: str) -> bytes | None:  # noqa: ARG002  of places that have one
+        """The file from where this place has it; None where there is no such, as in folders and behind URLs."""
+        return None
+
     def _absolute(self, path: str) -> str:
         return f"{self._root.rstrip('/')}/{path}"
 

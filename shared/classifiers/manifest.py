@@ -12,6 +12,8 @@ from shared.errors import ModelError
 from shared.quality.drift import BINS, Reference
 
 FORMAT: Final = 1
+NEWER_FORMAT: Final = 2
+"""Of a linear model with keyword features and of a pair, which an older Otzyv cannot serve."""
 NAME: Final = "manifest.json"
 LEAST_TOKENS: Final = 3
 """The two special ones and one of the text."""
@@ -21,8 +23,8 @@ TEMPERATURES: Final = (0.01, 100.0)
 _NAME: Final = re.compile(r"[\w.+-]{1,100}")
 
 Precision = Literal["int8", "fp32"]
-ModelRuntime = Literal["onnx", "linear"]
-"""What serves: a graph in ONNX Runtime, or `shared.classifiers.linear`."""
+ModelRuntime = Literal["onnx", "linear", "pair"]
+"""What serves: a graph in ONNX Runtime, `shared.classifiers.linear`, or both as `shared.classifiers.pair`."""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`labels` are slugs in the order of the logits; `precision` is the graph that serves.
 
     The linear runtime has no graph, so `export` is None and `precision` is fp32; it reads whole texts, so `max_tokens`
-    is 0.
+    is 0. A pair has the `temperatures` of its linear model and of its network; `temperature` is that of their mean.
     """
 
     format: int = FORMAT
@@ -65,6 +67,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     max_tokens: int
     temperature: float
+    temperatures: tuple[float, ...] = ()
     precision: Precision
     export: Export | None
     created_at: str
@@ -96,9 +99,10 @@ def decode(content: bytes, place: str) -> Manifest:
         raise ModelError(
             f"{place}: expected the manifest of a model, found something else: {error}"
         ) from error
-    if found.format != FORMAT:
+    if found.format not in (FORMAT, NEWER_FORMAT):
         raise ModelError(
-            f"{place}: expected format {FORMAT}, found {found.format}; install the newer Otzyv that made it"
+            f"{place}: expected format {FORMAT} or {NEWER_FORMAT}, found {found.format}; install the newer Otzyv "
+            "that made it"
         )
     if (fault := next(_faults(found), None)) is not None:
         raise ModelError(f"{place}: {fault}")
@@ -113,8 +117,11 @@ def _faults(found: Manifest) -> Iterator[str]:
     if wrong:
         yield f"expected names of files inside of the model's folder, found {wrong[0]!r}"
     least, most = TEMPERATURES
-    if not least <= found.temperature <= most:
-        yield f"expected a temperature from {least} to {most}, found {found.temperature}"
+    for temperature in (found.temperature, *found.temperatures):
+        if not least <= temperature <= most:
+            yield f"expected a temperature from {least} to {most}, found {temperature}"
+    if len(found.temperatures) != (2 if found.runtime == "pair" else 0):
+        yield f"expected temperatures of two members for a pair, and none for others, found {len(found.temperatures)}"
     if found.runtime == "linear":
         if (found.max_tokens, found.export) != (0, None):
             yield "expected a linear model without an export and with max_tokens 0, found others"

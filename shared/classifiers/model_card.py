@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from shared.classifiers.manifest import Export, Manifest
+
+CALLED: Final = {
+    "weighted_f1": "weighted F1 on gold",
+    "macro_f1": "macro F1 on gold",
+    "accuracy": "accuracy on gold",
+    "gold_reviews": "gold reviews",
+}
+"""What the figures of a manifest are called for people: all of them are measured on gold."""
 
 
 def model_card(manifest: Manifest) -> str:
@@ -14,7 +22,9 @@ def model_card(manifest: Manifest) -> str:
     if says.runtime == "linear":
         reads = "whole texts, however long"
     serves = "as a linear model of words, pieces of words and word vectors, without a graph"
-    if says.export is not None:
+    if says.runtime == "pair":
+        serves = f"as the mean of a linear model and a network in {says.precision}"
+    elif says.export is not None:
         serves = f"in {says.precision}{f', because {says.export.fallback}' if says.export.fallback else ''}"
     return f"""# {says.architecture} for {says.taxonomy}
 
@@ -38,7 +48,8 @@ Gives a Russian product review a probability for each of {len(says.labels)} cate
 
 def _lines(values: dict[str, Any]) -> str:
     return "\n".join(
-        f"* {name}: {f'{value:.4g}' if isinstance(value, float) else value}" for name, value in values.items()
+        f"* {CALLED.get(name, name)}: {f'{value:.4g}' if isinstance(value, float) else value}"
+        for name, value in values.items()
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer
 
 from shared.classifiers.classifier import Flags, Predictions, predicted
@@ -78,7 +77,7 @@ class OnnxClassifier:
         self.labels = tuple(labels)
         self.tokens: Final = Tokens(tokenizer, max_tokens)
         self._session = session(model)
-        self._temperature = temperature
+        self.temperature: Final = temperature
         self.tokens_per_batch: Final = tokens_per_batch
 
     def predict(self, texts: Sequence[str]) -> Predictions:
@@ -91,7 +90,7 @@ class OnnxClassifier:
             ids, truncated = self.tokens(distinct)
             return self.logits(ids), truncated
 
-        return predicted(texts, score, self._temperature)
+        return predicted(texts, score, self.temperature)
 
     def logits(self, ids: Sequence[Sequence[int]]) -> Float32s:
         """Logits for tokenised texts, shape [n, k], in their order. Raises ModelError for another shape."""
@@ -126,6 +125,9 @@ def padded(ids: Sequence[Sequence[int]]) -> dict[str, Int64s]:
 
 def session(model: bytes) -> Any:
     """An `onnxruntime.InferenceSession` on one core. Raises ModelError for what is no such graph."""
+    # Models without a graph do without: it takes a tenth of a second, and leaves a file among the temporary ones.
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

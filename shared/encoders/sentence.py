@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,13 +68,16 @@ class SentenceEncoder:
         }
         self._model = _load(name, device, revision, local_files_only)
         own_limit = self._model.max_seq_length
-        self._model.max_seq_length = min(own_limit or MOST_TOKENS, MOST_TOKENS)
+        with suppress(AttributeError):  # of static vectors, which know no limit; MOST_CHARS cuts their texts
+            self._model.max_seq_length = min(own_limit or MOST_TOKENS, MOST_TOKENS)
         self._dimensions = int(self._model.encode(["слово"], show_progress_bar=False).shape[1])
         folder = Path(name)
         if folder.is_dir():
             version = f"{folder.name}@{version_of(folder.rglob('*.safetensors'), named=False)}"
         else:
-            commit = getattr(self._model[0].auto_model.config, "_commit_hash", None)
+            # A model of static vectors has no network of transformers.
+            network = getattr(self._model[0], "auto_model", None)
+            commit = getattr(getattr(network, "config", None), "_commit_hash", None)
             version = f"{name}@{str(commit or 'unknown')[:DIGITS]}"
         self.model = f"{version} {list(self._prefixes.values())}"
 

@@ -15,11 +15,13 @@ import structlog
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import Stage, Verdict, following
-from shared.catalogue import STAGES
+from shared.cascade.stage import ABSTAINED, Answer, Stage, StageSource, Verdict
+from shared.catalogue import STAGES, STUDENT
 from shared.errors import OtzyvError
 from shared.labelling.rules import Rules
+from shared.quality.withholding import is_withheld
 from shared.store import Database, labels, places, verdicts
+from shared.store import withheld as held_back
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
 from shared.text.masking import without_words
@@ -27,17 +29,21 @@ from shared.text.masking import without_words
 log = structlog.get_logger()
 
 
+JudgedReview = tuple[WaitingReview, Verdict]
+
+
 class StageCounts(msgspec.Struct, frozen=True):
     """How many reviews a stage has seen, kept, abstained from, and passed on to the next stage or to a person.
 
-    `kept_after_s` and `to_people_after_s` are the seconds from the arrival of each review that got its label here to
-    that label.
+    `withheld` of those passed on would have been kept. `kept_after_s` and `to_people_after_s` are the seconds from the
+    arrival of each review that got its label here to that label.
     """
 
     seen: int = 0
     kept: int = 0
     abstained: int = 0
     passed_on: int = 0
+    withheld: int = 0
     kept_after_s: list[float] = []
     to_people_after_s: list[float] = []
 
@@ -74,10 +80,13 @@ class StageOutcome(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True):
     """Those of some reviews that wait for a stage, as they were read, and what its verdicts were worth at that moment.
 
-    `read_at` is a moment of the monotonic clock.
+    `judge` is the stage as it was then, None where nothing judges in it; `next_stage` the one after it in which
+    something does; `read_at` a moment of the monotonic clock.
     """
 
     stage: str
+    judge: Stage | None
+    next_stage: str | None
     review_ids: Sequence[int]
     waiting: list[WaitingReview]
     rule: StageRule
@@ -93,7 +102,7 @@ class Labeller:
     """The cascade over stored reviews of one taxonomy.
 
     `order` names the stages in use; `stages` holds those that this process can run, `rules` says which of their
-    verdicts are kept.
+    verdicts are kept. Of what the student would keep, the share `withhold` goes on all the same, to measure it.
     """
 
     def __init__(
@@ -101,25 +110,47 @@ class Labeller:
         database: Database,
         taxonomy_id: int,
         order: Sequence[str],
-        stages: Mapping[str, Stage],
+        stages: Mapping[str, Stage | StageSource],
         rules: Rules,
+        *,
+        withhold: float = 0.0,
     ) -> None:
         self.database: Final = database
         self.taxonomy_id: Final = taxonomy_id
         self.order: Final = tuple(order)
         self._stages = stages
         self._rules = rules
+        self._withhold = withhold
 
-    def threshold(self, stage_name: str) -> float | None:
-        """The confidence from which a stage's verdict is kept now; None where it keeps nothing."""
+    def rule(self, stage_name: str) -> StageRule:
+        """Which verdicts of a stage are kept now; none of one in which nothing judges."""
+        stage, order = self._now(stage_name), self.awake
         with self.database.transaction() as cursor:
-            return self._rules.current(cursor, self._stages[stage_name]).value
+            return StageRule(None) if stage is None else self._rules.current(cursor, stage, order)
 
     def warm_up(self, names: Sequence[str]) -> None:
         """Build those of the named stages that are in use. Raises ConfigurationError for one that cannot be built."""
         for name in names:
             if name in self.order:
-                self._stages[name]
+                self._now(name)
+
+    def _now(self, name: str) -> Stage | None:
+        """A stage as it judges this moment; None where nothing does."""
+        found = self._stages[name]
+        return found.now() if isinstance(found, StageSource) else found
+
+    def student(self) -> Stage | None:
+        """The stage `student` as it judges this moment; None where it is not in use, or rests."""
+        return self._now(STUDENT) if STUDENT in self.order else None
+
+    @property
+    def awake(self) -> tuple[str, ...]:
+        """Those of the stages in use in which something judges now."""
+        return tuple(name for name in self.order if not (STAGES[name].may_rest and self._rests(name)))
+
+    def _rests(self, name: str) -> bool:
+        found = self._stages[name]
+        return isinstance(found, StageSource) and found.rests()
 
     def revisions(self, stage_name: str, review_ids: Sequence[int]) -> dict[int, int]:
         """Those of the reviews that wait for a stage, with their revisions; the stage need not be built."""
@@ -139,59 +170,88 @@ class Labeller:
     def read(self, stage_name: str, review_ids: Sequence[int]) -> Reading:
         """The first half of `run`: none for a stage that is not in use, whose reviews the sweep sends on."""
         if stage_name not in self.order:
-            return Reading(stage_name, review_ids, [], StageRule(None), time.monotonic())
-        stage = self._stages[stage_name]
+            return Reading(stage_name, None, None, review_ids, [], StageRule(None), time.monotonic())
+        stage, order = self._now(stage_name), self.awake
+        later = self.order[self.order.index(stage_name) + 1 :]
+        next_stage = next((name for name in later if name in order), None)
         with self.database.transaction() as cursor:
             read_at = time.monotonic()
             waiting = places.texts(cursor, review_ids, self.taxonomy_id, stage_name)
-            return Reading(stage_name, review_ids, waiting, self._rules.current(cursor, stage), read_at)
+            rule = StageRule(None) if stage is None else self._rules.current(cursor, stage, order)
+            return Reading(stage_name, stage, next_stage, review_ids, waiting, rule, read_at)
 
     def judge(self, reading: Reading) -> StageOutcome:
         """The second half: ask the stage, keep or pass on, in one transaction."""
         if reading.stage not in self.order:
             return StageOutcome()
-        answers = self._stages[reading.stage].answers([without_words(row.text) for row in reading.waiting])
+        answers = self._answers(reading)
         both = list(zip(reading.waiting, answers, strict=True))
         late = [(row.review_id, answer.error) for row, answer in both if answer.may_pass]
         refused = [answer.error for answer in answers if answer.error and not answer.may_pass]
         if refused:
             # No retry would mend them: they count as abstentions.
             log.warning("stage.no_answer", stage=reading.stage, reviews=len(refused), first=str(refused[0]))
-        rule, next_stage = reading.rule, following(self.order, reading.stage)
+        rule, next_stage = reading.rule, reading.next_stage
         judged = [(row, rule.weigh(answer.verdict)) for row, answer in both if not answer.may_pass]
-        kept = [(row, verdict) for row, verdict in judged if verdict and rule.keeps(verdict)]
-        unsure = [row for row, verdict in judged if not rule.keeps(verdict)]
-        forward = self._settle(reading, judged, kept, unsure, next_stage)
+        sure = [(row, verdict) for row, verdict in judged if verdict and rule.keeps(verdict)]
+        withheld = self._withheld(reading.stage, sure)
+        labelled = {row.review_id for row, _ in sure} - {row.review_id for row, _ in withheld}
+        kept = [(row, verdict) for row, verdict in sure if row.review_id in labelled]
+        unsure = [row for row, _ in judged if row.review_id not in labelled]
+        forward = self._settle(reading, judged, kept, withheld, unsure)
         passed = time.monotonic() - reading.read_at
         counts = StageCounts(
             seen=len(reading.waiting),
             kept=len(kept),
             abstained=sum(verdict is None for _, verdict in judged),
             passed_on=len(unsure),
+            withheld=len(withheld),
             kept_after_s=[row.age_s + passed for row, _ in kept],
             to_people_after_s=[] if next_stage else [row.age_s + passed for row in unsure],
         )
         unanswered = [review_id for review_id, _ in late]
         return StageOutcome(counts, next_stage, forward, unanswered, late[0][1] if late else None)
 
+    def _withheld(self, stage: str, sure: Sequence[JudgedReview]) -> list[JudgedReview]:
+        """Those of the sure that go on all the same."""
+        share = self._withhold if stage == STUDENT else 0.0
+        return [
+            (row, verdict)
+            for row, verdict in sure
+            if is_withheld(self.taxonomy_id, row.review_id, row.revision, share)
+        ]
+
+    def _answers(self, reading: Reading) -> list[Answer]:
+        if reading.judge is None:
+            return [ABSTAINED] * len(reading.waiting)
+        return reading.judge.answers([without_words(row.text) for row in reading.waiting])
+
     def _settle(
         self,
         reading: Reading,
         judged: Sequence[tuple[WaitingReview, Verdict | None]],
-        kept: Sequence[tuple[WaitingReview, Verdict]],
+        kept: Sequence[JudgedReview],
+        withheld: Sequence[JudgedReview],
         unsure: Sequence[WaitingReview],
-        next_stage: str | None,
     ) -> list[int]:
-        """Write what a stage answered, and let the unsure wait for the next stage, whose ids are returned."""
-        stage = self._stages[reading.stage]
+        """Write what a stage answered, and let the unsure wait for the next stage; their ids are returned."""
+        next_stage = reading.next_stage
         given = [(row, verdict) for row, verdict in judged if verdict is not None]
         accepted = [
-            Label(row.review_id, row.revision, verdict.category, verdict.confidence, stage.name, "accepted")
+            Label(
+                row.review_id, row.revision, verdict.category, verdict.confidence, reading.stage, "accepted"
+            )
             for row, verdict in kept
         ]
         with self.database.transaction() as cursor:
             held = places.hold(cursor, reading.review_ids, self.taxonomy_id)
-            verdicts.write(cursor, given, self.taxonomy_id, stage.name, stage.model)
+            if reading.judge is not None:
+                told = self.taxonomy_id, reading.stage, reading.judge.model
+                verdicts.write(cursor, given, *told)
+                here = [
+                    one for one in withheld if places.with_revision(held, one[0].review_id, one[0].revision)
+                ]
+                held_back.note(cursor, here, *told, self._withhold)
             if next_stage is None:
                 accepted += for_people(cursor, unsure, self.taxonomy_id)
             labels.settle(cursor, accepted, self.taxonomy_id, held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
@@ -29,8 +29,8 @@ class Rules:
         self._version: int | None = None
         self._stored: dict[str, StoredRule] = {}
 
-    def current(self, cursor: Cursor, stage: Stage) -> StageRule:
-        """The rule for a stage, read anew where there is a newer version."""
+    def current(self, cursor: Cursor, stage: Stage, order: Sequence[str]) -> StageRule:
+        """The rule for a stage in a cascade of the stages `order`, read anew where there is a newer version."""
         version = thresholds.newest(cursor, self._taxonomy_id)
         if version != self._version:
             self._stored = thresholds.rules(cursor, version)
@@ -41,17 +41,34 @@ class Rules:
             log.warning(
                 "thresholds.of_another_model", stage=stage.name, expected=stage.model, found=stored.model
             )
-        return resolve(stage, self._chosen, stored)
+        elif stored is not None and not stored.holds_for(stage.model, order):
+            log.warning(
+                "thresholds.of_another_chain",
+                stage=stage.name,
+                expected=",".join(order),
+                found=",".join(stored.chain or ()),
+            )
+        return resolve(stage, self._chosen, stored, order)
 
 
-def resolve(stage: Stage, chosen: Mapping[str, float], stored: StoredRule | None = None) -> StageRule:
-    """The rule that holds. A stored one counts only for the model whose scores it was made for."""
+def resolve(
+    stage: Stage, chosen: Mapping[str, float], stored: StoredRule | None = None, order: Sequence[str] = ()
+) -> StageRule:
+    """The rule that holds for a stage in a cascade of the stages `order`.
+
+    A stored one counts only for the model whose scores it was made for and, where a whole chain is certified, for that
+    chain in its order: else the stage's own default holds, and a stage without one keeps nothing. A chain is certified
+    with the models of all its stages, of which each process knows only its own: where another stage has a new model,
+    the thresholds of this one stay, and the promise waits for the next `otzyv calibrate`.
+    """
     rule = StageRule(stage.default_threshold)
-    if stored is not None and stored.model == stage.model:
+    if stored is not None and stored.holds_for(stage.model, order):
         rule = stored.rule
     if stage.name in chosen:
-        rule = msgspec.structs.replace(rule, value=chosen[stage.name], categories={})
+        rule = StageRule(chosen[stage.name], curve=rule.curve)
     own = {
         name.partition("/")[2]: value for name, value in chosen.items() if name.startswith(f"{stage.name}/")
     }
-    return msgspec.structs.replace(rule, categories={**rule.categories, **own}) if own else rule
+    if own:
+        rule = msgspec.structs.replace(rule, categories={**rule.categories, **own}, version=None)
+    return rule

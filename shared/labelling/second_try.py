@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.catalogue import STAGES
 from shared.labelling.labeller import for_people
+from shared.reviews.origin import Origin
 from shared.settings import Settings
 from shared.store import Database, failures, labels, places, second_tries
 from shared.store.failures import MAX_PAYLOAD_BYTES, FailureFilter, FailureKind
@@ -78,9 +79,11 @@ def await_again(database: Database, choice: FailureFilter, taxonomy_id: int) -> 
 
 
 def send_again(
-    database: Database, choice: FailureFilter, send: Callable[[bytes], None]
+    database: Database, choice: FailureFilter, send: Callable[[bytes, Origin], None]
 ) -> Iterator[RetriedPart]:
-    """Hand what was rejected to `send`, which returns once it is in the broker's keeping; then it is forgotten.
+    """Hand what was rejected, and where it first came from, to `send`, in the order in which it was rejected.
+
+    `send` returns once it is in the broker's keeping; then it is forgotten.
 
     Rows are deleted before they are sent and committed after. So a rejection of the same bytes meanwhile waits for
     the end of the transaction and writes a row of its own; and where sending fails, the rows are still there. Those
@@ -96,8 +99,8 @@ def send_again(
             sizes = accumulate(size or 0 for _, size in found)
             found = found[: max(1, sum(total <= BYTES for total in sizes))]
             whole = [number for number, size in found if size is not None and size < MAX_PAYLOAD_BYTES]
-            for payload in failures.take_out(cursor, whole):
-                send(payload)
+            for payload, came in failures.take_out(cursor, whole):
+                send(payload, came)
         after = found[-1][0]
         yield RetriedPart(len(found), len(whole))
 

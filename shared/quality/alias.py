@@ -2,4 +2,4 @@
 
 from typing import Literal
 
-Alias = Literal["champion", "challenger"]
+Alias = Literal["champion", "challenger", "student"]

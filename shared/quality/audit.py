@@ -21,6 +21,10 @@ Stratum = tuple[str | None, str | None, str]
 ANY = "*"
 
 
+EVERY: Stratum = (ANY, ANY, ANY)
+"""All labels as one stratum: a plain sample, of which every label is as likely to be in as any other."""
+
+
 def strata(sizes: Mapping[Stratum, int], wanted: int) -> dict[Stratum, int]:
     """Strata with their sizes, coarse enough for `wanted` draws to reach each: categories are merged if need be.
 

@@ -10,7 +10,6 @@ in "Learn then Test" (Angelopoulos et al., arXiv 2110.01052).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
 
 import msgspec
 import numpy as np
@@ -62,20 +61,6 @@ def out_of_fold(raw: Scores, right: Correctness) -> Float64s:
     return confidences
 
 
-class ThresholdPoint(msgspec.Struct, frozen=True):
-    """What a threshold keeps of the gold set, and how precise that is at least."""
-
-    threshold: float
-    kept: int
-    right: int
-    bound: float
-
-    @property
-    def precision(self) -> float:
-        """Share of the kept answers that are right, 0..1."""
-        return self.right / self.kept if self.kept else 0.0
-
-
 class Certificate(msgspec.Struct, frozen=True):
     """The thresholds tried for one stage, and the lowest that is certified, if any.
 
@@ -91,6 +76,25 @@ class Certificate(msgspec.Struct, frozen=True):
     more_checks: int | None
 
 
+class KeptAnswers(msgspec.Struct, frozen=True):
+    """How many answers are kept of the gold set, and how many of these are right."""
+
+    kept: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the kept answers that are right, 0..1."""
+        return self.right / self.kept if self.kept else 0.0
+
+
+class ThresholdPoint(KeptAnswers, frozen=True):
+    """What a threshold keeps, and how precise that is at least."""
+
+    threshold: float
+    bound: float
+
+
 def certify(
     confidences: Scores,
     right: Correctness,
@@ -104,28 +108,38 @@ def certify(
     `confidences` and `right` have shape [n] and describe a stage's answers on gold. `tests` is how many certificates
     share the risk, such as one for each stage. Raises ValueError for a target outside 0..1.
     """
-    if not 0.0 < target < 1.0:
-        raise ValueError(f"target precision: expected a number between 0 and 1, found {target}")
+    checked_target(target)
     scores, truth = np.asarray(confidences, dtype=float), np.asarray(right, dtype=bool)
     risk = (1.0 - certainty) / (len(GRID) * tests)
     points = tuple(_point(threshold, truth[scores >= threshold], risk) for threshold in GRID)
     chosen = next((point for point in points if point.kept and point.bound >= target), None)
-    hopeful = () if chosen else [point for point in points if point.precision > target]
-    needed = min((_growth(point, target, risk) for point in hopeful), default=inf)
-    more = None if needed == inf else round((needed - 1.0) * len(truth))
+    hopeful = () if chosen else points
+    needed = [more_answers(point.right, point.kept, len(truth), target, risk) for point in hopeful]
+    more = min((count for count in needed if count is not None), default=None)
     return Certificate(target, certainty, len(truth), points, chosen, more)
+
+
+def checked_target(target: float) -> None:
+    """Raises ValueError for a precision that nothing, or everything, would reach."""
+    if not 0.0 < target < 1.0:
+        raise ValueError(f"target precision: expected a number between 0 and 1, found {target}")
 
 
 def _point(threshold: float, truth: NDArray[np.bool_], risk: float) -> ThresholdPoint:
     right = int(truth.sum())
-    return ThresholdPoint(float(threshold), len(truth), right, binomial.at_least(right, len(truth), risk))
+    return ThresholdPoint(len(truth), right, float(threshold), binomial.at_least(right, len(truth), risk))
 
 
-def _growth(point: ThresholdPoint, target: float, risk: float) -> float:
-    """By how much the gold set has to grow for this threshold; infinite for more than a millionfold."""
+def more_answers(right: int, kept: int, answers: int, target: float, risk: float) -> int | None:
+    """How many answers beyond these `answers` would lift the lower bound to the target, with precision as it is.
+
+    None where no number would, or only more than a millionfold.
+    """
+    if kept == 0 or right / kept <= target:
+        return None
     factor = 1.0
     while factor < MOST_GROWTH:
-        if binomial.at_least(int(point.right * factor), int(point.kept * factor), risk) >= target:
-            return factor
+        if binomial.at_least(int(right * factor), int(kept * factor), risk) >= target:
+            return round((factor - 1.0) * answers)
         factor = max(factor + 0.1, factor * 1.02)
-    return inf
+    return None

@@ -42,7 +42,7 @@ class StageFinding(msgspec.Struct, frozen=True):
         return any(found.chosen is not None for found in self.certificates.values())
 
 
-def certify_chain(
+def certify_stages(
     verdicts: Mapping[str, Sequence[Verdict | None]],
     gold: Sequence[str],
     target: float,

@@ -25,7 +25,9 @@ FEWEST_COMPARED: Final = 50
 BINS: Final = 10
 """Equal bins of confidence from 0 to 1 in a reference."""
 
-AlarmKind = Literal["expected_accuracy", "disagreement", "psi_categories", "psi_confidence"]
+AlarmKind = Literal[
+    "expected_accuracy", "disagreement", "psi_categories", "psi_confidence", "withheld_precision"
+]
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ class Limits(msgspec.Struct, frozen=True):
     psi: float
     accuracy_drop: float
     disagreement: float
+    student_precision: float = 0.0
 
 
 class Alarm(msgspec.Struct, frozen=True):

@@ -90,22 +90,3 @@ def score(gold: Sequence[str], answers: Sequence[str | None]) -> Score:
     names = sorted({*in_gold, *answered}, key=lambda name: (-in_gold[name], name))
     rows = tuple(CategoryScore(name, in_gold[name], answered[name], right[name]) for name in names)
     return Score(len(gold), answered.total(), right.total(), rows)
-
-
-class Confusion(msgspec.Struct, frozen=True):
-    """How often gold `names[i]` was answered with `answers[j]`: `counts[i][j]`; the last answer is None, no answer."""
-
-    names: tuple[str, ...]
-    answers: tuple[str | None, ...]
-    counts: tuple[tuple[int, ...], ...]
-
-
-def confusion(gold: Sequence[str], answers: Sequence[str | None], names: Sequence[str]) -> Confusion:
-    """The confusion matrix over the categories `names`, as scikit-learn's `confusion_matrix`, and a column for None.
-
-    Raises ValueError on unequal lengths.
-    """
-    pairs = Counter(zip(gold, answers, strict=True))
-    columns = (*names, None)
-    rows = tuple(tuple(pairs[name, answer] for answer in columns) for name in names)
-    return Confusion(tuple(names), columns, rows)

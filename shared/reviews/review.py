@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +42,11 @@ TOO_DEEP = f"expected at most {MAX_DEPTH} objects and arrays in each other, foun
 def clean(text: str) -> str:
     """The text as it is stored: without NUL characters, which PostgreSQL cannot hold."""
     return text.replace("\x00", "") if "\x00" in text else text
+
+
+def joined(parts: Iterable[str]) -> str:
+    """The parts of a text that are not empty, each in lines of its own."""
+    return "\n".join(part for part in parts if part.strip())
 
 
 def text_sha(text: str) -> str:

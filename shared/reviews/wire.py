@@ -8,8 +8,10 @@ A message is UTF-8 JSON, either one review or up to 500 of them:
     {"version": 1, "source": "shop", "id": "42", "text": "..."}
     {"version": 1, "reviews": [{"source": "shop", "id": "42", "text": "...",
                                 "created_at": "2026-01-02T03:04:05Z", "meta": {"rating": 5}}]}
+    [{"source": "shop", "id": "42", "text": "..."}]
 
-One bad review does not spoil its neighbours: it is rejected with the reason.
+A byte order mark before it is no part of it. One bad review does not spoil its neighbours: it is rejected with the
+reason.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import Annotated, Any
 import msgspec
 
 from shared.errors import InvalidReview
+from shared.reviews.origin import Origin
 from shared.reviews.review import MAX_NAME_CHARS, TOO_DEEP, Review, check_name, make
 from shared.text.masking import mask, mask_json
 from shared.text.nesting import MAX_DEPTH, is_too_deep
@@ -64,6 +67,7 @@ class Message(msgspec.Struct, frozen=True):
     reviews: list[Review]
     rejected: list[Rejected]
     batch: BatchPart | None = None
+    origin: Origin | None = None
 
 
 class _WireReview(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,14 +89,18 @@ class _Shape(msgspec.Struct):
     reviews: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+REVIEW_FIELDS = frozenset(_WireReview.__struct_fields__)
+MESSAGE_FIELDS = frozenset(_WireBatch.__struct_fields__)
 _review_decoder = msgspec.json.Decoder(_WireReview)
 _batch_decoder = msgspec.json.Decoder(_WireBatch)
+_array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _shape_decoder = msgspec.json.Decoder(_Shape)
 
-_HOW_TO_WRITE_TIMES = (
-    "; write times by RFC 3339, such as 2026-01-02T03:04:05Z; without a zone they count as UTC"
-)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_HINTS = {
+    "`$.created_at`": "; write times by RFC 3339, such as 2026-01-02T03:04:05Z; without a zone they count as UTC",
+    " field `": "; OTZYV_MAPPINGS reads the fields of other producers",
+}
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def masked(message: Message) -> Message:
@@ -132,18 +140,22 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
     Raises InvalidReview when the message as a whole cannot be read; a bad review, alone or among good ones, is
     returned in `rejected` instead.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        shape = _shape_decoder.decode(body)
-        if shape.reviews is msgspec.UNSET:
+        if body.lstrip().startswith(b"["):
+            envelope = _WireBatch(_array_decoder.decode(body))
+        elif _shape_decoder.decode(body).reviews is msgspec.UNSET:
             return _decode_single(body, max_text_chars)
-        envelope = _batch_decoder.decode(body)
-    except _UNREADABLE as error:
+        else:
+            envelope = _batch_decoder.decode(body)
+    except UNREADABLE as error:
         if is_too_deep(body):
             raise InvalidReview(f"message: {TOO_DEEP}") from error
         read_again = None if isinstance(error, msgspec.ValidationError) else _read_leniently(body)
         if read_again is None:
+            fault = json_fault(error, body)
             raise InvalidReview(
-                f'message: expected a review or {{"reviews": [...]}} in UTF-8 JSON; found: {json_fault(error, body)}'
+                f'message: expected a review or {{"reviews": [...]}} in UTF-8 JSON; found: {fault}{_hint(fault)}'
             ) from error
         envelope = read_again
     _check_version(envelope.version)
@@ -171,6 +183,7 @@ def _read_leniently(body: bytes) -> _WireBatch | None:
     """
     try:
         given = json.loads(body.decode())
+        given = {"reviews": given} if isinstance(given, list) else given
         if not isinstance(given, dict) or not isinstance(given.get("reviews"), list):
             return None
         raws = [msgspec.Raw(json.dumps(review).encode()) for review in given["reviews"]]
@@ -196,18 +209,21 @@ def json_fault(error: Exception, data: bytes) -> str:
     return str(error)
 
 
+def _hint(fault: str) -> str:
+    return next((hint for sign, hint in _HINTS.items() if sign in fault), "")
+
+
 def _decode_each(payloads: Iterable[bytes], max_text_chars: int) -> tuple[list[Review], list[Rejected]]:
     reviews: list[Review] = []
-    unreadable: list[Rejected] = []
-    unacceptable: list[Rejected] = []
+    rejected: list[Rejected] = []
     for payload in payloads:
         if is_too_deep(payload):
-            unreadable.append(Rejected(f"review: {TOO_DEEP}", payload))
+            rejected.append(Rejected(f"review: {TOO_DEEP}", payload))
             continue
         try:
             wire = _review_decoder.decode(payload)
-        except _UNREADABLE as error:
-            unreadable.append(_unreadable(error, payload))
+        except UNREADABLE as error:
+            rejected.append(_unreadable(error, payload))
             continue
         try:
             _check_version(wire.version)
@@ -222,15 +238,14 @@ def _decode_each(payloads: Iterable[bytes], max_text_chars: int) -> tuple[list[R
             reviews.append(review)
         except InvalidReview as error:
             name = wire.source[:MAX_NAME_CHARS], str(wire.id)[:MAX_NAME_CHARS]
-            unacceptable.append(Rejected(str(error), payload, *name))
-    return reviews, unreadable + unacceptable
+            rejected.append(Rejected(str(error), payload, *name))
+    return reviews, rejected
 
 
 def _unreadable(error: Exception, payload: bytes) -> Rejected:
     """A review that the decoder refuses, with as much of its name as can be read all the same."""
     fault = json_fault(error, payload)
-    hint = _HOW_TO_WRITE_TIMES if "`$.created_at`" in fault else ""
-    reason = f"review: expected the fields of the wire contract; found: {fault}{hint}"
+    reason = f"review: expected the fields of the wire contract; found: {fault}{_hint(fault)}"
     try:
         given = json.loads(payload.decode())
     except (ValueError, RecursionError):

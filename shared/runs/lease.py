@@ -16,6 +16,7 @@ from typing import Final, Literal, Self
 import structlog
 
 from shared.errors import RetryableError
+from shared.runs.pace import Pace, clock_time
 from shared.store import Database, runs
 from shared.store.runs import LoggedValue, Run
 
@@ -28,8 +29,8 @@ ENDED: Final = 71
 DEAF_S: Final = 60.0
 """Seconds in which a run must stop once it is asked to."""
 
-WATCHED: Final = ("loss", "weighted_f1")
-"""Figures that stand in the list of runs; the F1 is that of the validation part."""
+WATCHED: Final = {"loss": "loss", "held_out_weighted_f1": "F1 on held-out labels"}
+"""Figures that stand in the list of runs, and what they are called there."""
 
 Why = Literal["cancelled", "released"]
 
@@ -47,6 +48,7 @@ class Lease:
         self._points: list[LoggedValue] = []
         self._newest: dict[str, float] = {}
         self._progress = run.progress
+        self._pace: Pace | None = None
         self._message = "starts"
         self._asked: float | None = None
         self.why: Why | None = None
@@ -72,8 +74,10 @@ class Lease:
             self._points += [LoggedValue(name, step, epoch, value) for name, value in finite.items()]
 
     def progress(self, share: float) -> None:
-        """How far the run is, 0..1."""
+        """How far the run is, 0..1. What is left is estimated from the first call on."""
         self._progress = min(1.0, max(0.0, share))
+        if self._pace is None or self._progress < self._pace.share:
+            self._pace = Pace(time.monotonic(), self._progress)
 
     def say(self, message: str) -> None:
         """What the run is doing."""
@@ -95,10 +99,12 @@ class Lease:
     def flush(self) -> None:
         """Write what has been told. Raises RetryableError; what could not be written is kept for the next time."""
         with self._lock:
-            # Besides what it is doing, the figures that people watch.
-            figures = [
-                f"{name.replace('_', ' ')} {self._newest[name]:.3f}"
-                for name in WATCHED
+            # Besides what it is doing, how long that takes and the figures that people watch.
+            left = self._pace.left_s(time.monotonic(), self._progress) if self._pace else None
+            figures = [] if left is None else [f"about {clock_time(left)} left"]
+            figures += [
+                f"{called} {self._newest[name]:.3f}"
+                for name, called in WATCHED.items()
                 if name in self._newest
             ]
             points, self._points = self._points, []

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.errors import ModelError
+from shared.errors import ModelError, ModelRefused
 from shared.quality.promotion import PromotionDecision, decide
 from shared.runs.held_run import HeldRun, RunLost
 from shared.runs.measuring import answers_of
@@ -73,6 +74,8 @@ def promoted(
             )
         except ChampionMoved:
             continue
+        except ModelRefused as error:
+            return msgspec.structs.replace(decision, place=None, reason=str(error))
         return decision
 
 

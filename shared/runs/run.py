@@ -17,16 +17,15 @@ import msgspec
 import structlog
 
 from shared.catalogue import ARCHITECTURES
-from shared.classifiers import Location
-from shared.classifiers.linear import LinearClassifier
-from shared.classifiers.packaging.package import Package, servable, written
+from shared.classifiers.packaging.package import Package, TrainedModel, servable, written
 from shared.compute.device import gpu_id
 from shared.runs import folder as run_folder
 from shared.runs.held_run import HeldRun, RunLost
 from shared.runs.lease import Lease
 from shared.runs.measuring import measured
 from shared.runs.promoting import promoted
-from shared.serving.registry import Registry
+from shared.serving.registry import Ask, Registry, alone
+from shared.serving.shelf import place_of_models
 from shared.settings import Settings
 from shared.store import Database, gpu_claims, reviews, runs, snapshots
 from shared.store.runs import Run
@@ -40,13 +39,16 @@ from shared.training.watch import Interrupted
 log = structlog.get_logger()
 
 LINEAR: Final = "linear"
+PAIR: Final = "pair"
 SAMPLE: Final = 1_000
 """Stored reviews on which graphs are compared, and which later days are compared with."""
 _ENDS: Final = {"champion": "became champion: ", "challenger": "stays challenger: ", None: "not promoted: "}
 
 
-def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, settings: Settings) -> None:
-    """Do a run that this process holds, or what is left of it, to its end.
+def execute(
+    run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, settings: Settings, ask: Ask = alone
+) -> None:
+    """Do a run that this process holds, or what is left of it, to its end. `ask` is as in `Registry`.
 
     Raises:
         Interrupted: the lease said so; the run can be resumed.
@@ -54,7 +56,8 @@ def execute(run: Run, lease: Lease, database: Database, taxonomy: Taxonomy, sett
         RetryableError: the database or the place of models is away.
         RunLost: somebody else does it.
     """
-    registry = Registry(database, Location(settings.models), taxonomy, run.taxonomy_id)
+    place = place_of_models(database, settings.models)
+    registry = Registry(database, place, taxonomy, run.taxonomy_id, ask)
     held = HeldRun(run, lease, database, taxonomy, settings, registry)
     with database.transaction() as cursor:
         gold = [
@@ -153,15 +156,18 @@ def _gpu(held: HeldRun, chosen: Arguments) -> Iterator[None]:
         yield
 
 
-def _trained(held: HeldRun, chosen: Arguments, data: Data) -> Package | LinearClassifier:
+def _trained(held: HeldRun, chosen: Arguments, data: Data) -> TrainedModel:
     if chosen.architecture == LINEAR:
         from shared.training.linear import train_linear
 
-        return train_linear(chosen, data)
-    # Needs torch, which the linear model is trained without.
-    from shared.training.network import train
+        return train_linear(chosen, data, held.lease)
+    folder = run_folder.of_attempt(held.settings.training, held.run)
+    # Both need torch, which the linear model is trained without.
+    from shared.training import network, pair
 
-    made: Package = train(chosen, data, run_folder.of_attempt(held.settings.training, held.run), held.lease)
+    if chosen.architecture == PAIR:
+        return pair.train_pair(chosen, data, folder, held.lease)
+    made: Package = network.train(chosen, data, folder, held.lease)
     return made
 
 

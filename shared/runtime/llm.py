@@ -12,8 +12,8 @@ from shared.stages.llm.prompt import DEFAULT_TEMPLATE
 from shared.stages.parts import StageParts
 from shared.stages.similarity import encoder
 from shared.store import Database, gold
-from shared.store.llm_answers import StoredAnswers
-from shared.store.llm_budget import DailyTokens
+from shared.store.llm.answers import StoredAnswers
+from shared.store.llm.budget import DailyTokens
 
 DEADLINE_S = 100
 """Seconds for one round of questions to a server; a message may be worked on for half an hour."""

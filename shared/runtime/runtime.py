@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from shared.cascade.stage import Stage
+from shared.cascade.stage import Stage, StageSource
 from shared.errors import ConfigurationError, SettingsError
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
@@ -72,7 +72,7 @@ def for_batches(chosen: Settings) -> Runtime:
 def labeller(runtime: Runtime, order: tuple[str, ...] | None = None) -> Labeller:
     """A cascade of these stages, or else of those in the settings. A stage is built when it is first asked."""
 
-    def make(name: str) -> Stage:
+    def make(name: str) -> Stage | StageSource:
         return stages.build(name, runtime.taxonomy, runtime.settings, runtime.database, runtime.taxonomy_id)
 
     return Labeller(
@@ -81,6 +81,7 @@ def labeller(runtime: Runtime, order: tuple[str, ...] | None = None) -> Labeller
         order or runtime.settings.stages,
         LazyStages(make),
         Rules(runtime.taxonomy_id, runtime.settings.thresholds),
+        withhold=runtime.settings.student_withheld,
     )
 
 

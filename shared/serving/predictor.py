@@ -7,31 +7,26 @@ that a promotion counts from the next batch on, and no batch is mixed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import msgspec
 import structlog
 
-from shared.classifiers import Artefact, Classifier, Location
+from shared.classifiers import Classifier, Location
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
+from shared.serving.loader import Loaded, Loader, fits
 from shared.store import Database, aliases, awaiting, models, predictions
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
+from shared.store.processes.waits import Waiting
 from shared.text.masking import without_words
 
 log = structlog.get_logger()
 
-RETRY_S: Final = 60.0
-"""Seconds before a model that could not be loaded is tried again."""
-
-
-class Loaded(msgspec.Struct, frozen=True):
-    """A model in memory."""
-
-    model_id: int
-    classifier: Classifier
+CHALLENGED_S: Final = 60.0
+"""Seconds within which the next batch for a challenger is expected."""
 
 
 class AwaitedPredictions(msgspec.Struct, frozen=True):
@@ -77,17 +72,14 @@ class Predictor:
         taxonomy_id: int,
         taxonomy: str,
         categories: Sequence[str],
-        *,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.database: Final = database
         self.taxonomy_id: Final = taxonomy_id
-        self._location = location
         self.taxonomy: Final = taxonomy
-        self._categories = sorted(categories)
-        self._clock = clock
+        self._categories = categories
+        self._loader = Loader(database, location, taxonomy_id, categories)
         self._loaded: dict[str, Loaded] = {}
-        self._refused: dict[int, float] = {}
+        self._challenging = Waiting(database, f"challenger of {taxonomy}")
 
     def run(self, review_ids: Sequence[int]) -> PredictionOutcome:
         """Predict those among `review_ids` that await it. Idempotent: the others are left alone.
@@ -124,8 +116,10 @@ class Predictor:
         if challenger is not None:
             try:
                 answers[challenger.model_id] = rows_of(challenger.classifier, waiting)
+                self._challenging.over()
             except Exception as error:  # noqa: BLE001  the champion's predictions must not be lost
                 log.warning("model.challenger_failed", model_id=challenger.model_id, error=str(error))
+                self._challenging.again(f"model {challenger.model_id}: {error}", CHALLENGED_S)
         with self.database.transaction() as cursor:
             settled = {row.review_id for row in awaiting.settle(cursor, waiting, self.taxonomy_id)}
             for model_id, rows in answers.items():
@@ -145,7 +139,7 @@ class Predictor:
         with self.database.transaction() as cursor:
             number = aliases.current(cursor, self.taxonomy).get("champion")
             model = None if number is None else models.get(cursor, number)
-        return model is not None and self._fits(model)
+        return model is not None and fits(model, self._categories)
 
     def _champion(self, number: int | None) -> Loaded | None:
         """The champion; where it cannot be loaded, the one that served before."""
@@ -190,28 +184,9 @@ class Predictor:
         return None
 
     def _load(self, number: int) -> Loaded | None:
-        """A model from its artefact; None for one with other categories. Raises ModelError."""
-        for known in self._loaded.values():
-            if known.model_id == number:
-                return known
-        if self._clock() < self._refused.get(number, 0.0):
-            raise ModelError(f"model {number}: could not be loaded a moment ago")
-        with self.database.transaction() as cursor:
-            model = models.get(cursor, number)
-        if model is None or not self._fits(model):
-            log.warning("model.has_other_categories", model_id=number, taxonomy_id=self.taxonomy_id)
-            return None
-        try:
-            classifier = Artefact(self._location, model.path, model.sha256).classifier()
-        except (ModelError, ModelUnavailable) as error:
-            # Once a minute, not for every batch.
-            log.error("model.cannot_be_loaded", model_id=number, error=str(error))  # noqa: TRY400
-            self._refused[number] = self._clock() + RETRY_S
-            raise
-        return Loaded(number, classifier)
-
-    def _fits(self, model: models.Model) -> bool:
-        return sorted(model.labels) == self._categories
+        """A model of those in memory, or from its artefact; None for one with other categories. Raises ModelError."""
+        known = next((one for one in self._loaded.values() if one.model_id == number), None)
+        return known or self._loader.load(number)
 
 
 def rows_of(classifier: Classifier, waiting: Sequence[WaitingReview]) -> list[Prediction]:

@@ -15,9 +15,13 @@ from shared.classifiers import manifest as manifests
 from shared.classifiers.artefact import PICKLES, WEIGHTS, put
 from shared.errors import InvalidAnswer, ModelError, OtzyvError
 from shared.quality.alias import Alias
+from shared.serving.shelf import Shelf
 from shared.store import Database, aliases, models
 from shared.store.models import Model
+from shared.store.processes import artefacts
 from shared.taxonomy import Taxonomy
+
+Ask = Callable[[Model], None]
 
 TOKENS_AT_ONCE: Final = 64
 """Of a check that reads a whole vocabulary: short texts cost least for each token."""
@@ -29,10 +33,20 @@ def _champions(cursor: Cursor, taxonomy: str) -> tuple[list[int], int | None]:
     return line, aliases.current(cursor, taxonomy).get("champion")
 
 
-class Registry:
-    """The models of one taxonomy: their rows in the database, their artefacts at a location."""
+def alone(_model: Model) -> None:
+    """Whom a registry asks where no other process serves."""
 
-    def __init__(self, database: Database, location: Location, taxonomy: Taxonomy, taxonomy_id: int) -> None:
+
+class Registry:
+    """The models of one taxonomy: their rows in the database, their artefacts at a location.
+
+    `ask` is called with a model that is about to serve, and raises ModelRefused where others cannot load it.
+    """
+
+    def __init__(
+        self, database: Database, location: Location, taxonomy: Taxonomy, taxonomy_id: int, ask: Ask = alone
+    ) -> None:
+        self._ask = ask
         self._database = database
         self.location: Final = location
         self._taxonomy = taxonomy
@@ -47,7 +61,7 @@ class Registry:
     def note(self, cursor: Cursor, artefact: Artefact) -> int:
         """`register` in somebody's transaction."""
         says = artefact.manifest
-        return models.register(
+        number = models.register(
             cursor,
             self._taxonomy_id,
             architecture=says.architecture,
@@ -56,6 +70,9 @@ class Registry:
             labels=says.labels,
             manifest=manifests.encode(says),
         )
+        if isinstance(self.location, Shelf):
+            self.location.keep(cursor, number, artefact)
+        return number
 
     def get(self, number: int) -> Model:
         """A registered model. Raises ModelError."""
@@ -73,6 +90,43 @@ class Registry:
         model = self.get(number)
         return Artefact(self.location, model.path, model.sha256)
 
+    def keep(self, number: int, folder: Path | None = None) -> int:
+        """Put a model's files into the database, from its own folder or one above; returns how many bytes they are.
+
+        Raises ModelError where they are not whole there, or the models of this set-up lie behind a URL.
+        """
+        model, shelf = self.get(number), self._shelf()
+        place, path = Location(shelf.url), model.path
+        if folder is not None:
+            alone = (folder / manifests.NAME).exists()
+            place = Location(str(folder.resolve().parent if alone else folder))
+            path = folder.resolve().name if alone else path
+        artefact = Artefact(place, path, model.sha256)
+        with self._database.transaction() as cursor:
+            artefacts.discard(cursor, number)
+            shelf.keep(cursor, number, artefact)
+            return artefacts.kept(cursor)[number]
+
+    def discard(self, number: int) -> bool:
+        """Take a model's files out of the database; False where it has none of them.
+
+        Raises ModelError where the folder of this process has them not whole: nobody could load the model any more.
+        """
+        model, shelf = self.get(number), self._shelf()
+        artefact = Artefact(Location(shelf.url), model.path, model.sha256)
+        for name in artefact.manifest.files:
+            artefact.read(name)
+        with self._database.transaction() as cursor:
+            return bool(artefacts.discard(cursor, number))
+
+    def _shelf(self) -> Shelf:
+        if not isinstance(self.location, Shelf):
+            raise ModelError(
+                f"OTZYV_MODELS: expected a folder, beside which the database keeps models, found {self.location.url}; "
+                "they lie there and nowhere else"
+            )
+        return self.location
+
     def promote(
         self,
         number: int,
@@ -87,7 +141,7 @@ class Registry:
         A challenger that becomes champion is challenger no more. Raises ModelError where the model cannot serve: the
         old one goes on. Raises what `guard` raises, which is called in the transaction that moves.
         """
-        self._check(number)
+        self._ask(self._check(number))
         with self._database.transaction() as cursor:
             aliases.lock(cursor, self._name)
             now = aliases.current(cursor, self._name)
@@ -115,7 +169,7 @@ class Registry:
                 f"expected a champion before the present one, found {'none' if line else 'no champion at all'}; "
                 "`otzyv models list` shows who served, `otzyv models promote` lets one serve"
             )
-        self._check(before[-1])
+        self._ask(self._check(before[-1]))
         with self._database.transaction() as cursor:
             aliases.lock(cursor, self._name)
             if _champions(cursor, self._name) != (line, serving):
@@ -166,14 +220,15 @@ class Registry:
         manifest = (folder / manifests.NAME).read_bytes()
         return put(self.location, given.manifest, given.sha256, {**contents, manifests.NAME: manifest})
 
-    def _check(self, number: int) -> None:
-        """Raises ModelError unless the model can serve: labels, every file, the graph or the linear model itself."""
+    def _check(self, number: int) -> Model:
+        """The model. Raises ModelError unless it can serve: labels, files, its graph or the linear model itself."""
         model = self.get(number)
         self._check_labels(f"model {number}", tuple(model.labels))
         artefact = Artefact(self.location, model.path, model.sha256)
         for name in artefact.manifest.files:
             artefact.read(name)
         _try(f"model {number}", artefact)
+        return model
 
     def _check_labels(self, what: str, labels: tuple[str, ...]) -> None:
         wanted = self._taxonomy.slugs

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from itertools import groupby
 
 import structlog
 
+from shared.catalogue import STUDENT
 from shared.classifiers import manifest as manifests
 from shared.quality.drift import Alarm, Limits, Quality, alarms, of_day
+from shared.quality.withholding import WithheldCount
+from shared.serving.standing import judge_number
 from shared.settings import Settings
-from shared.store import Database, models, quality
+from shared.store import Database, models, quality, withheld
 
 log = structlog.get_logger()
 
 
 def limits(settings: Settings) -> Limits:
     """The limits that the settings name."""
-    return Limits(settings.alarm_psi, settings.alarm_accuracy_drop, settings.alarm_disagreement)
+    return Limits(
+        settings.alarm_psi,
+        settings.alarm_accuracy_drop,
+        settings.alarm_disagreement,
+        settings.alarm_student_precision,
+    )
 
 
 def watch(database: Database, taxonomy: str, since: date, limits: Limits) -> list[Alarm]:
@@ -37,6 +46,7 @@ def watch(database: Database, taxonomy: str, since: date, limits: Limits) -> lis
             day = of_day(list(group), references[model_id])
             days += day
             found += alarms(day, references[model_id], limits)
+        found += withheld_alarms(withheld.counts(cursor, taxonomy, STUDENT), limits.student_precision)
         quality.forget(cursor, taxonomy, since)
         quality.write(cursor, days)
         new = quality.raise_alarms(cursor, found)
@@ -52,3 +62,13 @@ def watch(database: Database, taxonomy: str, since: date, limits: Limits) -> lis
             n=alarm.n,
         )
     return new
+
+
+def withheld_alarms(counts: Sequence[WithheldCount], limit: float) -> list[Alarm]:
+    """Alarms of today (UTC) about models whose withheld labels turn out wrong too often."""
+    today = datetime.now(UTC).date()
+    return [
+        Alarm(number, today, None, "withheld_precision", one.precision, limit, one.judged[0])
+        for one in counts
+        if one.is_below(limit) and (number := judge_number(one.model)) is not None
+    ]

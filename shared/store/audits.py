@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from shared.quality.audit import ANY, Stratum
+from shared.quality.audit import ANY, EVERY, Stratum
 from shared.store.postgres.fetched import all_of, first_value, returned
 from shared.store.reviews import hold
 
@@ -35,6 +36,7 @@ class AuditedReview(msgspec.Struct, frozen=True):
 
     review_id: int
     revision: int
+    text: str
     drawn: int | None
 
 
@@ -48,26 +50,40 @@ class Answered(msgspec.Struct, frozen=True):
     answer: str
 
 
-_DISAGREES = """
-    AND (%(model)s::integer IS NULL OR EXISTS (
-        SELECT FROM predictions p WHERE p.review_id = r.id AND p.revision = r.revision AND p.model_id = %(model)s
-          AND p.category IS DISTINCT FROM l.category))
-"""
-"""Only labels that a model's predictions disagree with, where a model is given."""
+DrawnFrom = Literal["labels", "disagreements", "withheld"]
+"""All labels; those that a model's predictions disagree with; those of reviews whose label was withheld."""
+
+_ONLY: Final[Mapping[DrawnFrom, str]] = {
+    "labels": "",
+    "disagreements": """
+        AND EXISTS (
+            SELECT FROM predictions p WHERE p.review_id = r.id AND p.revision = r.revision
+              AND p.model_id = %(model)s AND p.category IS DISTINCT FROM l.category)
+    """,
+    "withheld": """
+        AND EXISTS (
+            SELECT FROM withheld w WHERE w.review_id = r.id AND w.revision = r.revision
+              AND w.taxonomy_id = l.taxonomy_id)
+    """,
+}
 
 
-def sizes(cursor: Cursor, taxonomy_id: int, model_id: int | None = None) -> dict[Stratum, int]:
-    """How many labels there are that nobody has checked, by stage, category and status.
+class Population(msgspec.Struct, frozen=True):
+    """What an audit draws from, and of whose predictions where these disagree."""
 
-    With a model, only those that its predictions disagree with.
-    """
+    drawn_from: DrawnFrom = "labels"
+    model_id: int | None = None
+
+
+def sizes(cursor: Cursor, taxonomy_id: int, population: Population) -> dict[Stratum, int]:
+    """How many labels of a population there are that nobody has checked, by stage, category and status."""
     cursor.execute(
         f"""
         SELECT l.stage, l.category, l.status, count(*) FROM labels l
         JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
-        WHERE l.taxonomy_id = %(taxonomy)s AND l.status <> 'human' {_DISAGREES} GROUP BY 1, 2, 3
-        """,  # noqa: S608  a constant of this module
-        {"taxonomy": taxonomy_id, "model": model_id},
+        WHERE l.taxonomy_id = %(taxonomy)s AND l.status <> 'human' {_ONLY[population.drawn_from]} GROUP BY 1, 2, 3
+        """,  # noqa: S608  constants of this module
+        {"taxonomy": taxonomy_id, "model": population.model_id},
     )
     return {(stage, category, status): count for stage, category, status, count in cursor.fetchall()}
 
@@ -78,14 +94,15 @@ def predicted(cursor: Cursor, model_id: int) -> bool:
     return bool(first_value(cursor, bool))
 
 
-_DRAW = f"""
+_DRAW = """
     SELECT r.id, r.revision, r.source, r.external_id, r.text, l.category, l.stage, l.status, l.confidence,
            %(probability)s::float8
     FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
-    WHERE l.taxonomy_id = %(taxonomy)s AND l.status = %(status)s AND l.stage IS NOT DISTINCT FROM %(stage)s
-      AND (%(any)s OR l.category IS NOT DISTINCT FROM %(category)s) {_DISAGREES}
+    WHERE l.taxonomy_id = %(taxonomy)s AND l.status <> 'human'
+      AND (%(every)s OR (l.status = %(status)s AND l.stage IS NOT DISTINCT FROM %(stage)s))
+      AND (%(any)s OR l.category IS NOT DISTINCT FROM %(category)s) {only}
     ORDER BY md5(%(seed)s || '/' || r.id) LIMIT %(count)s
-"""  # noqa: S608  a constant of this module
+"""
 
 
 def draw(
@@ -94,20 +111,25 @@ def draw(
     strata: Mapping[Stratum, int],
     draws: Mapping[Stratum, int],
     seed: int,
-    model_id: int | None = None,
+    population: Population,
 ) -> tuple[int, list[AuditItem]]:
-    """Draw labels from strata of known sizes and keep them as an audit; returns its number and them, shuffled."""
+    """Draw labels from strata of a population, of known sizes, kept as an audit; returns its number and them."""
     cursor.execute(
-        "INSERT INTO audits (taxonomy_id, seed, population, disagreements_with) VALUES (%s, %s, %s, %s) RETURNING id",
-        (taxonomy_id, seed, sum(strata.values()), model_id),
+        """
+        INSERT INTO audits (taxonomy_id, seed, population, disagreements_with, drawn_from)
+        VALUES (%s, %s, %s, %s, %s) RETURNING id
+        """,
+        (taxonomy_id, seed, sum(strata.values()), population.model_id, population.drawn_from),
     )
     audit = returned(cursor)
     items: list[AuditItem] = []
-    wanted = {"taxonomy": taxonomy_id, "model": model_id, "seed": str(seed)}
+    wanted = {"taxonomy": taxonomy_id, "model": population.model_id, "seed": str(seed)}
+    statement = _DRAW.format(only=_ONLY[population.drawn_from])
     for (stage, category, status), count in draws.items():
         stratum = {"stage": stage, "category": category, "status": status, "any": category == ANY}
+        stratum["every"] = (stage, category, status) == EVERY
         probability = count / strata[stage, category, status]
-        cursor.execute(_DRAW, {**wanted, **stratum, "count": count, "probability": probability})
+        cursor.execute(statement, {**wanted, **stratum, "count": count, "probability": probability})
         items += all_of(cursor, AuditItem)
     there = hold(cursor, (item.review_id for item in items))
     items = [item for item in items if item.review_id in there]
@@ -132,7 +154,7 @@ def find(cursor: Cursor, names: Sequence[tuple[int | None, str | None, str]]) ->
     """For each (audit, source, external id) the stored reviews of that name, of any source where it is None."""
     cursor.execute(
         """
-        SELECT wanted.place, r.id, r.revision, i.revision
+        SELECT wanted.place, r.id, r.revision, r.text, i.revision
         FROM unnest(%s::integer[], %s::integer[], %s::text[], %s::text[]) AS wanted (place, audit, source, name)
         JOIN reviews r ON r.external_id = wanted.name AND (wanted.source IS NULL OR r.source = wanted.source)
         LEFT JOIN audit_items i ON i.audit_id = wanted.audit AND i.review_id = r.id
@@ -151,8 +173,11 @@ def find(cursor: Cursor, names: Sequence[tuple[int | None, str | None, str]]) ->
     return found
 
 
-def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str, str]]) -> None:
-    """Note answers as (audit, review id, category, annotator); the same again changes no row."""
+def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str | None, str]]) -> None:
+    """Note answers as (audit, review id, category, annotators), None for one that is not settled.
+
+    The same again changes no row.
+    """
     execute_values(
         cursor,
         """
@@ -162,18 +187,20 @@ def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str, str]]) -> None
           AND (i.answer, i.annotator) IS DISTINCT FROM (given.category, given.annotator)
         """,
         answers,
+        template="(%s, %s, %s::text, %s)",
     )
 
 
 def answered(cursor: Cursor, taxonomy_id: int) -> tuple[list[Answered], int]:
     """Checked labels of a taxonomy's audits that were drawn from all labels, and how many were drawn.
 
-    Where labels and predictions disagree is no sample of all labels, so those audits say nothing about them.
+    Where labels and predictions disagree, or labels were withheld, is no sample of all labels, so those audits say
+    nothing about them.
     """
     cursor.execute(
         """
         SELECT i.stage, i.category, i.status, i.probability, i.answer FROM audit_items i
-        JOIN audits a ON a.id = i.audit_id WHERE a.taxonomy_id = %s AND a.disagreements_with IS NULL
+        JOIN audits a ON a.id = i.audit_id WHERE a.taxonomy_id = %s AND a.drawn_from = 'labels'
         """,
         (taxonomy_id,),
     )

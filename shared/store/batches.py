@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.reviews.wire import Message
-from shared.store.postgres.fetched import first_value
+from shared.store.postgres.fetched import first_column, first_value
 from shared.store.postgres.recordset import array
 
 
@@ -70,6 +70,12 @@ def record(cursor: Cursor, messages: Sequence[Message], review_ids: Sequence[Seq
     )
 
 
+def stored(cursor: Cursor, batch_id: str) -> set[int]:
+    """The numbers of a batch's messages that have been stored."""
+    cursor.execute("SELECT number FROM batch_messages WHERE batch_id = %s", (batch_id,))
+    return set(first_column(cursor))
+
+
 def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress | None:
     """How far a batch has come, or None when nothing of it has been stored yet."""
     cursor.execute(
@@ -111,8 +117,8 @@ def progress(cursor: Cursor, batch_id: str, taxonomy_id: int) -> BatchProgress |
 
 
 def recent(cursor: Cursor, limit: int) -> list[tuple[str, str, datetime]]:
-    """The newest batches: id, name, when their first message was stored."""
+    """The newest batches: id, name, when their first message was stored. Those of one transaction by name."""
     cursor.execute(
-        "SELECT id::text, name, created_at FROM batches ORDER BY created_at DESC LIMIT %s", (limit,)
+        "SELECT id::text, name, created_at FROM batches ORDER BY created_at DESC, name, id LIMIT %s", (limit,)
     )
     return cursor.fetchall()

@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from shared.reviews.origin import Origin
 from shared.reviews.wire import Message
 from shared.store import awaiting, places
 from shared.store.places import QueuePosition, WaitingReview
@@ -99,29 +100,34 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def record_rejected(
-    cursor: Cursor, queue: str, messages: Sequence[Message], offsets: Sequence[int] | None = None
+    cursor: Cursor, source: str, messages: Sequence[Message], offsets: Sequence[int] | None = None
 ) -> None:
     """Note what of messages broke the wire contract, with its batch, if any. The same one twice is one row.
 
-    `offsets` say where in a stream each message was: the same at another offset is another row.
+    `offsets` say where in a stream each message was: the same at another offset is another row. One that was sent again
+    keeps its first queue, offset and time.
     """
     rows = []
-    for message, offset in zip(messages, offsets or repeat(None), strict=False):
+    for message, at_offset in zip(messages, offsets or repeat(None), strict=False):
         batch_id = str(message.batch.id) if message.batch else None
+        came = message.origin
+        queue, offset, at = (came.queue, came.offset, came.at) if came else (source, at_offset, None)
         place = queue if offset is None else f"{queue} {offset}"
         for item in message.rejected:
             key = b"\0".join((place.encode(), (batch_id or "").encode(), item.payload))
             digest, reason = hashlib.sha256(key).digest(), item.reason.replace("\x00", "")
             named = (_storable(item.source), _storable(item.id))
             payload = item.payload[:MAX_PAYLOAD_BYTES]
-            rows.append((digest, queue, offset, reason, *named, batch_id, payload))
+            rows.append((digest, queue, offset, reason, *named, batch_id, payload, at))
     execute_values(
         cursor,
         """
-        INSERT INTO failures (digest, queue, stream_offset, reason, source, external_id, batch_id, payload) VALUES %s
+        INSERT INTO failures (digest, queue, stream_offset, reason, source, external_id, batch_id, payload, at)
+        VALUES %s
         ON CONFLICT (digest) DO NOTHING
         """,
         rows,
+        "(%s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s::timestamptz, now()))",
     )
 
 
@@ -295,10 +301,14 @@ def delete(cursor: Cursor, numbers: Sequence[int]) -> int:
     return cursor.rowcount
 
 
-def take_out(cursor: Cursor, numbers: Sequence[int]) -> list[bytes]:
-    """Forget failures; returns their payloads in the order of their numbers.
+def take_out(cursor: Cursor, numbers: Sequence[int]) -> list[tuple[bytes, Origin]]:
+    """Forget failures; returns their payloads, and where they first came from, in the order of their numbers.
 
     Whoever records one of them meanwhile waits until this transaction ends, and is not told that it is there.
     """
-    cursor.execute("DELETE FROM failures WHERE id = ANY(%s) RETURNING id, payload", (list(numbers),))
-    return [bytes(payload) for _, payload in sorted(cursor.fetchall(), key=lambda row: row[0])]
+    cursor.execute(
+        "DELETE FROM failures WHERE id = ANY(%s) RETURNING id, payload, queue, at, stream_offset, batch_id IS NOT NULL",
+        (list(numbers),),
+    )
+    rows = sorted(cursor.fetchall(), key=lambda row: row[0])
+    return [(bytes(payload), Origin(*came)) for _, payload, *came in rows]

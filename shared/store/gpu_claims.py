@@ -21,8 +21,8 @@ Use = Literal["labelling", "training"]
 
 _TRY: Final = {
     # Labelling workers share a GPU among themselves.
-    "labelling": "SELECT pg_try_advisory_lock_shared(hashtext('otzyv gpu'), hashtext(%s))",
-    "training": "SELECT pg_try_advisory_lock(hashtext('otzyv gpu'), hashtext(%s))",
+    "labelling": "SELECT pg_try_advisory_xact_lock_shared(hashtext('otzyv gpu'), hashtext(%s))",
+    "training": "SELECT pg_try_advisory_xact_lock(hashtext('otzyv gpu'), hashtext(%s))",
 }
 
 
@@ -37,16 +37,14 @@ def claimed(
     taken, over = threading.Event(), threading.Event()
 
     def hold() -> None:
-        """Take the lock as soon as it is free and keep its session open; in a new one where that is lost."""
+        """Take the lock as soon as it is free and keep its transaction open; in a new one where that is lost."""
         while not over.is_set():
             mine = False
             try:
-                with database.connection() as connection:
-                    connection.autocommit = True
+                with database.lasting() as cursor:
                     while not over.is_set():
-                        with connection.cursor() as cursor:
-                            cursor.execute("SELECT true" if mine else _TRY[use], None if mine else (gpu,))
-                            (mine,) = cursor.fetchone() or (False,)
+                        cursor.execute("SELECT true" if mine else _TRY[use], None if mine else (gpu,))
+                        (mine,) = cursor.fetchone() or (False,)
                         if mine:
                             taken.set()
                         over.wait(look_s)

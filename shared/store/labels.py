@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.reviews.labelled_text import Row
 from shared.store import places
+from shared.store.gold import PEOPLE
 from shared.store.places import HeldPositions, with_revision
 from shared.store.postgres.copying import NULL, copied
+from shared.store.postgres.fetched import all_of, first_column, first_value
 from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
 
 PAGE = 1_000
 """Given labels in one statement: a file may hold millions, and each statement has a time limit."""
+
+
+CIRCULAR: Final = ("keywords", "student")
+"""Stages whose labels teach nothing: the words themselves, and what was taught by labels of other stages."""
 
 
 class Label(msgspec.Struct, frozen=True, gc=False):
@@ -86,6 +94,17 @@ def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxon
     _settle_given(cursor, [Label(*row, None, None, "human") for row in rows], taxonomy_id)
 
 
+def doubt(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> None:
+    """Labels that people gave and now differ about are for a person again, with the category as a guess."""
+    cursor.execute(
+        """
+        UPDATE labels SET status = 'needs_review', at = now()
+        WHERE taxonomy_id = %s AND status = 'human' AND review_id = ANY(%s::bigint[])
+        """,
+        (taxonomy_id, list(review_ids)),
+    )
+
+
 def settle_from_outside(
     cursor: Cursor, rows: Sequence[tuple[int, int, str, float]], taxonomy_id: int, stage: str
 ) -> None:
@@ -107,13 +126,81 @@ def _settle_given(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> No
         cursor.execute(_REPLACE_BY_GIVEN, (taxonomy_id, recordset(rows[start : start + PAGE])))
 
 
+def teaching(cursor: Cursor, taxonomy_id: int) -> list[Row]:
+    """People's labels and accepted ones of other stages by review id, without gold that measures."""
+    cursor.execute(
+        f"""
+        WITH {PEOPLE}
+        SELECT r.text, l.category
+        FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
+        WHERE l.taxonomy_id = %(taxonomy)s AND l.category IS NOT NULL
+          AND (l.status = 'human' OR (l.status = 'accepted' AND l.stage <> ALL(%(circular)s)))
+          AND NOT EXISTS (SELECT FROM people p WHERE p.review_id = l.review_id AND NOT p.teaches)
+        ORDER BY l.review_id
+        """,  # noqa: S608  a constant of shared.store.gold
+        {"taxonomy": taxonomy_id, "circular": list(CIRCULAR)},
+    )
+    return all_of(cursor, Row)
+
+
+_UNSURE = """
+    FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
+    WHERE l.taxonomy_id = %(taxonomy)s AND l.status = 'needs_review'
+"""
+
+
+def unsure(cursor: Cursor, taxonomy_id: int) -> int:
+    """How many reviews have only a guess, or not even that."""
+    cursor.execute(f"SELECT count(*) {_UNSURE}", {"taxonomy": taxonomy_id})
+    return first_value(cursor, int) or 0
+
+
+def reopen(cursor: Cursor, taxonomy_id: int, stage: str, after: int, limit: int) -> list[int]:
+    """Let up to `limit` of them, whose number is above `after`, wait for a stage once more; their ids, in order.
+
+    The label goes into the history. One that somebody else holds is left as it is.
+    """
+    cursor.execute(
+        f"""
+        WITH opened AS (
+            SELECT l.review_id {_UNSURE} AND l.review_id > %(after)s
+            ORDER BY l.review_id LIMIT %(limit)s FOR UPDATE OF l SKIP LOCKED),
+        gone AS (
+            DELETE FROM labels l USING opened o
+            WHERE l.review_id = o.review_id AND l.taxonomy_id = %(taxonomy)s RETURNING l.review_id, l.revision),
+        lined_up AS (
+            INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
+            SELECT review_id, %(taxonomy)s, revision, %(stage)s FROM gone ON CONFLICT DO NOTHING)
+        SELECT review_id FROM gone ORDER BY 1
+        """,  # noqa: S608  a constant of this module
+        {"taxonomy": taxonomy_id, "after": after, "limit": limit, "stage": stage},
+    )
+    return first_column(cursor)
+
+
 def by_stage(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int) -> dict[str, int]:
-    """How many of some reviews have a label by which stage; `human` are people's, and guesses count like the others."""
+    """How many of some reviews have a label by which stage; `human` are people's, and guesses count like the others.
+
+    People's that are for review, since they differ, are `people who differ`.
+    """
     cursor.execute(
         """
-        SELECT CASE WHEN status = 'human' THEN status ELSE coalesce(stage, 'nobody') END, count(*)
+        SELECT CASE WHEN status = 'human' THEN status WHEN stage IS NOT NULL THEN stage
+                    WHEN category IS NULL THEN 'nobody' ELSE 'people who differ' END, count(*)
         FROM labels WHERE taxonomy_id = %s AND review_id = ANY(%s) GROUP BY 1 ORDER BY 1
         """,
         (taxonomy_id, list(review_ids)),
+    )
+    return dict(cursor.fetchall())
+
+
+def by_category(cursor: Cursor, taxonomy_id: int) -> dict[str, int]:
+    """How many labels each category has that a stage has kept or a person has given."""
+    cursor.execute(
+        """
+        SELECT category, count(*) FROM labels
+        WHERE taxonomy_id = %s AND status IN ('accepted', 'human') AND category IS NOT NULL GROUP BY 1
+        """,
+        (taxonomy_id,),
     )
     return dict(cursor.fetchall())

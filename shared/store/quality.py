@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 
 from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from shared.catalogue import STUDENT
 from shared.quality.drift import Alarm, DailyCounts, Quality
 from shared.store.postgres.fetched import all_of, converted
 
 
 def counts(cursor: Cursor, taxonomy: str, since: date) -> list[DailyCounts]:
-    """Predictions on present texts since a day (UTC), by model, day and category, compared with accepted labels."""
+    """Predictions on present texts since a day (UTC), by model, day and category, compared with accepted labels.
+
+    Not with those of the stage `student`: the model that predicts gave them.
+    """
     cursor.execute(
         """
         SELECT p.model_id, (p.at AT TIME ZONE 'UTC')::date, p.category, least(floor(p.confidence * 10)::integer, 9),
@@ -26,12 +30,12 @@ def counts(cursor: Cursor, taxonomy: str, since: date) -> list[DailyCounts]:
         LEFT JOIN LATERAL (
             SELECT l.category FROM labels l JOIN taxonomies own ON own.id = l.taxonomy_id
             WHERE l.review_id = p.review_id AND l.revision = p.revision AND own.name = %(taxonomy)s
-              AND l.status IN ('accepted', 'human')
+              AND (l.status = 'human' OR (l.status = 'accepted' AND l.stage IS DISTINCT FROM %(student)s))
             ORDER BY l.taxonomy_id DESC LIMIT 1) l ON true
         WHERE p.at >= %(since)s::timestamp AT TIME ZONE 'UTC'
         GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
         """,
-        {"taxonomy": taxonomy, "since": since},
+        {"taxonomy": taxonomy, "since": since, "student": STUDENT},
     )
     found = []
     for (model, day, category), group in groupby(cursor.fetchall(), key=lambda row: row[:3]):
@@ -111,3 +115,22 @@ def alarms_since(cursor: Cursor, taxonomy: str, day: date) -> list[Alarm]:
         (taxonomy, day),
     )
     return converted(cursor, Alarm)
+
+
+def alarm_after(cursor: Cursor, model_id: int, moment: datetime) -> Alarm | None:
+    """The newest alarm about all categories of a model that was raised after a moment and says something new.
+
+    A drift that was there at that moment goes on to be one, day by day.
+    """
+    cursor.execute(
+        """
+        SELECT a.model_id, a.day, nullif(a.category, ''), a.kind, a.value, a."limit", a.n FROM alarms a
+        WHERE a.model_id = %(model)s AND a.category = '' AND a.at > %(moment)s
+          AND (a.kind = 'withheld_precision' OR NOT EXISTS (
+            SELECT FROM alarms b WHERE b.model_id = a.model_id AND b.category = '' AND b.kind = a.kind
+              AND b.at <= %(moment)s))
+        ORDER BY a.id DESC LIMIT 1
+        """,
+        {"model": model_id, "moment": moment},
+    )
+    return next(iter(converted(cursor, Alarm)), None)

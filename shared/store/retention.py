@@ -24,6 +24,8 @@ _TABLES = (
     "labels",
     "label_history",
     "verdicts",
+    "withheld",
+    "asked",
     "predictions",
     "awaiting_prediction",
     "failures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 
 import msgspec
@@ -32,21 +33,27 @@ class Upserted(msgspec.Struct, frozen=True):
 Name = tuple[str, str]
 """Source and external id."""
 
-_Incoming = tuple[Review, str | None]
-"""A review on its way in, and the id of its batch, if any."""
+_Incoming = tuple[Review, str | None, datetime | None]
+"""A review on its way in, the id of its batch, if any, and when it came, where it was rejected then."""
 
 
 def upsert(cursor: Cursor, messages: Sequence[Message], taxonomy_id: int, first_stage: str) -> Upserted:
     """Store reviews and put those without a label in line for the first stage, in one transaction.
 
-    A review that is known with the same text changes no row. The last of several with one name wins.
+    A review that is known with the same text changes no row. The last of several with one name wins; one that was
+    rejected when it came, and is sent again, replaces nothing that came after it.
     Known names are locked first, then new ones are added, each in their order: two such transactions do not wait for
     each other in a circle, unless a third has just stored the same new names.
     """
     newest: dict[Name, _Incoming] = {}
     for message in messages:
         batch_id = str(message.batch.id) if message.batch else None
-        newest.update(((review.source, review.id), (review, batch_id)) for review in message.reviews)
+        came_at = None if message.origin is None else message.origin.at
+        newest.update(
+            ((review.source, review.id), (review, batch_id, came_at))
+            for review in message.reviews
+            if came_at is None or _came_before(newest.get((review.source, review.id)), came_at)
+        )
     ids, fresh, replaced = _store(cursor, newest, taxonomy_id, first_stage)
     known = sorted({*ids.values()}.difference(fresh))
     in_line = {*fresh, *_line_up(cursor, known, replaced, taxonomy_id, first_stage)}
@@ -56,13 +63,18 @@ def upsert(cursor: Cursor, messages: Sequence[Message], taxonomy_id: int, first_
     return Upserted(of_messages, to_send, fresh, known, len(replaced))
 
 
+def _came_before(other: _Incoming | None, came_at: datetime) -> bool:
+    return other is None or (other[2] is not None and other[2] <= came_at)
+
+
 def _store(
     cursor: Cursor, newest: Mapping[Name, _Incoming], taxonomy_id: int, first_stage: str
 ) -> tuple[dict[Name, int], list[int], list[int]]:
     """Add, replace or leave reviews as they are: all their ids by name, those of new ones, and of replaced ones."""
     names = sorted(newest)
     known = _hold_known(cursor, names)
-    ids = _add(cursor, [newest[name] for name in names if name not in known], taxonomy_id, first_stage)
+    unknown = [newest[name] for name in names if name not in known and newest[name][2] is None]
+    ids = _add(cursor, unknown, taxonomy_id, first_stage)
     fresh = list(ids.values())
     ids.update(
         (name, review_id) for name, (review_id, sha) in known.items() if sha == newest[name][0].text_sha
@@ -71,7 +83,8 @@ def _store(
     ids.update({(source, external_id): review_id for review_id, _, source, external_id in written})
     replaced = [review_id for review_id, revision, _, _ in written if revision > 1]
     fresh += [review_id for review_id, revision, _, _ in written if revision == 1]
-    # What is left has been stored by another process meanwhile, with the same text; writing has locked it.
+    # What is left has been stored by another process meanwhile, with the same text, or came later; writing has locked
+    # it.
     late = _hold_known(cursor, [name for name in names if name not in ids])
     ids.update((name, review_id) for name, (review_id, _) in late.items())
     return ids, fresh, replaced
@@ -109,7 +122,7 @@ def _add(
     cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(incoming),))
     numbers = sorted(first_column(cursor))
     lines = []
-    for number, (review, batch_id) in zip(numbers, incoming, strict=True):
+    for number, (review, batch_id, _) in zip(numbers, incoming, strict=True):
         created_at = NULL if review.created_at is None else review.created_at.isoformat()
         meta = NULL if review.meta is None else cell(review.meta)
         lines.append(
@@ -122,20 +135,23 @@ def _add(
     end = f"\t{taxonomy_id}\t1\t{first_stage}\n"
     places = [f"{number}{end}".encode() for number in numbers]
     copy(cursor, "waiting", "review_id, taxonomy_id, revision, stage", places)
-    return {(review.source, review.id): number for number, (review, _) in zip(numbers, incoming, strict=True)}
+    return {
+        (review.source, review.id): number for number, (review, *_) in zip(numbers, incoming, strict=True)
+    }
 
 
 _WRITE = """
 WITH written AS (
-    INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id)
-    SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id
+    INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id, came_at)
+    SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id, came_at
     FROM json_to_recordset(%s) AS i (source text, external_id text, text text, text_sha text,
-        created_at timestamptz, meta jsonb, batch_id uuid)
+        created_at timestamptz, meta jsonb, batch_id uuid, came_at timestamptz)
     ON CONFLICT (source, external_id) DO UPDATE
     SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
         created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
-        received_at = now()
-    WHERE reviews.text_sha <> excluded.text_sha
+        received_at = now(), came_at = excluded.came_at
+    WHERE reviews.text_sha <> excluded.text_sha AND (excluded.came_at IS NULL
+        OR coalesce(reviews.came_at <= excluded.came_at, reviews.received_at < excluded.came_at))
     RETURNING id, revision, source, external_id),
 in_line AS (
     INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
@@ -162,8 +178,9 @@ def _write(
             "created_at": review.created_at,
             "meta": None if review.meta is None else msgspec.Raw(review.meta.encode()),
             "batch_id": batch_id,
+            "came_at": came_at,
         }
-        for review, batch_id in incoming
+        for review, batch_id, came_at in incoming
     ]
     cursor.execute(_WRITE, (recordset(rows), taxonomy_id, first_stage))
     return cursor.fetchall()
@@ -247,3 +264,9 @@ def some(cursor: Cursor, limit: int) -> list[tuple[int, str]]:
         cursor.execute("SELECT id, text FROM reviews ORDER BY random() LIMIT %s", (limit,))
         found = cursor.fetchall()
     return found
+
+
+def newest_texts(cursor: Cursor, most: int) -> list[str]:
+    """The present texts of the newest reviews, the newest last."""
+    cursor.execute("SELECT text FROM reviews ORDER BY id DESC LIMIT %s", (most,))
+    return [text for (text,) in reversed(cursor.fetchall())]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.structs import astuple
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json, execute_values
 
+from shared.catalogue import STUDENT
 from shared.store.postgres.fetched import all_of, first_column, first_of, first_value, returned
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -64,6 +65,13 @@ class LoggedValue(msgspec.Struct, frozen=True):
     epoch: float
     value: float
 
+
+FORMER_NAMES: Final = {
+    "validation_loss": "held_out_loss",
+    "weighted_f1": "held_out_weighted_f1",
+    "macro_f1": "held_out_macro_f1",
+}
+"""What Otzyv 0.2.0 called the figures of the validation part, and what they are called since."""
 
 _COLUMNS = ", ".join(f"r.{name}::text" if name == "key" else f"r.{name}" for name in Run.__struct_fields__)
 _SELECT = f"SELECT {_COLUMNS} FROM training_runs r"  # noqa: S608  names of fields
@@ -233,15 +241,20 @@ def _update(cursor: Cursor, run: int, attempt: int, what: str, **values: object)
 def cancel(cursor: Cursor, run: int) -> Status | None:
     """Ask for a run to be cancelled. One that nobody works on is at once; returns its status, None where there is none.
 
-    A running one is cancelled by its holder, at its next step.
+    A running one is cancelled by its holder, at its next step; one whose lease has ended has none.
     """
     cursor.execute(
         """
-        UPDATE training_runs SET cancel_requested = status IN ('queued', 'running'),
-            finished_at = CASE WHEN status = 'queued' THEN now() ELSE finished_at END,
-            message = CASE WHEN status = 'queued' THEN 'cancelled before it began' ELSE message END,
-            status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END
-        WHERE id = %s RETURNING status
+        UPDATE training_runs r SET cancel_requested = status IN ('queued', 'running'),
+            finished_at = CASE WHEN idle THEN now() ELSE finished_at END,
+            lease_until = CASE WHEN idle THEN NULL ELSE lease_until END,
+            message = CASE WHEN NOT idle THEN message WHEN attempt = 0 THEN 'cancelled before it began'
+                ELSE 'cancelled at ' || round(100 * progress) || ' %%, while nobody worked on it' END,
+            status = CASE WHEN idle THEN 'cancelled' ELSE status END
+        FROM (
+            SELECT id, status = 'queued' OR (status = 'running' AND lease_until < now()) AS idle
+            FROM training_runs WHERE id = %s FOR UPDATE) held
+        WHERE r.id = held.id RETURNING r.status
         """,
         (run,),
     )
@@ -256,9 +269,11 @@ def answers(cursor: Cursor, run: int) -> list[str]:
 
 
 def points(cursor: Cursor, run: int) -> list[LoggedValue]:
-    """All that a run has logged, by name and step."""
+    """All that a run has logged, by name and step. What 0.2.0 has logged has its name of today."""
     cursor.execute(
-        "SELECT name, step, epoch, value FROM training_metrics WHERE run_id = %s ORDER BY name, step", (run,)
+        "SELECT coalesce(%s::jsonb ->> name, name) AS name, step, epoch, value FROM training_metrics "
+        "WHERE run_id = %s ORDER BY 1, step",
+        (Json(FORMER_NAMES), run),
     )
     return all_of(cursor, LoggedValue)
 
@@ -288,7 +303,10 @@ class News(msgspec.Struct, frozen=True):
 
 
 def news(cursor: Cursor, taxonomy: str, taxonomy_id: int, architecture: str) -> News:
-    """What has come since the last run of an architecture on any version of a taxonomy."""
+    """What has come since the last run of an architecture on any version of a taxonomy.
+
+    What the stage `student` labelled is no news.
+    """
     cursor.execute(
         """
         WITH own AS (
@@ -298,11 +316,12 @@ def news(cursor: Cursor, taxonomy: str, taxonomy_id: int, architecture: str) -> 
         SELECT EXISTS (SELECT FROM own WHERE status IN ('queued', 'running')),
                (SELECT created_at FROM last), coalesce((SELECT reason FROM last), ''),
                (SELECT count(*) FROM labels l WHERE l.taxonomy_id = %(id)s AND l.status IN ('accepted', 'human')
+                  AND (l.status = 'human' OR l.stage IS DISTINCT FROM %(student)s)
                   AND l.at > coalesce((SELECT created_at FROM last), '-infinity')),
                (SELECT count(*) FROM alarms a JOIN models m ON m.id = a.model_id
                   JOIN taxonomies t ON t.id = m.taxonomy_id WHERE t.name = %(taxonomy)s
                   AND a.at > coalesce((SELECT created_at FROM last), '-infinity'))
         """,
-        {"taxonomy": taxonomy, "id": taxonomy_id, "architecture": architecture},
+        {"taxonomy": taxonomy, "id": taxonomy_id, "architecture": architecture, "student": STUDENT},
     )
     return News(*cursor.fetchall()[0])

@@ -7,8 +7,10 @@ from datetime import datetime
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.catalogue import STUDENT
 from shared.reviews.labelled_text import Row
-from shared.store.postgres.fetched import all_of, returned
+from shared.store.gold import PEOPLE
+from shared.store.postgres.fetched import all_of, first_column, returned
 
 
 class GoldText(msgspec.Struct, frozen=True):
@@ -31,23 +33,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-# Gold that was drawn because model and label differed is no sample of all reviews: it teaches, it does not measure.
+# What a student labelled, or guessed, teaches none: it would learn its own mistakes.
 _TAKE = """
-WITH answered AS (
-    SELECT i.review_id, bool_and(a.disagreements_with IS NOT NULL) AS teaches
-    FROM audit_items i JOIN audits a ON a.id = i.audit_id
-    WHERE a.taxonomy_id = %(taxonomy)s AND i.answer IS NOT NULL GROUP BY 1),
-people AS (
-    SELECT DISTINCT ON (g.review_id) g.review_id, g.revision, g.category, g.ambiguous,
-           coalesce(a.teaches, false) AS teaches
-    FROM gold g JOIN reviews r ON r.id = g.review_id AND r.revision = g.revision
-    LEFT JOIN answered a ON a.review_id = g.review_id
-    WHERE g.taxonomy_id = %(taxonomy)s ORDER BY g.review_id, g.at DESC, g.annotator),
+WITH {people},
 labelled AS (
     SELECT l.review_id, l.revision, l.category, l.status,
            CASE WHEN l.status = 'human' THEN 1 ELSE coalesce(l.confidence, 0) END AS confidence
     FROM labels l JOIN reviews r ON r.id = l.review_id AND r.revision = l.revision
     WHERE l.taxonomy_id = %(taxonomy)s AND l.category IS NOT NULL
+      AND (l.status = 'human' OR l.stage IS DISTINCT FROM %(student)s)
       AND NOT EXISTS (SELECT FROM people p WHERE p.review_id = l.review_id AND NOT p.teaches)),
 rows AS (
     SELECT coalesce(array_agg(review_id), '{}'), coalesce(array_agg(revision), '{}'),
@@ -70,12 +64,15 @@ INSERT INTO training_snapshots (taxonomy_id, sha, review_ids, revisions, categor
     accepted, counts, gold_ids, gold_revisions, gold_categories, gold_ambiguous)
 SELECT %(taxonomy)s, sha256(convert_to(concat_ws('|', %(taxonomy)s, t.*), 'UTF8')), t.* FROM taken t
 ON CONFLICT (sha) DO UPDATE SET sha = excluded.sha RETURNING id
-"""
+""".replace("{people}", PEOPLE)
 
 
 def take(cursor: Cursor, taxonomy_id: int) -> int:
-    """Freeze the labels, best guesses among them, and the gold of now; returns the number, the same for the same."""
-    cursor.execute(_TAKE, {"taxonomy": taxonomy_id})
+    """Freeze the labels, best guesses among them, and the gold of now; returns the number, the same for the same.
+
+    Labels and guesses of the stage `student` are left out.
+    """
+    cursor.execute(_TAKE, {"taxonomy": taxonomy_id, "student": STUDENT})
     return returned(cursor)
 
 
@@ -125,3 +122,25 @@ def gold(cursor: Cursor, snapshot_id: int) -> list[GoldText]:
         (snapshot_id,),
     )
     return all_of(cursor, GoldText)
+
+
+def taught(cursor: Cursor, model_id: int) -> tuple[list[str], list[str]]:
+    """The texts that a model was trained on, as far as a run of this database has, and the gold it was measured on.
+
+    A text that is alike in both was left out of training.
+    """
+    return _texts(cursor, model_id, "review_ids", "revisions"), _texts(
+        cursor, model_id, "gold_ids", "gold_revisions"
+    )
+
+
+def _texts(cursor: Cursor, model_id: int, ids: str, revisions: str) -> list[str]:
+    cursor.execute(
+        f"""
+        SELECT coalesce(r.text, h.text) FROM training_runs run JOIN training_snapshots t ON t.id = run.snapshot_id,
+            unnest(t.{ids}, t.{revisions}) AS s (review_id, revision) {_TEXT}
+        WHERE run.model_id = %s AND coalesce(r.text, h.text) IS NOT NULL
+        """,  # noqa: S608  names of this module
+        (model_id,),
+    )
+    return first_column(cursor)

@@ -19,7 +19,9 @@ from shared.store.postgres.fetched import all_of, first_value
 from shared.store.postgres.recordset import array
 
 # The server notices within a minute that a reader's machine has vanished, not after the two hours of its default.
-_KEEPALIVES = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
+_KEEPALIVES = """
+    SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3
+"""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -52,19 +54,19 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 class Claim:
-    """The right to read a stream, for as long as a session of PostgreSQL lives."""
+    """The right to read a stream, for as long as a transaction of PostgreSQL lasts."""
 
     def __init__(self, name: str, cursor: Cursor) -> None:
         self._name, self._cursor = name, cursor
 
     def take(self) -> bool:
         """Whether it is ours from now on: False while another process has it."""
-        lock = "SELECT pg_try_advisory_lock(hashtext('otzyv stream'), hashtext(%s))"
+        lock = "SELECT pg_try_advisory_xact_lock(hashtext('otzyv stream'), hashtext(%s))"
         self._cursor.execute(lock, (self._name,))
         return bool(first_value(self._cursor, bool))
 
     def check(self) -> None:
-        """Raises PositionLost once the session has ended: another process may read the stream now."""
+        """Raises PositionLost once the transaction has ended: another process may read the stream now."""
         try:
             self._cursor.execute("SELECT true")
         except psycopg2.Error as error:
@@ -76,9 +78,8 @@ class Claim:
 
 @contextmanager
 def claim(database: Database, name: str) -> Iterator[Claim]:
-    """A session of its own by which a stream can be claimed; it ends with the context."""
-    with database.connection() as connection, connection.cursor() as cursor:
-        connection.autocommit = True
+    """A transaction of its own by which a stream can be claimed; it ends with the context."""
+    with database.lasting() as cursor:
         cursor.execute(_KEEPALIVES)
         yield Claim(name, cursor)
 

@@ -9,13 +9,14 @@ from msgspec.structs import asdict
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.stage import Verdict
+from shared.catalogue import STAGES
 from shared.store.places import WaitingReview
 from shared.store.postgres.copying import NULL, cell, copied, json_cell
 from shared.store.postgres.recordset import array, recordset
 
 
 class Guess(msgspec.Struct, frozen=True):
-    """The surest verdict that earlier stages left for a review."""
+    """The best verdict that earlier stages left for a review."""
 
     category: str
     confidence: float
@@ -23,14 +24,19 @@ class Guess(msgspec.Struct, frozen=True):
 
 
 def guesses(cursor: Cursor, rows: Sequence[WaitingReview], taxonomy_id: int) -> dict[int, Guess]:
-    """The surest stored verdict on the text that was judged, for each review that has one."""
+    """The best stored verdict on the text that was judged, for each review that has one.
+
+    That is the surest one, of the stages whose guesses go before the others' in `shared.catalogue.STAGES`.
+    """
     judged = {row.review_id: row.revision for row in rows}
+    ranks = {name: row.guess_rank for name, row in STAGES.items()}
     cursor.execute(
         """
         SELECT review_id, revision, category, confidence, stage FROM verdicts
-        WHERE review_id = ANY(%s::bigint[]) AND taxonomy_id = %s ORDER BY confidence DESC, stage
+        WHERE review_id = ANY(%s::bigint[]) AND taxonomy_id = %s
+        ORDER BY coalesce((%s::jsonb ->> stage)::integer, 0) DESC, confidence DESC, stage
         """,
-        (array(judged), taxonomy_id),
+        (array(judged), taxonomy_id, msgspec.json.encode(ranks).decode()),
     )
     found: dict[int, Guess] = {}
     for review_id, revision, *rest in cursor.fetchall():

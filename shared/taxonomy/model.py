@@ -15,7 +15,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from shared.errors import TaxonomyError
@@ -102,6 +111,7 @@ class Taxonomy(_Form):
     name: Slug
     none_category: Slug | None = None
     hypothesis: Text = "Это отзыв о товаре из категории: {}."
+    question: str = ""
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -112,6 +122,14 @@ class Taxonomy(_Form):
             context = {"faults": found, "first": f"{dotted(place)}: {message}. {suggestion}"}
             raise PydanticCustomError("faults", "{first}", context)
         return self
+
+    @model_serializer(mode="wrap")
+    def as_document(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As JSON. Without a question it is what it was before there were any, so its labels stay current."""
+        document: dict[str, Any] = dump(self)
+        if not self.question:
+            del document["question"]
+        return document
 
     @cached_property
     def version(self) -> str:

@@ -148,6 +148,11 @@ def without_words(text: str) -> str:
     return _PLACEHOLDER.sub(lambda found: f"[{'*' * (len(found[0]) - 2)}]", text)
 
 
+def as_judged(text: str, *, masks: bool) -> str:
+    """A text as stages get it from the store, where personal data is masked or not."""
+    return without_words(mask(text) if masks else text)
+
+
 def mask_all(value: Any, depth: int = MAX_DEPTH) -> Any:
     """What a log line holds, with its strings masked at whatever depth; what lies too deep is left out."""
     if isinstance(value, str):

@@ -1,10 +1,10 @@
-"""The inflected forms of Russian words, made once when a taxonomy is compiled. Never called per review."""
+"""The forms of Russian words, from the dictionary form and back to it. Never called per review."""
 
 from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import pymorphy3
 
@@ -14,6 +14,9 @@ _SHORTEST = 3
 _DEGREES = frozenset(("COMP", "Supr", "Cmp2"))
 """Degrees of comparison are left out: больше and уже mostly are words of their own. List them where wanted."""
 _PARTICIPLES = frozenset(("PRTF", "PRTS", "GRND"))
+_NAMES = frozenset(("Name", "Surn", "Patr", "Geox", "Abbr", "Init"))
+_LIVING: Final = 0.3
+"""What a reading as a living being or a name keeps of its likelihood."""
 _UNCHANGING = ("PREP", "CONJ", "PRCL", "INTJ", "NPRO", "NUMR")
 
 
@@ -63,3 +66,57 @@ def _readings(word: str) -> list[Any]:
     ]
     chosen = nouns or readings
     return [parse for parse in chosen if parse.normal_form.replace("ё", "е") == word] or chosen
+
+
+class FormReading(NamedTuple):
+    """One way to read a word form: its dictionary form with е for ё, its part of speech, its number, how likely.
+
+    `part` is pymorphy's (`NOUN`, `ADJF`, `VERB`), or `NAME` for people and places; `number` is `sing`, `plur` or "".
+    """
+
+    lemma: str
+    part: str
+    number: str
+    score: float
+
+
+def readings(word: str) -> list[FormReading]:
+    """The ways to read a word form, the likeliest last; none for a word that the dictionary lacks.
+
+    Things go before living beings and names, because reviews are about things: синтетика is not of a синтетик.
+    """
+    if not known(word):
+        return []
+    found: dict[tuple[str, str, str], FormReading] = {}
+    for parse in _analyzer().parse(word):
+        name = bool(_NAMES & parse.tag.grammemes)
+        key = (
+            parse.normal_form.replace("ё", "е"),
+            "NAME" if name else str(parse.tag.POS),
+            str(parse.tag.number or ""),
+        )
+        score = parse.score * (_LIVING if name or "anim" in parse.tag.grammemes else 1.0)
+        if key not in found or score > found[key].score:
+            found[key] = FormReading(*key, score)
+    return sorted(found.values(), key=lambda reading: reading.score)
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun's dictionary form: тапочки for тапочка; the noun itself where it has none."""
+    for parse in _analyzer().parse(noun):
+        if "NOUN" in parse.tag and parse.normal_form.replace("ё", "е") == noun.replace("ё", "е"):
+            found = parse.inflect({"plur", "nomn"})
+            return str(found.word).replace("ё", "е") if found else noun
+    return noun
+
+
+@lru_cache(maxsize=50_000)
+def base(word: str) -> str:
+    """The dictionary form under which an entry finds this word, or the word itself where that does not find it."""
+    word = word.lower().replace("ё", "е")
+    if len(word) < _SHORTEST or not _CYRILLIC.fullmatch(word):
+        return word
+    for parse in _readings(word):
+        found: str = parse.normal_form.replace("ё", "е")
+        return found if word in forms(found) else word
+    return word

@@ -49,7 +49,7 @@ class Arguments(BaseModel):
         3,
         ge=1,
         le=1_000,
-        description="Epochs without a better weighted F1 on the validation part before it stops.",
+        description="Epochs without a better F1 on held-out labels before it stops.",
     )
     batch_rows: int | None = Field(None, ge=1, le=4_096, description="Reviews of one training step.")
     learning_rate: float | None = Field(None, gt=0, le=1)
@@ -64,14 +64,18 @@ class Arguments(BaseModel):
     regularisation: float = Field(
         1.0, gt=0, le=1e6, description="C of the linear model: more fits the reviews closer."
     )
-    balance: Literal["oversample", "weights", "none"] | None = Field(
-        None, description="Rare categories: rows drawn again, class weights in the loss, or nothing."
+    balance: Literal["oversample", "weights", "roots", "none"] | None = Field(
+        None,
+        description="Rare categories: rows drawn again, class weights in the loss, their square roots, or nothing.",
     )
     clean_labels: bool = Field(
         False, description="Leave suspected label errors out (cleanlab, on out-of-fold probabilities)."
     )
     taxonomy_rows: bool = Field(
         True, description="Train on the taxonomy's keywords, phrases and examples as well, each a short text."
+    )
+    keyword_features: bool = Field(
+        True, description="Of linear, lstm and pair: read what the taxonomy says of a text's words."
     )
     validation: float = Field(
         0.1, gt=0, le=0.5, description="Share of the reviews that early stopping looks at."

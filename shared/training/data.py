@@ -37,12 +37,16 @@ HASH_BYTES: Final = 8
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What one run trains on and stops by. `train` is before oversampling; `left_out` says what was removed and why."""
+    """What one run trains on and stops by. `train` is before oversampling; `left_out` says what was removed and why.
+
+    `taxonomy` is the one whose categories `labels` are, in its order; without it nothing is known of its entries.
+    """
 
     labels: tuple[str, ...]
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
     left_out: dict[str, int] = {}
+    taxonomy: Taxonomy | None = None
 
 
 def prepared(
@@ -81,7 +85,7 @@ def prepared(
             if text and text not in seen:
                 seen[text] = REPEATED
                 train.append(row)
-    return _with_enough(Data(labels, tuple(train), tuple(validation), dict(left_out)), arguments)
+    return _with_enough(Data(labels, tuple(train), tuple(validation), dict(left_out), taxonomy), arguments)
 
 
 def _reason(row: Row, text: str, labels: Sequence[str], seen: Mapping[str, str], arguments: Arguments) -> str:
@@ -123,6 +127,7 @@ def _with_enough(data: Data, arguments: Arguments) -> Data:
         tuple(row for row in data.train if row.category not in few),
         tuple(row for row in data.validation if row.category not in few),
         data.left_out | {TOO_FEW.format(slug): left[slug] for slug in few},
+        data.taxonomy,
     )
 
 
@@ -174,13 +179,15 @@ def oversampled_places(categories: Sequence[str], seed: int) -> list[int]:
     return found
 
 
-def class_weights(rows: Sequence[Row], labels: Sequence[str]) -> list[float]:
+def class_weights(rows: Sequence[Row], labels: Sequence[str], *, roots: bool = False) -> list[float]:
     """A weight for each label: n / (k * count), k being the number of categories among the n rows; 1.0 for others.
 
-    What scikit-learn calls balanced (King and Zeng, Logistic Regression in Rare Events Data, 2001).
+    What scikit-learn calls balanced (King and Zeng, Logistic Regression in Rare Events Data, 2001). Their square roots
+    lie between that and no weights.
     """
     found = counts(rows)
-    return [len(rows) / (len(found) * found[label]) if label in found else 1.0 for label in labels]
+    power = 0.5 if roots else 1.0
+    return [(len(rows) / (len(found) * found[label])) ** power if label in found else 1.0 for label in labels]
 
 
 def counts(rows: Iterable[Row]) -> Counter[str]:

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
+from shared.classifiers.classifier import softmax
 from shared.compute.arrays import Float32s
 from shared.reviews.labelled_text import Row
 from shared.training.arguments import arguments
 from shared.training.data import Data, counts
-from shared.training.linear import train_linear
+from shared.training.linear import out_of_fold, temperature_of
 
 FOLDS: Final = 5
 SUSPECTED: Final = "suspected label error"
@@ -61,15 +62,10 @@ def _out_of_fold(data: Data, judged: Sequence[int], seed: int) -> Float32s:
     """Probabilities [judged, k] from models that were trained on the other folds, and on all that is not judged."""
     said = arguments(architecture="linear", seed=seed)
     categories = [data.train[place].category for place in judged]
-    found = np.empty((len(judged), len(data.labels)), np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(categories, categories))
-    for _, held_out in folds:
-        away = {judged[number] for number in held_out}
-        train = tuple(row for place, row in enumerate(data.train) if place not in away)
-        model = train_linear(said, msgspec.structs.replace(data, train=train))
-        found[held_out] = model.predict(
-            [data.train[judged[number]].text for number in held_out]
-        ).probabilities
-    return found
+        parts = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(categories, categories)
+        folds = [[judged[number] for number in held_out] for _, held_out in parts]
+    logits = out_of_fold(said, data.train, data, folds)
+    temperature = temperature_of(data.labels, data.train, logits)
+    return softmax(np.stack([logits[place] for place in judged]), temperature)

@@ -18,8 +18,8 @@ from transformers.utils import logging as transformers_logging
 
 from shared.classifiers.artefact import WEIGHTS
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging.export import Logits, torch_logits
 from shared.classifiers.packaging.hugging_face import distinct_tensors
+from shared.classifiers.packaging.logits import Logits, torch_logits
 from shared.classifiers.packaging.package import Package
 from shared.classifiers.temperature import fit_temperature
 from shared.compute.device import device_for, dtype_for, out_of_memory, release
@@ -113,7 +113,7 @@ def _trained(run: _Run, rows: int) -> Package:
     """Train with `rows` texts at a time, which divide a step's."""
     with _quietly():
         set_seed(run.arguments.seed)
-        built = run.architecture.build(run.arguments, run.data.labels)
+        built = run.architecture.build_for(run.arguments, run.data)
         ids, _ = Tokens(built.tokenizer, built.max_tokens)([row.text for row in run.data.validation])
         trainer = _trainer(run, built, ids, rows)
         # Memory that is full here is no reason to begin anew: the caller tries again from this folder.
@@ -128,8 +128,8 @@ def _trainer(run: _Run, built: Built, validation: list[list[int]], rows: int) ->
     weights: Sequence[float] = ()
     if arguments.balance == "oversample":
         train = oversampled(train, arguments.seed)
-    elif arguments.balance == "weights":
-        weights = class_weights(train, labels)
+    elif arguments.balance in ("weights", "roots"):
+        weights = class_weights(train, labels, roots=arguments.balance == "roots")
     ids, _ = Tokens(built.tokenizer, built.max_tokens)([row.text for row in train])
 
     def examples(some: list[list[int]], of: Sequence[Row]) -> list[dict[str, Any]]:

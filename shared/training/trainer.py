@@ -32,9 +32,9 @@ STEPS_PER_LOG: Final = 10
 _TOLD: Final = {
     "loss": "loss",
     "learning_rate": "learning_rate",
-    "eval_loss": "validation_loss",
-    "eval_weighted_f1": "weighted_f1",
-    "eval_macro_f1": "macro_f1",
+    "eval_loss": "held_out_loss",
+    "eval_weighted_f1": "held_out_weighted_f1",
+    "eval_macro_f1": "held_out_macro_f1",
 }
 """What a watch is told, by the trainer's name for it."""
 

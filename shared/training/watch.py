@@ -10,8 +10,9 @@ class Watch(Protocol):
     """Told by `shared.training.network.train` how far it is. Whatever a method raises ends the training."""
 
     def log(self, step: int, epoch: float, values: Mapping[str, float]) -> None:
-        """Some of `loss`, `learning_rate`, `validation_loss`, `weighted_f1` and `macro_f1`, after `step` steps.
+        """Some of `loss`, `learning_rate`, `held_out_loss`, `held_out_weighted_f1` and `held_out_macro_f1`.
 
+        They are those after `step` steps; what is held out is the validation part. F1 on gold is not known here.
         `epoch` counts passes over the training reviews: 1.5 is in the middle of the second.
         """
 
@@ -23,8 +24,13 @@ class Watch(Protocol):
 
 
 class Interrupted(Exception):
-    """Training stopped as its watch asked; the run's folder holds a checkpoint, from which `train` goes on."""
+    """Training stopped as its watch asked; the run's folder holds a checkpoint, from which `train` goes on.
 
-    def __init__(self, step: int) -> None:
-        super().__init__(f"stopped after step {step}; training goes on from there")
-        self.step = step
+    Where `anew` is set there is none: the next attempt begins anew.
+    """
+
+    def __init__(self, step: int, *, anew: bool = False) -> None:
+        super().__init__(
+            f"stopped after step {step}; training {'begins anew' if anew else 'goes on from there'}"
+        )
+        self.step, self.anew = step, anew

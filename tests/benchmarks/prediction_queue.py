@@ -35,9 +35,9 @@ from shared.serving.registry import Registry
 from shared.settings import Settings, load
 from shared.store import Database
 from shared.store.postgres import schema
-from shared.store.postgres.embedded import embedded_server
 from shared.taxonomy import default_taxonomy
 from tests.benchmarks.small_encoder import SHAPES
+from tests.support.postgres_node import postgres_server
 from tests.support.processes import started
 from tests.support.servers import RabbitNode, database_of, rabbit_node, wait_until
 from workers.rabbitmq.topology import CPU_CLASSIFY
@@ -59,7 +59,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         artefact = _model(Path(folder), tokenizer, texts[:1_000])
         rabbit = stack.enter_context(rabbit_node())
-        server = stack.enter_context(embedded_server())
+        server = stack.enter_context(postgres_server())
         ratios, memory = [], []
         for turn in range(TURNS):
             alone = _alone(artefact, Path(folder), texts, cores)

@@ -11,8 +11,8 @@ from shared.settings import Settings, load
 from shared.store import Database
 from shared.store.postgres import schema
 from tests.faults.observations import LEDGER
-from tests.faults.postgres_node import PostgresNode, postgres_node
 from tests.faults.world import World
+from tests.support.postgres_node import PostgresNode, postgres_node
 from tests.support.servers import RabbitNode, database_of, rabbit_node
 
 

@@ -40,10 +40,10 @@ from shared.settings import Settings, load
 from shared.store import Database
 from shared.store.postgres import schema
 from tests.faults.ledger import SOURCE, Ledger
-from tests.faults.postgres_node import PostgresNode, postgres_node
-from tests.faults.processes import children
 from tests.support import tiny_linear
 from tests.support.ledger import astray
+from tests.support.postgres_node import PostgresNode, postgres_node
+from tests.support.process_tree import children
 from tests.support.processes import OTZYV, environment
 from tests.support.servers import RabbitNode, database_of, rabbit_node
 from workers.rabbitmq import topology

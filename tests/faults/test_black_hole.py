@@ -13,9 +13,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.errors import DatabaseUnavailable
 from shared.store import Database
-from tests.faults.postgres_node import PostgresNode
 from tests.faults.proxy import Mode, Proxy, proxy_to
 from tests.faults.world import World
+from tests.support.postgres_node import PostgresNode
 from tests.support.servers import database_of
 
 QUICK = {"OTZYV_CONNECT_TIMEOUT_S": "2", "OTZYV_STATEMENT_TIMEOUT_S": "5", "OTZYV_BROKER_TIMEOUT_S": "5"}

@@ -10,11 +10,11 @@ import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from tests.faults.postgres_node import How
-from tests.faults.processes import children, resident_mib
 from tests.faults.proxy import proxy_to
 from tests.faults.world import World
 from tests.support import ledger as tables
+from tests.support.postgres_node import How
+from tests.support.process_tree import children, resident_mib
 
 A_MINUTE_S = 60.0
 GROWTH_MIB = 150.0
@@ -63,7 +63,9 @@ def test_a_database_that_dies_in_the_middle_of_transactions_costs_nothing(world:
             world.postgres.start()
         assert world.count("labels") < total, "too late: everything was done before"
         world.wait_settled(total)
-    recoveries = (world.postgres.folder / "postgres.log").read_text().count("automatic recovery in progress")
+    recoveries = (
+        (world.postgres.folder / "postgres" / "log").read_text().count("automatic recovery in progress")
+    )
     assert recoveries >= 3
     world.ledger.note(f"{world.log().count('task.retry')} batches tried again by the worker")
     world.ledger.check()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.processes import children
 from tests.faults.world import World, crash
+from tests.support.process_tree import children
 from tests.support.servers import PATIENCE_S
 
 GATED = "tests.faults.gated_worker"

@@ -14,9 +14,9 @@ import pytest
 from shared.settings import Settings
 from shared.store import Database
 from tests.faults.ledger import SOURCE, Ledger
-from tests.faults.postgres_node import PostgresNode
 from tests.support import ledger as tables
 from tests.support import processes
+from tests.support.postgres_node import PostgresNode
 from tests.support.producer import publish, review
 from tests.support.servers import PATIENCE_S, RabbitNode, wait_until
 

@@ -42,7 +42,9 @@ def test_help_imports_no_command_and_nothing_that_its_settings_need() -> None:
         "print(sorted(name for name in sys.modules if name.startswith('scripts.') or name == 'pydantic'))"
     )
     assert ast.literal_eval(printed(code)) == [
-        "scripts.cli", "scripts.command", "scripts.command.console", "scripts.command.lazy",
+        "scripts.cli", "scripts.command", "scripts.command.console", "scripts.command.ending",
+        "scripts.command.help", "scripts.command.lazy", "scripts.language",
+        "scripts.language.catalogue", "scripts.language.language",
     ]  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def test_a_process_of_the_service_imports_no_other_command(command: str) -> None
         f"Commands(name='otzyv').commands[{command!r}].loaded()\n"
         "print(sorted(name.split('.')[1] for name in sys.modules if name.startswith('scripts.')))"
     )
-    assert set(ast.literal_eval(printed(code))) == {"cli", "command", "service"}
+    assert set(ast.literal_eval(printed(code))) == {"cli", "command", "language", "pages", "service"}
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: `make models`")

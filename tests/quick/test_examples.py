@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from shared.cascade.stage import verdicts
+from shared.stages.keywords.stage import DEFAULT_THRESHOLD, KeywordStage
+from shared.taxonomy import Taxonomy, check
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 CORPUS = ROOT.parent / "shared" / "data" / "reviews.csv"
@@ -128,10 +132,71 @@ def test_the_single_sample_message_is_one_review():
     _check_review(message)
 
 
-def test_no_example_text_is_taken_from_the_collected_reviews(reviews):
+@pytest.fixture(scope="module")
+def topics() -> Taxonomy:
+    return Taxonomy.load(EXAMPLES / "topics.yaml")
+
+
+@pytest.fixture(scope="module")
+def topics_gold() -> list[dict[str, str]]:
+    return _rows(EXAMPLES / "topics_gold.csv")
+
+
+@pytest.fixture(scope="module")
+def topics_kept(topics, topics_gold) -> list[tuple[str, str]]:
+    """What the keyword stage keeps, and what is right."""
+    found = verdicts(KeywordStage(topics), [row["text"] for row in topics_gold])
+    return [
+        (verdict.category, row["category"])
+        for verdict, row in zip(found, topics_gold, strict=True)
+        if verdict and verdict.confidence >= DEFAULT_THRESHOLD
+    ]
+
+
+def test_the_taxonomy_of_topics_is_without_an_error_or_a_doubt():
+    assert check(EXAMPLES / "topics.yaml") == []
+
+
+def test_every_topic_is_described_and_has_examples(topics):
+    for category in topics.categories:
+        assert category.description
+        assert len(category.examples) >= 4
+    assert topics.question
+
+
+def test_the_guide_to_the_topics_names_each_of_them(topics):
+    guide = (EXAMPLES / "topics.md").read_text(encoding="utf-8")
+    for category in topics.categories:
+        assert f"| `{category.slug}` | {category.title} |" in guide
+
+
+def test_two_hundred_reviews_have_a_topic_and_no_topic_has_few(topics, topics_gold):
+    assert {tuple(row) for row in topics_gold} == {("id", "text", "category", "ambiguous")}
+    assert len({row["id"] for row in topics_gold}) == len(topics_gold) == 200
+    counts = Counter(row["category"] for row in topics_gold)
+    assert set(counts) == set(topics.slugs)
+    assert min(counts.values()) >= 12
+    assert 0.10 <= sum(row["ambiguous"] == "1" for row in topics_gold) / len(topics_gold) <= 0.20
+
+
+def test_no_review_with_a_topic_comes_twice_or_stands_in_the_taxonomy(topics, topics_gold, reviews):
+    ours = [_bare(row["text"]) for row in topics_gold]
+    assert len(set(ours)) == len(ours)
+    others = [row["text"] for row in reviews]
+    others += [text for category in topics.categories for text in category.examples]
+    assert set(ours) & {_bare(text) for text in others} == set()
+
+
+def test_the_words_of_the_topics_keep_what_they_kept_when_they_were_measured(topics_gold, topics_kept):
+    """Measured: 0.460 of the 200, 0.946 of these right. The words were written before the reviews."""
+    assert len(topics_kept) / len(topics_gold) >= 0.44
+    assert sum(said == right for said, right in topics_kept) / len(topics_kept) >= 0.92
+
+
+def test_no_example_text_is_taken_from_the_collected_reviews(reviews, topics_gold):
     if not CORPUS.is_file():
         pytest.skip("the collected reviews (../shared/data/reviews.csv) are not here")
     collected = {_bare(row["text"]) for row in _rows(CORPUS, encoding="utf-8-sig")}
     samples = [*_message("message.json")["reviews"], _message("message_single.json")]
-    ours = [row["text"] for row in reviews] + [sample["text"] for sample in samples]
+    ours = [row["text"] for row in (*reviews, *topics_gold, *samples)]
     assert [text for text in ours if _bare(text) in collected] == []

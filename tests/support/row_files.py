@@ -27,7 +27,7 @@ def read_rows(path: Path) -> list[Row]:
         import pyarrow.parquet  # which few tests need
 
         return list(pyarrow.parquet.read_table(path).to_pylist())
-    with path.open(encoding="utf-8", newline="") as handle:
+    with path.open(encoding="utf-8-sig", newline="") as handle:
         if path.suffix == ".jsonl":
             return [json.loads(line) for line in handle]
         csv.field_size_limit(10_000_000)

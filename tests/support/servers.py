@@ -22,6 +22,7 @@ import psycopg2
 import pytest
 
 RABBITMQ_SERVER = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server")
+"""Where packages put it; TEST_RABBITMQ_SERVER names another."""
 
 PATIENCE_S = 300.0
 """Whatever a test waits for has so long: far more than a loaded machine needs, so that only a fault ends a wait."""
@@ -126,13 +127,22 @@ class RabbitNode:
 
     def _unwritten(self) -> list[Path]:
         """Folders of members of Raft groups that the list of names beside them does not name yet."""
-        lists = self.folder.glob("mnesia/*/*/*/names.dets")
         return [
             folder
-            for names in lists
+            for names in self._lists()
             for folder in names.parent.iterdir()
             if folder.is_dir() and folder.name.encode() not in names.read_bytes()
         ]
+
+    def _lists(self) -> Iterator[Path]:
+        return self.folder.glob("mnesia/*/*/*/names.dets")
+
+    def lose_leaders(self) -> None:
+        """Stop, lose the lists of who holds which queue, as a crash at the wrong moment does, and start again."""
+        self.stop()
+        for names in self._lists():
+            names.unlink()
+        self.start()
 
     def _serves(self) -> bool:
         try:
@@ -154,6 +164,46 @@ class RabbitNode:
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             told = answer.read()
         return json.loads(told) if told else None
+
+    def control(self, *words: str) -> None:
+        """One command of `rabbitmqctl` at this node."""
+        tool = Path(self._binary).with_name("rabbitmqctl")
+        surroundings = {**os.environ, "HOME": str(self.folder)}  # the node's cookie lies there
+        subprocess.run(
+            [tool, "--quiet", "--node", self._name, *words], env=surroundings, check=True, capture_output=True
+        )
+
+    @property
+    def log(self) -> str:
+        """All that the node has written down."""
+        return "".join(path.read_text() for path in sorted(self.folder.glob("log/*@localhost.log")))
+
+    @contextmanager
+    def memory_alarm(self) -> Iterator[Callable[[], None]]:
+        """RabbitMQ's alarm for memory, until the end or until what this hands out is called."""
+
+        def end() -> None:
+            self.control("set_vm_memory_high_watermark", "0.6")
+
+        self.control("set_vm_memory_high_watermark", "0.0001")
+        try:
+            yield end
+        finally:
+            end()
+
+    @contextmanager
+    def consumer_timeout(self, seconds: int) -> Iterator[None]:
+        """Channels that are opened from now on have to acknowledge within so many seconds; looked at every second."""
+
+        def keep(timeout_ms: int, look_ms: int) -> None:
+            for name, value in (("consumer_timeout", timeout_ms), ("channel_tick_interval", look_ms)):
+                self.control("eval", f"application:set_env(rabbit, {name}, {value}).")
+
+        keep(seconds * 1_000, 1_000)
+        try:
+            yield
+        finally:
+            keep(1_800_000, 60_000)
 
     def limit(self, amqp_url: str, queue: str, messages: int | None) -> None:
         """Let a queue of a virtual host hold no more than so many messages; None lifts the limit."""
@@ -181,9 +231,12 @@ class RabbitNode:
 @contextmanager
 def rabbit_node(settings: str = "") -> Iterator[RabbitNode]:
     """A running RabbitMQ node; `settings` are of the application rabbit, in Erlang, such as `{a, 1}, {b, 2}`."""
-    binary = next((path for path in RABBITMQ_SERVER if Path(path).exists()), None)
+    named = os.environ.get("TEST_RABBITMQ_SERVER")
+    binary = next((path for path in ([named] if named else RABBITMQ_SERVER) if Path(path).exists()), None)
     if binary is None:
-        missing("RabbitMQ's binaries: apt-get install rabbitmq-server")
+        missing(
+            f"RabbitMQ's binaries: apt-get install rabbitmq-server, or correct TEST_RABBITMQ_SERVER={named}"
+        )
     folder = Path(tempfile.mkdtemp(prefix="otzyv-rabbit-"))
     node = RabbitNode(folder, str(binary), settings)
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import pytest
 
-from shared.cascade.stage import Stage, Verdict, verdicts
+from shared.cascade.stage import Stage, StageSource, Verdict, verdicts
+from shared.runtime import stages
 from shared.taxonomy import Taxonomy
 
 AWKWARD = (
@@ -45,7 +47,7 @@ def check_stage(stage: Stage, taxonomy: Taxonomy, texts: tuple[str, ...]) -> Non
         check_same(reversed_, together)
     assert stage.name
     assert stage.model
-    assert 0.0 <= stage.default_threshold <= 1.0
+    assert stage.default_threshold is None or 0.0 <= stage.default_threshold <= 1.0
 
 
 def check_verdict(verdict: Verdict | None, text: str, taxonomy: Taxonomy) -> None:
@@ -72,3 +74,10 @@ def check_same(one: Verdict | None, other: Verdict | None) -> None:
     assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
     if isinstance(one.evidence, tuple):
         assert one.evidence == other.evidence
+
+
+def built(*parts: Any) -> Stage:
+    """A stage that never rests, as `shared.runtime.stages.build` makes it."""
+    made = stages.build(*parts)
+    assert not isinstance(made, StageSource)
+    return made

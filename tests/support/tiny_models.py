@@ -33,7 +33,7 @@ SPREAD = 0.4
 
 def xlm_roberta(folder: Path, label2id: dict[str, int] = TWO_WAY) -> Path:
     """Saves a model of bge-m3's family: no token types, positions that begin behind the padding index."""
-    tokenizer = _unigram()
+    tokenizer = unigram()
     config = XLMRobertaConfig(
         vocab_size=len(tokenizer),
         max_position_embeddings=LIMIT + 2,
@@ -47,7 +47,7 @@ def xlm_roberta(folder: Path, label2id: dict[str, int] = TWO_WAY) -> Path:
 
 def bert(folder: Path, label2id: dict[str, int] = THREE_WAY, seed: int = 11) -> Path:
     """Saves a model of rubert's family: token types, positions from zero."""
-    tokenizer = _wordpiece()
+    tokenizer = wordpiece()
     config = BertConfig(
         vocab_size=len(tokenizer), max_position_embeddings=LIMIT, pad_token_id=0, **_shape(label2id)
     )
@@ -78,7 +78,7 @@ def _save(folder: Path, network: torch.nn.Module, tokenizer: PreTrainedTokenizer
     return folder
 
 
-def _unigram() -> PreTrainedTokenizerFast:
+def unigram() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.Unigram(_pieces(), unk_id=3, byte_fallback=False))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -107,7 +107,7 @@ def _pieces() -> list[tuple[str, float]]:
     return special + [(piece, score) for pieces, score in scored for piece in pieces]
 
 
-def _wordpiece() -> PreTrainedTokenizerFast:
+def wordpiece() -> PreTrainedTokenizerFast:
     names = ("pad_token", "unk_token", "cls_token", "sep_token")
     special = dict(zip(names, ("[PAD]", "[UNK]", "[CLS]", "[SEP]"), strict=True))
     tokenizer = Tokenizer(models.WordPiece(unk_token=special["unk_token"]))

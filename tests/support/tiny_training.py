@@ -95,11 +95,11 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 def chosen(folder: Path, architecture: str = "full", **values: Any) -> Arguments:
     """Arguments with which an architecture learns the two categories in a few epochs."""
-    rates = {"full": 5e-3, "lora": 1e-2, "mlp": 1e-2, "lstm": 5e-3, "bert_lstm": 5e-3}
-    epochs = {"full": 5, "lora": 6, "mlp": 20, "lstm": 3, "bert_lstm": 4}
+    rates = {"full": 5e-3, "lora": 1e-2, "mlp": 1e-2, "lstm": 5e-3, "pair": 5e-3, "bert_lstm": 5e-3}
+    epochs = {"full": 5, "lora": 6, "mlp": 20, "lstm": 3, "pair": 3, "bert_lstm": 4}
     given: dict[str, Any] = {
         "architecture": architecture,
-        "base": None if architecture == "lstm" else str(folder),
+        "base": None if architecture in ("lstm", "pair") else str(folder),
         "epochs": epochs[architecture],
         "batch_rows": 4,
         "learning_rate": rates[architecture],
@@ -155,4 +155,8 @@ class Eyes:
 
     def validated(self) -> list[tuple[int, float]]:
         """Steps at which the model was validated, and its weighted F1."""
-        return [(step, told["weighted_f1"]) for step, _, told in self.logged if "weighted_f1" in told]
+        return [
+            (step, told["held_out_weighted_f1"])
+            for step, _, told in self.logged
+            if "held_out_weighted_f1" in told
+        ]

@@ -10,25 +10,28 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 
+import msgspec
 import structlog
 from kombu import Connection
 from kombu.message import Message as Delivery
 
-from shared.errors import ConfigurationError, PoisonError, PositionLost, RetryableError
+from shared.errors import ConfigurationError, PoisonError, PositionLost, PublishingBlocked, RetryableError
 from shared.labelling.intake import take_in
 from shared.reviews import wire
-from shared.reviews.wire import Message, Rejected
+from shared.reviews.field_mapping import FieldMapping
+from shared.reviews.wire import Rejected
 from shared.runtime.runtime import Runtime
+from shared.store.processes.waits import Waiting
 from workers.ingest import envelope
 from workers.ingest.gathered import count, due, is_full, most_reviews, nothing
 from workers.ingest.source import HeldMessage, MessageSource, Stopped
 from workers.monitoring import metrics
 from workers.process import crash_points
 from workers.rabbitmq import topology
-from workers.rabbitmq.backoff import pause_s
+from workers.rabbitmq.backoff import LONGEST_PAUSE_S, pause_s
 from workers.rabbitmq.connection import connected
 from workers.rabbitmq.topology import LANES, Lane
 from workers.tasks import sending
@@ -38,6 +41,7 @@ log = structlog.get_logger()
 LOOK_UP_S = 0.5
 AT_ONCE_S = 0.001
 """For what has come already. Not 0: without blocking, py-amqp spins until the rest of a message has come."""
+LONGEST_BLOCKED_PAUSE_S = 10.0
 READ_S = 0.01
 """What comes is read for so long at a stretch: where it never ends, what is held must not wait for that."""
 
@@ -45,13 +49,18 @@ READ_S = 0.01
 class Ingest:
     """Takes messages from a source until it is told to stop; then stores what it holds and returns."""
 
-    def __init__(self, runtime: Runtime, source: MessageSource) -> None:
+    def __init__(self, runtime: Runtime, source: MessageSource, mappings: Mapping[str, FieldMapping]) -> None:
         self._runtime = runtime
         self._source = source
+        self._mappings = mappings
         self._settings = runtime.settings
         self._gathered = nothing()
         self._stopping = False
         self._failures = 0  # since messages were last stored and acknowledged
+        what = {lane: f"ingest {source.name}, {lane} lane" for lane in LANES} | {
+            "all": f"ingest {source.name}"
+        }
+        self._waits = {name: Waiting(runtime.database, told) for name, told in what.items()}
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Finish what is held and return; a signal handler."""
@@ -61,6 +70,11 @@ class Ingest:
         """Consume until stopped. A lost broker or database is waited for; nothing is acknowledged meanwhile."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
+        if self._mappings:
+            mapping = self._mappings.get(self._source.name)
+            others = sorted(name for name in self._mappings if name != self._source.name)
+            told = str(mapping or "none, so that only the wire contract is read")
+            log.info("ingest.mapping", source=self._source.name, mapping=told, others=others)
         while not self._stopping:
             self._gathered = nothing()
             try:
@@ -69,7 +83,8 @@ class Ingest:
                 seconds = pause_s(self._failures)
                 self._failures += 1
                 metrics.INGEST_WAITS.add(source=self._source.name)
-                log.warning("ingest.reconnect", pause_s=round(seconds, 1), error=str(error))
+                log.warning("ingest.reconnect", pause_s=round(seconds, 1), error=str(error), **self._held())
+                self._waits["all"].again(error, seconds)
                 until = time.monotonic() + seconds
                 while not self._stopping and time.monotonic() < until:
                     time.sleep(min(0.2, max(0.0, until - time.monotonic())))
@@ -82,15 +97,24 @@ class Ingest:
             topology.declare(connection)
             with self._source.attached(connection, self._receive) as consumers:
                 log.info("ingest.consuming", **self._source.place)
+                self._waits["all"].over()
                 while not self._stopping:
                     self._drain(connection)
                     for lane in due(self._gathered, self._settings, time.monotonic()):
-                        self._flush(connection, lane)
+                        self._flush(lane)
                 for consumer in consumers:
                     consumer.cancel()
                 for lane in LANES:
-                    while self._flush(connection, lane):
+                    while self._flush(lane):
                         pass
+
+    def _held(self) -> dict[str, object]:
+        """The messages that were held when a connection ended, and for how long: an acknowledgement may come late."""
+        held = [gathered for gathered in self._gathered.values() if gathered.held]
+        if not held:
+            return {}
+        seconds = time.monotonic() - min(gathered.since for gathered in held)
+        return {"held_messages": sum(len(one.held) for one in held), "held_s": round(seconds, 1)}
 
     def _drain(self, connection: Connection) -> None:
         """Wait until something comes, not longer than something may be due; then take in all that has come.
@@ -111,9 +135,10 @@ class Ingest:
             self._source.check()
 
     def _receive(self, lane: Lane, delivery: Delivery) -> None:
-        self._gathered[lane].add(delivery, envelope.opened(delivery, self._settings), time.monotonic())
+        message = envelope.opened(delivery, self._settings, self._source.name, self._mappings)
+        self._gathered[lane].add(delivery, message, time.monotonic())
 
-    def _flush(self, connection: Connection, lane: Lane) -> bool:
+    def _flush(self, lane: Lane) -> bool:
         """Store what a lane holds, or the first of it; whether something was stored.
 
         While the database is away, the next queue is full or a right is missing, the lane is put off: what comes
@@ -125,20 +150,24 @@ class Ingest:
             return False
         try:
             sent, rejected = self._store(part, lane)
+            self._source.keep_rejected(rejected)
         except PositionLost:
             raise
         except (RetryableError, ConfigurationError) as error:
-            seconds = pause_s(gathered.tries)
+            # A blocked RabbitMQ is only looked at: nothing is sent before it says that it takes messages again.
+            longest = LONGEST_BLOCKED_PAUSE_S if isinstance(error, PublishingBlocked) else LONGEST_PAUSE_S
+            seconds = min(pause_s(gathered.tries), longest)
             gathered.tries += 1
             gathered.not_before = time.monotonic() + seconds
             metrics.INGEST_WAITS.add(source=self._source.name)
             log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
+            self._waits[lane].again(error, seconds)
             return False
-        self._source.keep_rejected(connection, rejected)
         crash_points.at("ingest.sent")
         part[-1].delivery.ack(multiple=True)
         gathered.forget(part)
         self._failures = 0
+        self._waits[lane].over()
         self._tell(lane, part, sent, len(rejected))
         return True
 
@@ -171,7 +200,8 @@ class Ingest:
                 return sum(part[0] for part in parts), [item for part in parts for item in part[1]]
             message = held[0].message
             rejected = [*message.rejected, Rejected(str(error), wire.encode_reviews(message.reviews))]
-            held = [HeldMessage(held[0].delivery, Message([], rejected, message.batch))]
+            message = msgspec.structs.replace(message, reviews=[], rejected=rejected)
+            held = [HeldMessage(held[0].delivery, message)]
             sent = self._store_once(held, lane)
         return sent, [item for one in held for item in one.message.rejected]
 

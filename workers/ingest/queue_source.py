@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from kombu import Connection, Consumer, Producer
+from kombu import Connection, Consumer
 
 from shared.reviews.wire import Rejected
 from shared.settings import Settings
@@ -14,6 +14,7 @@ from workers.ingest import source
 from workers.ingest.source import MessageSource, Receive
 from workers.rabbitmq import topology
 from workers.rabbitmq.topology import LANES
+from workers.tasks import sending
 
 
 class QueueSource(MessageSource):
@@ -47,20 +48,6 @@ class QueueSource(MessageSource):
                 consumers.append(stack.enter_context(stack.enter_context(opened)))
             yield consumers
 
-    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:
+    def keep_rejected(self, rejected: Sequence[Rejected]) -> None:
         """Put what was rejected, with the reason, where a person can look at it and send it again."""
-        if not rejected:
-            return
-        with connection.channel() as channel:
-            producer = Producer(channel, topology.DEAD, auto_declare=False)
-            for item in rejected:
-                producer.publish(
-                    item.payload,
-                    routing_key=topology.INCOMING.dead_letters,
-                    content_type="application/octet-stream",
-                    content_encoding="binary",
-                    headers={"reason": item.reason[:1_000]},
-                    delivery_mode=2,
-                    mandatory=True,
-                    confirm_timeout=self._settings.statement_timeout_s,
-                )
+        sending.rejected(rejected)

@@ -60,7 +60,7 @@ class MessageSource(ABC):
     def stored(self, step: Step | None) -> None:  # noqa: B027
         """That transaction has been committed."""
 
-    def keep_rejected(self, connection: Connection, rejected: Sequence[Rejected]) -> None:  # noqa: B027
+    def keep_rejected(self, rejected: Sequence[Rejected]) -> None:  # noqa: B027
         """Keep what was rejected where a person can send it again, besides its row in `failures`."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -18,7 +18,8 @@ import msgspec
 from kombu import Connection
 from kombu.message import Message as Delivery
 
-from shared.errors import ConfigurationError
+from shared.errors import BrokerUnavailable, ConfigurationError
+from workers.rabbitmq.connection import away, is_away
 
 OFFSET = "x-stream-offset"
 GRACE_S = 0.5
@@ -48,22 +49,38 @@ def explained(name: str) -> Iterator[None]:
     try:
         yield
     except amqp.exceptions.NotFound as error:
+        if is_away(error):
+            raise away(f"stream {name}", error.reply_text) from error
         raise ConfigurationError(
             f"stream {name}: expected a stream of that name in RabbitMQ, found none ({error.reply_text}); declare it "
-            "where its producer is set up, or correct --stream and OTZYV_AMQP_URL"
+            "where its producer is set up, or correct the name in `otzyv ingest --stream`, and OTZYV_AMQP_URL"
         ) from error
     except amqp.exceptions.PreconditionFailed as error:
         kind = re.search(rf"{OFFSET}.* of queue type rabbit_(\w+)_queue", str(error))
         if kind is None:
             raise
         raise ConfigurationError(
-            f"stream {name}: expected a queue of type stream, found a {kind[1]} queue; name a stream, or let `otzyv "
-            "ingest` without --stream read what is published to the exchange reviews"
+            f"stream {name}: expected a queue of type stream, found a {kind[1]} queue; name a stream, or let "
+            "`otzyv ingest` without a stream read what is published to the exchange reviews"
         ) from error
     except amqp.exceptions.AccessRefused as error:
         raise ConfigurationError(
             f"stream {name}: expected the right to read it, found none ({error.reply_text}); grant it to the user in "
             "OTZYV_AMQP_URL"
+        ) from error
+
+
+@contextmanager
+def deliverable(name: str, offset: Callable[[], object]) -> Iterator[None]:
+    """Turn RabbitMQ's failure to deliver what lies in a stream into BrokerUnavailable that says where it does."""
+    try:
+        yield
+    except amqp.exceptions.InternalError as error:
+        raise BrokerUnavailable(
+            f"stream {name}, from offset {offset()} on: expected messages that AMQP 0-9-1 can deliver, found some "
+            f"at which RabbitMQ fails ({error.code} {error.reply_text}): a client of the stream protocol writes them "
+            "in sub-batches, or with other bodies than binary ones; let it write single messages with binary bodies "
+            "into a new stream, and name that in `otzyv ingest --stream`"
         ) from error
 
 
@@ -104,7 +121,10 @@ def _look(
         seen.append(Seen(int(delivery.headers[OFFSET]), digest(delivery)))
         delivery.channel.basic_ack(delivery.delivery_tag)
 
-    with explained(name), connection.channel() as channel:
+    def at() -> object:
+        return seen[-1].offset + 1 if seen else start
+
+    with deliverable(name, at), explained(name), connection.channel() as channel:
         channel.auto_decode = False  # bodies stay bytes, as ingest reads them
         channel.basic_qos(0, most or AT_ONCE, a_global=False)
         tag = channel.basic_consume(name, callback=note, arguments={OFFSET: start})

@@ -110,7 +110,8 @@ class StreamSource(MessageSource):
         with source.consumer(connection, queue, most, note) as consumer, ExitStack() as consuming:
             with stream_bounds.explained(self._stream):
                 consuming.enter_context(consumer)
-            yield [consumer]
+            with stream_bounds.deliverable(self._stream, lambda: self._expected):
+                yield [consumer]
 
     def _begun(self, connection: Connection, bounds: Bounds) -> int:
         """The offset to begin at, stored. Raises ConfigurationError where the stream has no such offset or message."""

@@ -14,6 +14,14 @@ LARGEST_OFFSET = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def check(stream: str | None, start: str | None) -> None:
+    """Raises ConfigurationError for a start without a stream."""
+    if start is not None and stream is None:
+        raise ConfigurationError(
+            f"--from {start}: expected --stream NAME beside it, found none; a queue has no positions"
+        )
+
+
 def parse(text: str) -> Start:
     """A start from its text; a time without a zone counts as UTC. Raises ConfigurationError."""
     if text == "first":

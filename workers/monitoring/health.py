@@ -1,4 +1,4 @@
-"""Whether this process can do its work: do RabbitMQ and PostgreSQL answer, and does its worker consume?"""
+"""Whether this process can do its work: do RabbitMQ and PostgreSQL do theirs, and does its worker consume?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.errors import OtzyvError
 from shared.runtime import runtime
 from shared.settings import Settings
 from workers.monitoring.recent import Late, Recent
-from workers.rabbitmq.connection import connected
+from workers.rabbitmq.queue_states import check_takes_messages
 
 KEPT_S: Final = 1.0
 """Seconds for which an answer about a service counts: probes in a row open no connection each."""
@@ -31,7 +31,7 @@ class Health:
         limit_s = float(settings.connect_timeout_s)
         # A service that hangs holds up one thread and one connection, however many ask.
         self._services = {
-            "broker": Recent(self._ask_broker, keep_s=KEPT_S, limit_s=limit_s),
+            "broker": Recent(lambda: check_takes_messages(self._settings), keep_s=KEPT_S, limit_s=limit_s),
             "database": Recent(self._ask_database, keep_s=KEPT_S, limit_s=limit_s),
         }
 
@@ -49,11 +49,6 @@ class Health:
             except Exception as error:  # noqa: BLE001  whatever it is, the service does not answer as it should
                 found[name] = f"{type(error).__name__}: {error}"
         return found | {name: check() or "ok" for name, check in self._others.items()}
-
-    def _ask_broker(self) -> None:
-        with connected(self._settings) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
-            connection.channel().close()
 
     def _ask_database(self) -> None:
         # Not of the pool: after a restart of PostgreSQL that would still hold a connection to the old one.

@@ -102,6 +102,11 @@ STAGE_ABSTAINED = counter(
     "Reviews about which a stage said nothing; they count as passed on too.",
     "stage",
 )
+STAGE_WITHHELD = counter(
+    "stage_reviews_withheld",
+    "Reviews whose label was withheld to measure a stage; they count as passed on too.",
+    "stage",
+)
 STAGE_UNANSWERED = counter(
     "stage_reviews_unanswered", "Reviews that go on waiting because asking about them failed.", "stage"
 )
@@ -150,12 +155,16 @@ CONSUMING = gauge(
 )
 
 SERVICE_UP = gauge("service_up", "Whether RabbitMQ and PostgreSQL told about their state in time.", "service")
+PUBLISHING_BLOCKED = gauge(
+    "publishing_blocked", "1 where RabbitMQ takes no messages because of an alarm of its own.", "alarm"
+)
 QUEUE_MESSAGES = gauge(
     "queue_messages", "Messages ready in a queue, those being worked on not included.", "queue"
 )
 QUEUE_CONSUMERS = gauge("queue_consumers", "Consumers of a queue.", "queue")
 QUEUE_LIMIT = gauge("queue_limit_messages", "Messages from which on a queue refuses more.", "queue")
 QUEUE_DEAD = gauge("dead_letters", "Messages in the dead-letter queue of a queue.", "queue")
+QUEUE_AWAY = gauge("queue_away", "1 while RabbitMQ does not find the leader of a queue that it has.", "queue")
 WAITING = gauge("reviews_waiting", "Reviews that wait for a stage.", "stage")
 WAITING_AGE = gauge(
     "oldest_waiting_age_seconds",
@@ -169,7 +178,14 @@ UNPREDICTED_AGE = gauge(
 )
 PARKED = gauge("reviews_parked", "Reviews that wait for a champion.")
 FAILURES = gauge("failures", "Rows of the table failures.", "queue")
+OLDEST_WAIT = gauge(
+    "oldest_wait_seconds",
+    "For how long the oldest of what fails and is tried again has waited; 0 where nothing does.",
+)
 MODEL_ID = gauge("model_id", "Number of the model that has an alias; 0 is none.", "alias", "taxonomy")
+STUDENT_MODEL = gauge(
+    "student_model_id", "Number of the model of which the stage student may keep labels; 0 is none."
+)
 ALARMS = gauge("quality_alarms", "Quality alarms about the predictions of today and yesterday (UTC).", "kind")
 TRAINING_RUNS = gauge("training_runs", "Training runs by state.", "status")
 LLM_TOKENS = gauge("llm_tokens_today", "Tokens of language models spent or set aside today (UTC).")

@@ -1,10 +1,14 @@
-"""Celery's consumer, but for one habit: it acknowledges what it cannot read, so that nobody ever sees it again."""
+"""Celery's consumer, but for two habits: it acknowledges what it cannot read, so that nobody ever sees it again, and it
+does not say in words why it connects anew.
+"""
 
 from __future__ import annotations
 
 import structlog
 from celery.worker.consumer import Consumer
 from kombu.message import Message
+
+from workers.rabbitmq.connection import explained
 
 log = structlog.get_logger()
 
@@ -25,3 +29,8 @@ class TaskConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
     def on_invalid_task(self, body: object, message: Message, exc: Exception) -> None:  # noqa: ARG002  Celery's names
         """A body of a content type that is not accepted, or one that is no task."""
         self.on_decode_error(message, exc)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """RabbitMQ has closed the connection, a channel or a consumer."""
+        log.warning("worker.reconnect", error=explained(exc))
+        super().on_connection_error_after_connected(exc)

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
+from typing import Final
 
 import amqp.exceptions
 from celery import Celery
 from kombu import Connection
 
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, PublishingBlocked
 from shared.settings import Settings
 from workers.rabbitmq.connection import connected
+
+TO_NOBODY: Final = b'{"destination": ["nobody"]}'
+"""What Celery reads in a mailbox, and leaves alone."""
 
 
 @contextmanager
@@ -29,7 +33,7 @@ def claimed(app: Celery, settings: Settings, kind: str, wanted: str | None) -> I
     with connected(settings) as connection:
         connection.heartbeat = 0  # nobody answers while models are loaded
         if wanted is not None:
-            if not _claim(app, connection, wanted):
+            if not _claim(app, settings, connection, wanted):
                 raise ConfigurationError(
                     f"--name {wanted}: expected a name that no other worker has, found that {node(wanted)} is at work; "
                     "choose another, or leave --name out"
@@ -37,7 +41,7 @@ def claimed(app: Celery, settings: Settings, kind: str, wanted: str | None) -> I
             yield wanted
         else:
             numbered = (kind if number == 1 else f"{kind}-{number}" for number in count(1))
-            yield next(name for name in numbered if _claim(app, connection, name))
+            yield next(name for name in numbered if _claim(app, settings, connection, name))
 
 
 def node(name: str) -> str:
@@ -45,13 +49,39 @@ def node(name: str) -> str:
     return f"{name}@{socket.gethostname()}"
 
 
-def _claim(app: Celery, connection: Connection, name: str) -> bool:
+def _claim(app: Celery, settings: Settings, connection: Connection, name: str) -> bool:
     """Keep a name for as long as the connection lives; False where somebody has it."""
-    mailbox = app.control.mailbox.get_queue(node(name)).name
+    claim = f"{node(name)}.otzyv.name"
+    if is_there(settings, claim):
+        return False
     try:
-        connection.channel().queue_declare(f"{node(name)}.otzyv.name", exclusive=True, durable=False)
-        with suppress(amqp.exceptions.NotFound):
-            connection.channel().queue_declare(mailbox, passive=True)
+        connection.channel().queue_declare(
+            claim, exclusive=True, durable=False, arguments={"x-message-ttl": 0}
+        )
     except amqp.exceptions.ResourceLocked:
         return False
-    return True
+    return not is_there(settings, app.control.mailbox.get_queue(node(name)).name)
+
+
+def is_there(settings: Settings, queue: str) -> bool:
+    """Whether a queue exists, also one that belongs to another connection.
+
+    Asked by a letter to nobody, which comes back where there is none: RabbitMQ logs every other way to ask as an error.
+    Where no letter may be sent, it is asked so all the same.
+    """
+    returned = []
+    letter = {"content_type": "application/json", "content_encoding": "utf-8"}
+    try:
+        with connected(settings, on_blocked=lambda _why: None) as asking, asking.channel() as channel:
+            channel.events["basic_return"].add(lambda *_: returned.append(True))
+            message = channel.prepare_message(TO_NOBODY, **letter)
+            channel.basic_publish(message, exchange="", routing_key=queue, mandatory=True)
+    except (PublishingBlocked, ConfigurationError):
+        with connected(settings) as asking:
+            try:
+                asking.channel().queue_declare(queue, passive=True)
+            except amqp.exceptions.NotFound:
+                return False
+            except amqp.exceptions.ResourceLocked:
+                return True
+    return not returned

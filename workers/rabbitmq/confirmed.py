@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import amqp
@@ -16,12 +16,21 @@ from workers.rabbitmq import connection, topology
 class Confirmed:
     """A channel on which a message is in RabbitMQ's keeping once `publish` returns.
 
-    Raises BrokerUnavailable where RabbitMQ does not answer, QueueFull where it refuses a message.
+    Raises BrokerUnavailable where RabbitMQ does not answer, QueueFull where it refuses a message, PublishingBlocked
+    where it has taken none at all for `patience_s`, by default as long as a confirmation may take. `on_blocked` is told
+    at once.
     """
 
-    def __init__(self, settings: Settings, *, declare: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        declare: bool = True,
+        patience_s: float | None = None,
+        on_blocked: Callable[[str], None] | None = None,
+    ) -> None:
         self._timeout_s = settings.statement_timeout_s
-        self._connection = connection.to_rabbitmq(settings)
+        self._connection = connection.to_rabbitmq(settings, patience_s=patience_s, on_blocked=on_blocked)
         self._declare = declare
         self._returned = False
         self.channel: Any = None

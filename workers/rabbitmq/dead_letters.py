@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import amqp
@@ -17,11 +18,16 @@ from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.topology import QueueSpec
 
 LOOKED_AT: Final = 100
-BYTES: Final = 16 * 2**20
-"""As many messages of a queue are looked at, and no more bytes than that by much."""
+"""As many messages of a queue are looked at."""
 
-RETURNS: Final = 10
-"""RabbitMQ 4 drops a message that has been given back more than 20 times; one with so many is replaced by a copy."""
+WAIT_S: Final = 5.0
+"""For the next of them, in case somebody else has taken it meanwhile."""
+
+ROUNDS: Final = 1_000
+"""As often is asked whether they are back in their places: it takes RabbitMQ a moment."""
+
+RETURNS: Final = 15
+"""RabbitMQ 4 drops a message that has come back more than 20 times; before that, copies take the places of all."""
 
 _BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 _COUNT = "x-delivery-count"
@@ -82,12 +88,17 @@ class DeadLetters:
         self._confirmed = confirmed
 
     def count(self, line: QueueSpec) -> int | None:
-        """Messages in the dead-letter queue of a line; None where there is no such queue."""
+        """Messages in the dead-letter queue of a line; None where there is no such queue.
+
+        Raises BrokerUnavailable where its leader is away.
+        """
         with connection.translated():
             try:
                 declared = self._channel.queue_declare(line.dead_letters, passive=True)
-            except amqp.exceptions.NotFound:
+            except amqp.exceptions.NotFound as error:
                 self._confirmed.open()  # RabbitMQ has closed the channel over it
+                if connection.is_away(error):
+                    raise connection.away(line.dead_letters, error.reply_text) from error
                 return None
             return int(declared.message_count)
 
@@ -96,35 +107,55 @@ class DeadLetters:
         messages = self.count(line)
         if not messages:
             return DeadQueue(line.dead_letters, messages)
-        causes: Counter[str] = Counter()
-        last, size = None, 0
         with connection.translated():
-            for _ in range(min(messages, LOOKED_AT)):
-                message = self._channel.basic_get(line.dead_letters)
-                if message is None:
-                    break
-                causes[cause(message.headers or {})] += 1
-                size += len(message.body)
-                if not self._renewed(line, message):
-                    last = message
-                if size >= BYTES:
-                    break
-            if last is not None:
-                # All that are held, up to this one. By `basic.nack`, which py-amqp lacks: a `basic.reject` counts.
-                multiple = requeue = True
-                self._channel.send_method(spec.Basic.Nack, "Lbb", (last.delivery_tag, multiple, requeue))
-        return DeadQueue(line.dead_letters, messages, causes.most_common(), causes.total())
+            seen = self._browse(line, min(messages, LOOKED_AT))
+        for _ in range(ROUNDS):
+            if (self.count(line) or 0) >= messages:
+                break
+        if self._limits_returns and any(int(headers.get(_COUNT, 0)) >= RETURNS for headers in seen):
+            self._renew(line, messages)
+        return DeadQueue(line.dead_letters, messages, Counter(map(cause, seen)).most_common(), len(seen))
 
-    def _renewed(self, line: QueueSpec, message: amqp.Message) -> bool:
-        """Put a copy in the place of a message that cannot be given back many times more."""
-        if int((message.headers or {}).get(_COUNT, 0)) < RETURNS:
-            return False
-        headers = {name: value for name, value in message.headers.items() if name != _COUNT}
-        properties = {**message.properties, "application_headers": headers}
-        properties.pop("user_id", None)
-        self._confirmed.publish(message.body, topology.DEAD, line.dead_letters, properties)
-        self._channel.basic_ack(message.delivery_tag)
-        return True
+    def _browse(self, line: QueueSpec, most: int) -> list[Mapping[str, Any]]:
+        """The headers of so many, which RabbitMQ puts back, in the order that they had, once the channel is closed.
+
+        One consumer takes them all: what several have taken, and `basic.get` is one each time, comes back in any order.
+        A requeue would put them behind all the others, where a queue has no delivery limit.
+        """
+        seen: list[Mapping[str, Any]] = []
+        channel = self._channel
+        channel.basic_qos(0, most, a_global=False)
+        tag = channel.basic_consume(
+            line.dead_letters, callback=lambda message: seen.append(message.headers or {})
+        )
+        with suppress(TimeoutError):
+            while len(seen) < most:
+                channel.connection.drain_events(timeout=WAIT_S)
+        channel.basic_cancel(tag)
+        if self._limits_returns:
+            # There it keeps the order, and from 4.3 on does not count. By `basic.nack`, which py-amqp lacks.
+            everything, multiple, requeue = 0, True, True
+            channel.send_method(spec.Basic.Nack, "Lbb", (everything, multiple, requeue))
+        channel.close()
+        self._confirmed.open()
+        return seen
+
+    @property
+    def _limits_returns(self) -> bool:
+        """Whether a queue that has been given no delivery limit has one."""
+        return int(str(self._channel.connection.server_properties["version"]).split(".")[0]) >= 4
+
+    def _renew(self, line: QueueSpec, messages: int) -> None:
+        """Put copies, which have never been given back, in the places of so many; of all, so that the order stays."""
+
+        def publish(message: amqp.Message) -> None:
+            headers = {name: value for name, value in (message.headers or {}).items() if name != _COUNT}
+            properties = {**message.properties, "application_headers": headers}
+            properties.pop("user_id", None)
+            self._confirmed.publish(message.body, topology.DEAD, line.dead_letters, properties)
+
+        for _ in self._remove(line, messages, publish):
+            pass
 
     def send_back(self, line: QueueSpec, messages: int) -> Iterator[None]:
         """Move up to `messages` to the queue that they came from, each confirmed there before it is gone from here."""

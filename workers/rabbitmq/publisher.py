@@ -6,11 +6,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from itertools import chain, pairwise
 
 import msgspec
 
-from shared.errors import BrokerUnavailable, OtzyvError, QueueFull
+from shared.errors import BrokerUnavailable, OtzyvError, PublishingBlocked, QueueFull
 from shared.reviews import wire
 from shared.reviews.wire import BatchPart
 from shared.settings import Settings
@@ -37,9 +38,10 @@ class Sent(msgspec.Struct, frozen=True):
 class Publisher(AbstractContextManager["Publisher"]):
     """Publishes the messages of one batch. A message counts as sent once RabbitMQ has confirmed it.
 
-    A full queue slows the publisher down to the speed of those who consume it. Raises BrokerUnavailable when RabbitMQ
-    stays away, QueueFull when the queue has taken nothing for `patience_s` seconds. `on_pause` is told why and for how
-    many seconds a message waits, `on_sent` that it has been confirmed after all.
+    A full queue slows the publisher down to the speed of those who consume it, an alarm of RabbitMQ's stops it. Raises
+    BrokerUnavailable when RabbitMQ stays away, QueueFull or PublishingBlocked when it has taken nothing for
+    `patience_s` seconds. `on_pause` is told why and for how many seconds at least a message waits, `on_sent` that it
+    has been confirmed after all.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Publisher(AbstractContextManager["Publisher"]):
         self._open = ExitStack()
         self._confirmed: Confirmed | None = None
         self._has_sent = False
+        self._is_waiting = False
 
     def __exit__(self, *_: object) -> None:
         self._close()
@@ -72,20 +75,25 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def _send(self, group: list[dict[str, object]], part: BatchPart) -> Sent:
         body = wire.encode(group, part)
-        refused_since: float | None = None
+        since: float | None = None
         failures = refusals = 0
         while True:
+            began = time.monotonic()
             try:
                 if self._confirmed is None:
-                    self._confirmed = self._open.enter_context(Confirmed(self._settings))
+                    # It waits for the end of an alarm by itself, which saves sending the message twice.
+                    tell = partial(self._tell, seconds=0.0)
+                    waiting = Confirmed(self._settings, patience_s=self._patience_s, on_blocked=tell)
+                    self._confirmed = self._open.enter_context(waiting)
                 self._confirmed.publish(body, topology.REVIEWS, self._line.routing_key, PROPERTIES)
-            except QueueFull as error:
-                refused_since = refused_since or time.monotonic()
-                if time.monotonic() - refused_since >= self._patience_s:
-                    raise QueueFull(
-                        f"{self._fullness()}; it took nothing for {self._patience_s:g} s"
-                    ) from error
-                self._pause(self._fullness(), min(pause_s(refusals), LONGEST_FULL_PAUSE_S))
+            except (QueueFull, PublishingBlocked) as error:
+                since = since or began
+                why = QueueFull(self._fullness()) if isinstance(error, QueueFull) else error
+                if time.monotonic() - since >= self._patience_s:
+                    raise type(why)(f"{why}; it took nothing for {self._patience_s:g} s") from error
+                if why is error:
+                    self._close()  # part of the message may lie in the buffers between
+                self._pause(str(why), min(pause_s(refusals), LONGEST_FULL_PAUSE_S))
                 refusals += 1
             except BrokerUnavailable as error:
                 self._close()
@@ -96,13 +104,18 @@ class Publisher(AbstractContextManager["Publisher"]):
             else:
                 break
         self._has_sent = True
-        if failures or refusals:
+        if self._is_waiting:
+            self._is_waiting = False
             self._on_sent()
         return Sent(part.number, len(group))
 
     def _pause(self, why: str, seconds: float) -> None:
-        self._on_pause(why, seconds)
+        self._tell(why, seconds)
         time.sleep(seconds)
+
+    def _tell(self, why: str, seconds: float) -> None:
+        self._is_waiting = True
+        self._on_pause(why, seconds)
 
     def _fullness(self) -> str:
         """How full the queue is and who consumes it, for a person."""

@@ -19,6 +19,7 @@ from typing import Final, Literal
 import amqp.exceptions
 import msgspec
 from kombu import Connection, Exchange, Queue
+from kombu.transport import native_delayed_delivery as delays
 
 from shared.catalogue import GPU_QUEUE, STAGES
 from shared.errors import ConfigurationError
@@ -148,6 +149,11 @@ def queue(line: QueueSpec) -> Queue:
     return Queue(line.queue, line.exchange, line.routing_key, durable=True, queue_arguments=arguments)
 
 
+def task_queues() -> list[Queue]:
+    """The queues that have tasks in them, in every lane."""
+    return [queue(line) for line in ALL_LINES if line.exchange is TASKS]
+
+
 def queue_of(task: str, routing_key: str, settings: Settings) -> str:
     """The queue that a task's message came from."""
     return in_lane(task_lines(settings)[task], lane_of(routing_key)).queue
@@ -171,6 +177,19 @@ def declare(connection: Connection, lines: Iterable[QueueSpec] = ALL_LINES) -> N
                         f"queue {declared.name}: expected the arguments of workers/rabbitmq/topology.py, found it "
                         f"declared otherwise ({error}); drain and delete that queue, or use another virtual host"
                     ) from error
+
+
+def declare_delays(connection: Connection) -> None:
+    """The exchanges of Celery's delayed delivery, before a worker declares the queues between them.
+
+    Each queue names the next level's exchange for its dead letters, and comes before it: RabbitMQ warns of every one.
+    """
+    with connection.channel() as channel:
+        for name in (
+            *map(delays.level_name, range(delays.MAX_LEVEL + 1)),
+            delays.CELERY_DELAYED_DELIVERY_EXCHANGE,
+        ):
+            Exchange(name, type="topic")(channel).declare()
 
 
 def route(line: QueueSpec) -> dict[str, str]:

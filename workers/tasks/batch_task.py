@@ -96,6 +96,7 @@ class BatchTask(Task[Batch]):
                     self.check_losses(most)
             self.run(batch)
             breaker.succeeded(self.queue_name)
+            self.end_wait(batch)
         except BatchFailed as failed:
             self.failed(failed.error, failed.batch)
         except Exception as error:  # noqa: BLE001  nothing may be lost
@@ -137,9 +138,14 @@ class BatchTask(Task[Batch]):
         try:
             with connection.translated():
                 for half in (batch.review_ids[:middle], batch.review_ids[middle:]):
-                    self.apply_async(args=batch.part(half).args, headers={PART: True}, **topology.route(line))
+                    self.apply_async(
+                        args=batch.part(half).args,
+                        headers={PART: True},
+                        confirm_timeout=settings().broker_timeout_s,
+                        **topology.route(line),
+                    )
         except RetryableError as unsent:
-            raise Reject(str(unsent), requeue=True) from error
+            self.keep_unsent(unsent, batch)
 
     def _leave_in_queue(self, reason: str) -> NoReturn:
         """Give the batch back; this worker takes no more from the queue until it is started anew."""

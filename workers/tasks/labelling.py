@@ -10,8 +10,9 @@ import msgspec
 import structlog
 from celery.signals import worker_process_init
 
-from shared.catalogue import STAGES
+from shared.catalogue import LLM, STAGES
 from shared.errors import BudgetSpent, OtzyvError
+from shared.labelling import rationing
 from shared.labelling.labeller import Labeller, StageOutcome
 from shared.runtime import runtime
 from shared.settings import settings
@@ -101,6 +102,10 @@ class StageTask(BatchTask):
 def label(self: StageTask, batch: Batch) -> None:
     """A batch by the taxonomy that ingest stored it for: whole in a CPU worker, else in slices."""
     labeller, began = labellers.get(batch.taxonomy_id), time.monotonic()
+    if self.stage == LLM and settings().llm_daily_tokens:
+        batch = _chosen(batch)
+        if not batch.review_ids:
+            return
     whole = self.stage in stages_of("cpu", settings())
     outcome = self.judged(labeller, batch, batch) if whole else self.in_slices(labeller, batch)
     counts, stage = outcome.counts, self.stage
@@ -108,6 +113,7 @@ def label(self: StageTask, batch: Batch) -> None:
     metrics.STAGE_KEPT.add(counts.kept, stage=stage)
     metrics.STAGE_PASSED.add(counts.passed_on, stage=stage)
     metrics.STAGE_ABSTAINED.add(counts.abstained, stage=stage)
+    metrics.STAGE_WITHHELD.add(counts.withheld, stage=stage)
     metrics.STAGE_UNANSWERED.add(len(outcome.unanswered), stage=stage)
     metrics.STAGE_SECONDS.observe([time.monotonic() - began], stage=stage)
     metrics.LABEL_LATENCY.observe(counts.kept_after_s, stage=stage, status="accepted")
@@ -129,6 +135,14 @@ def label(self: StageTask, batch: Batch) -> None:
         log.warning("stage.budget_spent", reviews=len(outcome.unanswered), error=str(outcome.error))
     elif outcome.error is not None:
         raise BatchFailed(batch.part(outcome.unanswered), outcome.error)
+
+
+def _chosen(batch: Batch) -> Batch:
+    """Those of a batch that may be asked about; the others wait for tokens until the sweep sends them."""
+    admitted = rationing.admitted(runtime.here().database, batch.review_ids, batch.taxonomy_id)
+    if len(admitted) < len(batch.review_ids):
+        log.info("stage.waits_for_tokens", stage=LLM, reviews=len(batch.review_ids) - len(admitted))
+    return batch.part(admitted)
 
 
 for _stage in STAGES:

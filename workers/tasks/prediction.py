@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import structlog
 
-from shared.classifiers import Location
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.serving.predictor import Predictor
+from shared.serving.shelf import place_of_models
 from shared.store import failures, places
 from workers.app import app
 from workers.monitoring import metrics
@@ -25,7 +25,7 @@ def predictor(here: Runtime) -> Predictor:
     """The predictor for a runtime's taxonomy."""
     return Predictor(
         here.database,
-        Location(here.settings.models),
+        place_of_models(here.database, here.settings.models),
         here.taxonomy_id,
         here.taxonomy.name,
         here.taxonomy.slugs,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from shared.labelling import second_try
 from shared.labelling.second_try import RetriedPart
+from shared.reviews.origin import Origin
 from shared.runtime.runtime import Runtime
 from shared.store.failures import FailureFilter
 from workers.rabbitmq import topology
@@ -20,9 +21,10 @@ def retry(here: Runtime, confirmed: Confirmed, choice: FailureFilter) -> Iterato
     A process that dies between the commit and the confirmation leaves reviews that wait; the sweep sends them.
     """
 
-    def publish(payload: bytes) -> None:
+    def publish(payload: bytes, came: Origin) -> None:
         # What a rejected message claimed to be may have been why it was rejected.
-        confirmed.publish(payload, topology.REVIEWS, topology.INCOMING_KEY, PROPERTIES)
+        properties = {**PROPERTIES, "application_headers": came.headers}
+        confirmed.publish(payload, topology.REVIEWS, topology.INCOMING_KEY, properties)
 
     yield from second_try.send_again(here.database, choice, publish)
     stages = second_try.stages_of_queues(here.settings)

@@ -4,6 +4,7 @@
   goes to the dead letters
 * a wrong set-up (ConfigurationError), or no room in the next queue (QueueFull): the same again, with pauses up to a
   minute, until a person has mended it or consumers have caught up
+* RabbitMQ has blocked publishing, so that nothing can be sent: the message is done with, and the sweep sends another
 * any other error, out of memory, too slow (soft time limit), or given out again and again because whoever has it dies:
   the message goes to the dead letters
 """
@@ -19,9 +20,19 @@ import msgspec
 import structlog
 from celery.exceptions import Reject, SoftTimeLimitExceeded
 
-from shared.errors import ConfigurationError, OtzyvError, QueueFull, RetryableError
+from shared.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    OtzyvError,
+    PublishingBlocked,
+    QueueFull,
+    RetryableError,
+)
+from shared.runtime import runtime
+from shared.runtime.per_process import PerProcess
 from shared.settings import settings
 from shared.store import Database
+from shared.store.processes.waits import Waiting
 from workers.monitoring import metrics
 from workers.rabbitmq import topology
 from workers.rabbitmq.backoff import pause_s
@@ -57,6 +68,8 @@ class MessageArguments(msgspec.Struct, frozen=True):
     review_ids: Sequence[int] = ()
 
 
+_DATABASES: Final = PerProcess(lambda _: runtime.open_database(settings(), "otzyv waits"))
+
 W = TypeVar("W", bound=Work)
 
 
@@ -90,8 +103,37 @@ class Task(celery.Task, Generic[W]):  # type: ignore[misc]  # Celery has no type
         try:
             self.check_losses(MOST_LOSSES)
             self.run(*args)
+            self.end_wait(cast("W", MessageArguments(args)))
         except Exception as error:  # noqa: BLE001  nothing may be lost
             self.failed(error, cast("W", MessageArguments(args)))
+
+    @property
+    def wait_key(self) -> str:
+        """What the wait of the message at hand is known by through all its tries."""
+        return f"task {self.request.id}"
+
+    def waiting(self, work: W) -> Waiting:
+        """Its wait, which people see."""
+        try:
+            database = runtime.here().database
+        except OtzyvError:
+            # What stands in the way may be this process's own set-up.
+            database = _DATABASES.get(0)
+        return Waiting(database, self.subject(work), self.request.hostname or "", self.wait_key)
+
+    def subject(self, _work: W) -> str:
+        """What people call that which is tried."""
+        return f"queue {self.queue_name}"
+
+    def note_wait(self, error: OtzyvError, work: W, pause_s: float) -> None:
+        """It is tried again after a pause. While the database is away nobody could note that."""
+        if not isinstance(error, DatabaseUnavailable):
+            self.waiting(work).again(error, pause_s)
+
+    def end_wait(self, work: W) -> None:
+        """What was tried again is done, or given up."""
+        if self.request.retries:
+            self.waiting(work).over(certainly=True)
 
     def check_losses(self, most: int) -> None:
         """Raises NeverFinished for a message that RabbitMQ has given out in vain so often."""
@@ -100,11 +142,14 @@ class Task(celery.Task, Generic[W]):  # type: ignore[misc]  # Celery has no type
 
     def failed(self, error: Exception, work: W) -> None:
         """What follows from an error that stood in the way of some work."""
-        if isinstance(error, RetryableError) and not isinstance(error, QueueFull):
+        if isinstance(error, PublishingBlocked):
+            self.keep_unsent(error, work)
+        elif isinstance(error, RetryableError) and not isinstance(error, QueueFull):
             if self.request.retries + 1 >= settings().task_attempts:
                 # The surroundings failed: reviews keep their queue position, and the sweep sends them again.
                 log.error("task.put_aside", task=self.name, reviews=len(work.review_ids), error=named(error))
                 metrics.TASK_DEAD.add(queue=self.queue_name)
+                self.end_wait(work)
                 raise Reject(named(error), requeue=False)
             self.try_again(error, work)
         elif isinstance(error, ConfigurationError | QueueFull):
@@ -112,6 +157,7 @@ class Task(celery.Task, Generic[W]):  # type: ignore[misc]  # Celery has no type
         else:
             if isinstance(error, SoftTimeLimitExceeded):
                 Database.begin_anew()
+            self.end_wait(work)
             self.give_up(error, work)
 
     def try_again(self, error: OtzyvError, work: W) -> None:
@@ -127,15 +173,34 @@ class Task(celery.Task, Generic[W]):  # type: ignore[misc]  # Celery has no type
             error=str(error),
         )
         metrics.TASK_RETRIES.add(queue=self.queue_name)
+        self.note_wait(error, work, seconds)
         try:
             self.note_sent(work)
         except Exception as unnoted:  # noqa: BLE001  the work itself must not get lost over it
             log.info("task.place_not_kept", task=self.name, error=str(unnoted))
         try:
-            raise self.retry(args=work.args, exc=error, countdown=seconds, headers=self.lasting_headers())
+            # The queue by name: Celery's delayed delivery asks the task's route otherwise, which is the live lane's.
+            raise self.retry(
+                args=work.args,
+                exc=error,
+                countdown=seconds,
+                queue=self.queue_name,
+                headers=self.lasting_headers(),
+            )
         except Reject as unsent:
             # Celery would drop the message into the dead letters because its copy could not be sent.
-            raise Reject(unsent.reason, requeue=True) from error
+            self.keep_unsent(unsent.reason, work)
+
+    def keep_unsent(self, error: BaseException, work: W) -> None:
+        """What follows from work that is to go on, while nothing can be sent.
+
+        The message goes back. But as long as RabbitMQ has blocked publishing, it would only come again at once, until
+        it has come too often: then it is done with, so that consumers catch up, which is what ends a memory alarm. The
+        store knows what is left to do, and the sweep sends it.
+        """
+        if not isinstance(error, PublishingBlocked):
+            raise Reject(error, requeue=True) from error
+        log.warning("task.left_to_sweep", task=self.name, reviews=len(work.review_ids), error=str(error))
 
     def note_sent(self, work: W) -> None:
         """Note in the store that a message about this work has just been sent.

@@ -7,12 +7,15 @@ from typing import Any
 
 import structlog
 
+from shared.catalogue import LLM
 from shared.errors import OtzyvError
+from shared.labelling import rationing
 from shared.labelling.labeller import Labeller
 from shared.runtime import runtime
 from shared.serving.predictor import Predictor
 from shared.settings import load, settings
 from shared.store import aliases, awaiting, backfills, places
+from shared.store.processes import waits
 from workers.app import app
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import depth
@@ -22,6 +25,8 @@ from workers.tasks.task import MessageArguments, Task
 
 log = structlog.get_logger()
 
+ROUND_S = 3_600
+"""The longest time from one round to the next."""
 SWEEP_ROWS = 10_000
 SWEEP_PREDICTIONS = 100_000
 
@@ -35,22 +40,35 @@ class UpkeepTask(Task[MessageArguments]):
 
     abstract = True
 
-    def try_again(self, error: OtzyvError, work: MessageArguments) -> None:  # noqa: ARG002
+    @property
+    def wait_key(self) -> str:
+        """One for all rounds: the next that succeeds ends the wait."""
+        return str(self.name)
+
+    def subject(self, _work: MessageArguments) -> str:
+        return f"upkeep {self.name}"
+
+    def end_wait(self, work: MessageArguments) -> None:
+        self.waiting(work).over(certainly=True)
+
+    def try_again(self, error: OtzyvError, work: MessageArguments) -> None:
         log.warning("upkeep.failed", task=self.name, error=str(error))
+        self.note_wait(error, work, ROUND_S)
 
 
 @app.task(name=topology.SWEEP, base=UpkeepTask)  # type: ignore[untyped-decorator]
 def sweep(_review_ids: list[int] | None = None) -> None:
     """Send reviews again that wait for a stage although its queue is empty: their message was lost.
 
-    While a queue still holds messages nobody can tell lost from late, so nothing is sent. Reviews that wait
-    for a stage that is no longer in use go on without it. All of them have waited long already: they go by the bulk
-    lane, since they may be many.
+    While a queue still holds messages nobody can tell lost from late, so nothing is sent. Reviews that wait for a
+    stage that is no longer in use go on without it. Of those who wait for tokens, the next ones are sent. All of them
+    have waited long already: they go by the bulk lane, since they may be many.
     """
     with runtime.here().database.transaction() as cursor:
         unlabelled = places.in_line(cursor, "waiting")
         unpredicted = places.in_line(cursor, "awaiting_prediction")
         forgotten = backfills.overdue(cursor, settings().sweep_after_s)
+        waits.forget(cursor)
     for number, part in forgotten:
         log.warning("sweep.backfill_sent_again", backfill=number, part=part)
         sending.backfill_part(number, part)
@@ -102,6 +120,13 @@ def _sweep(labeller: Labeller) -> None:
         if ids:
             log.warning("sweep.sent_again", stage=stage, reviews=len(ids))
             sending.to_stage(stage, ids, labeller.taxonomy_id, "bulk")
+    if LLM in chosen.stages:
+        ids = rationing.next_asked(
+            labeller.database, labeller.taxonomy_id, chosen.llm_daily_tokens, labeller.student
+        )
+        if ids:
+            log.info("sweep.tokens_for", reviews=len(ids))
+            sending.to_stage(LLM, ids, labeller.taxonomy_id, "bulk")
 
 
 def _sweep_predictions(predictor: Predictor) -> None:

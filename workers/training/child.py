@@ -18,15 +18,19 @@ from typing import Final
 import structlog
 
 from shared import logs
+from shared.catalogue import load
 from shared.errors import ConfigurationError, DatabaseUnavailable, OtzyvError, PoisonError, RetryableError
 from shared.runs.lease import Lease
 from shared.runtime import runtime
 from shared.settings import Settings, settings
 from shared.store import Database, runs
 from shared.store.runs import Run, Status
+from shared.training.watch import Interrupted
 
 log = structlog.get_logger()
 
+ASK: Final = "workers.tasks.loading:ask"
+"""Celery is imported when a model is promoted, and not before."""
 ORPHANED: Final = 72
 """Exit status of a process whose worker is gone."""
 FIRST_PAUSE_S: Final = 2.0
@@ -66,16 +70,16 @@ def _run(run: Run, lease: Lease, database: Database, chosen: Settings) -> None:
     # Imported here: what is slow to import begins only once the lease is kept alive.
     from shared.runs.held_run import RunLost
     from shared.runs.run import execute
-    from shared.training.watch import Interrupted
 
     try:
         here = runtime.stored_taxonomy(runtime.build(chosen, database), run.taxonomy_id)
-        execute(run, lease, here.database, here.taxonomy, chosen)
-    except Interrupted:
+        execute(run, lease, here.database, here.taxonomy, chosen, lambda model: load(ASK)(model))
+    except Interrupted as stopped:
         if lease.why == "cancelled":
             _end(run, database, "cancelled", "cancelled")
         else:
-            _release(run, database, "its worker was stopped; goes on where it was", crashed=False)
+            on = "the next one begins anew" if stopped.anew else "goes on where it was"
+            _release(run, database, f"its worker was stopped; {on}", crashed=False)
     except RetryableError as error:
         log.warning("training.retry", run=run.id, error=str(error))
         # Whatever is away: PostgreSQL has to be back for the run to be given back.

@@ -22,6 +22,7 @@ from shared.runs import folder
 from shared.runtime import runtime
 from shared.settings import Settings, settings
 from shared.store import Database, runs
+from shared.store.processes.waits import Waiting
 from shared.store.runs import Run
 from workers.app import app
 from workers.process import worker_name
@@ -63,6 +64,7 @@ class Trainer:
         self._after = after
         self._woken = woken or threading.Event()
         self._stopping = threading.Event()
+        self._waiting = Waiting(database, "training worker", name)
 
     def stop(self) -> None:
         """Stop: a run in progress saves a checkpoint and goes back to the queue."""
@@ -80,7 +82,10 @@ class Trainer:
                     )
             except OtzyvError as error:
                 log.warning("training.cannot_look", error=str(error))
+                self._waiting.again(error, LOOK_S)
                 run = None
+            else:
+                self._waiting.over()
             if run is not None:
                 self._supervise(run)
             elif not self._idle:
@@ -93,6 +98,7 @@ class Trainer:
         # The child ends when this pipe does: should this process be killed, nobody trains on unseen.
         chosen = {
             "OTZYV_DATABASE_URL": self._settings.database_url,
+            "OTZYV_MODELS": self._settings.models,
             "OTZYV_LOG_LEVEL": self._settings.log_level,
         }
         command = [sys.executable, "-m", "workers.training.child", str(run.id), str(run.attempt)]

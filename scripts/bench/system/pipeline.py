@@ -23,7 +23,7 @@ import msgspec
 from celery import Celery
 from rich.table import Table
 
-from scripts.bench.system import bare, naive, processes
+from scripts.bench.system import bare, naive, processes, student
 from scripts.bench.turns import compared
 from scripts.pages.tables import table
 from shared.errors import DatabaseUnavailable
@@ -45,6 +45,7 @@ WAYS = {
     "loop": "the keyword stage in a bare loop and COPY, one process",
     "loops": "the same, a process a core: the ceiling",
 }
+WITH_STUDENT = "Otzyv: keywords, similarity, student and labels, all guarantees"
 PARTS = {
     "producer": "producer",
     "broker": "RabbitMQ",
@@ -136,9 +137,9 @@ class Otzyv:
 
 
 @contextmanager
-def otzyv(settings: Settings, folder: Path) -> Iterator[Otzyv]:
-    """Otzyv's processes on all cores, warm: keywords and labels only, everything else as it is by default."""
-    more = {**SETTINGS, "OTZYV_WORKER_PROCESSES": str(CORES)}
+def otzyv(settings: Settings, folder: Path, **chosen: str) -> Iterator[Otzyv]:
+    """Otzyv's processes on all cores, warm: keywords and labels only unless `chosen` says otherwise."""
+    more = {**SETTINGS, "OTZYV_WORKER_PROCESSES": str(CORES), **chosen}
     with (
         opened(settings) as database,
         processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **more) as ingest,
@@ -236,13 +237,23 @@ def asked(database: Database, question: str) -> int:
 
 
 def run(
-    settings: Settings, texts: Sequence[str], folder: Path, sizes: tuple[int, int], turns: int
+    settings: Settings,
+    texts: Sequence[str],
+    folder: Path,
+    sizes: tuple[int, int],
+    turns: int,
+    *,
+    with_student: bool = False,
 ) -> Iterator[PipelineTurn]:
-    """The figures of each turn, in which the naive way gets the second of `sizes`, all others the first."""
+    """The figures of each turn, in which the naive way gets the second of `sizes`, all others the first.
+
+    With a student, ours judges by similarity and by it what the keywords leave; the others know keywords only.
+    """
     take = supply(texts)
     reviews, naive_reviews = sizes
+    chosen = student.enrol(settings, texts, folder) if with_student else {}
     with ExitStack() as stack:
-        ours = stack.enter_context(otzyv(settings, folder))
+        ours = stack.enter_context(otzyv(settings, folder, **chosen))
         naively = stack.enter_context(naive_worker(settings, folder))
         loop = stack.enter_context(bare_loop(settings, 1))
         loops = stack.enter_context(bare_loop(settings, CORES))
@@ -264,9 +275,10 @@ def run(
             )
 
 
-def shown(turns: list[PipelineTurn]) -> Iterator[Table]:
+def shown(turns: list[PipelineTurn], *, with_student: bool = False) -> Iterator[Table]:
     """What the turns come to."""
-    yield compared(WAYS, msgspec.to_builtins(turns))
+    ways = WAYS if not with_student else WAYS | {"otzyv": WITH_STUDENT}
+    yield compared(ways, msgspec.to_builtins(turns))
     costs = {name: median(turn.cpu_us[part] for turn in turns) for part, name in PARTS.items()}
     rows = [(name, f"{cost:.1f}") for name, cost in (*costs.items(), ("all", sum(costs.values())))]
     yield table(("CPU time of a review", "microseconds, median"), rows, pad_edge=True)

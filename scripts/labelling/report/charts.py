@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.labelling.report.summary import BINS, RunSummary, StageRow
+from scripts.language.language import counted, translated
 from scripts.pages import figures
 
 WIDTH = 400
@@ -19,11 +20,11 @@ def outcome(summary: RunSummary) -> list[Drawn]:
     """Where the input rows ended."""
     statuses = summary.statuses
     parts = [
-        ("accepted", "Labelled", statuses.accepted),
-        ("human", "Labelled by a person", statuses.human),
-        ("waiting", "Waiting for a later stage", statuses.waiting),
-        ("review", "Needs a person", statuses.needs_review),
-        ("rejected", "Rejected rows", summary.rejected),
+        ("accepted", translated("Labelled"), statuses.accepted),
+        ("human", translated("Labelled by a person"), statuses.human),
+        ("waiting", translated("Waiting for a later stage"), statuses.waiting),
+        ("review", translated("Needs a person"), statuses.needs_review),
+        ("rejected", translated("Rejected rows"), summary.rejected),
     ]
     # People's labels appear only where there are any: most runs have none.
     return _slices([part for part in parts if part[2] or part[0] != "human"])
@@ -33,9 +34,9 @@ def stage_slices(stage: StageRow) -> list[Drawn]:
     """What one stage did with the reviews it saw."""
     return _slices(
         [
-            ("accepted", "Kept", stage.kept),
-            ("review", "Below the threshold", stage.unsure),
-            ("waiting", "Abstained", stage.abstained),
+            ("accepted", translated("Kept"), stage.kept),
+            ("review", translated("Below the threshold"), stage.unsure),
+            ("waiting", translated("Abstained"), stage.abstained),
         ]
     )
 
@@ -71,19 +72,30 @@ def confidences(stage: StageRow) -> Drawn:
             height = max(2.0, HEIGHT * count / peak)
             bar: Drawn = {"x": x, "y": HEIGHT - height, "width": width, "height": height, "count": count}
             bar["kept_x"] = x if line is None else min(max(x, line), x + width)
-            bars.append({**bar, "span": f"{at / BINS:.2f}–{(at + 1) / BINS:.2f}"})
+            bars.append({**bar, "span": "–".join(_edges(at))})
     return {"stage": stage, "bars": bars, "line": line, "peak": peak, "spoken": _spoken(stage)}
 
 
 def _spoken(stage: StageRow) -> str:
     verdicts = sum(stage.histogram)
     if not verdicts:
-        return f"Confidence of {stage.stage}: no verdicts."
+        return translated("Confidence of {stage}: no verdicts.", stage=stage.stage)
     peak = max(range(BINS), key=lambda at: stage.histogram[at])
-    sentence = (
-        f"Confidence of {figures.count(verdicts)} verdicts of {stage.stage}: most, "
-        f"{figures.count(stage.histogram[peak])}, lie between {peak / BINS:.2f} and {(peak + 1) / BINS:.2f}."
+    low, high = _edges(peak)
+    sentence = counted(
+        "Confidence of {number} verdict of {stage}: most, {most}, lie between {low} and {high}.",
+        "Confidence of {number} verdicts of {stage}: most, {most}, lie between {low} and {high}.",
+        verdicts,
+        stage=stage.stage,
+        most=figures.count(stage.histogram[peak]),
+        low=low,
+        high=high,
     )
     if stage.threshold is None:
         return sentence
-    return f"{sentence} The threshold is {figures.confidence(stage.threshold)}."
+    return f"{sentence} {translated('The threshold is {value}.', value=figures.confidence(stage.threshold))}"
+
+
+def _edges(at: int) -> tuple[str, str]:
+    """The lower and the upper edge of a bin."""
+    return figures.confidence(at / BINS), figures.confidence((at + 1) / BINS)

@@ -12,9 +12,9 @@ import msgspec
 from shared.store.reports.export import LabelledExample
 
 BINS = 20
-SAMPLES_PER_CATEGORY = 6
-UNSURE_SHOWN = 12
-REJECTIONS_SHOWN = 50
+SAMPLES_PER_CATEGORY = 50
+UNSURE_SHOWN = 200
+REJECTIONS_SHOWN = 500
 
 
 class StatusCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +80,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     `rejected` counts every refused row, `rejections` holds the first `REJECTIONS_SHOWN` of them: an id or a row number,
     and why it could not become a review. `stages` are in the order of the cascade. `started` carries a time zone.
+    `certified` says in words what a gold set certifies of the labels.
     """
 
     title: str
@@ -95,6 +96,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[StageRow, ...] = ()
     unsure: tuple[LabelledExample, ...] = ()
     rejections: tuple[tuple[str, str], ...] = ()
+    certified: str = ""
 
     @property
     def labelled(self) -> int:

@@ -7,6 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from scripts.labelling.report.summary import RunSummary
+from scripts.language.language import counted, translated
 from scripts.pages import figures
 from scripts.pages.tables import LINED, figure, name, table
 
@@ -32,8 +33,14 @@ def _categories(summary: RunSummary) -> Table:
         for row in summary.ranked
     ]
     bars = Column(no_wrap=True, width=BAR_CELLS)
-    heads = (name("category"), figure("count"), figure("share"), bars, figure("mean\nconfidence"))
-    made = table(heads, rows, title="Categories", **LINED)
+    heads = (
+        name(translated("category")),
+        figure(translated("count")),
+        figure(translated("share")),
+        bars,
+        figure(translated("mean\nconfidence")),
+    )
+    made = table(heads, rows, title=translated("Categories"), **LINED)
     for line, row in zip(made.rows, summary.ranked, strict=True):
         line.style = "" if row.count else "dim"
     return made
@@ -54,27 +61,43 @@ def _stages(summary: RunSummary) -> Table:
         for stage in summary.stages
     ]
     # Eight columns have to fit into 80 characters.
-    heads = ("seen", "kept", "of\nseen", "passed\non", "abstained", "threshold", "mean\nconfidence")
-    return table((Column("stage", no_wrap=True), *map(figure, heads)), rows, title="Stages", **LINED)
+    heads = (
+        translated("seen"),
+        translated("kept"),
+        translated("of\nseen"),
+        translated("passed\non"),
+        translated("abstained"),
+        translated("threshold"),
+        translated("mean\nconfidence"),
+    )
+    stage_head = Column(translated("stage"), no_wrap=True)
+    return table((stage_head, *map(figure, heads)), rows, title=translated("Stages"), **LINED)
 
 
 def _outcome(summary: RunSummary) -> Text:
     statuses = summary.statuses
     parts = [
-        (summary.labelled, "labelled", "green"),
-        (statuses.waiting, "waiting", "yellow"),
-        (statuses.needs_review, "needs review", "yellow"),
-        (summary.rejected, "rejected", "red"),
-        (summary.replaced, "with the id of a later row", "yellow"),
+        (summary.labelled, translated("{number} labelled"), "green"),
+        (statuses.waiting, translated("{number} waiting"), "yellow"),
+        (statuses.needs_review, translated("{number} needs review"), "yellow"),
+        (summary.rejected, translated("{number} rejected"), "red"),
+        (summary.replaced, translated("{number} with the id of a later row"), "yellow"),
     ]
+    took = figures.duration(summary.seconds)
     line = Text(
-        f"{figures.count(summary.rows_read)} rows in {figures.duration(summary.seconds)}", style="bold"
+        counted("{number} row in {time}", "{number} rows in {time}", summary.rows_read, time=took),
+        style="bold",
     )
     if summary.rows_per_second is not None:
-        line.append(f" ({figures.rate(summary.rows_per_second)}/s)", style="not bold")
+        line.append(" ")
+        line.append(translated("({rate}/s)", rate=figures.rate(summary.rows_per_second)), style="not bold")
     for number, told, style in parts:
         if number:
-            line.append(" · ", style="not bold dim").append(f"{figures.count(number)} {told}", style=style)
+            line.append(" · ", style="not bold dim").append(
+                told.format(number=figures.count(number)), style=style
+            )
+    if summary.certified:
+        line.append(f"\n{summary.certified}", style="not bold")
     return line
 
 

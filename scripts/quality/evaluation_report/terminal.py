@@ -8,18 +8,24 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from scripts.language.language import counted, decimal, translated
 from scripts.pages import figures
 from scripts.pages.tables import table
-from scripts.quality.evaluation_report.findings import Evaluation
+from scripts.quality.evaluation_report.findings import Evaluation, group_title
 
 
 def tables(result: Evaluation) -> RenderableType:
     """Scores by group and category, what each stage adds, and every shorter chain."""
     parts: list[RenderableType] = [Text(result.title, style="bold"), _groups(result), _categories(result)]
     if result.missing:
-        parts.append(
-            Text(f"{result.missing:,} gold reviews have no row in the labels; they count as unlabelled")
+        told = counted(
+            "{number} gold review has no row in the labels; it counts as unlabelled",
+            "{number} gold reviews have no row in the labels; they count as unlabelled",
+            result.missing,
         )
+        parts.append(Text(told))
+    if result.certified:
+        parts.append(Text(str(result.certified)))
     if result.stages:
         parts.append(_stages(result))
     if len(result.chains) > 1:
@@ -37,52 +43,58 @@ def _groups(result: Evaluation) -> Table:
     for name, kept in result.groups.items():
         final = result.final[name]
         shares = (kept.precision, kept.coverage, final.accuracy, final.weighted_f1, final.macro_f1)
-        rows.append((name, f"{kept.total:,}", f"{kept.answered:,}", *(f"{share:.3f}" for share in shares)))
-    heads = "reviews, gold, kept, precision, coverage, accuracy, weighted F1, macro F1"
-    return _table("kept labels | with best guesses", heads, rows)
+        counts = (figures.count(kept.total), figures.count(kept.answered))
+        rows.append((group_title(name), *counts, *map(figures.share, shares)))
+    heads = translated(
+        "reviews, gold, kept, precision, coverage, accuracy, weighted F1\non gold, macro F1\non gold"
+    )
+    return _table(translated("kept labels | with best guesses"), heads, rows)
 
 
 def _categories(result: Evaluation) -> Table:
-    whole, final = (next(iter(groups.values())) for groups in (result.groups, result.final))
-    by_slug = {row.category: row for row in final.categories}
+    by_slug = {row.category: row for row in result.labelled.categories}
     rows = [
         (
             Text(result.taxonomy.category(row.category).title),
-            f"{row.gold:,}",
-            f"{row.answered:,}",
-            f"{row.precision:.3f}" if row.answered else "",
-            f"{row.recall:.3f}" if row.gold else "",
-            f"{by_slug[row.category].f1:.3f}" if row.category in by_slug else "",
+            figures.count(row.gold),
+            figures.count(row.answered),
+            figures.share(row.precision) if row.answered else "",
+            figures.share(row.recall) if row.gold else "",
+            figures.share(by_slug[row.category].f1) if row.category in by_slug else "",
         )
-        for row in whole.categories
+        for row in result.kept.categories
     ]
-    return _table("", "category, gold, kept, precision, recall, final F1", rows)
+    return _table("", translated("category, gold, kept, precision, recall, final F1\non gold"), rows)
 
 
 def _stages(result: Evaluation) -> Table:
     rows = [
         (
             row.stage,
-            "keeps nothing" if row.threshold is None else f"{row.threshold:.2f}",
-            f"{row.seen:,}",
-            f"{row.kept:,}",
-            f"{row.precision:.3f}" if row.kept else figures.NONE,
-            f"{row.seconds:.2f}",
-            f"{row.tokens:,}",
-            f"{row.gain_right:+,}",
-            f"{row.gain_f1:+.3f}",
+            translated("keeps nothing") if row.threshold is None else figures.confidence(row.threshold),
+            figures.count(row.seen),
+            figures.count(row.kept),
+            figures.share(row.precision) if row.kept else figures.NONE,
+            decimal(row.seconds, 2),
+            figures.count(row.tokens),
+            figures.signed(row.gain_right, 0),
+            figures.signed(row.gain_f1),
         )
         for row in result.stages
     ]
-    heads = "stage, threshold, seen, kept, precision, seconds, tokens, adds right, adds F1"
-    return _table("stages", heads, rows)
+    heads = translated(
+        "stage, threshold, seen, kept, precision, seconds, tokens, adds right, adds F1\non gold"
+    )
+    return _table(translated("stages"), heads, rows)
 
 
 def _chains(result: Evaluation) -> Table:
     rows = []
     for row in result.chains:
         scores = (row.accepted.precision, row.accepted.coverage, row.final.weighted_f1, row.final.macro_f1)
-        costs = (figures.percent(row.sent_to_llm), f"{row.seconds:.2f}", f"{row.tokens:,}")
-        rows.append((row.name, *(f"{score:.3f}" for score in scores), *costs))
-    heads = "chain, precision, coverage, weighted F1, macro F1, to LLM, seconds, tokens"
-    return _table("every chain of these stages", heads, rows)
+        costs = (figures.percent(row.sent_to_llm), decimal(row.seconds, 2), figures.count(row.tokens))
+        rows.append((row.name, *map(figures.share, scores), *costs))
+    heads = translated(
+        "chain, precision, coverage, weighted F1\non gold, macro F1\non gold, to LLM, seconds, tokens"
+    )
+    return _table(translated("every chain of these stages"), heads, rows)

@@ -6,24 +6,21 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Any, Final
 
+from scripts.language.language import translated
 from scripts.pages.axis import Axis
+from scripts.pages.colours import CURVES
 from scripts.training.runs_report.findings import Entry, Leaderboard
 
-BAR_WIDTH: Final = 240
+BAR_WIDTH: Final = 170
 BAR_MARGIN: Final = 14
 
-PANEL: Final = (400, 220)
+PANEL: Final = (520, 260)
 """Width and height of the plot of one panel of curves, without its margins."""
 
-LEFT, TOP, BOTTOM, GAP = 56, 34, 60, 70
-
-NAME_WIDTH, NAME_HEIGHT, NAMES = 140, 18, 6
-"""Room for the name of a run under the curves, and how many stand side by side."""
+LEFT, TOP, RIGHT, BOTTOM = 56, 16, 20, 50
 
 MOST_POINTS: Final = 200
 """Points of a curve that are drawn: more would make a page that no browser likes, and no picture finer."""
-
-COLOURS: Final = ("#2a6fb3", "#b3402a", "#1f6f4a", "#8a5fb0", "#c98a1b", "#4a5666", "#0f8b8d", "#b0478f")
 
 Pixel = tuple[float, float]
 EpochPanel = dict[str, Any]
@@ -49,7 +46,7 @@ def f1_range(board: Leaderboard) -> tuple[float, float]:
         value
         for one in board.entries
         for curves in one.curves.values()
-        for name in ("weighted_f1", "macro_f1")
+        for name in ("held_out_weighted_f1", "held_out_macro_f1")
         for _, value in curves.get(name, ())
     ]
     return _share_range(values or [0.0, 1.0])
@@ -60,25 +57,21 @@ def panels(entry: Entry, f1: tuple[float, float]) -> list[EpochPanel]:
     losses = [
         value
         for curves in entry.curves.values()
-        for name in ("loss", "validation_loss")
+        for name in ("loss", "held_out_loss")
         for _, value in _thinned(curves.get(name, ()))
     ]
     span = _padded(losses or [0.0, 1.0])
+    losses_of = ("loss", translated("training")), ("held_out_loss", translated("held out"))
+    f1_of = ("held_out_weighted_f1", translated("weighted")), ("held_out_macro_f1", translated("macro"))
     return [
-        _panel(entry, "loss", ("loss", "training"), ("validation_loss", "validation"), span, 0),
-        _panel(entry, "F1 on validation", ("weighted_f1", "weighted"), ("macro_f1", "macro"), f1, 1),
+        _panel(entry, translated("loss"), *losses_of, span),
+        _panel(entry, translated("F1 on held-out labels"), *f1_of, f1),
     ]
 
 
 def colours(entry: Entry) -> dict[int, str]:
-    """The colour of each run."""
-    return {run: COLOURS[at % len(COLOURS)] for at, run in enumerate(entry.curves)}
-
-
-def place(at: int) -> tuple[int, int]:
-    """Where the name of the run stands that is drawn at this place."""
-    row, column = divmod(at, NAMES)
-    return LEFT + NAME_WIDTH * column, TOP + PANEL[1] + BOTTOM + NAME_HEIGHT * row
+    """The name of each run's colour."""
+    return {run: CURVES[at % len(CURVES)] for at, run in enumerate(entry.curves)}
 
 
 def _panel(
@@ -87,12 +80,10 @@ def _panel(
     solid: tuple[str, str],
     dashed: tuple[str, str],
     span: tuple[float, float],
-    number: int,
 ) -> EpochPanel:
     width, height = PANEL
-    left = LEFT + number * (width + GAP)
     epochs = [point[0] for curves in entry.curves.values() for line in curves.values() for point in line]
-    x = Axis(0.0, max(epochs, default=0.0) or 1.0, left, left + width)
+    x = Axis(0.0, max(epochs, default=0.0) or 1.0, LEFT, LEFT + width)
     y = Axis(*span, TOP + height, TOP)
     lines = [
         {
@@ -105,7 +96,7 @@ def _panel(
         if curves.get(name)
     ]
     ticks = {"x_ticks": x.ticks(), "y_ticks": y.ticks()}
-    return {"title": title, "solid": solid[1], "dashed": dashed[1], "left": left, "lines": lines, **ticks}
+    return {"title": title, "solid": solid[1], "dashed": dashed[1], "lines": lines, **ticks}
 
 
 def _thinned(points: Sequence[Pixel]) -> list[Pixel]:

@@ -15,7 +15,8 @@ import numpy as np
 
 from shared.quality.bootstrap import GoldAnswers, Interval, differences, intervals
 from shared.quality.comparison import CERTAINTY, Word, shared_certainty, too_little, word
-from shared.quality.evaluation import Confusion, Score, confusion, score
+from shared.quality.confusion import Confusion, confusion
+from shared.quality.evaluation import Score, score
 from shared.taxonomy import Taxonomy
 
 Curves = dict[str, list[tuple[float, float]]]
@@ -26,7 +27,7 @@ class RunResult(msgspec.Struct, frozen=True):
     """One run that succeeded, and what its model says about each gold review; None is no answer.
 
     `seconds` is how long it trained, `reviews_per_s` how fast the model is on a CPU, `bytes` how large. `curves` holds
-    some of loss, validation_loss, weighted_f1 and macro_f1.
+    some of loss, held_out_loss, held_out_weighted_f1 and held_out_macro_f1.
     """
 
     run: int
@@ -113,6 +114,12 @@ class Leaderboard(msgspec.Struct, frozen=True):
     def best(self) -> Entry:
         """The entry with the highest weighted F1."""
         return self.entries[0]
+
+    @property
+    def words(self) -> dict[str, list[str]]:
+        """The names of the entries by what their comparison with the baseline says."""
+        said = ("better", "worse", "unclear")
+        return {word: [entry.name for entry in self.entries if entry.word == word] for word in said}
 
 
 class _Lists(msgspec.Struct, frozen=True):

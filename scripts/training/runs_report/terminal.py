@@ -8,11 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from scripts.language.language import counted, translated, written
 from scripts.pages import figures
 from scripts.pages.tables import LINED, figure, name, table
 from scripts.training.runs_report.findings import Entry, Leaderboard
+from shared.quality import comparison
 from shared.quality.bootstrap import Interval
-from shared.quality.comparison import signed
+from shared.quality.comparison import Word
 
 STYLES = {"better": "green", "worse": "red", "unclear": "yellow"}
 
@@ -26,46 +28,68 @@ def tables(board: Leaderboard) -> RenderableType:
         _categories(board),
     ]
     for entry in board.entries:
-        remarks = [*entry.notes, *([f"unclear: {entry.doubt}"] if entry.doubt else [])]
+        remarks = [*entry.notes, *([f"{word_title('unclear')}: {entry.doubt}"] if entry.doubt else [])]
         parts += [Text(f"{entry.name}: {remark}") for remark in remarks]
     return Group(*parts)
 
 
 def legend(board: Leaderboard) -> str:
     """How to read the intervals."""
-    sentence = (
-        f"Intervals: {100 * board.certainty:g} %, bootstrap over {board.gold:,} gold reviews; ±: standard deviation "
-        "over seeds."
+    certainty = 100 * board.certainty
+    sentence = counted(
+        "Intervals: {certainty} %, bootstrap over {number} gold review; ±: standard deviation over seeds.",
+        "Intervals: {certainty} %, bootstrap over {number} gold reviews; ±: standard deviation over seeds.",
+        board.gold,
+        certainty=certainty,
     )
     if board.baseline is None:
-        return f"{sentence} No run of the baseline is among these: nothing is compared."
-    shared = (
-        f", for all {board.comparisons} comparisons together (Bonferroni)" if board.comparisons > 1 else ""
+        return f"{sentence} {translated('No run of the baseline is among these: nothing is compared.')}"
+    against = translated(
+        "Against {baseline}: difference of weighted F1 on the same gold reviews, {certainty} %{shared}; better only if "
+        "all of the interval is above zero.",
+        baseline=board.baseline,
+        certainty=certainty,
+        shared=""
+        if board.comparisons == 1
+        else translated(", for all {number} comparisons together (Bonferroni)", number=board.comparisons),
     )
-    return (
-        f"{sentence} Against {board.baseline}: difference of weighted F1 on the same reviews, "
-        f"{100 * board.certainty:g} %{shared}; better only if all of the interval is above zero."
-    )
+    return f"{sentence} {against}"
+
+
+def word_title(word: Word) -> str:
+    """What people are told of a comparison."""
+    return {"better": translated("better"), "worse": translated("worse"), "unclear": translated("unclear")}[
+        word
+    ]
+
+
+def signed(value: float) -> str:
+    """A difference with its sign."""
+    return written(comparison.signed(value))
 
 
 def _leaderboard(board: Leaderboard) -> Table:
-    against = f"against\n{board.baseline}" if board.baseline else "against\nbaseline"
+    against = translated("against\n{baseline}", baseline=board.baseline or translated("baseline"))
     rows = []
     for entry in board.entries:
-        seeds = "1 seed" if entry.seeds == 1 else f"{entry.seeds} seeds"
+        seeds = counted("{number} seed", "{number} seeds", entry.seeds)
         rows.append(
             (
                 Text(entry.name).append("" if entry.champion else f"\n{seeds}", style="dim"),
                 _figure(entry.weighted, entry.spread),
                 _figure(entry.macro, entry.macro_spread),
-                figures.NONE if entry.not_ambiguous is None else f"{entry.not_ambiguous:.3f}",
+                figures.NONE if entry.not_ambiguous is None else figures.share(entry.not_ambiguous),
                 _against(entry, board),
             )
         )
-    heads = map(figure, ("weighted F1", "macro F1", "not\nambiguous", against))
-    return table(
-        (name("architecture"), *heads), rows, title=f"Leaderboard: {board.gold:,} gold reviews", **LINED
+    heads = (
+        translated("weighted F1\non gold"),
+        translated("macro F1\non gold"),
+        translated("not\nambiguous"),
+        against,
     )
+    title = counted("Leaderboard: {number} gold review", "Leaderboard: {number} gold reviews", board.gold)
+    return table((name(translated("architecture")), *map(figure, heads)), rows, title=title, **LINED)
 
 
 def _costs(board: Leaderboard) -> Table:
@@ -75,25 +99,26 @@ def _costs(board: Leaderboard) -> Table:
             Text(entry.name),
             figures.NONE if entry.seconds is None else figures.duration(entry.seconds),
             figures.NONE if entry.reviews_per_s is None else figures.rate(entry.reviews_per_s),
-            figures.NONE if entry.megabytes is None else f"{entry.megabytes:,.1f}",
+            figures.NONE if entry.megabytes is None else figures.tenths(entry.megabytes),
         )
         for entry in board.entries
         if not entry.champion
     ]
-    heads = map(figure, ("training", "reviews/s, one core", "MB"))
-    return table((name("architecture"), *heads), rows, title="Cost of a run", **LINED)
+    heads = map(figure, (translated("training"), translated("reviews/s, one core"), translated("MB")))
+    return table((name(translated("architecture")), *heads), rows, title=translated("Cost of a run"), **LINED)
 
 
 def _figure(found: Interval, spread: float | None) -> Text:
-    around = "" if spread is None else f" ±{spread:.3f}"
-    return Text(f"{found.estimate:.3f}{around}").append(f"\n{found.low:.3f}–{found.high:.3f}", style="dim")
+    around = "" if spread is None else f" ±{figures.share(spread)}"
+    low, high = figures.share(found.low), figures.share(found.high)
+    return Text(f"{figures.share(found.estimate)}{around}").append(f"\n{low}–{high}", style="dim")
 
 
 def _against(entry: Entry, board: Leaderboard) -> Text:
     if entry.difference is None or entry.word is None:
-        return Text("baseline" if entry.name == board.baseline else figures.NONE, style="dim")
+        return Text(translated("baseline") if entry.name == board.baseline else figures.NONE, style="dim")
     found = entry.difference
-    return Text(f"{signed(found.estimate)} ").append(entry.word, style=STYLES[entry.word]).append(
+    return Text(f"{signed(found.estimate)} ").append(word_title(entry.word), style=STYLES[entry.word]).append(
         f"\n{signed(found.low)}…{signed(found.high)}", style="dim"
     )  # fmt: skip
 
@@ -104,9 +129,10 @@ def _categories(board: Leaderboard) -> Table:
         if number:
             found = [entry.categories[slug] for entry in board.entries]
             best = max(found)
-            scores = (Text(f"{value:.3f}", style="bold" if value == best else "") for value in found)
+            scores = (Text(figures.share(value), style="bold" if value == best else "") for value in found)
             rows.append((Text(board.titles[slug]), figures.count(number), *scores))
     names = (
         Column(Text(entry.name), justify="right", overflow="fold", min_width=5) for entry in board.entries
     )
-    return table((name("category"), figure("gold"), *names), rows, title="F1 by category", **LINED)
+    heads = (name(translated("category")), figure(translated("gold")))
+    return table((*heads, *names), rows, title=translated("F1 on gold by category"), **LINED)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from torch import Tensor, nn
+from torch import nn
 
 from shared.classifiers.classifier import softmax
 from shared.classifiers.manifest import Agreement, Export, Precision
@@ -26,17 +23,17 @@ from shared.classifiers.onnx_classifier import (
     Tokens,
     padded,
 )
-from shared.classifiers.packaging.first_token import first_token_only
-from shared.compute.arrays import Float32s
-from shared.encoders.pretrained import kind_and_line, usable
+from shared.classifiers.packaging.logits import torch_logits
+from shared.classifiers.packaging.quantising import left_in_float, quantised
+from shared.classifiers.packaging.quietly import quietly
+from shared.classifiers.packaging.rewriting import rewritten
+from shared.encoders.pretrained import kind_and_line
 from shared.errors import ModelError
 
 LEAST_SAME: Final = 0.995
 """Share of the sample's texts on which a graph must name the category that the torch model names."""
 MOST_FP32_DIFFERENCE: Final = 1e-3
 """Of any probability: an fp32 graph computes the same numbers in another order, and no more."""
-MOST_REWRITING_DIFFERENCE: Final = 1e-4
-"""Of any logit, between the model and the model with a shortened last layer, relative to the largest."""
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -45,18 +42,6 @@ class Exported(msgspec.Struct, frozen=True):
     graphs: dict[str, bytes]
     precision: Precision
     export: Export
-
-
-class Logits(nn.Module):  # type: ignore[misc]  # torch is Any to mypy
-    """A model of transformers as a network from ids and mask to logits."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Both of shape [n, tokens]; returns [n, k]."""
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
 
 def export(
@@ -79,25 +64,45 @@ def export(
             "export: expected texts to compare the graphs on, found none; name a file of reviews"
         )
     ids, _ = Tokens(tokenizer, max_tokens)(sample)
+    ids += _extremes(ids, max_tokens)
     network = network.eval()
     truth = softmax(torch_logits(network, ids), temperature)
-    fp32 = to_onnx(network, ids, max_tokens)
 
-    def compared(graph: bytes) -> Agreement:
+    def compared(graph: bytes, texts: int) -> Agreement:
         served = OnnxClassifier(graph, tokenizer, labels, max_tokens=max_tokens, temperature=temperature)
-        found = softmax(served.logits(ids), temperature)
-        alike = (truth.argmax(axis=1) == found.argmax(axis=1)).mean()
-        return Agreement(float(alike), float(np.abs(truth - found).max()))
+        found = softmax(served.logits(ids[:texts]), temperature)
+        alike = (truth[:texts].argmax(axis=1) == found.argmax(axis=1))[: len(sample)].mean()
+        return Agreement(float(alike), float(np.abs(truth[:texts] - found).max()))
 
-    same = compared(fp32)
-    if same.same < LEAST_SAME or same.difference > MOST_FP32_DIFFERENCE:
-        raise ModelError(
-            f"export: expected a graph that computes what the model does, found the same category for {same.same:.2%} "
-            f"of {len(sample)} texts and probabilities up to {same.difference:.2g} apart; the model cannot serve"
-        )
+    fp32, same = _agreeing(to_onnx(network, ids, max_tokens), lambda graph: compared(graph, len(ids)))
     graphs = {"model.fp32.onnx": fp32}
-    found, why = _try_int8(graphs, compared, len(sample))
+    found, why = _try_int8(graphs, lambda graph: compared(graph, len(sample)), len(sample))
     return Exported(graphs, "fp32" if why else "int8", Export(len(sample), same, found, why))
+
+
+def _extremes(ids: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
+    """The shortest text and one of the greatest length: a graph may have taken the sample's lengths for all."""
+    tokens = [token for one in ids for token in one]
+    shortest = min(range(len(ids)), key=lambda place: len(ids[place]))
+    return [list(ids[shortest]), (tokens * -(-max_tokens // len(tokens)))[:max_tokens]]
+
+
+def _agreeing(graphs: Iterable[bytes], compared: Callable[[bytes], Agreement]) -> tuple[bytes, Agreement]:
+    """The first graph that computes what the model does, and how it compares. Raises ModelError where none does."""
+    found = ""
+    for graph in graphs:
+        try:
+            same = compared(graph)
+        except Exception as error:  # noqa: BLE001  ONNX Runtime has many kinds, and other graphs may do
+            found = kind_and_line(error)
+            continue
+        if same.same >= LEAST_SAME and same.difference <= MOST_FP32_DIFFERENCE:
+            return graph, same
+        found = f"{same.same:.2%} of the categories the same, probabilities up to {same.difference:.2g} apart"
+    raise ModelError(
+        f"export: expected a graph that computes what the model does, for texts of any length, found {found}; the "
+        "model cannot serve: choose one of another architecture"
+    )
 
 
 def _try_int8(
@@ -106,9 +111,13 @@ def _try_int8(
     """Add an int8 graph, if it can be made: how it compares, and why it does not serve, or an empty text."""
     try:
         int8 = quantised(graphs["model.fp32.onnx"])
+        left = left_in_float(int8)
         found = compared(int8)
     except Exception as error:  # noqa: BLE001  whatever goes wrong, fp32 is there
         return None, f"int8 failed: {kind_and_line(error)}"
+    if left:
+        told = ", ".join(f"{count:,} of {kind}" for kind, count in sorted(left.items()))
+        return None, f"int8 leaves weights in float ({told})"
     graphs["model.int8.onnx"] = int8
     if found.same >= LEAST_SAME:
         return found, ""
@@ -118,53 +127,28 @@ def _try_int8(
     )
 
 
-def torch_logits(network: nn.Module, ids: Sequence[Sequence[int]], rows: int = 32) -> Float32s:
-    """Logits of a torch network for tokenised texts, shape [n, k]: what a graph is compared with."""
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(ids), rows):
-            inputs = map(torch.from_numpy, padded(ids[start : start + rows]).values())
-            parts.append(network(*inputs).float().numpy())
-    return np.concatenate(parts)
+def to_onnx(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -> Iterator[bytes]:
+    """The network as fp32 graphs, the fastest first: where one does not compute what the network does, take the next.
 
-
-def to_onnx(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -> bytes:
-    """The network as an fp32 graph. `ids` are a few tokenised texts to trace and compare it with.
-
-    Raises ModelError where torch cannot export it.
+    `ids` are a few tokenised texts to trace it with. Raises ModelError where torch cannot export it.
     """
-    model = getattr(network, "model", network)
-    few = ids[:8]
-    with _eager_attention(model):
-        before = torch_logits(network, few)
-        with first_token_only(model) as shortened:
-            apart = np.abs(torch_logits(network, few) - before).max() if shortened else np.inf
-            if apart <= MOST_REWRITING_DIFFERENCE * np.abs(before).max():
-                return _traced(network, few, max_tokens)
-        return _traced(network, few, max_tokens)
-
-
-@contextmanager
-def _eager_attention(model: Any) -> Iterator[None]:
-    """Attention as plain matrix products, where the model can choose: their graph is 1.4 times as fast in int8."""
-    before = getattr(getattr(model, "config", None), "_attn_implementation", None)
-    if before is None:
-        yield
-        return
-    model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
+    few, graph = ids[:8], None
+    with rewritten(network, few) as changed, suppress(ModelError):
+        graph = _traced(network, few, max_tokens) if changed else None
+    if graph is not None:
+        yield graph
+    yield _traced(network, few, max_tokens)
 
 
 def _traced(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -> bytes:
     # At least two rows of at least three tokens: an exporter takes a size of one for a constant.
     example = padded([*ids, [0, 0, 0], [0, 0, 0]][-8:])
+    # Or the second LSTM of a process gets a fixed length (findings/torch-onnx-export-forgets-dynamic.sh).
+    torch.ops.aten.lstm.input._dispatch_cache.clear()
     dims = {0: torch.export.Dim("rows"), 1: torch.export.Dim("tokens", max=max_tokens)}
-    with TemporaryDirectory(prefix="otzyv-export-") as folder, _quietly():
+    with TemporaryDirectory(prefix="otzyv-export-") as folder, quietly():
         path = Path(folder) / "model.onnx"
-        with usable("export", "a network that torch.onnx can export"):
+        try:
             torch.onnx.export(
                 network.eval(),
                 tuple(map(torch.from_numpy, example.values())),
@@ -176,30 +160,11 @@ def _traced(network: nn.Module, ids: Sequence[Sequence[int]], max_tokens: int) -
                 external_data=False,
                 verbose=False,
             )
+        except Exception as error:
+            # What torch.onnx raises is advice on reporting bugs; what it met is the cause.
+            met = error.__cause__ if isinstance(error.__cause__, Exception) else error
+            raise ModelError(
+                f"export: expected a network that torch.onnx can export, found: {kind_and_line(met)}; choose a model "
+                "of another architecture"
+            ) from error
         return path.read_bytes()
-
-
-def quantised(graph: bytes) -> bytes:
-    """The graph with int8 weights; activations are quantised as they come (dynamic quantisation).
-
-    Weights use 7 bits: with 8, sums of products overflow on CPUs without VNNI instructions, so that a model would say
-    other things there than where it was compared. A scale for each column makes up for the lost bit.
-    """
-    with TemporaryDirectory(prefix="otzyv-quantise-") as folder, _quietly():
-        before, after = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        before.write_bytes(graph)
-        quantize_dynamic(before, after, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
-        return after.read_bytes()
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the exporters' remarks about themselves: what matters is checked afterwards."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

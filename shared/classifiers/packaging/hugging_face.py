@@ -13,21 +13,19 @@ from typing import Any, Final
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
-from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from shared.classifiers.artefact import PICKLES, WEIGHTS
-from shared.classifiers.packaging.export import Logits
+from shared.classifiers.packaging.logits import Logits
 from shared.classifiers.packaging.package import Package
+from shared.classifiers.packaging.suitable import longest_text, vocabulary
 from shared.encoders.pretrained import usable
 from shared.errors import ModelError, TaxonomyError
 from shared.taxonomy import Taxonomy
 
 MAX_TOKENS: Final = 512
 """Longest text that is read unless somebody says otherwise: reviews have 23 tokens on average."""
-PADDING_TOLERANCE: Final = 1e-3
-"""Of a logit, and relative to it: a sum in another order is no further apart."""
 TRAINERS: Final = ("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "rng_state*.pth")
 """What transformers' Trainer leaves beside a model. It is no part of the model, and is not read."""
 
@@ -45,9 +43,8 @@ def read_folder(folder: Path, taxonomy: Taxonomy, max_tokens: int | None = None)
     model = _model(folder)
     tokenizer = _tokenizer(folder)
     content = vocabulary(folder, model, tokenizer)
-    limit = min(longest_text(model.config, tokenizer), max_tokens or MAX_TOKENS)
     network = Logits(model.eval())
-    _try(folder, network, limit, len(labels))
+    limit = longest_text(folder, network, model.config, tokenizer, max_tokens or MAX_TOKENS, len(labels))
     return Package(
         network=network,
         architecture=str(model.config.model_type),
@@ -194,54 +191,4 @@ def distinct_tensors(model: Any) -> dict[str, Any]:
 
 def _tokenizer(folder: Path) -> Any:
     with usable(folder, "a tokenizer that transformers can load"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"{folder}: expected a fast tokenizer (tokenizer.json), found a slow one; save it with a tokenizer.json"
-        )
-    return tokenizer
-
-
-def vocabulary(folder: Path, model: Any, tokenizer: Any) -> bytes:
-    """The tokenizer.json that serves. Raises ModelError for tokens that the model has no vectors for.
-
-    Tokens that transformers adds to a vocabulary that lacks them, such as [MASK], are left out if the model never had
-    them: a review that contains one as text would stop the network.
-    """
-    rows = int(model.get_input_embeddings().weight.shape[0])
-    told = json.loads(tokenizer.backend_tokenizer.to_str())
-    told["added_tokens"] = [one for one in told["added_tokens"] if one["id"] < rows]
-    content = json.dumps(told, ensure_ascii=False).encode()
-    last = max(Tokenizer.from_buffer(content).get_vocab().values(), default=0)
-    if last >= rows:
-        raise ModelError(
-            f"{folder}/tokenizer.json: expected tokens below {rows:,}, as many as the model has vectors for, found "
-            f"number {last:,}; save the tokenizer that the model was trained with"
-        )
-    return content
-
-
-def longest_text(config: AutoConfig, tokenizer: Any) -> int:
-    """The most tokens of a text that the network has positions for."""
-    positions = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    # Models of RoBERTa's family begin to count behind the padding's number.
-    if "roberta" in str(getattr(config, "model_type", "")):
-        positions -= (config.pad_token_id or 0) + 1
-    return int(min(positions, tokenizer.model_max_length))
-
-
-def _try(folder: Path, network: Logits, tokens: int, labels: int) -> None:
-    """A text of the greatest length, and a short one behind which there is padding, go through before it is taken."""
-    ids = torch.full((2, tokens), 2, dtype=torch.long)
-    mask = torch.ones_like(ids)
-    ids[1, 3:] = mask[1, 3:] = 0
-    with usable(folder, f"a model that reads texts of {tokens} tokens"), torch.inference_mode():
-        shape = tuple(network(ids[:1], mask[:1]).shape)
-        padded, alone = network(ids, mask)[1], network(ids[1:, :3], mask[1:, :3])[0]
-    if not torch.allclose(padded, alone, rtol=PADDING_TOLERANCE, atol=PADDING_TOLERANCE):
-        raise ModelError(
-            f"{folder}: expected a model whose answer does not depend on the padding behind a text, such as BERT; "
-            "found one that reads its last token; only encoders can serve"
-        )
-    if shape != (1, labels):
-        raise ModelError(f"{folder}: expected {labels} logits, one for each label, found {shape[-1]}")
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

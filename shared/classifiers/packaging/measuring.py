@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging.export import torch_logits
+from shared.classifiers.packaging.logits import torch_logits
 from shared.classifiers.packaging.package import Package
 from shared.classifiers.temperature import fit_temperature
 from shared.quality.evaluation import score

@@ -16,9 +16,10 @@ from shared.classifiers.artefact import TOKENIZER, Artefact, save
 from shared.classifiers.classifier import Classifier
 from shared.classifiers.linear import LinearClassifier
 from shared.classifiers.location import Location
-from shared.classifiers.manifest import Manifest
+from shared.classifiers.manifest import NEWER_FORMAT, Manifest
 from shared.classifiers.model_card import model_card
 from shared.classifiers.onnx_classifier import OnnxClassifier
+from shared.classifiers.pair import PairClassifier
 from shared.errors import ModelError
 from shared.quality.drift import Reference
 from shared.taxonomy import Taxonomy
@@ -38,6 +39,18 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float] = {}
 
 
+class Pair(msgspec.Struct, frozen=True):
+    """A linear model and a network that serve as one; `temperature` is that of their mean."""
+
+    linear: LinearClassifier
+    network: Package
+    temperature: float
+
+
+TrainedModel = Package | LinearClassifier | Pair
+"""Whatever training makes."""
+
+
 class Servable(msgspec.Struct, frozen=True):
     """What serves a model, its files, and what its manifest says before anybody has measured it."""
 
@@ -46,14 +59,12 @@ class Servable(msgspec.Struct, frozen=True):
     manifest: Manifest
 
 
-def package(
-    made: Package | LinearClassifier, taxonomy: Taxonomy, sample: Sequence[str], location: Location
-) -> Artefact:
+def package(made: TrainedModel, taxonomy: Taxonomy, sample: Sequence[str], location: Location) -> Artefact:
     """Make a model `servable` and write it to a location. Raises what `servable` and `written` do."""
     return written(servable(made, taxonomy, sample), location)
 
 
-def servable(made: Package | LinearClassifier, taxonomy: Taxonomy, sample: Sequence[str]) -> Servable:
+def servable(made: TrainedModel, taxonomy: Taxonomy, sample: Sequence[str]) -> Servable:
     """What serves a trained model: a linear one itself, a network as a graph that is compared with it on a sample.
 
     What it says about the sample is what later days are compared with. Raises ModelError without a sample or where the
@@ -66,6 +77,9 @@ def servable(made: Package | LinearClassifier, taxonomy: Taxonomy, sample: Seque
         contents: Mapping[str, bytes] = linear.files(made)
         own: dict[str, Any] = {"architecture": "linear", "runtime": "linear", "max_tokens": 0}
         own |= {"precision": "fp32", "export": None}
+        own |= {} if made.keywords is None else {"format": NEWER_FORMAT}
+    elif isinstance(made, Pair):
+        classifier, contents, own = paired(made, sample)
     else:
         classifier, contents, own = _exported(made, sample)
     manifest = Manifest(
@@ -80,7 +94,21 @@ def servable(made: Package | LinearClassifier, taxonomy: Taxonomy, sample: Seque
     return Servable(classifier, contents, manifest)
 
 
-def _exported(made: Package, sample: Sequence[str]) -> tuple[Classifier, Mapping[str, bytes], dict[str, Any]]:
+def paired(made: Pair, sample: Sequence[str]) -> tuple[Classifier, Mapping[str, bytes], dict[str, Any]]:
+    network, contents, own = _exported(made.network, sample)
+    own |= {
+        "format": NEWER_FORMAT,
+        "architecture": "pair",
+        "runtime": "pair",
+        "temperatures": (made.linear.temperature, made.network.temperature),
+    }
+    pair = PairClassifier(made.linear, network, temperature=made.temperature)
+    return pair, {**contents, **linear.files(made.linear)}, own
+
+
+def _exported(
+    made: Package, sample: Sequence[str]
+) -> tuple[OnnxClassifier, Mapping[str, bytes], dict[str, Any]]:
     from shared.classifiers.packaging.export import export
 
     limits: dict[str, Any] = {"max_tokens": made.max_tokens, "temperature": made.temperature}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count, product
@@ -28,6 +29,8 @@ MAX_FORMS: Final = 20_000
 
 
 _SILENT: Final = -1
+_HYPHEN: Final = re.compile(r"(?<=[^\W\d_])[-\u2010\u2011](?=[^\W\d_])")
+"""Between two letters: one between numbers is none (30-40)."""
 
 
 class Term(NamedTuple):
@@ -80,35 +83,53 @@ class Automaton:
                 yield self.words[word], start, start + 1 + len(word)
 
 
-class Lexicon:
-    """The forms of a taxonomy's entries.
+class TaxonomyForms(NamedTuple):
+    """What each form says: `products` those that speak for a product, `rest` those that speak for the none category.
 
-    `products` finds what speaks for a product, `rest` what speaks for the none category; `vocabulary` holds
-    every word form that occurs in any entry. Raises TaxonomyError where a phrase has too many forms.
+    `vocabulary` holds every word form that occurs in any entry, `none` is the none category's index or -1, and
+    `overrides` has for each category those that its modifiers override.
+    """
+
+    products: dict[str, tuple[Term, ...]]
+    rest: dict[str, tuple[Term, ...]]
+    vocabulary: set[bytes]
+    none: int
+    overrides: tuple[tuple[int, ...], ...]
+
+
+class Lexicon:
+    """The forms of a taxonomy's entries, to be found in texts; its fields are those of `TaxonomyForms`.
+
+    Raises TaxonomyError where a phrase has too many forms.
     """
 
     def __init__(self, taxonomy: Taxonomy) -> None:
+        found = taxonomy_forms(taxonomy)
         self.slugs = taxonomy.slugs
-        self.none = self.slugs.index(taxonomy.none_category) if taxonomy.none_category else -1
-        self.overrides = {
-            index: tuple(self.slugs.index(slug) for slug in category.overrides)
-            for index, category in enumerate(taxonomy.categories)
-        }
-        self.vocabulary: set[bytes] = set()
-        products = _Forms()
-        rest = _Forms()
-        numbers = count()
-        for index, category in enumerate(taxonomy.categories):
-            target = rest if index == self.none else products
-            for keyword, kind, weight, inflect in _entries(category, index == self.none):
-                words = alternatives(keyword, inflect)
-                target.add(words, Term(next(numbers), keyword, index, kind, weight))
-                self.vocabulary.update(form.encode(CODEC) for some in words for form in some)
-        for index, category in enumerate(taxonomy.categories):
-            for exclusion in category.exclusions:
-                (rest if index == self.none else products).silence(exclusion, index)
-        self.products = Automaton(products.settled())
-        self.rest = Automaton(rest.settled())
+        self.none, self.overrides, self.vocabulary = found.none, found.overrides, found.vocabulary
+        self.products = Automaton(found.products)
+        self.rest = Automaton(found.rest)
+
+
+def taxonomy_forms(taxonomy: Taxonomy) -> TaxonomyForms:
+    """The inflected forms of a taxonomy's entries. Raises TaxonomyError where a phrase has too many."""
+    slugs = taxonomy.slugs
+    none = slugs.index(taxonomy.none_category) if taxonomy.none_category else -1
+    vocabulary: set[bytes] = set()
+    products, rest, numbers = _Forms(), _Forms(), count()
+    for index, category in enumerate(taxonomy.categories):
+        target = rest if index == none else products
+        for keyword, kind, weight, inflect in _entries(category, index == none):
+            term = Term(next(numbers), keyword, index, kind, weight)
+            for spelling in spellings(keyword):
+                words = alternatives(spelling, inflect)
+                target.add(words, term)
+                vocabulary.update(form.encode(CODEC) for some in words for form in some)
+    for index, category in enumerate(taxonomy.categories):
+        for exclusion in category.exclusions:
+            (rest if index == none else products).silence(exclusion, index)
+    overrides = tuple(tuple(map(slugs.index, category.overrides)) for category in taxonomy.categories)
+    return TaxonomyForms(products.settled(), rest.settled(), vocabulary, none, overrides)
 
 
 class _Forms:
@@ -123,9 +144,10 @@ class _Forms:
             self._terms[form].append(term)
 
     def silence(self, exclusion: str, category: int) -> None:
-        words = alternatives(exclusion, inflect=len(exclusion.split()) > 1)
-        for form in _spelled(words, exclusion):
-            self._silent[form].add(category)
+        for spelling in spellings(exclusion):
+            words = alternatives(spelling, inflect=len(exclusion.split()) > 1)
+            for form in _spelled(words, exclusion):
+                self._silent[form].add(category)
 
     def settled(self) -> dict[str, tuple[Term, ...]]:
         """Every form with the terms that count there."""
@@ -161,6 +183,12 @@ def _entries(category: Category, none: bool) -> Iterator[tuple[str, int, float, 
             weight = usual if entry.weight is None else entry.weight
             for text in entry.word if isinstance(entry, Keyword) else entry.phrase:
                 yield text, HINT if none else kind, weight, entry.inflect
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """An entry as it is written, where a hyphen is like a space, and with the words beside hyphens as one word."""
+    joined = _HYPHEN.sub("", text)
+    return (text,) if joined == text else (text, joined)
 
 
 def alternatives(text: str, inflect: bool) -> list[frozenset[str]]:

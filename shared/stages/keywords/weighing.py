@@ -12,6 +12,7 @@ that speaks for others. Modifiers of strength m leave 1 - m of the categories th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Final
 
@@ -20,6 +21,11 @@ from shared.stages.keywords.lexicon import HINT, MODIFIER, Automaton, Hit, Lexic
 
 Balance = tuple[int, float, float]
 """The best category by index, how sure, and the strength of the strongest category whatever its rivals."""
+
+Terms = Sequence[tuple[Term, ...]]
+"""What each form says, by its number."""
+Overrides = Sequence[tuple[int, ...]]
+"""For each category those that its modifiers override."""
 
 _HALF: Final = 0.5
 
@@ -40,16 +46,21 @@ def weigh(raw: bytes, hits: list[Hit], lexicon: Lexicon) -> Balance:
         strength = 1.0 - silence[category]
         if strength >= _HALF or len(silence) == 1:
             return category, strength, strength
-    modifiers = {
-        term.id: term.category for form, _, _ in hits for term in terms[form] if term.kind == MODIFIER
-    }
-    if modifiers:
-        _override(modifiers, counted, (silence, unnamed), lexicon)
+    _override(hits, terms, counted, (silence, unnamed), lexicon.overrides)
     return _compare(silence, unnamed)
 
 
+def doubts(
+    raw: bytes, hits: list[Hit], terms: Terms, overrides: Overrides
+) -> tuple[dict[int, float], dict[int, float]]:
+    """What all entries, and what names alone, leave in doubt: prod(1 - w_i) by category, modifiers counted."""
+    counted, silence, unnamed = _tally(raw, hits, terms)
+    _override(hits, terms, counted, (silence, unnamed), overrides)
+    return silence, unnamed
+
+
 def _tally(
-    raw: bytes, hits: list[Hit], terms: list[tuple[Term, ...]]
+    raw: bytes, hits: list[Hit], terms: Terms
 ) -> tuple[dict[int, float], dict[int, float], dict[int, float]]:
     """The weight of each entry in its context; what all and what names leave: prod(1 - w_i) by category."""
     counted: dict[int, float] = {}
@@ -73,17 +84,21 @@ def _tally(
 
 
 def _override(
-    modifiers: dict[int, int],
+    hits: list[Hit],
+    terms: Terms,
     counted: dict[int, float],
     both: tuple[dict[int, float], dict[int, float]],
-    lexicon: Lexicon,
+    overrides: Overrides,
 ) -> None:
-    """Modifiers of strength m, entries with their categories, leave 1 - m of the strength of what these override."""
+    """Modifiers of strength m leave 1 - m of the strength of the categories that theirs override."""
+    modifiers = {
+        term.id: term.category for form, _, _ in hits for term in terms[form] if term.kind == MODIFIER
+    }
     unmodified: dict[int, float] = {}
     for number, category in modifiers.items():
         unmodified[category] = unmodified.get(category, 1.0) * (1.0 - counted[number])
     for modifying, left in unmodified.items():
-        for category in lexicon.overrides[modifying]:
+        for category in overrides[modifying]:
             for strengths in both:
                 if category in strengths:
                     strengths[category] = 1.0 - (1.0 - strengths[category]) * left

@@ -10,10 +10,11 @@ from __future__ import annotations
 from shared.stages.llm.cache import MemoryCache
 from shared.stages.llm.choice import Backend, Choice, ChoiceOrError, confidence
 from shared.stages.llm.prompt import Prompt, PromptWriter
-from shared.stages.llm.server import ChatServer
-from shared.stages.llm.stage import LlmStage
+from shared.stages.llm.server import UNSCORED, ChatServer
+from shared.stages.llm.stage import LlmStage, is_unscored
 
 __all__ = [
+    "UNSCORED",
     "Backend",
     "ChatServer",
     "Choice",
@@ -23,4 +24,5 @@ __all__ = [
     "Prompt",
     "PromptWriter",
     "confidence",
+    "is_unscored",
 ]

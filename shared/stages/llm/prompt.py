@@ -48,8 +48,8 @@ class PromptWriter:
     """Writes prompts for one taxonomy; two writers with the same `version` write the same.
 
     The taxonomy's titles, descriptions and `category_examples` of each category are shown, its slugs are not.
-    `template` is a Jinja template with the blocks `system` (gets `categories`, `options`) and `user` (gets `review`,
-    `examples`). It is trusted, unlike the reviews, which are only ever values in it.
+    `template` is a Jinja template with the blocks `system` (gets the taxonomy's `question`, `categories`, `options`)
+    and `user` (gets `review`, `examples`). It is trusted, unlike the reviews, which are only ever values in it.
 
     Raises TaxonomyError for more categories than options, ModelError where the template cannot be read, or lacks a
     block.
@@ -79,7 +79,9 @@ class PromptWriter:
         """The category of each option; None for the option that says that there is none."""
         self._option_of = {slug: option for option, slug in self.slugs.items() if slug is not None}
         described = [{"option": option, **one} for option, one in zip(self.options, shown, strict=True)]
-        self._system = self._block("system", categories=described, options=self.options)
+        self._system = self._block(
+            "system", question=taxonomy.question, categories=described, options=self.options
+        )
         meaning = f"{VERSION}\0{max_chars}\0{EXAMPLE_CHARS}\0{source}\0{self._system}"
         self.version: Final = hashlib.sha256(meaning.encode()).hexdigest()[:12]
         """12 hex digits of SHA-256 over everything that a prompt is made of, but the review and its examples."""

@@ -23,6 +23,7 @@ import structlog
 from shared.errors import InvalidAnswer, ModelError, ModelUnavailable, OtzyvError
 from shared.stages.llm.choice import Choice, ChoiceOrError
 from shared.stages.llm.prompt import Prompt
+from shared.stages.llm.refusal import reason
 from shared.stages.llm.reply import understood
 
 log = structlog.get_logger()
@@ -51,6 +52,21 @@ StructuredOutput = Literal["", "structured_outputs", "guided_choice"]
 
 class _Refusal(InvalidAnswer):
     """The server did not take one request."""
+
+
+class _TooLong(_Refusal):
+    """The request is longer than the model's context."""
+
+
+LARGER: Final = (
+    "Give the model a larger context (llama.cpp -c, vLLM --max-model-len, Ollama num_ctx), or make prompts shorter: "
+    "OTZYV_LLM_EXAMPLES, OTZYV_MAX_TEXT_CHARS"
+)
+UNSCORED: Final = (
+    "came without log-probabilities: nothing tells how sure it is, so each counts as 0.5 and goes to a person. Use a "
+    "server that sends them (vLLM, llama.cpp, SGLang), or set OTZYV_LLM_LOGPROBS=false to say that this is meant"
+)
+"""What follows `an answer`: said at the first one, by `otzyv plan` and by `otzyv status`."""
 
 
 class ChatServer:
@@ -106,6 +122,7 @@ class ChatServer:
             self._fields["chat_template_kwargs"] = {"enable_thinking": False}
         self._extra = dict(extra or {})
         self._has_answered = False
+        self._has_told = False
         self._client = httpx2.Client(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx2.Timeout(timeout_s, connect=connect_timeout_s),
@@ -146,10 +163,9 @@ class ChatServer:
         refused = all(isinstance(outcome, _Refusal) for outcome in outcomes)
         if self._has_answered or len(outcomes) == 1 or not refused:
             return outcomes
-        return [
-            ModelError(f"{outcome} All {len(outcomes)} were; check model name and fields")
-            for outcome in outcomes
-        ]
+        too_long = all(isinstance(outcome, _TooLong) for outcome in outcomes)
+        advice = "the question alone is" if too_long else "check model name and fields"
+        return [ModelError(f"{outcome}. All {len(outcomes)} were; {advice}") for outcome in outcomes]
 
     def _ask(
         self, prompt: Prompt, options: Sequence[str], until: float, stop: threading.Event
@@ -212,7 +228,16 @@ class ChatServer:
             ) from error
         if response.status_code != httpx2.codes.OK:
             raise self._refusal(response, body, request)
-        return understood(body, options, self._server)
+        choice = understood(body, options, self._server)
+        if choice.logprobs is None and request.get("logprobs") and not self._has_told:
+            self._has_told = True
+            log.warning(
+                "llm.no_logprobs",
+                server=self._server,
+                model=self._fields["model"],
+                note=f"An answer {UNSCORED}",
+            )
+        return choice
 
     def _body(self, response: httpx2.Response, until: float) -> bytes:
         """The body. A server that sends a byte now and then is too slow as well, so the clock is watched here."""
@@ -235,22 +260,26 @@ class ChatServer:
         )
 
     def _refusal(self, response: httpx2.Response, body: bytes, request: Mapping[str, Any]) -> OtzyvError:
-        """The error for a status other than 200."""
-        status = response.status_code
+        """The error for a status other than 200, with the server's own reason."""
+        status, sent = response.status_code, [one["content"] for one in request.get("messages", ())]
+        why = reason(body, [*sent, self._client.headers.get("authorization", "")])
         found = f"{self._server}: expected status 200, found {status}"
+        said = f". It says: {why.text}" if why.text else ""
+        if why.too_long:
+            return _TooLong(f"{found}: this prompt is longer than the model's context{said}. {LARGER}")
         if status in _LATER or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
             return ModelUnavailable(
-                f"{found}. The server is overloaded or failing; see its log",
+                f"{found}. The server is overloaded or failing; see its log{said}",
                 retry_after_s(response.headers.get("retry-after", "")),
             )
         if status in _SETUP:
             return ModelError(
-                f"{found} for the model {self._fields['model']!r}. Check URL, key and model name"
+                f"{found} for the model {self._fields['model']!r}. Check URL, key and model name{said}"
             )
         unknown = [name for name in _FIELDS if name in request and name.encode() in body]
-        if unknown and not self._has_answered and b"context length" not in body:
-            return ModelError(f"{found}: it does not take {unknown[0]}. Switch that field off")
-        return _Refusal(f"{found}. The server refused this request; see its log.")
+        if unknown and not self._has_answered:
+            return ModelError(f"{found}: it does not take {unknown[0]}. Switch that field off{said}")
+        return _Refusal(f"{found}. The server refused this request; see its log{said}")
 
 
 def _told_apart(logprobs: bool, structured: str, thinking_off: bool, extra: Mapping[str, Any]) -> str:

@@ -34,6 +34,13 @@ SLICE_ROWS: Final = 64
 FIRST_TOKENS_PER_CHAR: Final = 0.5
 """Tokens reckoned for a character of a prompt before the model has counted any: Russian takes 0.25 to 0.5."""
 
+
+def is_unscored(verdict: Verdict | None) -> bool:
+    """Whether a verdict of this stage came without log-probabilities."""
+    evidence = verdict.evidence if verdict is not None else None
+    return isinstance(evidence, dict) and evidence.get("confidence") == _FIXED
+
+
 _DIGITS: Final = 4
 """Decimals of a log-probability in the evidence."""
 _FIXED: Final = "fixed: the model gave no log-probabilities"

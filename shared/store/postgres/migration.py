@@ -13,6 +13,7 @@ import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
@@ -20,6 +21,7 @@ from shared.errors import ConfigurationError
 from shared.settings import DatabaseRole
 from shared.store.postgres import privileges, version
 from shared.store.postgres.database import Database, translate
+from shared.store.postgres.fetched import first_value
 
 # Two processes that migrate at once take turns on this advisory lock.
 _LOCK = 7_305_061
@@ -31,13 +33,18 @@ _HOLDER = """
         SELECT oid FROM pg_database WHERE datname = current_database())
       AND l.classid = 0 AND l.objid = %s AND l.objsubid = 1
 """
+_LETTERS = """
+    SELECT datname, pg_encoding_to_char(encoding), datctype FROM pg_database WHERE datname = current_database()
+"""
+_MAKE_ANOTHER = "make another one: CREATE DATABASE … ENCODING 'UTF8' LOCALE 'C.UTF-8' TEMPLATE template0"
 
 
 def upgrade(database: Database, logins: Mapping[DatabaseRole, str], tell: Callable[[str], object]) -> str:
     """As `schema.upgrade` says."""
-    with _connection(database) as connection:
+    with database.lasting() as turn, _connection(database) as connection:
+        _take_turn(turn, tell)
         connection.exec_driver_sql("SET statement_timeout = 0")
-        _take_turn(connection, tell)
+        _check_letters(turn, tell, is_new=_current(connection) is None)
         config = Config()
         config.set_main_option("script_location", str(files("shared.store") / "migrations"))
         version.refuse_unknown(_current(connection))
@@ -57,18 +64,41 @@ def upgrade(database: Database, logins: Mapping[DatabaseRole, str], tell: Callab
         return reached
 
 
-def _take_turn(connection: Connection, tell: Callable[[str], object]) -> None:
+def _check_letters(cursor: Cursor, tell: Callable[[str], object], *, is_new: bool) -> None:
+    """Tell of an encoding or a locale in which letters of reviews are no letters: a database has them for good.
+
+    Raises ConfigurationError where one without tables cannot hold every review.
+    """
+    cursor.execute(_LETTERS)
+    name, encoding, locale = cursor.fetchone() or ("", "UTF8", "")
+    if encoding != "UTF8":
+        sentence = f"database {name}: expected the encoding UTF8, found {encoding}; {_MAKE_ANOTHER}"
+        if is_new:
+            raise ConfigurationError(sentence)
+        tell(sentence)
+        return
+    cursor.execute("SELECT lower('Ё') = 'ё'")
+    if not first_value(cursor, bool):
+        tell(
+            f"database {name}: expected a locale that folds letters of every alphabet, found {locale}: 'Ё' and 'ё' are "
+            f"two letters to it, and a reason of failures is not found in another case; {_MAKE_ANOTHER}, or "
+            "another folder with `otzyv label --store`"
+        )
+
+
+def _take_turn(cursor: Cursor, tell: Callable[[str], object]) -> None:
     """Wait for the lock, and say for what: anybody who may connect could hold it."""
     told = False
-    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LOCK})").scalar():
-        connection.commit()
+    while True:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))
+        if first_value(cursor, bool):
+            return
         if not told:
-            holder = connection.exec_driver_sql(_HOLDER, (_LOCK,)).scalar() or "that has just ended"
-            connection.commit()
+            cursor.execute(_HOLDER, (_LOCK,))
+            holder = first_value(cursor, str) or "that has just ended"
             tell(f"expected no other upgrade, found one {holder}; waiting for its end")
             told = True
         time.sleep(LOOK_S)
-    connection.commit()
 
 
 @contextmanager

@@ -18,7 +18,8 @@ def upgrade(
     """Apply the migrations that are missing, and give the roles their rights; returns the version reached.
 
     `logins` are passwords of roles that may log in. What an administrator has to do is told, in one sentence, and
-    whom it waits for; raises ConfigurationError where logins were asked for that this user may not give.
+    whom it waits for; raises ConfigurationError where logins were asked for that this user may not give, and where a
+    database without tables is in an encoding that cannot hold every review.
     """
     # Alembic and SQLAlchemy: 0.3 s and 22 MiB that no worker needs.
     from shared.store.postgres import migration

@@ -79,7 +79,7 @@ def backlog(cursor: Cursor, taxonomy_id: int) -> tuple[list[StageBacklog], int]:
 
 
 class StageCount(msgspec.Struct, frozen=True):
-    """Labels that came from one stage with one status."""
+    """Labels that came from one stage with one status; `people` for theirs, None where nobody guessed."""
 
     stage: str | None
     status: str
@@ -87,9 +87,15 @@ class StageCount(msgspec.Struct, frozen=True):
 
 
 def funnel(cursor: Cursor, taxonomy_id: int) -> list[StageCount]:
-    """All labels of a taxonomy by stage and status."""
+    """All labels of a taxonomy by stage and status.
+
+    A label with a category and without a stage is people's, also where they differ about it now and it is for review.
+    """
     cursor.execute(
-        "SELECT stage, status, count(*) FROM labels WHERE taxonomy_id = %s GROUP BY stage, status",
+        """
+        SELECT coalesce(stage, CASE WHEN category IS NOT NULL THEN 'people' END), status, count(*)
+        FROM labels WHERE taxonomy_id = %s GROUP BY 1, 2
+        """,
         (taxonomy_id,),
     )
     return all_of(cursor, StageCount)

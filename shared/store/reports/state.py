@@ -11,6 +11,16 @@ from typing import Any
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.processes import waits
+
+# A stream is counted from its arrival on, not from its first failure: what grows from nothing is seen then.
+_FAILURES = """
+    SELECT queue, sum(n)::bigint FROM (
+        SELECT queue, count(*) AS n FROM failures GROUP BY queue
+        UNION ALL SELECT 'stream ' || name, 0 FROM streams
+    ) AS known GROUP BY queue
+"""
+
 
 class Backlog(msgspec.Struct, frozen=True):
     """Reviews that wait, and for how many seconds the oldest has."""
@@ -23,7 +33,7 @@ class State(msgspec.Struct, frozen=True):
     """The system at one moment, over all taxonomies.
 
     `waiting` is by stage; `failures` by queue; `models` by taxonomy and alias, 0 where it was taken away; `alarms` by
-    kind; `runs` by status.
+    kind; `runs` by status; `oldest_wait_s` is for how long what fails has been tried again.
     """
 
     waiting: dict[str, Backlog]
@@ -34,6 +44,7 @@ class State(msgspec.Struct, frozen=True):
     alarms: dict[str, int]
     runs: dict[str, int]
     tokens_today: int
+    oldest_wait_s: float = 0.0
 
 
 def read(cursor: Cursor, today: date) -> State:
@@ -57,7 +68,7 @@ def read(cursor: Cursor, today: date) -> State:
         {stage: Backlog(count, max(0.0, oldest)) for stage, count, oldest in waiting},
         Backlog(sent, max((0.0, *(age for (age,) in aged)))),
         parked,
-        dict(_rows(cursor, "SELECT queue, count(*) FROM failures GROUP BY queue")),
+        dict(_rows(cursor, _FAILURES)),
         {
             (taxonomy, alias): model_id
             for taxonomy, alias, model_id in _rows(
@@ -71,6 +82,7 @@ def read(cursor: Cursor, today: date) -> State:
         dict(_rows(cursor, "SELECT kind, count(*) FROM alarms WHERE day >= %s - 1 GROUP BY kind", today)),
         dict(_rows(cursor, "SELECT status, count(*) FROM training_runs GROUP BY status")),
         sum(row[0] for row in _rows(cursor, "SELECT tokens FROM llm_usage WHERE day = %s", today)),
+        waits.oldest_s(cursor),
     )
 
 

@@ -1,4 +1,4 @@
-"""The networks that can be trained, by the name of their architecture. `linear` is no network, and not here."""
+"""The networks that can be trained, by the name of their architecture. `linear` and `pair` are none, and not here."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import msgspec
 
 from shared.classifiers.onnx_classifier import INPUT_IDS
-from shared.classifiers.packaging.export import Logits
+from shared.classifiers.packaging.logits import Logits
 from shared.training.arguments import Arguments
+from shared.training.data import Data
 
 EncodedText = dict[str, Any]
 """What the trained part of a model reads of one text: `input_ids` as a list, or `features` as a vector."""
@@ -29,19 +30,21 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     learning_rate: float
     dropout: float
     hidden: int | None = None
-    balance: Literal["oversample", "weights", "none"] = "none"
+    balance: Literal["oversample", "weights", "roots", "none"] = "none"
 
 
 class Built(msgspec.Struct, frozen=True):
     """A model of transformers before training, the content of its tokenizer.json, and the longest text it reads.
 
-    `origin` says what it was built on, without folders of this machine.
+    `origin` says what it was built on, without folders of this machine; `fresh` names parts of the model that begin
+    without pretrained weights.
     """
 
     model: Any
     tokenizer: bytes
     max_tokens: int
     origin: str
+    fresh: tuple[str, ...] = ()
 
 
 class Architecture(ABC):
@@ -55,6 +58,10 @@ class Architecture(ABC):
 
         Raises TrainingError where what it begins with cannot be had, ModelError where that cannot be used.
         """
+
+    def build_for(self, arguments: Arguments, data: Data) -> Built:
+        """As `build`, for an architecture that reads more of its data than the labels, such as the taxonomy."""
+        return self.build(arguments, data.labels)
 
     def trained(self, model: Any) -> Any:
         """The part of the model that is trained: a PreTrainedModel, which checkpoints hold."""

@@ -5,7 +5,6 @@ What they are put into is in the other files of this package.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -23,28 +22,40 @@ from transformers import (
     PreTrainedModel,
 )
 
-from shared.classifiers.packaging.hugging_face import longest_text, vocabulary
-from shared.encoders.pretrained import kind_and_line
+from shared.classifiers.packaging.export import export
+from shared.classifiers.packaging.logits import Logits
+from shared.classifiers.packaging.suitable import PROVEN, longest_text, text_of, vocabulary
+from shared.encoders.pretrained import kind_and_line, usable
 from shared.errors import TrainingError
 from shared.training.architectures.architecture import Architecture, Built
 from shared.training.architectures.classification import head, numbered
 from shared.training.arguments import Arguments
 
-_OF_THE_HEAD: Final = re.compile(r"(^|\.)(classifier|pre_classifier|score|pooler)\.")
-"""Weights that a pretrained encoder may lack: they are trained here."""
+POOLER: Final = "pooler"
+"""The layer behind the first token, which many pretrained encoders lack: it is trained here."""
 
 
 def classifier(arguments: Arguments, labels: Sequence[str]) -> Built:
     """The encoder with its family's own classification layer, as transformers knows it.
 
     Raises TrainingError where it cannot be had: no such name or folder, no hub, no safetensors, weights missing; and
-    ModelError where its tokenizer does not fit.
+    ModelError where its tokenizer does not fit, or what was trained with it could not serve.
     """
     config = _config(arguments, **numbered(labels))
-    for name in ("classifier_dropout", "seq_classif_dropout"):
-        if hasattr(config, name):
-            setattr(config, name, arguments.dropout)
-    return _built(arguments, config, AutoModelForSequenceClassification, lambda model: model)
+    built = _built(arguments, config, AutoModelForSequenceClassification, lambda model: model, labels)
+    for part in head_of(built.model).values():
+        for layer in part.modules():
+            if isinstance(layer, nn.Dropout):
+                layer.p = arguments.dropout
+    return built
+
+
+def head_of(model: Any) -> dict[str, nn.Module]:
+    """What a model of transformers has around its encoder, by name, whatever its family calls it."""
+    encoder = model.base_model
+    if encoder is model:
+        return {}
+    return {name: part for name, part in model.named_children() if encoder not in part.modules()}
 
 
 class AroundEncoder(Architecture):
@@ -60,7 +71,7 @@ class AroundEncoder(Architecture):
             config = self.kind.config_class(encoder.config, **head(arguments), **numbered(labels))
             return self.kind(config, encoder)
 
-        return _built(arguments, _config(arguments), AutoModel, inside)
+        return _built(arguments, _config(arguments), AutoModel, inside, labels)
 
 
 class EncoderConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers is Any to mypy
@@ -94,9 +105,16 @@ class AroundEncoderModel(PreTrainedModel):  # type: ignore[misc]
 
 def without_pooler(encoder: Any) -> Any:
     """The encoder without the layer behind its first token, which nothing here reads."""
-    if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None
+    if getattr(encoder, POOLER, None) is not None:
+        encoder.pooler = _NoPooler()
     return encoder
+
+
+class _NoPooler(nn.Module):  # type: ignore[misc]
+    """Without weights. None in its place would stop the encoders that call it without asking."""
+
+    def forward(self, states: Tensor, *_: object, **__: object) -> Tensor:
+        return states
 
 
 def config_of(told: Any) -> Any:
@@ -111,21 +129,29 @@ def config_of(told: Any) -> Any:
     return AutoConfig.for_model(fields.pop("model_type"), **fields)
 
 
-def _built(arguments: Arguments, config: Any, kind: Any, made: Callable[[Any], Any]) -> Built:
+def _built(
+    arguments: Arguments, config: Any, kind: Any, made: Callable[[Any], Any], labels: Sequence[str]
+) -> Built:
+    absent: list[str] = []
     if arguments.random_weights:
-        encoder = kind.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        with _loading(arguments, "a config.json of an encoder"):
+            encoder = kind.from_config(config, dtype=torch.float32, trust_remote_code=False)
     else:
-        encoder = _pretrained(kind, config, arguments)
-    base = _base(arguments)
+        encoder, absent = _pretrained(kind, config, arguments)
+    place = f"base {_base(arguments)}"
     with _loading(arguments, "a tokenizer that transformers can load"):
         tokenizer = AutoTokenizer.from_pretrained(**_source(arguments))
-    if not tokenizer.is_fast:
-        raise TrainingError(
-            f"base {base}: expected a fast tokenizer (tokenizer.json), found a slow one; name another base"
-        )
-    content = vocabulary(Path(base), encoder, tokenizer)
-    longest = min(longest_text(config, tokenizer), arguments.max_tokens)
-    return Built(made(encoder), content, longest, _origin(arguments))
+    content = vocabulary(place, encoder, tokenizer)
+    with usable(place, "an encoder of transformers"):
+        model = made(encoder)
+    network = Logits(model).eval()
+    longest = longest_text(place, network, config, tokenizer, arguments.max_tokens, len(labels))
+    if config.model_type not in PROVEN:
+        # Nobody trains for hours for a model that cannot serve.
+        export(network, content, labels, [text_of(longest)], max_tokens=longest)
+    fresh = [name for name, part in head_of(encoder).items() if any(True for _ in part.parameters())]
+    fresh += [POOLER for name in absent if POOLER in name]
+    return Built(model, content, longest, _origin(arguments), tuple(dict.fromkeys(fresh)))
 
 
 def _base(arguments: Arguments) -> str:
@@ -158,7 +184,8 @@ def _config(arguments: Arguments, **fields: Any) -> Any:
     return config
 
 
-def _pretrained(kind: Any, config: Any, arguments: Arguments) -> Any:
+def _pretrained(kind: Any, config: Any, arguments: Arguments) -> tuple[Any, list[str]]:
+    """The model, and the names of weights that it begins without: of its head, and of a pooler."""
     with _loading(arguments, "weights as .safetensors that transformers can load"):
         model, told = kind.from_pretrained(
             **_source(arguments),
@@ -170,14 +197,15 @@ def _pretrained(kind: Any, config: Any, arguments: Arguments) -> Any:
         )
     unread = [*told["missing_keys"], *(told.get("mismatched_keys") or ())]
     names = sorted(one if isinstance(one, str) else str(one[0]) for one in unread)
-    absent = [name for name in names if not _OF_THE_HEAD.search(name)]
+    head = tuple(f"{name}." for name in head_of(model))
+    absent = [name for name in names if not name.startswith(head) and f"{POOLER}." not in name]
     if absent:
         raise TrainingError(
             f"base {_base(arguments)}: expected all weights of an encoder, found {len(absent)} missing or of another "
             f"shape (first: {absent[0]}); name another base, or set random_weights to begin without any"
         )
     model.name_or_path = model.config.name_or_path = _origin(arguments)
-    return model
+    return model, names
 
 
 @contextmanager

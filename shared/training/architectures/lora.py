@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 from peft import LoraConfig, TaskType, get_peft_model
 
-from shared.classifiers.packaging.export import Logits
+from shared.classifiers.packaging.logits import Logits
+from shared.encoders.pretrained import usable
 from shared.training.architectures import encoder
 from shared.training.architectures.architecture import Architecture, Built, Defaults
 from shared.training.arguments import Arguments
@@ -18,7 +19,7 @@ ALPHA: Final = 2
 
 
 class Lora(Architecture):
-    """Adapters and the classification layer are trained and are all that a checkpoint holds; the encoder is frozen."""
+    """Adapters and the classification layers are trained and are all that a checkpoint holds; the encoder is frozen."""
 
     defaults = Defaults(
         base="DeepPavlov/rubert-base-cased", epochs=5, batch_rows=32, learning_rate=3e-4, dropout=0.1
@@ -34,8 +35,10 @@ class Lora(Architecture):
             lora_alpha=ALPHA * arguments.lora_rank,
             lora_dropout=arguments.dropout or 0.0,
             target_modules="all-linear",
+            modules_to_save=list(built.fresh),
         )
-        model = get_peft_model(built.model, config)
+        with usable(f"base {arguments.base}", "an encoder of linear layers, which adapters can be put into"):
+            model = get_peft_model(built.model, config)
         return msgspec.structs.replace(built, model=model)
 
     def finished(self, model: Any) -> Logits:

@@ -127,7 +127,9 @@ def test_an_unknown_stage_is_refused_with_the_known_ones(monkeypatch):
     with pytest.raises(SettingsError) as refused:
         load()
     assert "OTZYV_CASCADE_STAGES: " in str(refused.value)
-    assert "expected different stages out of keywords, zero_shot, similarity, llm" in str(refused.value)
+    assert "expected different stages out of keywords, similarity, student, zero_shot, llm" in str(
+        refused.value
+    )
     assert "'keywords,magic'" in str(refused.value)
 
 
@@ -163,7 +165,7 @@ def test_stages_keep_the_order_they_are_named_in(monkeypatch):
 
 
 def test_the_stages_in_use_by_default_need_neither_a_gpu_nor_a_download():
-    assert load().stages == ("keywords", "similarity")
+    assert load().stages == ("keywords", "similarity", "student")
     assert load().similarity_encoder == "navec"
 
 
@@ -196,7 +198,7 @@ def test_a_threshold_of_an_unknown_stage_is_refused(monkeypatch):
     monkeypatch.setenv("OTZYV_THRESHOLDS", '{"keyword": 0.9}')
     with pytest.raises(
         SettingsError,
-        match=r"^OTZYV_THRESHOLDS \(keyword\): expected a stage out of keywords, zero_shot.*'keyword'",
+        match=r"^OTZYV_THRESHOLDS \(keyword\): expected a stage out of keywords, similarity.*'keyword'",
     ):
         load()
 

@@ -145,6 +145,11 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
         {"content_type": "application/x-python-serialize"},
         "content type application/json",
     ),
+    "another charset": (
+        json.dumps(review(2)).encode(),
+        {"content_type": "application/json; charset=windows-1251"},
+        "expected the charset utf-8, found 'windows-1251'",
+    ),
     "deep nesting": (b'{"reviews":' + b"[" * 100_000 + b"]" * 100_000 + b"}", {}, "message: expected"),
     "compressed": (
         json.dumps(review(1)).encode(),
@@ -165,6 +170,23 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
         "version: expected 1, found 9",
     ),
 }
+
+
+def test_json_is_stored_by_whatever_media_type_producers_send_it(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    types = (
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "Application/JSON",
+        "text/json",
+    )
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+        for number, content_type in enumerate((*types, "application/vnd.shop+json")):
+            publish(settings, json.dumps(review(number)).encode(), content_type=content_type)
+        publish(settings, b"\xef\xbb\xbf" + json.dumps([review(10), review(11)]).encode())
+        wait_until(lambda: ledger.count(database, "reviews") == 7, "all to be stored")
+    assert ledger.count(database, "failures") == 0
 
 
 @pytest.mark.everyday

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.errors import OtzyvError
-from tests.support.chat_endpoint import chat_endpoint, chosen, encoded, options_in
+from tests.support.chat_endpoint import chat_endpoint, chosen, completion, encoded, options_in
 
 
 def invoke(*arguments: object) -> Any:
@@ -74,6 +74,15 @@ def test_some_reviews_are_really_asked_about_when_that_is_wanted(reviews, monkey
     assert llm["keeps"] == 1.0
     assert llm["tokens_in_each"] == 20
     assert found["totals"]["eta_seconds"] > 0
+
+
+def test_answers_without_log_probabilities_are_told_by_the_plan(reviews, monkeypatch):
+    monkeypatch.setenv("OTZYV_CASCADE_STAGES", "keywords,llm")
+    with chat_endpoint(lambda request: encoded(completion(options_in(request)["обувь"]))) as endpoint:
+        monkeypatch.setenv("OTZYV_LLM_URL", endpoint.url)
+        llm = planned(reviews, "--ask", "5")["stages"][1]
+    assert llm["keeps"] == 0.0
+    assert llm["note"].startswith("5 of 5 answers: each came without log-probabilities")
 
 
 def test_a_server_that_answers_nobody_is_told(reviews, monkeypatch):

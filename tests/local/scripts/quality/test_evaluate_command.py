@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.errors import OtzyvError
-from shared.quality.evaluation import confusion, score
+from shared.quality.confusion import compared, confusion
+from shared.quality.evaluation import score
+from tests.support.html_page import Page
 
 GOLD = (
     "id,text,category,ambiguous\n1,Красивое платье,одежда,0\n2,Удобные кроссовки,обувь,0\n"
@@ -61,7 +65,7 @@ def test_a_file_of_labels_is_scored_without_running_anything(gold, tmp_path):
     assert found["missing"] == 1
     assert found["groups"]["all"]["final"]["accuracy"] == pytest.approx(1 / 3)
     shown = evaluate("--gold", gold, "--labels", labels)
-    assert "1 gold reviews have no row in the labels" in " ".join(shown.stdout.split())
+    assert "1 gold review has no row in the labels" in " ".join(shown.stdout.split())
 
 
 def test_an_unknown_category_in_a_file_of_labels_is_told_with_its_row(gold, tmp_path):
@@ -73,7 +77,10 @@ def test_an_unknown_category_in_a_file_of_labels_is_told_with_its_row(gold, tmp_
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--stage", "words"), "--stage: expected one name out of keywords, zero_shot, similarity, llm"),
+        (
+            ("--stage", "words"),
+            "--stage: expected one name out of keywords, similarity, student, zero_shot, llm",
+        ),
         (("--stage", "keywords,llm"), "--stage: expected one name"),
         (("--chain", "keywords,keywords"), "--chain: expected different names"),
         (("--chain", ","), "--chain: expected different names"),
@@ -92,7 +99,7 @@ def test_the_page_and_the_picture_stand_alone_and_escape_what_they_print(gold, t
         assert evaluate("--gold", gold, "--labels", labels, "--report", report).exit_code == 0
         text = report.read_text(encoding="utf-8")
         assert "&lt;b&gt;&amp;.csv" in text
-        assert "<b>" not in text
+        assert "<b>&" not in text
         assert "бытовая техника" in text
         assert "src=" not in text
     assert picture.read_text(encoding="utf-8").lstrip().startswith("<svg")
@@ -107,9 +114,59 @@ def test_scores_and_confusions_are_those_of_scikit_learn():
     found = score(gold, answers)
     assert found.weighted_f1 == pytest.approx(f1_score(gold, answers, average="weighted"))
     assert found.macro_f1 == pytest.approx(f1_score(gold, answers, average="macro"))
+    assert compared(gold, answers, names).categories == found.categories
     matrix = np.array(confusion(gold, answers, names).counts)
     assert (matrix[:, :4] == confusion_matrix(gold, answers, labels=names)).all()
     assert not matrix[:, 4].any()
+
+
+def test_reviews_without_an_answer_are_a_column_of_the_matrix_and_no_category():
+    found = compared(["a", "a", "b", "b"], ["a", None, None, "c"], ["a", "b", "c", "d"])
+    assert found.matrix.counts == ((1, 0, 0, 0, 1), (0, 0, 1, 0, 1), (0,) * 5, (0,) * 5)
+    assert [(row.category, row.gold, row.answered, row.right) for row in found.categories] == [
+        ("a", 2, 1, 1), ("b", 2, 0, 0), ("c", 0, 1, 0),
+    ]  # fmt: skip
+
+
+def test_nothing_to_compare_is_a_matrix_of_nothing():
+    assert compared([], [], ["a"]).matrix.counts == ((0, 0),)
+    with pytest.raises(ValueError, match="expected an answer for each review, found 0 for 1"):
+        compared(["a"], [], ["a"])
+
+
+HOSTILE = """</p><script>alert(1)</script><img src=x onerror=alert(1)> {{ 7*7 }}"""
+
+
+def test_behind_every_cell_of_the_matrix_are_its_reviews(gold, tmp_path):
+    gold.write_text(f'{GOLD}4,"{HOSTILE}",обувь,0\n', encoding="utf-8")
+    labels, report = tmp_path / "labels.csv", tmp_path / "page.html"
+    labels.write_text(
+        "id,category,status\n1,одежда,accepted\n2,одежда,needs_review\n4,обувь,accepted\n", encoding="utf-8"
+    )
+    assert evaluate("--gold", gold, "--labels", labels, "--report", report).exit_code == 0
+    page = report.read_text(encoding="utf-8")
+    seen = Page(page)
+    seen.check_loads_nothing_and_runs_our_script_alone()
+    links = [str(tag["href"])[1:] for name, tag in seen.tags if name == "a" and "cell-" in str(tag["href"])]
+    places = [tag["id"] for name, tag in seen.tags if str(tag.get("id")).startswith("cell-")]
+    assert len(places) == 4
+    assert {*links} == {*places}
+    behind = dict(re.findall(r'id="(cell-\d+-\d+)">(.*?)</details>', page, re.DOTALL))
+    texts = [re.findall(r'class="quote"[^>]*>(.*?)</p>', part) for part in behind.values()]
+    shown = sorted(unescape(text) for part in texts for text in part)
+    assert shown == sorted(["Красивое платье", "Удобные кроссовки", "Тростниковая трещотка", HOSTILE])
+
+
+def test_the_page_says_first_how_good_the_labels_are_and_what_is_confused_most(gold, tmp_path):
+    labels, report = tmp_path / "labels.csv", tmp_path / "page.html"
+    labels.write_text("id,category\n1,одежда\n2,одежда\n3,нет товара\n", encoding="utf-8")
+    assert evaluate("--gold", gold, "--labels", labels, "--report", report).exit_code == 0
+    text = " ".join(Page(report.read_text(encoding="utf-8")).text.split())
+    assert "100% of 3 gold reviews get a label that is kept, and 66.7% of these labels are right." in text
+    assert "weighted F1 on gold 0.556" in text
+    assert "Most often, обувь is taken for одежда (1)." in text
+    assert "0 of 1 gold review is found" in text
+    assert "1 of 2 labels are right" in text
 
 
 def test_the_embedded_chain_is_right_in_93_of_100_labels_that_it_keeps(shared_data):

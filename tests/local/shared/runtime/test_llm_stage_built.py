@@ -6,9 +6,9 @@ from pathlib import Path
 
 from shared.cascade.stage import ABSTAINED, verdicts
 from shared.errors import InvalidAnswer
-from shared.runtime import stages
 from shared.settings import load
 from tests.support.chat_endpoint import SMALL, chat_endpoint, encoded
+from tests.support.stage_contract import built
 
 
 def test_a_server_is_asked_as_the_settings_say():
@@ -21,7 +21,7 @@ def test_a_server_is_asked_as_the_settings_say():
             llm_thinking_off=False,
             llm_extra={"max_tokens": None, "seed": 7},
         )
-        stage = stages.build("llm", SMALL, settings, None, 0)
+        stage = built("llm", SMALL, settings, None, 0)
         (verdict,) = verdicts(stage, ["Красивое платье"])
     (request,) = endpoint.requests
     assert verdict is not None
@@ -39,7 +39,7 @@ def test_a_prompt_of_the_users_own_is_sent(tmp_path: Path):
         encoding="utf-8",
     )
     with chat_endpoint() as endpoint:
-        stage = stages.build("llm", SMALL, load(llm_url=endpoint.url, llm_prompt=template), None, 0)
+        stage = built("llm", SMALL, load(llm_url=endpoint.url, llm_prompt=template), None, 0)
         verdicts(stage, ["Красивое платье"])
     assert endpoint.requests[0]["messages"][1]["content"].endswith("моими словами")
 
@@ -49,7 +49,7 @@ def test_one_bad_answer_is_an_error_of_its_own_row():
         return encoded({"choices": []})
 
     with chat_endpoint(model) as endpoint:
-        stage = stages.build("llm", SMALL, load(llm_url=endpoint.url), None, 0)
+        stage = built("llm", SMALL, load(llm_url=endpoint.url), None, 0)
         bad, unreadable = stage.answers(["платье", " "])
     assert (type(bad.error), bad.verdict) == (InvalidAnswer, None)
     assert unreadable == ABSTAINED

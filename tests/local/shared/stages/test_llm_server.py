@@ -164,7 +164,7 @@ FAULTS: list[tuple[str, Reply, type[OtzyvError], str]] = [
         "a prompt that is too long",
         encoded({"error": "maximum context length is 4096, max_tokens 1"}, 400),
         InvalidAnswer,
-        "refused this request",
+        "this prompt is longer than the model's context. It says: maximum context length is 4096",
     ),
 ]  # fmt: skip
 
@@ -192,6 +192,151 @@ def test_a_server_that_refuses_everybody_is_set_up_wrongly(endpoint: ChatEndpoin
         assert "found 400" in str(outcome)
         assert "All 2 were; check model name and fields" in str(outcome)
     assert isinstance(asked(endpoint, GOOD[0])[0], InvalidAnswer)
+
+
+EXCEEDED = "request (9000 tokens) exceeds the available context size (4096 tokens), try increasing it"
+LONG_PROMPTS: dict[str, tuple[int, Any]] = {
+    "llama.cpp": (
+        400,
+        {
+            "error": {
+                "code": 400,
+                "message": EXCEEDED,
+                "type": "exceed_context_size_error",
+                "n_prompt_tokens": 9000,
+                "n_ctx": 4096,
+            }
+        },
+    ),
+    "older llama.cpp": (
+        500,
+        {
+            "error": {
+                "code": 500,
+                "message": "the request exceeds the available context size",
+                "type": "server_error",
+            }
+        },
+    ),
+    "vLLM": (
+        400,
+        {
+            "object": "error",
+            "message": "This model's maximum context length is 4096 tokens. However, you requested 9001 tokens",
+            "type": "BadRequestError",
+            "param": None,
+            "code": 400,
+        },
+    ),
+    "OpenAI": (
+        400,
+        {
+            "error": {
+                "message": "This model's maximum context length is 8192 tokens.",
+                "type": "invalid_request_error",
+                "param": "messages",
+                "code": "context_length_exceeded",
+            }
+        },
+    ),
+    "SGLang": (
+        400,
+        {
+            "object": "error",
+            "message": "The input (9000 tokens) is longer than the model's context length (4096 tokens).",
+        },
+    ),
+    "FastAPI": (413, {"detail": "prompt is too long: 9000 tokens"}),
+    "text": (400, "input exceeds the context window"),
+}
+
+
+def refusal(status: int, body: Any) -> Reply:
+    return (status, {}, body.encode()) if isinstance(body, str) else encoded(body, status)
+
+
+@pytest.mark.parametrize("server", LONG_PROMPTS)
+def test_a_prompt_that_is_too_long_is_told_as_that_with_the_servers_words(
+    endpoint: ChatEndpoint, server: str
+) -> None:
+    endpoint.model = on_fault(refusal(*LONG_PROMPTS[server]))
+    first, fault, _ = asked(endpoint, GOOD[0], "fault", GOOD[1])
+    assert isinstance(first, Choice)
+    assert isinstance(fault, InvalidAnswer)
+    assert "this prompt is longer than the model's context. It says: " in str(fault)
+    assert "OTZYV_LLM_EXAMPLES" in str(fault)
+    endpoint.model = lambda _: refusal(*LONG_PROMPTS[server])
+    for outcome in asked(endpoint, *GOOD):
+        assert isinstance(outcome, ModelError)
+        assert "the question alone is" in str(outcome)
+        assert "check model name" not in str(outcome)
+
+
+REASONS = [
+    (
+        404,
+        {"error": {"message": "model 'test' not found", "type": "not_found_error"}},
+        "model 'test' not found",
+    ),
+    (401, {"error": {"message": "Invalid API Key", "type": "authentication_error"}}, "Invalid API Key"),
+    (400, {"object": "error", "message": "bad chat template", "code": 400}, "bad chat template, 400"),
+    (400, {"error": "no such model"}, "no such model"),
+    (
+        422,
+        {"detail": [{"loc": ["body", "seed"], "msg": "Input should be an integer", "input": "x"}]},
+        "Input should be an integer",
+    ),
+    (422, {"detail": "Unexpected keys"}, "Unexpected keys"),
+    (503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}, "Loading model"),
+    (400, "only one system message", "only one system message"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "said"), REASONS)
+def test_the_servers_own_reason_is_told(endpoint: ChatEndpoint, status: int, body: Any, said: str) -> None:
+    endpoint.model = lambda _: refusal(status, body)
+    for outcome in asked(endpoint, *GOOD):
+        assert f"It says: {said}" in str(outcome) or f"{said}" in str(outcome).partition("It says: ")[2]
+
+
+PRIVATE = "Позвоните Марине 89161234567 насчёт Zaporozhets, платье"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": f"cannot render: {PRIVATE}", "type": "bad"}},
+        {"error": f"cannot render {PRIVATE!r}"},
+        {"detail": [{"loc": ["body"], "msg": f"cannot render {PRIVATE}", "input": PRIVATE}]},
+        {"detail": [{"loc": ["body"], "msg": "cannot render", "input": {"content": PRIVATE}}]},
+        f"cannot render: {PRIVATE.upper()}",
+        {"message": "cannot render " + "x " * 180 + PRIVATE},
+        f"<html><body>cannot render {PRIVATE}</body></html>",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_nothing_of_a_review_gets_into_a_message(endpoint: ChatEndpoint, body: Any, status: int) -> None:
+    endpoint.model = lambda _: refusal(status, body)
+    for outcome in asked(endpoint, PRIVATE, PRIVATE):
+        assert f"found {status}" in str(outcome)
+        for word in ("марин", "8916", "zaporo", "позвон", "плать"):
+            assert word not in str(outcome).casefold()
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_server_that_sends_no_log_probabilities_is_told_once_at_its_first_answer(
+    endpoint: ChatEndpoint, sent: bool
+) -> None:
+    endpoint.model = by_words if sent else lambda _: encoded(completion("A"))
+    with structlog.testing.capture_logs() as lines:
+        with ChatServer(endpoint.url, "test", **UNHURRIED) as server:
+            for _ in range(2):
+                server.choose(prompts(*GOOD), WRITER.options)
+        with ChatServer(endpoint.url, "test", **UNHURRIED, logprobs=False) as server:
+            server.choose(prompts(*GOOD), WRITER.options)
+    told = [line for line in lines if line["event"] == "llm.no_logprobs"]
+    assert len(told) == (0 if sent else 1)
+    assert all(line["log_level"] == "warning" and "OTZYV_LLM_LOGPROBS=false" in line["note"] for line in told)
 
 
 def test_a_server_that_has_answered_before_is_not_set_up_wrongly(endpoint: ChatEndpoint) -> None:

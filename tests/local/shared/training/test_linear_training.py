@@ -35,7 +35,7 @@ def test_the_same_rows_make_the_same_model_and_the_seed_changes_only_what_is_dra
     )
 
 
-def test_confidences_are_calibrated_on_the_validation_part() -> None:
+def test_confidences_are_calibrated_on_what_reviews_get_out_of_fold() -> None:
     data = tiny_linear.data()
     sure = train_linear(
         arguments(architecture="linear"), msgspec.structs.replace(data, validation=data.train[::9])
@@ -50,7 +50,7 @@ def test_confidences_are_calibrated_on_the_validation_part() -> None:
     assert unsure.predict(TEXTS).probabilities.max() < sure.predict(TEXTS).probabilities.max()
 
 
-def test_it_reaches_weighted_f1_087_and_macro_076_on_gold(shared_data: Path) -> None:
+def test_it_reaches_weighted_f1_091_and_macro_085_on_gold(shared_data: Path) -> None:
     def read(name: str) -> list[dict[str, str]]:
         return read_rows(shared_data / name)
 
@@ -67,8 +67,8 @@ def test_it_reaches_weighted_f1_087_and_macro_076_on_gold(shared_data: Path) -> 
     made = train_linear(chosen, prepared(rows, checked, taxonomy, chosen))
     shares = made.predict(checked).probabilities
     found = score(list(gold.values()), [LABELS[column] for column in shares.argmax(axis=1)])
-    assert found.weighted_f1 >= 0.87
-    assert found.macro_f1 >= 0.76
+    assert found.weighted_f1 >= 0.91
+    assert found.macro_f1 >= 0.85
     assert shares.max(axis=1).mean() == pytest.approx(found.accuracy, abs=0.03), "calibrated"
 
 

@@ -20,8 +20,8 @@ from transformers import GPT2Config, GPT2ForSequenceClassification
 
 from shared.classifiers import Location, OnnxClassifier, softmax
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging.export import torch_logits
 from shared.classifiers.packaging.hugging_face import read_folder, trainers_files
+from shared.classifiers.packaging.logits import torch_logits
 from shared.classifiers.packaging.measuring import measured
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError

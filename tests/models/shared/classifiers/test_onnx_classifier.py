@@ -12,9 +12,10 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 import torch
 
 from shared.classifiers import OnnxClassifier, softmax
-from shared.classifiers.packaging import export
-from shared.classifiers.packaging.export import Logits
+from shared.classifiers.onnx_classifier import Tokens
+from shared.classifiers.packaging import export, quantising
 from shared.classifiers.packaging.first_token import first_token_only
+from shared.classifiers.packaging.logits import Logits, torch_logits
 from shared.errors import InvalidAnswer, ModelError
 from tests.support import tiny_classifier
 from tests.support.once import once
@@ -55,7 +56,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_probabilities_are_those_of_the_torch_model_whatever_batches_are_made(made: Fixture) -> None:
     texts = [*TEXTS, "Платье", "а", " ".join(TEXTS)]
     ids, _ = made.classifier().tokens(texts)
-    alone = np.concatenate([export.torch_logits(made.network, [one]) for one in ids])
+    alone = np.concatenate([torch_logits(made.network, [one]) for one in ids])
     for tokens_per_batch in (1, 100, 100_000):
         found = made.classifier(tokens_per_batch=tokens_per_batch).predict(texts).probabilities
         np.testing.assert_allclose(found, softmax(alone, 2.0), atol=2e-5)
@@ -123,11 +124,11 @@ def test_the_last_layer_computes_the_first_token_only_where_the_head_reads_no_ot
     model = made.network.model
     ids, _ = made.classifier().tokens(TEXTS[:4])
     model.set_attn_implementation("eager")
-    before = export.torch_logits(made.network, ids)
+    before = torch_logits(made.network, ids)
     with first_token_only(model) as shortened:
         assert shortened
         assert model.base_model(torch.ones(2, 5, dtype=torch.long))[0].shape[1] == 1
-        np.testing.assert_allclose(export.torch_logits(made.network, ids), before, atol=1e-5)
+        np.testing.assert_allclose(torch_logits(made.network, ids), before, atol=1e-5)
 
     class Mean(torch.nn.Module):
         """A head that reads all tokens."""
@@ -160,9 +161,9 @@ def test_fp32_serves_and_says_why_where_int8_differs_or_fails(made: Fixture, mon
     def again() -> export.Exported:
         return export.export(made.network, made.tokenizer, LABELS, TEXTS[:20], max_tokens=MAX_TOKENS)
 
-    monkeypatch.setattr(export, "to_onnx", lambda *_: made.graph)  # what it would make, and has made
+    monkeypatch.setattr(export, "to_onnx", lambda *_: [made.graph])  # what it would make, and has made
     monkeypatch.setattr(export, "LEAST_SAME", 1.0)
-    real = export.quantised
+    real = quantising.quantised
     monkeypatch.setattr(export, "quantised", lambda graph: wrong_way_round(real(graph)))
     found = again()
     assert found.precision == "fp32"
@@ -176,6 +177,19 @@ def test_fp32_serves_and_says_why_where_int8_differs_or_fails(made: Fixture, mon
     assert (found.precision, found.export.int8) == ("fp32", None)
     assert found.export.fallback == "int8 failed: RuntimeError: no such operator"
     assert list(found.graphs) == ["model.fp32.onnx"]
+
+
+def test_what_is_called_int8_has_no_weight_of_a_size_in_float(made: Fixture, monkeypatch) -> None:
+    left = quantising.left_in_float(made.graph)
+    assert left.keys() == {"Gather", "MatMul", "Gemm"}
+    assert quantising.left_in_float(made.exported.graphs["model.int8.onnx"]) == {}
+
+    monkeypatch.setattr(export, "to_onnx", lambda *_: [made.graph])
+    monkeypatch.setattr(export, "quantised", lambda graph: graph)
+    found = export.export(made.network, made.tokenizer, LABELS, TEXTS[:20], max_tokens=MAX_TOKENS)
+    assert (found.precision, found.export.int8, list(found.graphs)) == ("fp32", None, ["model.fp32.onnx"])
+    told = ", ".join(f"{left[kind]:,} of {kind}" for kind in sorted(left))
+    assert found.export.fallback == f"int8 leaves weights in float ({told})"
 
 
 def with_nan(graph: bytes) -> bytes:
@@ -206,9 +220,33 @@ def wrong_way_round(graph: bytes) -> bytes:
 
 
 def test_a_model_whose_graph_computes_something_else_is_refused(made: Fixture, monkeypatch) -> None:
-    monkeypatch.setattr(export, "to_onnx", lambda *_: wrong_way_round(made.graph))
+    monkeypatch.setattr(export, "to_onnx", lambda *_: [wrong_way_round(made.graph)])
     with pytest.raises(ModelError, match="expected a graph that computes what the model does"):
         export.export(made.network, made.tokenizer, LABELS, TEXTS[:20], max_tokens=MAX_TOKENS)
+
+
+class Recurrent(torch.nn.Module):
+    """Embeddings, an LSTM, and what its last layer says of the largest of all places."""
+
+    def __init__(self, words: int, size: int = 8) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.embedding = torch.nn.Embedding(words, size)
+        self.lstm = torch.nn.LSTM(size, size, batch_first=True)
+        self.head = torch.nn.Linear(size, len(LABELS))
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        read = self.lstm(self.embedding(input_ids))[0] - 3 * (1 - attention_mask[..., None].float())
+        answer: torch.Tensor = self.head(read.amax(dim=1))
+        return answer
+
+
+def test_every_lstm_that_a_process_exports_reads_texts_of_any_length(tmp_path: Path) -> None:
+    tokenizer = tiny_classifier.tokenizer(tiny_classifier.folder(tmp_path))
+    words = Tokens(tokenizer, MAX_TOKENS).last_id + 1
+    for texts in (TEXTS[:9], ["Платье", *["Телефон"] * 8]):
+        found = export.export(Recurrent(words), tokenizer, LABELS, texts, max_tokens=MAX_TOKENS)
+        assert found.export.fp32.difference < 1e-4
 
 
 def test_without_texts_to_compare_on_nothing_is_exported(made: Fixture) -> None:

@@ -12,10 +12,13 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 import torch
 from safetensors.torch import load_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from shared.encoders.sentence import SentenceEncoder
 from shared.errors import ConfigurationError
 from shared.taxonomy import default_taxonomy
+from tests.support import tiny_models
 from tests.support.encoder_contract import EncoderContract
 from tests.support.tiny_sentence_model import save_tiny_model
 
@@ -38,6 +41,12 @@ class TestSentenceModel(EncoderContract):
     @pytest.fixture
     def encoder(self, tiny_model: Path) -> SentenceEncoder:
         return sentence_encoder(tiny_model)
+
+
+def test_static_vectors_without_a_network_are_an_encoder_too(tmp_path: Path) -> None:
+    vectors = StaticEmbedding(tiny_models.wordpiece().backend_tokenizer, embedding_dim=16)
+    SentenceTransformer(modules=[vectors], device="cpu").save(str(tmp_path))
+    assert sentence_encoder(tmp_path).embed(["Платье село", "", "слово " * 9_000], "query").shape == (3, 16)
 
 
 def test_a_prefix_stands_before_every_text(tiny_model: Path) -> None:

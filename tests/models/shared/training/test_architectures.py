@@ -20,8 +20,10 @@ from shared.catalogue import ARCHITECTURES
 from shared.classifiers import OnnxClassifier, softmax
 from shared.classifiers.artefact import WEIGHTS
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging.export import export, torch_logits
+from shared.classifiers.packaging.export import export
+from shared.classifiers.packaging.logits import torch_logits
 from shared.classifiers.packaging.package import Package
+from shared.classifiers.packaging.quantising import left_in_float
 from shared.encoders.navec import NavecEncoder, word_vectors
 from shared.errors import ModelError, TrainingError
 from shared.training.architectures import Built, network, networks, with_defaults
@@ -98,6 +100,7 @@ def test_int8_is_made_and_compared(trained: Trained) -> None:
     assert told.int8 is not None
     assert told.int8.same > 0.9
     assert np.isfinite(trained.served("int8").predict(TEXTS).probabilities).all()
+    assert left_in_float(trained.exported.graphs["model.int8.onnx"]) == {}
 
 
 def test_an_answer_does_not_depend_on_padding_or_neighbours(trained: Trained) -> None:

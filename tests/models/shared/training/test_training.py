@@ -19,10 +19,10 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 import torch
 
 from shared.classifiers.onnx_classifier import Tokens
-from shared.classifiers.packaging.export import torch_logits
+from shared.classifiers.packaging.logits import torch_logits
 from shared.classifiers.packaging.package import Package
 from shared.classifiers.temperature import fit_temperature
-from shared.errors import ConfigurationError, TrainingError
+from shared.errors import ConfigurationError, ModelError, TrainingError
 from shared.training import checkpoints
 from shared.training.arguments import arguments
 from shared.training.batching import ByLength
@@ -78,7 +78,7 @@ def test_a_run_tells_its_watch_how_far_and_how_good_it_is(whole: tuple[Package, 
     assert eyes.shares == [*(step / steps_taken for step in range(1, steps_taken + 1)), 1.0]
     assert [step for step, _ in eyes.validated()] == [8, 16, 24, 32]
     told = {name for _, _, values in eyes.logged for name in values}
-    assert told == {"loss", "learning_rate", "validation_loss", "weighted_f1", "macro_f1"}
+    assert told == {"loss", "learning_rate", "held_out_loss", "held_out_weighted_f1", "held_out_macro_f1"}
     losses = [(step, epoch, values["loss"]) for step, epoch, values in eyes.logged if "loss" in values]
     assert losses[0][:2] == (1, 0.125)
     assert losses[-1][2] < losses[0][2]
@@ -348,7 +348,10 @@ def test_rare_categories_are_balanced_as_asked(base: Path, tmp_path: Path, balan
         ({"learning_rate": -1}, "learning_rate: Input should be greater than 0; found -1"),
         ({"dropout": 1}, "dropout: Input should be less than 1; found 1"),
         ({"max_tokens": 3}, "max_tokens: Input should be greater than or equal to 8; found 3"),
-        ({"balance": "smote"}, "balance: Input should be 'oversample', 'weights' or 'none'; found 'smote'"),
+        (
+            {"balance": "smote"},
+            "balance: Input should be 'oversample', 'weights', 'roots' or 'none'; found 'smote'",
+        ),
         ({"speed": 1}, "speed: Extra inputs are not permitted; found 1"),
     ],
 )
@@ -403,5 +406,5 @@ def test_a_model_that_has_burst_is_refused(base: Path, tmp_path: Path) -> None:
     broken = load_file(folder / "model.safetensors")
     broken["encoder.layer.0.attention.self.query.bias"][:8] = weights
     save_file(broken, folder / "model.safetensors", metadata={"format": "pt"})
-    sentence = refused(tried(folder, epochs=1), data(), tmp_path / "run")
+    sentence = refused(tried(folder, epochs=1), data(), tmp_path / "run", ModelError)
     assert "expected a model whose answers are numbers" in sentence

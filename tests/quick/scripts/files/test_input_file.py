@@ -18,8 +18,6 @@ from scripts.files.record import CHUNK_ROWS
 from shared.errors import InputFileError
 from tests.support.input_rows import fault, texts, wire
 
-CP1251 = "id,text\n1,Платье\n".encode("cp1251")
-
 
 def records(path: Path, **options: Any) -> list[dict[str, Any]]:
     return [record for chunk in InputFile(path, **options).records() for record in chunk]
@@ -51,6 +49,13 @@ def records(path: Path, **options: Any) -> list[dict[str, Any]]:
             gzip.compress('{"id": 1, "text": "Платье"}\n{"id": 2, "text": "Чайник"}\n'.encode(), mtime=0),
         ),
         ("a.parquet", pa.table({"id": [1, 2], "text": ["Платье", "Чайник"]})),
+        ("a.json", '[\n {\n  "id": 1,\n  "text": "Платье"\n },\n {"id": 2, "text": "Чайник"}\n]\n'),
+        ("a.jsonl", '[{"id": 1, "text": "Платье"}, {"id": 2, "text": "Чайник"}]'),
+        ("lines.json", '{"id": 1, "text": "Платье"}\n{"id": "2", "text": "Чайник"}\n'),
+        (
+            "array.json.gz",
+            gzip.compress(' [{"id": 1, "text": "Платье"},{"id":2,"text":"Чайник"}]'.encode(), mtime=0),
+        ),
     ],
 )
 def test_every_format_gives_the_same_rows(write, name, content):
@@ -142,7 +147,9 @@ def test_a_file_that_may_not_be_read_is_told(write):
 
 
 def test_another_kind_of_file_is_refused_with_the_kinds_that_are_read(write):
-    assert "expected a name that ends in .csv, .tsv, .jsonl, .ndjson, .parquet" in fault(write("x", "a.xlsx"))
+    assert "expected a name that ends in .csv, .tsv, .txt, .json, .jsonl, .ndjson, .parquet, .xlsx" in fault(
+        write("x", "a.docx")
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "a.csv.gz"])
@@ -160,6 +167,13 @@ def test_blank_lines_are_told(write):
     assert fault(write("\n\n\n")).endswith("expected a header line, found blank lines")
 
 
+def test_two_columns_whose_names_look_alike_are_of_one_name(write):
+    sentence = "expected columns with different names, found more than one 'text'; rename one"
+    assert fault(write("id;text;text \n1;а;б\n")).endswith(sentence)
+    assert "expected one column 'id', found 'ID', 'Id'" in fault(write("ID;Id;text\n1;2;а\n"))
+    assert wire(write("ID;id;text\n1;2;а\n"))[0]["id"] == "2", "the one that is called exactly so"
+
+
 def test_two_columns_of_one_name_are_refused(write):
     sentence = "expected columns with different names, found more than one 'text'; rename one"
     assert fault(write("id,text,text\n1,а,б\n")).endswith(sentence)
@@ -171,30 +185,48 @@ def test_columns_without_a_name_are_no_duplicates(write):
     assert texts(write(",,text\n0,1,а\n")) == ["а"]
 
 
-def test_another_encoding_is_told_with_the_line_and_what_to_try(write):
-    path = write(CP1251)
+def test_bytes_that_are_no_utf_8_among_others_that_are_are_told_with_the_line(write):
+    path = write("id,text\n1,Платье и чайник\n".encode() + b"2,\xff\n")
     assert fault(path) == (
-        f"{path}, line 2: expected text in utf-8, found bytes that are not; if it was saved by Excel or an older "
-        "system, try --encoding cp1251"
+        f"{path}, line 3: expected text in utf-8, found bytes that are not; mend that line, or name --encoding"
     )
 
 
-def test_another_encoding_far_into_a_file_is_told_with_the_line(write):
-    path = write(b"text\n" + b"ok\n" * 100_000 + "Платье\n".encode("cp1251"))
-    assert fault(path).startswith(f"{path}, line 100002: expected text in utf-8")
+def test_damage_far_into_a_file_is_told_with_the_line(write):
+    path = write("text\nПлатье\n".encode() + b"ok\n" * 100_000 + b"\xff\n")
+    assert fault(path).startswith(f"{path}, line 100003: expected text in utf-8")
 
 
-def test_another_encoding_of_json_lines_is_told_with_the_line(write):
-    path = write('{"text": "ok"}\n{"text": "Платье"}\n'.encode("cp1251"), "a.jsonl")
+def test_damage_in_json_lines_is_told_with_the_line(write):
+    path = write('{"text": "Платье"}\n'.encode() + b'{"text": "\xff"}\n', "a.jsonl")
     assert fault(path).startswith(f"{path}, line 2: expected text in utf-8")
 
 
-def test_a_file_in_utf_16_is_recognised(write):
-    assert fault(write("id,text\n1,а\n".encode("utf-16"))).endswith("try --encoding utf-16")
+def test_an_encoding_that_is_none_of_the_usual_is_refused_rather_than_guessed(write):
+    assert (
+        "line 2: expected text in utf-8, utf-16 or cp1251, found bytes that are none of these; mend that"
+        in fault(write("id,text\n1,Платье село\n".encode("koi8-r")))
+    )
+    of_macintosh = write("id;text\n1;Простыня линяет\n".encode("mac-cyrillic"))
+    assert "or name the file's encoding with --encoding, for example koi8-r or mac-cyrillic" in fault(
+        of_macintosh
+    )
+
+
+def test_an_encoding_that_is_named_against_what_the_file_certainly_is_is_refused(write):
+    sentence = "expected text in cp1251, found utf-8; leave out --encoding"
+    assert fault(write("id,text\n1,Платье\n"), encoding="cp1251").endswith(sentence)
+    assert fault(write("id,text\n1,Платье\n".encode("utf-16")), encoding="utf-8").endswith(
+        "found utf-16; leave out --encoding"
+    )
 
 
 def test_a_wrong_encoding_that_was_asked_for_is_told(write):
-    assert "expected text in ascii, found bytes that are not" in fault(write("text\nа\n"), encoding="ascii")
+    assert "expected text in ascii, found utf-8; leave out" in fault(write("text\nа\n"), encoding="ascii")
+    given = write("text\nа\n".encode("cp1251"))
+    assert "expected text in ascii, found bytes that are not; leave out --encoding" in fault(
+        given, encoding="ascii"
+    )
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13", "", "utf-8\x00"])
@@ -211,15 +243,26 @@ def test_a_delimiter_that_cannot_be_one_is_refused(write, delimiter):
 
 @pytest.mark.parametrize("content", ["id,text\n1,один, два\n", "id,text\n1,один, два\n2,три\n"])
 def test_a_first_row_with_an_unquoted_comma_is_refused_and_moves_no_cell(write, content):
-    assert "found: a first row with more columns than the header; quote such texts" in fault(write(content))
+    path = write(content)
+    assert fault(path) == (
+        f"{path}, line 2: expected 2 columns with ',' between them, as in the header, found 3; quote texts that hold "
+        "',', or name another --delimiter, or the header's line with --header"
+    )
 
 
 def test_a_later_row_with_too_many_columns_is_told_with_its_line(write):
-    assert "found: Expected 2 fields in line 3, saw 3" in fault(write("id,text\n1,а\n2,один, два\n"))
+    assert "line 3: expected 2 columns" in fault(write("id,text\n1,а\n2,один, два\n"))
 
 
 def test_a_quote_that_never_ends_is_told(write):
-    assert "found: EOF inside string starting at row 1" in fault(write('id,text\n1,"а\n2,б\n'))
+    path = write('id,text\n1,"а\n2,б\n')
+    assert fault(path).startswith(
+        f"{path}, line 2: expected quotes around whole cells, and doubled inside of them, "
+    )
+    assert (
+        "one that opens in this line and never closes; if quotes are a part of the texts, add --quotes none"
+        in (fault(path))
+    )
 
 
 @pytest.mark.parametrize(
@@ -235,6 +278,33 @@ def test_a_quote_that_never_ends_is_told(write):
 def test_a_malformed_json_line_is_told_with_its_number(write, line, found):
     path = write(f'{{"text": "а"}}\n\n{line}\n', "a.jsonl")
     assert fault(path).startswith(f"{path}, line 3: expected a JSON object, found: {found}")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('[{"id": 1}', ", line 1: expected a JSON array of objects, found: Input data was truncated"),
+        ('[{"id": 1}, 2]', ", object 2: expected a JSON object, found: Expected `object`, got `int`"),
+        ("[" * 100_000, ": expected a JSON array of objects, found: nesting more than 100 levels deep"),
+        ('{\n "reviews": []\n}', ", line 1: expected a JSON object, found: Input data was truncated"),
+    ],
+)
+def test_a_malformed_json_array_is_told_with_the_object(write, content, found):
+    path = write(content, "a.json")
+    assert fault(path).startswith(f"{path}{found}")
+
+
+def test_a_fault_in_a_json_array_is_told_with_its_line(write):
+    object_ = ' {"id": 1, "text": "Сапоги"}'
+    for content, line, what in (
+        (f"[\n{object_},\n{object_},\n]\n", 4, "trailing comma in array"),
+        (f"\n[\n{object_[:-1]},}},\n{object_}\n]\n", 3, "trailing comma in object"),
+        (f"[\n{object_},\n{object_[:-4]}", 3, "Input data was truncated"),
+    ):
+        told = fault(write(content, "a.json"))
+        assert f", line {line}: expected a JSON array of objects, found: " in told
+        assert what in told
+        assert told.endswith("; mend it there, or export the file anew")
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])
@@ -256,14 +326,17 @@ def test_a_damaged_gzip_file_is_told(write, name, damage):
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"PK\x03\x04" + bytes(100), "an Excel workbook or a ZIP archive; save it as CSV UTF-8"),
-        (b"\xd0\xcf\x11\xe0" + bytes(100), "an old Excel workbook; save it as CSV UTF-8"),
+        (
+            b"PK\x03\x04" + bytes(100),
+            "a workbook or a ZIP archive; give a workbook a name that ends in .xlsx or .ods",
+        ),
+        (b"\xd0\xcf\x11\xe0" + bytes(100), "an old Excel workbook; give it a name that ends in .xls"),
         (b"PAR1" + bytes(100), "a Parquet file; give it a name that ends in .parquet"),
     ],
 )
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_another_format_under_the_name_of_a_text_file_is_recognised(write, name, content, found):
-    assert fault(write(content, name)).endswith(f"expected a text file, found {found}")
+    assert fault(write(content, name)).count(f"expected a text file, found {found}")
 
 
 def test_a_damaged_parquet_file_is_told(write):

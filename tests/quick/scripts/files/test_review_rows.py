@@ -37,9 +37,20 @@ def test_the_columns_id_and_source_are_found_by_their_names(write):
     assert [(row["source"], row["id"]) for row in rows] == [("shop", "7"), ("file", "8")]
 
 
+def test_the_time_of_writing_is_found_by_its_name_and_what_was_found_is_told_once(write, capsys):
+    path = write("ID,text,Created_At\n7,а,28.11.2026 10:16\n")
+    rows = ReviewRows(InputFile(path), Columns(), "shop")
+    (row,) = [row for _ in range(2) for _, chunk in rows.chunks() for row in chunk][:1]
+    assert (row["id"], row["created_at"]) == ("7", "2026-11-28T10:16:00")
+    assert capsys.readouterr().err.count("columns: ") == 1
+    wire(path)
+    line = "columns: text from 'text'; id from 'ID'; created_at from 'Created_At'; source 'file'"
+    assert line in capsys.readouterr().err.splitlines()
+
+
 def test_columns_can_be_named(write):
     path = write("key,shop,body,at,id\n7,market,а,2026-01-02T03:04:05Z,x\n")
-    columns = Columns(text="body", id="key", created_at="at", source="shop")
+    columns = Columns(text=("body",), id="key", created_at="at", source="shop")
     assert wire(path, columns) == [
         {"source": "market", "id": "7", "text": "а", "created_at": "2026-01-02T03:04:05+00:00"}
     ]
@@ -113,7 +124,7 @@ def test_a_file_name_of_any_bytes_gives_a_source_that_can_be_stored(tmp_path):
 @pytest.mark.parametrize(
     ("option", "columns"),
     [
-        ("--text-column", Columns(text="body")),
+        ("--text-column", Columns(text=("body",))),
         ("--id-column", Columns(id="body")),
         ("--source-column", Columns(source="body")),
         ("--created-column", Columns(created_at="body")),
@@ -122,7 +133,8 @@ def test_a_file_name_of_any_bytes_gives_a_source_that_can_be_stored(tmp_path):
 def test_a_missing_column_is_told_with_the_columns_there_are(write, option, columns):
     path = write("id,text\n1,а\n")
     assert fault(path, columns) == (
-        f"{path}: expected a column 'body', found 'id', 'text'; say which one it is with {option}"
+        f"{path}: expected a column 'body', found 'id', 'text'; say which one it is with {option}, or with "
+        "--header in which line the names stand"
     )
 
 

@@ -17,7 +17,7 @@ from scripts.files.review_rows import Columns, ReviewRows
 from shared.errors import InputFileError
 from tests.support.row_files import read_rows
 
-FORMATS = whole_file.FORMATS
+FORMATS = [suffix for suffix in whole_file.FORMATS if suffix != ".xlsx"]
 
 
 @pytest.fixture

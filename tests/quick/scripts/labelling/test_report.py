@@ -13,8 +13,15 @@ from rich.console import Console
 
 from scripts.labelling.report.highlight import SHOWN, pieces
 from scripts.labelling.report.html import render
-from scripts.labelling.report.summary import CategoryRow, RunSummary, StageRow, StatusCounts
+from scripts.labelling.report.summary import (
+    REJECTIONS_SHOWN,
+    CategoryRow,
+    RunSummary,
+    StageRow,
+    StatusCounts,
+)
 from scripts.labelling.report.terminal import tables
+from scripts.language import language
 from scripts.pages import figures
 from shared.cascade.stage import Match
 from shared.store.reports.export import LabelledExample
@@ -134,7 +141,7 @@ def test_the_page_loads_nothing_and_runs_nothing() -> None:
     assert "http://" not in page
     assert "https://" not in page
     seen = Page(page)
-    seen.check_loads_and_runs_nothing()
+    seen.check_loads_nothing_and_runs_our_script_alone()
     assert not re.search(r"url\(|@import", page)
     policy = next(tag[1] for tag in seen.tags if "http-equiv" in tag[1])
     assert (policy["content"] or "").startswith("default-src 'none'")
@@ -251,10 +258,16 @@ def test_a_run_with_only_rejected_rows_renders() -> None:
         rejections=tuple((f"row {row}", "text is empty") for row in range(60)),
     )
     text = Page(render(run)).text
-    assert "the first 50 are listed" in text
+    assert "are listed" not in text
+    assert "could not become a review." in text
     assert "row 49" in text
-    assert "row 50" not in text
     assert "60 rejected" in terminal(run)
+
+
+def test_more_rejected_rows_than_a_page_lists_are_told() -> None:
+    rows = tuple((f"row {row}", "text is empty") for row in range(REJECTIONS_SHOWN))
+    run = msgspec.structs.replace(a_run(), rejected=REJECTIONS_SHOWN + 100, rejections=rows)
+    assert f"The first {REJECTIONS_SHOWN} are listed" in Page(render(run)).text
 
 
 def test_a_stage_refuses_numbers_that_contradict_each_other() -> None:
@@ -296,9 +309,47 @@ def test_the_terminal_shows_categories_and_stages_in_80_columns() -> None:
         assert expected in shown
 
 
+def test_in_russian_the_tables_fit_too_with_russian_numbers() -> None:
+    with language.speaking("ru"):
+        shown = terminal(a_run())
+    assert max(len(line) for line in shown.splitlines() if "размечено" not in line) <= 80
+    for told in (f"8{THIN}297 строк за 14,8{THIN}с", f"размечено 5{THIN}139", f"77,8{THIN}%", "0,97", "без"):
+        assert told in shown
+    assert not [word for word in ("category", "kept", "labelled", "waiting", "rows") if word in shown]
+
+
 def test_a_category_title_is_not_read_as_terminal_markup() -> None:
     assert "[red]Одежда[/red]" in terminal(a_run(title="[red]Одежда[/red]"))
 
 
 def test_an_empty_run_has_tables() -> None:
     assert "0 rows" in terminal(empty_run())
+
+
+def test_what_is_certified_of_the_labels_is_told_on_the_page_and_in_the_terminal():
+    promise = (
+        "thresholds of version 1, certified as a chain (keywords,llm): at least 0.95 of what is released"
+    )
+    run = msgspec.structs.replace(a_run(), certified=promise)
+    console = Console(width=160)
+    with console.capture() as shown:
+        console.print(tables(run))
+    assert promise in shown.get()
+    assert promise in unescape(render(run))
+    assert "<dt>Precision</dt>" not in render(a_run()), "nothing is promised where nobody has calibrated"
+
+
+def test_in_russian_the_page_says_nothing_in_english() -> None:
+    hint = sample("Платье хорошее", "Платье")
+    run = msgspec.structs.replace(
+        a_run(hint, unsure=(sample("Вещь", category=None),)), rejections=(("7", ""),)
+    )
+    with language.speaking("ru"):
+        page = render(run)
+    assert '<html lang="ru">' in page
+    told = Page(page.split("</header>")[0].split("<body")[1].partition(">")[2]).text
+    told += Page(page.split("</header>")[1].split("<script>")[0]).text
+    assert f"Метка есть у 5{THIN}139 из 8{THIN}297 отзывов (61,9{THIN}%)." in told
+    assert "01.03.2026, 09:30 UTC" in told
+    names = {"Labels", "for", "reviews", "csv", "UTC", "Otzyv", "marketplace", "keywords"}
+    assert {*re.findall(r"\b[A-Za-z]{3,}\b", told)} <= names

@@ -1,4 +1,4 @@
-"""Tables for the terminal and pages from templates, as all commands make them."""
+"""Tables for the terminal, and the scales of pictures, as all commands make them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rich.table import Column
 
 from scripts.pages.axis import Axis
 from scripts.pages.tables import LINED, figure, name, table
-from scripts.pages.templates import rendered
 
 
 def lines(made: object, width: int = 60) -> list[str]:
@@ -48,8 +47,3 @@ def test_ticks_are_round_and_have_the_digits_that_were_asked_for():
     assert [word for _, word in axis.ticks(digits=2)] == ["0.70", "0.80", "0.90", "1.00"]
     assert axis.at(1.0) == 60
     assert axis.at(0.0) == 290, "what lies outside is drawn at the end"
-
-
-def test_what_no_html_file_may_hold_is_replaced_in_every_page():
-    page = rendered("quality/calibration_plot/plot.html", picture="<svg>a\x00b</svg>")
-    assert "<svg>a\N{REPLACEMENT CHARACTER}b</svg>" in page

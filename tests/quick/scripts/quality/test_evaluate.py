@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from scripts.files.gold_file import GoldRow, read_gold
-from scripts.quality.evaluate import ALL, by_source
+from scripts.quality.evaluate import by_source
+from scripts.quality.evaluation_report.findings import ALL
 from shared.errors import InputFileError
 from shared.taxonomy import Taxonomy
 
@@ -65,9 +66,9 @@ def test_a_text_that_is_missing_counts_as_empty(tmp_path):
         ),
         (
             "text,category\nкеды,одежды\n",
-            "row 1: Taxonomy 'test': expected a slug or title, found 'одежды'. Did you",
+            "row 2: Taxonomy 'test': expected a slug or title, found 'одежды'. Did you",
         ),
-        ("text,category\nкеды,\n", "row 1: Taxonomy 'test': expected a slug or title, found ''"),
+        ("text,category\nкеды,\n", "expected a category in one row at least, found none; fill in"),
     ],
 )
 def test_a_gold_set_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, content, sentence):
@@ -118,5 +119,8 @@ def test_a_review_that_is_there_twice_counts_once_and_that_is_told(tmp_path, cap
 )
 def test_a_gold_set_that_contradicts_itself_is_refused_with_the_row(tmp_path, content, review):
     gold = write(tmp_path / "gold.csv", content)
-    with pytest.raises(InputFileError, match=f"row 2: expected one category for {review}, found shoes"):
+    with pytest.raises(
+        InputFileError,
+        match=f"row 3: expected one answer about {review}, or times .* found another answer in row 2",
+    ):
         read_gold(gold, None, TAXONOMY)

@@ -12,13 +12,15 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from scripts.language import language
 from scripts.pages.axis import Axis
 from scripts.training.runs_report.charts import MOST_POINTS, heat, interval_axis, panels
 from scripts.training.runs_report.findings import Gold, Leaderboard, RunResult, build
 from scripts.training.runs_report.html import render
 from scripts.training.runs_report.terminal import tables
 from shared.quality.bootstrap import differences, intervals
-from shared.quality.evaluation import confusion, score
+from shared.quality.confusion import confusion
+from shared.quality.evaluation import score
 from shared.taxonomy import Category, Taxonomy, default_taxonomy
 from tests.support.html_page import Page
 
@@ -33,9 +35,9 @@ GOLD = Gold(
 )
 CURVES = {
     "loss": [(step / 100, 2 / step) for step in range(1, 301)],
-    "validation_loss": [(1.0, 0.9), (2.0, 0.6), (3.0, 0.5)],
-    "weighted_f1": [(1.0, 0.6), (2.0, 0.8), (3.0, 0.85)],
-    "macro_f1": [(1.0, 0.5), (2.0, 0.7), (3.0, 0.8)],
+    "held_out_loss": [(1.0, 0.9), (2.0, 0.6), (3.0, 0.5)],
+    "held_out_weighted_f1": [(1.0, 0.6), (2.0, 0.8), (3.0, 0.85)],
+    "held_out_macro_f1": [(1.0, 0.5), (2.0, 0.7), (3.0, 0.8)],
 }
 
 
@@ -213,11 +215,14 @@ def test_a_champion_with_too_few_answers_is_refused():
 def test_the_page_says_first_who_is_ahead_and_who_beats_the_baseline(board):
     text = Page(render(board)).text
     best = board.best.weighted
-    assert (
-        f"full is ahead: weighted F1 {best.estimate:.3f} (95 %: {best.low:.3f} to {best.high:.3f}) on 240 gold reviews."
-        " Better than the baseline linear: full. Worse than the baseline linear: mlp."
-        " Not shown to be better than the baseline linear: "
-    ) in text
+    interval = f"{best.estimate:.3f} (95 %: {best.low:.3f} to {best.high:.3f})"
+    for sentence in (
+        f"full is ahead: weighted F1 on gold {interval}, 240 gold reviews.",
+        "Better than the baseline linear: full.",
+        "Worse than the baseline linear: mlp.",
+        "Not shown to be better than the baseline linear: lstm, champion (model 3).",
+    ):
+        assert sentence in text
 
 
 def test_every_architecture_has_an_interval_a_matrix_and_curves(board):
@@ -226,9 +231,9 @@ def test_every_architecture_has_an_interval_a_matrix_and_curves(board):
     drawn = [attributes for tag, attributes in seen.tags if tag == "svg"]
     intervals_drawn = [one for one in drawn if "aria-label" in one]
     assert len(intervals_drawn) == 5
-    assert seen.text.count("columns: answers") == 5
-    assert seen.text.count("Learning curves of") == 4
-    assert "full, 2 seeds summed: each review counts 2 times" in seen.text
+    assert seen.text.count("gold ↓ answer →") == 5
+    assert seen.text.count("F1 on held-out labels") >= 4
+    assert "2 seeds summed: each review counts 2 times" in seen.text
     assert page.count("<polyline") == 4 * len(RUNS)
     assert "run 12, seed 2" in seen.text
 
@@ -237,7 +242,7 @@ def test_the_page_is_one_file_that_loads_and_runs_nothing(board):
     page = render(board)
     assert "https://" not in page
     assert page.replace("http://www.w3.org/2000/svg", "").count("http://") == 0
-    Page(page).check_loads_and_runs_nothing()
+    Page(page).check_loads_nothing_and_runs_our_script_alone()
     assert "default-src 'none'" in page
     assert page.lstrip().startswith("<!doctype html>")
 
@@ -293,7 +298,7 @@ def test_the_board_is_plain_data_for_json(board):
     plain = json.loads(json.dumps(msgspec.to_builtins(board, str_keys=True), allow_nan=False))
     assert plain["baseline"] == "linear"
     assert plain["entries"][0]["weighted"].keys() == {"estimate", "low", "high"}
-    assert plain["entries"][0]["curves"]["11"]["weighted_f1"][-1] == [3.0, 0.85]
+    assert plain["entries"][0]["curves"]["11"]["held_out_weighted_f1"][-1] == [3.0, 0.85]
     assert plain["runs"][0] == {
         "run": 1, "model": 101, "architecture": "linear", "seed": 1, "seconds": 60.0, "train_rows": 5000,
         "weighted_f1": score(TRUTH, RUNS[0].answers).weighted_f1, "macro_f1": score(TRUTH, RUNS[0].answers).macro_f1,
@@ -301,7 +306,7 @@ def test_the_board_is_plain_data_for_json(board):
 
 
 def test_a_training_that_left_the_numbers_draws_what_there_is():
-    wild = {"loss": [(1.0, 2.0), (2.0, nan), (3.0, inf)], "weighted_f1": [(1.0, nan)]}
+    wild = {"loss": [(1.0, 2.0), (2.0, nan), (3.0, inf)], "held_out_weighted_f1": [(1.0, nan)]}
     found = build([run(1, "linear", 0.7, curves=wild)], GOLD, TAXONOMY)
     assert entry(found, "linear").curves == {1: {"loss": [(1.0, 2.0)]}}
     page = render(found)
@@ -345,3 +350,13 @@ def test_colours_and_intervals_of_perfect_answers_do_not_divide_by_nothing():
     axis = interval_axis(found)
     assert axis.low < axis.high
     assert not re.search(r"\b(nan|inf)\b", render(found))
+
+
+def test_in_russian_the_leaderboard_is_told_in_russian(board):
+    with language.speaking("ru"):
+        text, shown = Page(render(board)).text, terminal(board)
+    assert (
+        "Впереди full: взвешенная F1 на эталоне 0,958 (95 %: от 0,940 до 0,975), 240 отзывов эталона." in text
+    )
+    assert "2 зерна" in shown
+    assert not [word for word in ("better", "worse", "unclear", "gold", "seeds") if word in shown]

@@ -1,11 +1,9 @@
-"""Keep or escalate: what a threshold means, and which stage comes next."""
+"""Keep or escalate: what a threshold means."""
 
 from __future__ import annotations
 
-import pytest
-
 from shared.cascade.rule import Curve, StageRule
-from shared.cascade.stage import Match, Verdict, following
+from shared.cascade.stage import Match, Verdict
 
 
 def sure(confidence: float) -> Verdict:
@@ -31,21 +29,6 @@ def test_only_certainty_is_kept_at_threshold_one():
 
 def test_a_confidence_that_is_no_number_is_never_kept():
     assert kept(StageRule(0.0), sure(float("nan"))) == [False]
-
-
-def test_the_next_stage_is_the_one_after():
-    assert following(("keywords", "zero_shot", "llm"), "keywords") == "zero_shot"
-    assert following(("keywords", "zero_shot", "llm"), "zero_shot") == "llm"
-
-
-def test_nothing_follows_the_last_stage():
-    assert following(("keywords", "llm"), "llm") is None
-    assert following(["keywords"], "keywords") is None
-
-
-def test_a_stage_that_is_not_in_use_has_no_place():
-    with pytest.raises(ValueError, match="not in tuple"):
-        following(("keywords", "llm"), "zero_shot")
 
 
 def test_evidence_names_the_piece_of_text_it_stands_for():

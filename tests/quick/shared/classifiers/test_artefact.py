@@ -85,8 +85,8 @@ def test_what_is_no_manifest_or_a_newer_one_is_refused(location: Location) -> No
     location.write(name, b'{"format": 1')
     with pytest.raises(ModelError, match="expected the manifest of a model, found something else"):
         Artefact(location, artefact.path)
-    location.write(name, json.dumps(told | {"format": 2}).encode())
-    with pytest.raises(ModelError, match="expected format 1, found 2; install the newer Otzyv"):
+    location.write(name, json.dumps(told | {"format": 3}).encode())
+    with pytest.raises(ModelError, match="expected format 1 or 2, found 3; install the newer Otzyv"):
         Artefact(location, artefact.path)
 
 

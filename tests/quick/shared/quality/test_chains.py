@@ -25,6 +25,17 @@ def test_the_first_kept_verdict_is_the_label_and_later_stages_never_see_the_revi
     ]
 
 
+def test_the_guess_of_a_stage_that_was_taught_goes_before_a_surer_one_by_words():
+    verdicts = {
+        "keywords": [Verdict("shoes", 0.7), Verdict("shoes", 0.7), None],
+        "student": [Verdict("toys", 0.3), None, Verdict("toys", 0.3)],
+        "llm": [None, None, Verdict("dishes", 0.2)],
+    }
+    rules = {name: StageRule(0.9) for name in verdicts}
+    found = chains.run([*verdicts], verdicts, rules, ["toys"] * 3)
+    assert found.labels == ["toys", "shoes", "dishes"]
+
+
 def test_what_nobody_kept_ends_with_the_surest_guess_or_with_none():
     result = chains.run(("keywords", "llm"), VERDICTS, RULES, GOLD)
     assert result.labels == ["shoes", "shoes", "toys", None]
@@ -57,3 +68,19 @@ def test_a_chain_of_one_stage_keeps_what_the_stage_keeps(order):
     result = chains.run(order, VERDICTS, RULES, GOLD)
     kept = [v.category if v and v.confidence >= 0.8 else None for v in VERDICTS[order[0]]]
     assert result.kept == kept
+
+
+def test_what_a_stage_spares_the_last_one_is_told_for_every_threshold_and_for_the_one_that_holds():
+    verdicts = {
+        "student": [Verdict("toys", 0.9), Verdict("shoes", 0.5), None, Verdict("toys", 0.1)],
+        "llm": [Verdict("toys", 0.9)] * 4,
+    }
+    rules = {"student": StageRule(0.5), "llm": StageRule(0.8)}
+    order = ("student", "llm")
+    found = chains.spared(order, rules, lambda other: chains.run(order, verdicts, other, ["toys"] * 4))
+    assert (found.before, found.last) == ("student", "llm")
+    shares = [point.share for point in found.points]
+    assert (shares[0], shares[-1]) == (1.0, 0.25), "all of them, and the one that it says nothing of"
+    assert shares == sorted(shares, reverse=True)
+    assert (found.now.threshold, found.now.share) == (0.5, 0.5)
+    assert found.points[0].weighted_f1 == 1.0 > found.now.weighted_f1

@@ -285,9 +285,7 @@ def test_a_missing_field_is_refused_by_its_name(field):
     assert f"missing required field `{field}`" in refusal({n: v for n, v in GOOD.items() if n != field})
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"null", b"[]", b'"text"', b"42", b"\x80\x04\x95", b"{}trailing", b" "]
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b'"text"', b"42", b"\x80\x04\x95", b"{}trailing", b" "])
 def test_a_body_that_is_not_a_message_is_refused(body):
     assert refusal(body).startswith('message: expected a review or {"reviews": [...]} in UTF-8 JSON; found: ')
 
@@ -523,3 +521,47 @@ def test_a_damaged_message_is_read_or_refused_and_never_anything_else():
             msgspec.json.encode(review)
         read_in_full += not message.rejected
     assert read_in_full > 100
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b" \n", b"\xef\xbb\xbf \r\n"])
+@pytest.mark.parametrize("body", [GOOD, [GOOD], {"reviews": [GOOD]}])
+def test_a_byte_order_mark_and_an_array_on_the_outermost_level_are_taken(mark, body):
+    message = read(mark + as_bytes(body))
+    assert message == Message([Review("shop", "42", "Платье село отлично")], [])
+
+
+def test_a_bad_review_of_an_array_does_not_spoil_its_neighbours():
+    message = read([GOOD, {**GOOD, "text": 7}, 8, {**GOOD, "id": "43"}])
+    assert [review.id for review in message.reviews] == ["42", "43"]
+    assert len(message.rejected) == 2
+
+
+def test_nan_in_one_review_of_an_array_refuses_that_one():
+    body = as_bytes([GOOD, GOOD]).replace(b'"id": "42"', b'"meta": {"rating": NaN}, "id": "43"', 1)
+    message = read(body)
+    assert [review.id for review in message.reviews] == ["42"]
+    assert len(message.rejected) == 1
+
+
+@pytest.mark.parametrize("body", ["[]", "[1], [2]", '[1], "batch": {}', "["])
+def test_an_array_that_is_empty_or_goes_on_is_refused_as_a_whole(body):
+    with pytest.raises(InvalidReview, match=r"in a message, found 0|in UTF-8 JSON; found"):
+        read(body)
+
+
+def test_what_is_rejected_of_a_message_is_in_its_order_whatever_is_wrong_with_it():
+    message = read(
+        [{**GOOD, "id": "1", "text": " "}, {**GOOD, "id": "2", "text": 7}, {**GOOD, "id": "3", "text": ""}]
+    )
+    assert [item.id for item in message.rejected] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"externalId": 1}', as_bytes([{**GOOD, "rating": 5}]), as_bytes({"id": "1"})]
+)
+def test_who_sends_other_fields_is_told_of_mappings(body):
+    try:
+        reason = read(body).rejected[0].reason
+    except InvalidReview as error:
+        reason = str(error)
+    assert reason.endswith("; OTZYV_MAPPINGS reads the fields of other producers")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared.runtime import stages
 from shared.runtime.stages import LazyStages
 from shared.settings import load
 from shared.stages.similarity import encoder
 from shared.taxonomy import default_taxonomy
 from tests.support.small_shop import SMALL
+from tests.support.stage_contract import built
 
 NINE = default_taxonomy()
 
@@ -19,7 +19,7 @@ def test_a_stage_is_built_when_it_is_first_asked_for_and_only_once():
 
     def make(name: str):
         made.append(name)
-        return stages.build(name, SMALL, load(), None, 0)
+        return built(name, SMALL, load(), None, 0)
 
     lazy = LazyStages(make)
     assert made == []

@@ -75,6 +75,32 @@ def test_inflected_forms_count_as_the_word(stage: KeywordStage, text: str) -> No
     assert one(stage, text).category == "clothes"
 
 
+HYPHENS = """
+name: hyphens
+categories:
+  - {slug: kitchen, title: кухня, keywords: [кофе-машина], exclusions: [кофе-машины музей]}
+  - {slug: cosmetics, title: косметика, phrases: ["крем 30-40 лет"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("Купили кофе-машину", "kitchen"),
+        ("Купили кофемашину", "kitchen"),
+        ("Купили кофе машину", "kitchen"),
+        ("Были в кофемашины музее", None),
+        ("Крем 30-40 лет", "cosmetics"),
+        ("Крем 3040 лет", None),
+    ],
+)
+def test_words_beside_a_hyphen_of_an_entry_are_found_together_and_apart(
+    text: str, category: str | None
+) -> None:
+    found = verdicts(KeywordStage(Taxonomy.parse(HYPHENS)), [text])
+    assert [verdict and verdict.category for verdict in found] == [category]
+
+
 @pytest.mark.parametrize("text", ["часто", "рукавицы", "рост 144", "рост 1700", "телефонный", "час"])
 def test_parts_of_words_and_numbers_out_of_range_do_not_count(stage: KeywordStage, text: str) -> None:
     assert verdicts(stage, [text]) == [None]

@@ -51,6 +51,15 @@ def test_a_category_is_found_by_slug_or_title_whatever_the_case_and_spaces() -> 
     assert taxonomy.category("белье").slug == "l"
 
 
+def test_a_question_is_a_part_of_the_meaning_and_without_one_nothing_changes() -> None:
+    asking = f"question: О чём отзыв?\n{GOOD}"
+    assert Taxonomy.parse(asking).version != Taxonomy.parse(GOOD).version
+    assert "question" not in Taxonomy.parse(GOOD).model_dump_json()
+    stored = Taxonomy.model_validate_json(Taxonomy.parse(asking).model_dump_json())
+    assert (stored.question, stored.version) == ("О чём отзыв?", Taxonomy.parse(asking).version)
+    assert Taxonomy.parse(GOOD).version == "cbf87d4cb70c878e"
+
+
 def test_an_unknown_category_names_the_nearest() -> None:
     with pytest.raises(TaxonomyError, match=r"expected a slug or title, found 'обуфь'\. Did you mean обувь"):
         default_taxonomy().category("обуфь")

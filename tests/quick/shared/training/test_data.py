@@ -242,6 +242,8 @@ def test_weights_are_those_of_scikit_learn_and_one_for_what_is_not_there() -> No
     classes = np.array(["shoes", "toys"])
     expected = compute_class_weight("balanced", classes=classes, y=[row.category for row in given])
     assert class_weights(given, TAXONOMY.slugs) == pytest.approx([*expected, 1.0])
+    roots = [weight**0.5 for weight in expected]
+    assert class_weights(given, TAXONOMY.slugs, roots=True) == pytest.approx([*roots, 1.0])
 
 
 def test_facts_count_reviews_texts_of_the_taxonomy_and_what_was_left_out() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -22,13 +22,14 @@ from shared.text.words import words_of
 from shared.training.arguments import arguments
 from shared.training.data import Data, facts
 from shared.training.linear import train_linear
+from shared.training.watch import Interrupted
 from tests.support import tiny_linear
 from tests.support.tiny_linear import TEXTS
 
 LABELS = default_taxonomy().slugs
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model() -> LinearClassifier:
     return tiny_linear.model()
 
@@ -82,6 +83,31 @@ def test_texts_that_share_nothing_make_an_empty_vocabulary_and_still_a_model() -
     np.testing.assert_allclose(made.predict(["что угодно", ""]).probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+class StopsAfter:
+    """A watch that wants an end once so much is done."""
+
+    def __init__(self, share: float) -> None:
+        self.after, self.told = share, 0.0
+
+    def log(self, _step: int, _epoch: float, _values: Mapping[str, float]) -> None:
+        raise AssertionError
+
+    def progress(self, share: float) -> None:
+        self.told = share
+
+    def stop(self) -> bool:
+        return self.told >= self.after
+
+
+def test_training_that_is_to_stop_stops_between_two_models_and_says_that_it_begins_anew() -> None:
+    rows = [Row(text, ("shoes", "kids")[n % 2], n) for n, text in enumerate(TEXTS[:20], 1)]
+    watch = StopsAfter(0.3)
+    with pytest.raises(Interrupted) as stopped:
+        train_linear(arguments(architecture="linear"), Data(("shoes", "kids"), tuple(rows), ()), watch)
+    assert stopped.value.anew
+    assert watch.told == pytest.approx(2 / 6), "of one model on all, and five on the others"
+
+
 # The contract of classifiers
 
 
@@ -131,10 +157,17 @@ def test_the_model_knows_what_the_taxonomy_says(model: LinearClassifier) -> None
 # Training
 
 
-@pytest.mark.parametrize("balance", ["weights", "oversample", "none"])
+@pytest.fixture(scope="module", params=["weights", "roots", "oversample", "none"])
+def balance(request: pytest.FixtureRequest) -> str:
+    """Each way of balancing, with its library imported: that takes longer than a training."""
+    if request.param == "oversample":
+        pytest.importorskip(
+            "imblearn.over_sampling", reason="imbalanced-learn is not installed: `make models`"
+        )
+    return str(request.param)
+
+
 def test_a_category_without_rows_is_never_predicted(balance: str) -> None:
-    if balance == "oversample":
-        pytest.importorskip("imblearn", reason="imbalanced-learn is not installed: `make models`")
     data = tiny_linear.data()
     absent = ("shoes", "kids")
     some = tuple(row for row in data.train if row.category not in absent)[::5]
@@ -168,13 +201,17 @@ def packaged(model: LinearClassifier, location: Location | None = None) -> Artef
     )
 
 
-def test_what_is_read_again_answers_the_same() -> None:
+@pytest.fixture(scope="module")
+def calibrated() -> LinearClassifier:
     data = tiny_linear.data()
-    made = train_linear(
-        arguments(architecture="linear"), msgspec.structs.replace(data, validation=data.train[::9])
-    )
-    artefact = packaged(made)
+    few = msgspec.structs.replace(data, train=data.train[::9], validation=data.train[::18])
+    return train_linear(arguments(architecture="linear"), few)
+
+
+def test_what_is_read_again_answers_the_same(calibrated: LinearClassifier) -> None:
+    made, artefact = calibrated, packaged(calibrated)
     says = artefact.manifest
+    assert (says.format, artefact.served) == (2, (*linear.FILES, linear.KEYWORDS))
     assert (says.runtime, says.architecture, says.max_tokens, says.export) == ("linear", "linear", 0, None)
     assert says.metrics == {"weighted_f1": 0.5, "labels": 9.0}
     assert says.dataset["taxonomy_texts"]["shoes"] > 100
@@ -185,6 +222,16 @@ def test_what_is_read_again_answers_the_same() -> None:
     again = artefact.classifier()
     assert again.labels == LABELS
     assert (again.predict(TEXTS).probabilities == made.predict(TEXTS).probabilities).all()
+
+
+def test_a_model_without_keyword_features_is_one_of_format_1_and_answers_as_it_did() -> None:
+    data = tiny_linear.data()
+    plain = arguments(architecture="linear", keyword_features=False)
+    made = train_linear(plain, msgspec.structs.replace(data, train=data.train[::9]))
+    artefact = packaged(made)
+    assert (artefact.manifest.format, artefact.served) == (1, linear.FILES)
+    assert made.keywords is None
+    assert (artefact.classifier().predict(TEXTS).probabilities == made.predict(TEXTS).probabilities).all()
 
 
 def test_its_card_says_how_it_serves_and_what_it_was_trained_on(model: LinearClassifier) -> None:

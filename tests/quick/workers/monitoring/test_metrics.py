@@ -22,9 +22,10 @@ OF_THE_TARGET = {"job", "instance", "service", "le"}
 WORDS = {
     "and", "or", "unless", "on", "ignoring", "by", "without", "group_left", "group_right", "bool", "offset",
     "sum", "count", "max", "min", "avg", "rate", "increase", "delta", "absent", "vector", "histogram_quantile",
+    "min_over_time",
 }  # fmt: skip
 TOKEN = re.compile(
-    r"""(?P<text>"[^"]*")|(?P<range>\[[^\]]*\])|(?P<number>\d+(?:\.\d+)?(?:[eE]\d+)?)|(?P<name>[a-zA-Z_:][\w:]*)"""
+    r"""(?P<text>"[^"]*")|(?P<range>\[[^\]]*\])|(?P<number>\d+(?:\.\d+)?(?:[eE]\d+|[smhdw])?)|(?P<name>[a-zA-Z_:][\w:]*)"""
     r"""|(?P<sign>==|!=|>=|<=|=~|!~|[-+*/%^<>=(){},])|(?P<space>\s+)|(?P<other>.)"""
 )
 GROUPING = {"by", "without", "on", "ignoring", "group_left", "group_right"}
@@ -93,7 +94,7 @@ def test_every_metric_has_a_name_of_its_own() -> None:
 
 def test_no_label_takes_as_many_values_as_there_are_reviews_or_models() -> None:
     labels = {label for metric in METRICS for label in metric.labels}
-    assert labels == {"source", "stage", "status", "taxonomy", "queue", "service", "alias", "kind"}
+    assert labels == {"source", "stage", "status", "taxonomy", "queue", "service", "alias", "kind", "alarm"}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,17 @@ def test_every_alert_says_how_bad_it_is_and_the_documentation_what_to_do() -> No
         assert rule["annotations"]["summary"].endswith(".")
         assert f"| `{rule['alert']}` | " in DOCUMENT
     assert len({rule["alert"] for rule in rules()}) == len(rules())
+
+
+def test_numbers_in_the_text_of_an_alert_are_rounded() -> None:
+    for rule in rules():
+        for shown in re.findall(r"{{ *\$value *(.*?) *}}", rule["annotations"]["summary"]):
+            assert shown in {'| printf "%.0f"', "| humanizeDuration", "| humanizePercentage"}, rule["alert"]
+
+
+def test_no_alert_takes_a_difference_that_is_blind_to_a_first_value_or_to_a_fall_before_a_rise() -> None:
+    for rule in rules():
+        assert not re.search(r"\b(delta|increase|idelta|deriv)\(", rule["expr"]), rule["alert"]
 
 
 def test_the_rows_of_the_dashboard_are_in_the_order_of_a_reviews_way() -> None:

@@ -85,6 +85,12 @@ def test_the_password_is_not_in_the_list_of_processes(flower: Flower) -> None:
     assert not [words for words in shown if LOGIN.split(":")[1].encode() in words]
 
 
+def test_a_worker_that_is_silent_is_forgotten_for_flower_never_does_by_itself(flower: Flower) -> None:
+    port = f"--port={flower.port}".encode()
+    (process,) = (path.parent for path in Path("/proc").glob("[0-9]*/cmdline") if port in path.read_bytes())
+    assert b"FLOWER_PURGE_OFFLINE_WORKERS=60" in (process / "environ").read_bytes().split(b"\0")
+
+
 def seen_queues(flower: Flower) -> set[str]:
     """What the worker consumes; nothing while Flower has not asked it, or got no answer in its second."""
     workers = flower.told("/api/workers?refresh=1").values()

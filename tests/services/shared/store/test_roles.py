@@ -17,8 +17,9 @@ from shared.serving import watching
 from shared.serving.registry import Registry
 from shared.settings import Settings
 from shared.stages.llm import Choice
-from shared.store import Database, llm_budget
-from shared.store.llm_answers import StoredAnswers
+from shared.store import Database
+from shared.store.llm.answers import StoredAnswers
+from shared.store.llm.budget import DailyTokens
 from tests.support import ledger, tiny_linear, training_data
 from tests.support.processes import EXAMPLES, run, running, started
 from tests.support.producer import publish
@@ -103,7 +104,7 @@ def test_upkeep_and_the_language_models_tables_need_no_more_than_the_workers_rig
     assert ledger.count(database, "alarms") > 0
     chosen = settings.model_copy(update={"retrain": "linear", "retrain_new_labels": 1})
     assert schedule.ask(worker, here.taxonomy, here.taxonomy_id, chosen) == [1]
-    assert llm_budget.DailyTokens(worker, 100).take(10)
+    assert DailyTokens(worker, 100).take(10)
     answers = StoredAnswers(worker)
     answers.put({"00": Choice("1")})
     assert set(answers.get(["00"])) == {"00"}

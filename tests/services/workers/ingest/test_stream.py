@@ -512,6 +512,19 @@ def test_it_goes_on_from_the_stored_offset_when_the_broker_comes_back(
     assert names(database) == [1, 2, 3]
 
 
+def test_a_stream_whose_leader_does_not_come_back_is_not_said_to_be_missing(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    with rabbit_node() as node:
+        own = settings.model_copy(update={"amqp_url": f"amqp://guest:guest@127.0.0.1:{node.port}//"})
+        declare(own.amqp_url, NAME)
+        node.lose_leaders()
+        ingest = Reader(own, tmp_path)
+        with ingest():
+            ingest.wait(f"stream {NAME}: expected its leader to be there, found it away")
+        assert "declare it" not in ingest.log
+
+
 # --- status -------------------------------------------------------------------------------------------
 
 

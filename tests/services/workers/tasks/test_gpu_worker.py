@@ -29,6 +29,7 @@ from tests.support.processes import kill, run, running, started
 from tests.support.producer import publish, review
 from tests.support.row_files import read_rows, write_rows
 from tests.support.servers import wait_until
+from workers.rabbitmq.connection import connected
 
 VAGUE = "Тростниковая трещотка звучит громко, номер {}"
 """What neither keywords nor word vectors are sure of."""
@@ -145,7 +146,7 @@ def test_a_budget_that_is_spent_lets_reviews_wait_and_a_larger_one_lets_them_go_
     with chat_endpoint(says("обувь")) as endpoint:
         small = llm(endpoint, OTZYV_LLM_DAILY_TOKENS="4000", OTZYV_LLM_EXAMPLES="0", **sweep)
         log = tmp_path / "gpu.log"
-        with running(two, tmp_path, *ALL, **small):
+        with running(two, tmp_path, *ALL, "beat", **small):
             publish(settings, vague(200))
             wait_until(lambda: "stage.budget_spent" in log.read_text(), "the budget to be spent")
             done = ledger.count(database, "labels")
@@ -157,6 +158,70 @@ def test_a_budget_that_is_spent_lets_reviews_wait_and_a_larger_one_lets_them_go_
             wait_until(lambda: ledger.count(database, "labels") == 200, "the sweep to send them again")
     assert ledger.astray(database) == []
     assert len(endpoint.requests) == 200, "nothing was asked twice"
+
+
+def test_where_tokens_are_rationed_reviews_wait_to_be_chosen_and_each_knows_how_it_was(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    """First few learn the cost, a second day's worth of tokens is chosen by it, and without a limit all others go."""
+    two, sweep = chain(settings, "keywords,llm"), {"OTZYV_SWEEP_AFTER_S": "10"}
+    processes, everybody = (*ALL, "beat"), 300
+    with chat_endpoint(says("обувь")) as endpoint:
+        small = llm(endpoint, OTZYV_LLM_DAILY_TOKENS="12000", OTZYV_LLM_EXAMPLES="0", **sweep)
+        with running(two, tmp_path, *processes, **small):
+            publish(settings, vague(everybody))
+            wait_until(lambda: 100 < ledger.count(database, "labels") < everybody, "the tokens to be spent")
+            told = run("status", settings=two, **small)
+        assert "wait for some" in told.stdout
+        asked = ledger.rows(database, "SELECT count(*), count(probability) FROM asked")
+        assert asked[0][0] >= ledger.count(database, "labels") > 100
+        assert asked[0][1] > 0, "some were drawn at random"
+        assert 101 * len(endpoint.requests) <= 12_000
+        assert ledger.astray(database) == []
+        large = {**small, "OTZYV_LLM_DAILY_TOKENS": "0"}
+        with running(two, tmp_path, *processes, **large):
+            wait_until(lambda: ledger.count(database, "labels") == everybody, "the others to be let go")
+    assert ledger.astray(database) == []
+    assert len(endpoint.requests) == everybody, "nothing was asked twice"
+
+
+def test_rationed_reviews_survive_a_killed_worker_and_lost_messages(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    two, everybody = chain(settings, "keywords,llm"), 150
+    with chat_endpoint(says("обувь")) as endpoint:
+        small = llm(
+            endpoint,
+            OTZYV_LLM_DAILY_TOKENS="8000",
+            OTZYV_LLM_EXAMPLES="0",
+            OTZYV_LLM_CONCURRENCY="2",
+            OTZYV_SWEEP_AFTER_S="10",
+        )
+        with running(two, tmp_path, "ingest", "worker cpu", "beat", **small):
+            publish(settings, vague(everybody))
+            with started("worker", "gpu", settings=two, log=tmp_path / "gpu.log", **small) as process:
+                wait_until(lambda: len(endpoint.requests) > 5, "the first questions")
+                kill(process)
+            with connected(settings) as connection, connection.channel() as channel:
+                for queue in ("gpu.label", "gpu.label.bulk"):
+                    channel.queue_purge(queue)
+            assert ledger.astray(database) == []
+            with started("worker", "gpu", settings=two, log=tmp_path / "gpu.log", **small):
+                wait_until(lambda: ledger.count(database, "labels") > 60, "the tokens to be spent")
+                wait_until(lambda: rationed(database), "the others to wait for tokens")
+    assert ledger.astray(database) == []
+    assert 101 * len(endpoint.requests) <= 8_000 + 101 * 64, (
+        "more than the slice of the killed worker was paid twice"
+    )
+
+
+def rationed(database: Database) -> bool:
+    """Whether all that wait do so for tokens, or have been chosen."""
+    return ledger.rows(
+        database,
+        """SELECT count(*) FROM waiting w WHERE sent_at <> 'infinity' AND NOT EXISTS (
+        SELECT FROM asked a WHERE a.review_id = w.review_id)""",
+    ) == [(0,)]
 
 
 def test_a_gpu_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_pays_for_no_slice_twice(

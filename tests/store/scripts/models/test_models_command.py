@@ -73,7 +73,7 @@ def test_a_folder_of_transformers_is_imported_promoted_rolled_back_and_exported(
     shell: Shell, folders: list[Path], database: Database, tmp_path: Path
 ) -> None:
     shell.how = run  # processes, as a user starts them
-    assert "no models are registered" in shell.ok("list")
+    assert "no models are registered for this taxonomy; `otzyv train linear` trains one" in shell.ok("list")
     told = shell.ok("import", folders[0], "--reviews", shell.reviews)
     assert "registered as model 1" in told
     assert "fp32: the same category as the model for 100.00% of 200 texts" in told
@@ -120,7 +120,7 @@ def test_a_model_is_measured_on_gold_when_it_is_imported(
 ) -> None:
     gold = write_rows(tmp_path / "gold.csv", [{"text": text, "category": "обувь"} for text in TEXTS])
     told = shell.ok("import", folders[0], "--reviews", shell.reviews, "--gold", gold)
-    assert "weighted_f1" in told
+    assert "weighted F1 on gold" in told
     assert "temperature" in told
     shell.ok("export", "1", tmp_path / "out")
     sentence = shell.refused("import", tmp_path / "out", "--gold", gold)
@@ -221,8 +221,11 @@ def test_an_artefact_that_was_changed_is_refused(shell: Shell, folders: list[Pat
     (relabelled / "manifest.json").write_text(manifest.replace('"shoes"', '"food"'))
     assert "expected the categories of the taxonomy marketplace" in shell.refused("import", relabelled)
 
+    shell.ok("discard", "1")
     (shell.models / "marketplace").rename(shell.models / "elsewhere")
-    assert "expected the file marketplace/" in shell.refused("promote", "1")
+    sentence = shell.refused("promote", "1")
+    assert "expected the file marketplace/" in sentence
+    assert "the database keeps no such file either: `otzyv models keep NUMBER`" in sentence
 
 
 def test_weights_of_an_artefact_that_are_no_numbers_are_refused(
@@ -258,14 +261,15 @@ def test_gold_may_name_its_reviews_by_ids_of_the_file_of_reviews(
     reviews = write_rows(tmp_path / "named.csv", named)
     gold.write_text("id,category\n1,обувь\n2,одежда\n", encoding="utf-8")
     told = shell.ok("import", folders[0], "--reviews", reviews, "--gold", gold)
-    assert "gold_reviews 2" in told
-    assert f"its files are in {shell.models}/marketplace/" in told
+    assert "gold reviews 2" in told
+    assert f"its files are in the database, and a copy in {shell.models}/marketplace/" in told
 
 
 def test_a_model_whose_files_were_changed_is_shown_with_what_is_wrong_and_an_exit_status(
     shell: Shell, folders: list[Path]
 ) -> None:
     shell.ok("import", folders[0], "--reviews", shell.reviews)
+    shell.ok("discard", "1")
     (path,) = shell.models.rglob("model.int8.onnx")
     path.write_bytes(path.read_bytes()[:100])
     assert "expected unchanged files, found others: model.int8.onnx" in shell.refused("show", "1")

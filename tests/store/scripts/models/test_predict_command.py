@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from shared.store import Database
 from tests.support.command import run_here
-from tests.support.processes import run
+from tests.support.processes import OTZYV, run
 from tests.support.row_files import read_rows, write_rows
+from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.tiny_registry import Models
 
 
@@ -99,3 +103,36 @@ def test_a_registered_model_is_named_by_its_number_and_a_folder_of_transformers_
     assert "found 99" in " ".join(unknown.stderr.split())
     saved = run_here("predict", reviews, "--out", tmp_path / "q.csv", "--model", tiny.folders["first"], **env)
     assert "`otzyv models import` it, and name its number" in " ".join(saved.stderr.split())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_predictions_of_a_run_that_was_ended_are_taken_up_by_the_same_command(
+    tiny: Models, tmp_path: Path, number: int
+) -> None:
+    many = write_rows(tmp_path / "many.csv", [{"text": f"Платье номер {n}"} for n in range(20_000)])
+    folder, temporary = tiny.artefacts / tiny.paths["second"], tmp_path / "t"
+    temporary.mkdir()
+    given = ("predict", str(many), "--model", str(folder), "--processes", "2", "--out")
+    process = subprocess.Popen(
+        [str(OTZYV), *given, str(tmp_path / "p.csv")],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_until(lambda: any(temporary.glob("otzyv-*/unfinished-*.json")), "the first ones")
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 128 + number, said
+    assert "Traceback" not in said
+    assert "the same command goes on from there" in said
+    assert said.splitlines()[-1] == "interrupted"
+    assert not list(tmp_path.glob("*p.csv*"))
+    done = run(*given, tmp_path / "p.csv", TMPDIR=str(temporary))
+    assert done.returncode == 0, done.stderr
+    assert "goes on: " in done.stderr
+    whole = run(*given, tmp_path / "q.csv", TMPDIR=str(temporary))
+    assert whole.returncode == 0, whole.stderr
+    assert (tmp_path / "p.csv").read_bytes() == (tmp_path / "q.csv").read_bytes()
+    assert not list(temporary.glob("otzyv-*"))

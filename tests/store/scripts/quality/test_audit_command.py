@@ -16,7 +16,7 @@ from shared.runtime import runtime
 from shared.settings import Settings, load
 from shared.store import Database, gold
 from shared.store import labels as stored_labels
-from tests.support.row_files import fill_in
+from tests.support.row_files import fill_in, read_rows
 from tests.support.stored import ByFirstLetter, ask, review, take_reviews
 
 TEXTS = {"1": "туфли", "2": "туфли тесные", "3": "обруч", "=4": "туфли"}
@@ -75,8 +75,9 @@ def test_checked_labels_become_gold_and_peoples_labels_and_are_reported(database
     table = tmp_path / "audit.csv"
     assert "audit 1: 4 of 4 labels" in audit("draw", "--n", 10, "--out", table)
     text = table.read_text(encoding="utf-8")
-    assert '"\'=4"' in text, "no cell is a formula"
-    assert "обувь" not in text, "nobody sees what is to be checked"
+    assert ",'=4," in text, "no cell is a formula"
+    shown = [value for row in read_rows(table) for name, value in row.items() if name != "allowed"]
+    assert "обувь" not in shown, "nobody sees what is to be checked"
     fill(table, {"1": "обувь", "2": "одежда", "3": "Товары для детей", "=4": "shoes"})
     assert "4 answers taken in" in audit("import", table, "--annotator", "anna")
     assert labels(database) == [
@@ -92,7 +93,10 @@ def test_checked_labels_become_gold_and_peoples_labels_and_are_reported(database
     assert told["precision"]["accepted"]["share"] == pytest.approx(2 / 3)
     assert told["precision"]["stage keywords"]["checked"] == 3
     assert told["precision"]["needs_review"]["right"] == 0
-    assert "2 0.667" in audit("report")
+    told = audit("report")
+    assert "2 0.667" in told
+    assert "weighted" in told
+    assert "Precision is of all labels, not of those that were checked" in told
 
 
 def test_the_same_answers_again_change_no_row(database, number, tmp_path):
@@ -170,7 +174,7 @@ def test_a_review_that_waits_for_a_stage_waits_no_more_once_a_person_has_labelle
         ("audit,id,answer\n9,1,обувь\n", "found audit 9, which is of another or none"),
         ("audit,id,answer\nx,1,обувь\n", "row 2: expected the number of an audit, found 'x'"),
         ("id,answer\n1,\n", "expected at least one answer, found none"),
-        ("name,answer\n1,обувь\n", "expected columns id and answer (or category), found 'name', 'answer'"),
+        ("name,answer\n1,обувь\n", "expected a column 'id', found 'name', 'answer'"),
     ],
 )
 def test_one_bad_row_refuses_the_file_and_nothing_is_half_imported(
@@ -190,10 +194,18 @@ def test_what_is_not_label_studios_export_is_refused(number, tmp_path):
         assert "expected " in refused("import", path)
 
 
+def test_a_report_without_answers_says_what_comes_first(database, number, tmp_path):
+    assert "nothing to report yet: `otzyv audit draw` draws some" in audit("report")
+    audit("draw", "--out", tmp_path / "a.csv")
+    assert "0 of 4 drawn labels have been checked nothing to report yet: `otzyv audit import`" in audit(
+        "report"
+    )
+
+
 def test_without_labels_there_is_nothing_to_draw(database, tmp_path):
     assert "expected labels to check, found none" in refused("draw", "--out", tmp_path / "a.csv")
     assert not (tmp_path / "a.csv").exists()
-    assert "expected a name that ends in .csv or .json" in refused("draw", "--out", tmp_path / "a.txt")
+    assert "expected a name that ends in .csv, .xlsx or .json" in refused("draw", "--out", tmp_path / "a.txt")
 
 
 def test_a_text_that_is_replaced_while_answers_come_in_keeps_its_place_in_line(database, number):

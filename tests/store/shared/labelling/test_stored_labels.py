@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from shared.cascade.stage import Answer
+from shared.cascade.stage import Answer, Verdict
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.reviews.wire import BatchPart
-from shared.store import places
+from shared.store import labels, places
 from shared.store.reports import export, overview
+from tests.support import ledger
 from tests.support.stored import ByFirstLetter, ask, review, waiting
 from tests.support.threads import at_once
 
@@ -124,3 +125,53 @@ def test_an_overdue_review_is_sent_again_once(database, taxonomy, take):
         assert places.overdue(cursor, taxonomy, "keywords", 60, 10) == [stored.ids[0][0]]
     with database.transaction() as cursor:
         assert places.overdue(cursor, taxonomy, "keywords", 60, 10) == []
+
+
+class Hesitant(ByFirstLetter):
+    """A stage that answers everything, and is never sure."""
+
+    name = "student"
+    model = "hesitant"
+
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        return [Answer(Verdict("dishes", 0.1)) for _ in texts]
+
+
+def test_the_guess_of_a_stage_that_was_taught_goes_before_a_surer_one_by_words(database, taxonomy, take):
+    stages = {"keywords": ByFirstLetter(), "student": Hesitant()}
+    order = ("keywords", "student")
+    cascade = Labeller(database, taxonomy, order, stages, Rules(taxonomy, {"keywords": 0.8}))
+    outcome = cascade.run("keywords", take(review("1", "очки")).first_stage)
+    cascade.run("student", outcome.forward)
+    query = "SELECT category, stage, status FROM labels"
+    assert ask(database, query) == [("dishes", "student", "needs_review")]
+
+
+def test_reviews_that_nobody_was_sure_of_wait_once_more_and_all_others_stay(
+    database, taxonomy, take, cascade
+):
+    cascade.run(
+        "keywords", take(review("1", "очки"), review("2", "туфли"), review("3", "чайник")).first_stage
+    )
+    with database.transaction() as cursor:
+        assert labels.unsure(cursor, taxonomy) == 2
+        first = labels.reopen(cursor, taxonomy, "student", 0, 1)
+        rest = labels.reopen(cursor, taxonomy, "student", first[-1], 10)
+        assert labels.reopen(cursor, taxonomy, "student", 0, 10) == []
+    assert len(first) == len(rest) == 1
+    assert waiting(database) == [("1", 1, "student"), ("3", 1, "student")]
+    assert ledger.astray(database) == []
+    assert ask(database, "SELECT count(*) FROM label_history") == [(2,)]
+    stages = {"keywords": ByFirstLetter(), "student": Hesitant()}
+    again = Labeller(database, taxonomy, ("keywords", "student"), stages, Rules(taxonomy, {"student": 0.1}))
+    again.run("student", [*first, *rest])
+    query = "SELECT stage, status, count(*) FROM labels GROUP BY 1, 2 ORDER BY 1"
+    assert ask(database, query) == [("keywords", "accepted", 1), ("student", "accepted", 2)]
+
+
+def test_a_review_whose_text_was_replaced_meanwhile_is_not_opened(database, taxonomy, take, cascade):
+    cascade.run("keywords", take(review("1", "очки")).first_stage)
+    take(review("1", "очки новые"))
+    with database.transaction() as cursor:
+        assert labels.reopen(cursor, taxonomy, "student", 0, 10) == []
+    assert waiting(database) == [("1", 2, "keywords")]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scripts.training.compare import on_newest_snapshot
 from shared.errors import DatabaseUnavailable, TrainingError
 from shared.runs import schedule
 from shared.runs.lease import ENDED, LOST, Lease
@@ -15,7 +16,7 @@ from shared.runs.schedule import asked
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings, load
-from shared.store import Database, gpu_claims, runs, snapshots
+from shared.store import Database, gold, gpu_claims, runs, snapshots
 from shared.store.runs import Run
 from shared.training.arguments import arguments
 from tests.support import training_data
@@ -121,15 +122,15 @@ def test_guesses_come_last_with_their_confidence_and_are_not_counted(here: Runti
     assert rows[-2].guess is None
 
 
-def test_gold_that_was_drawn_where_label_and_model_differ_is_trained_on_and_not_measured_on(
-    here: Runtime,
+@pytest.mark.parametrize("drawn_from", ["disagreements", "withheld"])
+def test_gold_that_was_drawn_for_what_a_model_says_is_trained_on_and_not_measured_on(
+    here: Runtime, drawn_from: str
 ) -> None:
     drawn = ask(here.database, "SELECT review_id FROM gold ORDER BY 1 LIMIT 5")
-    model = registered(here)
     with here.database.transaction() as cursor:
         cursor.execute(
-            "INSERT INTO audits (taxonomy_id, seed, population, disagreements_with) VALUES (%s, 0, 5, %s) RETURNING id",
-            (here.taxonomy_id, model),
+            "INSERT INTO audits (taxonomy_id, seed, population, drawn_from) VALUES (%s, 0, 5, %s) RETURNING id",
+            (here.taxonomy_id, drawn_from),
         )
         (audit,) = cursor.fetchone() or (0,)
         for (number,) in drawn:
@@ -139,8 +140,10 @@ def test_gold_that_was_drawn_where_label_and_model_differ_is_trained_on_and_not_
                 (audit, number),
             )
         number = snapshots.take(cursor, here.taxonomy_id)
-        rows, gold = snapshots.rows(cursor, number), snapshots.gold(cursor, number)
-    assert len(gold) == GOLD - 5
+        rows, test = snapshots.rows(cursor, number), snapshots.gold(cursor, number)
+        certifying = gold.rows(cursor, here.taxonomy_id, measuring=True)
+        assert len(gold.rows(cursor, here.taxonomy_id)) == GOLD
+    assert len(test) == len(certifying) == GOLD - 5
     assert {row[0] for row in drawn} <= {row.review_id for row in rows}
 
 
@@ -207,6 +210,41 @@ def test_a_queued_run_is_cancelled_at_once_and_a_running_one_by_its_holder(here:
     assert status(here.database) == [(first, "running"), (second, "cancelled")]
 
 
+def test_a_run_that_had_begun_is_not_cancelled_before_it_began(here: Runtime) -> None:
+    released, vanished, queued = queue(here, "linear", "linear", "linear")
+    for number, share in ((released, 0.31), (vanished, 0.7)):
+        run = claim(here)
+        assert run is not None
+        assert run.id == number
+        with here.database.transaction() as cursor:
+            runs.renew(cursor, number, 1, lease_s=LEASE_S, spent_s=1, progress=share, message="trains")
+    with here.database.transaction() as cursor:
+        runs.release(cursor, released, 1, crashed=False, message="its worker was stopped")
+    expire(here)
+    with here.database.transaction() as cursor:
+        assert {runs.cancel(cursor, number) for number in (released, vanished, queued)} == {"cancelled"}
+    assert [get(here, number).message for number in (released, vanished, queued)] == [
+        "cancelled at 31 %, while nobody worked on it",
+        "cancelled at 70 %, while nobody worked on it",
+        "cancelled before it began",
+    ]
+    assert claim(here) is None
+
+
+def test_all_runs_are_those_on_the_newest_snapshot(here: Runtime) -> None:
+    earlier, (later,) = queue(here, "linear", "full"), queue(here, "linear")
+    with here.database.transaction() as cursor:
+        cursor.execute("UPDATE labels SET status = 'human' WHERE review_id = 9")
+    (newest,) = queue(here, "mlp")
+    with here.database.transaction() as cursor:
+        every = runs.of_taxonomy(cursor, here.taxonomy.name)
+    found, others = on_newest_snapshot([run for run in every if run.id != newest])
+    assert sorted(run.id for run in found) == [*earlier, later]
+    found, others = on_newest_snapshot(every)
+    assert ([run.id for run in found], len(others)) == ([newest], 3)
+    assert on_newest_snapshot([]) == ([], [])
+
+
 def test_what_a_run_tells_is_written_with_its_next_sign_of_life_and_nothing_twice(here: Runtime) -> None:
     (number,) = queue(here, "linear")
     run = claim(here)
@@ -223,6 +261,24 @@ def test_what_a_run_tells_is_written_with_its_next_sign_of_life_and_nothing_twic
     assert [(one.name, one.step, one.value) for one in points] == [("loss", 1, 1.5)]
     assert (found.progress, found.message) == (0.25, "trains; loss 1.500")
     assert found.spent_s > 0
+
+
+def test_f1_on_held_out_labels_is_called_that_also_where_an_older_version_has_logged_it(
+    here: Runtime,
+) -> None:
+    (number,) = queue(here, "full")
+    run = claim(here)
+    assert run is not None
+    with Lease(here.database, run, LEASE_S) as lease:
+        lease.log(2, 1.0, {"held_out_weighted_f1": 0.5})
+        lease.flush()
+    with here.database.transaction() as cursor:
+        cursor.execute("INSERT INTO training_metrics VALUES (%s, 'weighted_f1', 1, 0.5, 0.25)", (number,))
+        points = runs.points(cursor, number)
+    assert [(one.name, one.value) for one in points] == [
+        ("held_out_weighted_f1", 0.25), ("held_out_weighted_f1", 0.5),
+    ]  # fmt: skip
+    assert get(here, number).message == "starts; F1 on held-out labels 0.500"
 
 
 def test_a_process_whose_run_has_gone_to_another_leaves_at_its_next_sign_of_life(here: Runtime) -> None:

@@ -186,7 +186,7 @@ def test_without_any_champion_that_can_be_loaded_reviews_wait_for_one(world: Wor
 
 def test_a_damaged_model_is_tried_again_after_a_minute(world: World, tmp_path: Path) -> None:
     clock = [0.0]
-    world.predictor._clock = lambda: clock[0]
+    world.predictor._loader._clock = lambda: clock[0]
     world.promote("first")
     kept = {graph: graph.read_bytes() for graph in (world.models / world.tiny.paths["first"]).glob("*.onnx")}
     world.break_graph("first")

@@ -8,14 +8,14 @@ import pytest
 
 from shared.cascade.stage import verdicts
 from shared.errors import BudgetSpent, ModelError
-from shared.runtime import stages
 from shared.settings import load
 from shared.stages.llm import ChatServer, Choice, LlmStage
 from shared.stages.llm.stage import FIRST_TOKENS_PER_CHAR
-from shared.store import Database, gold, llm_budget, taxonomies
+from shared.store import Database, gold, taxonomies
 from shared.store.gold import GoldAnswer
-from shared.store.llm_answers import StoredAnswers
-from shared.store.llm_budget import DailyTokens, spent_today
+from shared.store.llm import budget
+from shared.store.llm.answers import StoredAnswers
+from shared.store.llm.budget import DailyTokens, spent_today
 from tests.support.chat_endpoint import (
     SMALL,
     UNHURRIED,
@@ -26,6 +26,7 @@ from tests.support.chat_endpoint import (
     review_in,
 )
 from tests.support.servers import wait_until
+from tests.support.stage_contract import built
 from tests.support.stored import ask, review, take_reviews
 from tests.support.threads import at_once
 
@@ -44,7 +45,7 @@ def test_nothing_is_paid_for_twice_even_by_another_process(database: Database):
     with chat_endpoint() as endpoint:
         settings = load(llm_url=endpoint.url)
         for _ in range(2):
-            stage = stages.build("llm", SMALL, settings, database, 1)
+            stage = built("llm", SMALL, settings, database, 1)
             assert [v.category for v in verdicts(stage, ["Платье", "Тапки", "Платье"]) if v] == [
                 "clothes",
                 "shoes",
@@ -73,7 +74,7 @@ def test_what_was_set_aside_and_not_spent_can_be_spent_by_others(database: Datab
 def test_a_spent_budget_is_an_error_of_the_rows_that_were_not_asked_about(database: Database):
     with chat_endpoint() as endpoint:
         settings = load(llm_url=endpoint.url, llm_daily_tokens=1500, llm_examples=0)
-        stage = stages.build("llm", SMALL, settings, database, 1)
+        stage = built("llm", SMALL, settings, database, 1)
         assert isinstance(stage, LlmStage)
         found = stage.answers([f"Платье {number}" for number in range(40)])
         left = [answer.error for answer in found if isinstance(answer.error, BudgetSpent)]
@@ -99,7 +100,7 @@ def gold_taxonomy(database: Database) -> int:
 def test_the_prompt_shows_the_gold_reviews_that_are_most_like_the_one_asked_about(database, gold_taxonomy):
     with chat_endpoint() as endpoint:
         settings = load(llm_url=endpoint.url, llm_examples=1)
-        stage = stages.build("llm", SMALL, settings, database, gold_taxonomy)
+        stage = built("llm", SMALL, settings, database, gold_taxonomy)
         assert isinstance(stage, LlmStage)
         prompts = stage.prompts(["Мягкие тапочки", "Нарядное платье на праздник", "Тапки тёплые и мягкие"])
     shown = [prompt.user.split("</пример>")[0].split("<пример>")[-1] for prompt in prompts if prompt]
@@ -129,11 +130,11 @@ def test_tokens_set_aside_for_a_model_that_fails_as_a_whole_can_be_spent_again(d
 
 
 def test_tokens_are_corrected_on_the_day_on_which_they_were_set_aside(database: Database, monkeypatch):
-    budget = DailyTokens(database, 100)
-    monkeypatch.setattr(llm_budget, "today", lambda: "2026-01-31")
-    assert budget.take(100)
-    monkeypatch.setattr(llm_budget, "today", lambda: "2026-02-01")
-    budget.correct(100, 30)
+    tokens_of_a_day = DailyTokens(database, 100)
+    monkeypatch.setattr(budget, "today", lambda: "2026-01-31")
+    assert tokens_of_a_day.take(100)
+    monkeypatch.setattr(budget, "today", lambda: "2026-02-01")
+    tokens_of_a_day.correct(100, 30)
     assert [tokens for (tokens,) in ask(database, "SELECT tokens FROM llm_usage ORDER BY day")] == [30]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from importlib.resources import files
 from typing import Any
 
@@ -16,14 +18,31 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
-from shared.store import Database, taxonomies
+from shared.store import Database, gold, taxonomies
 from shared.store.postgres import migration, schema, version
-from tests.support.servers import PATIENCE_S, database_of, free_port, wait_until
-from tests.support.stored import weak_user
+from tests.support.servers import PATIENCE_S, database_of, execute, free_port, wait_until
+from tests.support.stored import ask, weak_user
 from tests.support.threads import at_once
 
-HEAD = "0011"
-KNOWN = "0001, 0002, 0003, 0004, 0005, 0006, 0007, 0008, 0009, 0010, 0011"
+HEAD = "0018"
+KNOWN = ", ".join(f"{number:04}" for number in range(1, int(HEAD) + 1))
+
+
+# Of one version a review with a label and a prediction, and one of which nobody had a guess.
+FILL = """
+WITH named AS (
+    INSERT INTO reviews (source, external_id, text, text_sha)
+    VALUES ('a', %(version)s, 'текст', ''), ('b', 'n' || %(version)s, 'текст', '') RETURNING id, source),
+guessed AS (SELECT id, CASE WHEN source = 'a' THEN 'shoes' END AS category FROM named),
+labelled AS (
+    INSERT INTO labels (review_id, taxonomy_id, revision, category, status)
+    SELECT id, %(taxonomy)s, 1, category, 'needs_review' FROM guessed),
+model AS (
+    INSERT INTO models (taxonomy_id, architecture, artefact_path, artefact_sha, labels, manifest)
+    VALUES (%(taxonomy)s, 'linear', 'test', %(version)s::text::bytea, '{shoes}', '{}') RETURNING id)
+INSERT INTO predictions (review_id, model_id, revision, category, confidence, truncated, probabilities)
+SELECT g.id, m.id, 1, 'shoes', 0.9, false, '{}' FROM guessed g, model m WHERE category IS NOT NULL
+"""
 
 
 @pytest.fixture
@@ -64,13 +83,13 @@ def alembic() -> Config:
     return config
 
 
-def downgrade(database: Database) -> None:
+def downgrade(database: Database, version: str = "base") -> None:
     config = alembic()
     with database.connection() as raw:
         engine = create_engine("postgresql+psycopg2://", creator=lambda: raw, poolclass=NullPool)
         with engine.connect() as connection:
             config.attributes["connection"] = connection
-            command.downgrade(config, "base")
+            command.downgrade(config, version)
             connection.commit()
 
 
@@ -83,6 +102,24 @@ def test_migrations_go_up_down_and_up_again(bare):
     assert shape(bare)["functions"] == []
     assert schema.upgrade(bare) == HEAD
     assert shape(bare) == whole
+
+
+def test_answers_of_an_earlier_schema_settle_what_they_settled_there(database):
+    downgrade(database, "0014")
+    with database.transaction() as cursor:
+        number = taxonomies.register(cursor, "test", "1", "{}")
+        cursor.execute(
+            """
+            INSERT INTO reviews (source, external_id, text, text_sha) VALUES ('s', '1', 't', '') RETURNING id;
+            INSERT INTO gold (review_id, taxonomy_id, category, annotator, at) SELECT max(id), %(taxonomy)s, c, a, at
+            FROM reviews, (VALUES ('old', 'anna', now() - interval '1 day'), ('new', 'c', now()), ('other', 'd', now()))
+                AS v (c, a, at) GROUP BY c, a, at
+            """,
+            {"taxonomy": number},
+        )
+    assert schema.upgrade(database) == HEAD
+    with database.transaction() as cursor:
+        assert [row.category for row in gold.rows(cursor, number)] == ["new"]
 
 
 def test_an_upgrade_of_a_current_database_changes_nothing(database):
@@ -120,8 +157,29 @@ def test_a_query_on_missing_tables_is_told_with_the_command_that_makes_them(bare
 def test_a_database_with_two_versions_is_refused(database):
     with database.transaction() as cursor:
         cursor.execute("INSERT INTO alembic_version VALUES ('0010')")
-    with pytest.raises(SchemaError, match="found 0010 and 0011"):
+    with pytest.raises(SchemaError, match=f"found 0010 and {HEAD}"):
         schema.check(database)
+
+
+def test_labels_and_predictions_have_the_titles_of_their_own_version_of_the_taxonomy(database):
+    with database.transaction() as cursor:
+        for version, title in ((1, "обувь"), (2, "Вся обувь")):
+            document = {
+                "categories": [{"slug": "shoes", "title": title}, {"slug": "toys", "title": "игрушки"}]
+            }
+            number = taxonomies.register(cursor, "test", str(version), json.dumps(document))
+            cursor.execute(FILL, {"version": version, "taxonomy": number})
+    query = "SELECT external_id, category, category_title FROM {} ORDER BY external_id"
+    assert ask(database, query.format("labelled_reviews")) == [
+        ("1", "shoes", "обувь"),
+        ("2", "shoes", "Вся обувь"),
+        ("n1", None, None),
+        ("n2", None, None),
+    ]
+    assert ask(database, query.format("predicted_reviews")) == [
+        ("1", "shoes", "обувь"),
+        ("2", "shoes", "Вся обувь"),
+    ]
 
 
 def test_the_names_of_the_migrations_are_the_versions_that_alembic_knows():
@@ -170,3 +228,43 @@ def test_an_upgrade_by_a_user_without_rights_is_told(bare_url):
 def test_a_database_that_is_down_is_told(act):
     with pytest.raises(DatabaseUnavailable, match=r"^PostgreSQL did not finish: .*; check that it runs$"):
         act(Database(f"postgresql://postgres@127.0.0.1:{free_port()}/otzyv", connect_timeout_s=2))
+
+
+@pytest.fixture
+def elsewhere(postgres: str) -> Iterator[Callable[[str], Database]]:
+    """Databases of another encoding or locale, by what CREATE DATABASE says of them."""
+    with ExitStack() as stack:
+
+        def made(options: str) -> Database:
+            name = f"t_{uuid.uuid4().hex[:12]}"
+            execute(postgres, f"CREATE DATABASE {name} {options} TEMPLATE template0")
+            stack.callback(execute, postgres, f"DROP DATABASE {name} WITH (FORCE)")
+            return stack.enter_context(closing(Database(postgres.replace("/postgres?", f"/{name}?"))))
+
+        yield made
+
+
+@pytest.mark.parametrize("encoding", ["WIN1251", "LATIN1", "SQL_ASCII"])
+def test_a_new_database_that_cannot_hold_every_review_is_refused(elsewhere, encoding):
+    database = elsewhere(f"ENCODING '{encoding}' LOCALE 'C'")
+    with pytest.raises(
+        ConfigurationError, match=f"expected the encoding UTF8, found {encoding}; make another"
+    ):
+        schema.upgrade(database)
+    assert ask(database, "SELECT to_regclass('reviews')::text") == [(None,)]
+
+
+def test_a_locale_that_does_not_fold_cyrillic_is_told_at_every_upgrade(elsewhere):
+    database = elsewhere("ENCODING 'UTF8' LOCALE 'C'")
+    for _ in range(2):
+        told: list[str] = []
+        schema.upgrade(database, tell=told.append)
+        (sentence,) = told
+        assert "expected a locale that folds letters of every alphabet, found C" in sentence
+        assert "LOCALE 'C.UTF-8'" in sentence
+
+
+def test_a_locale_that_folds_cyrillic_is_nothing_to_tell(bare):
+    told: list[str] = []
+    schema.upgrade(bare, tell=told.append)
+    assert told == []

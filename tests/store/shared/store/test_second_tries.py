@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from shared.errors import BrokerUnavailable
 from shared.labelling import second_try
+from shared.labelling.second_try import RetriedPart
+from shared.reviews.origin import Origin
 from shared.reviews.wire import Message, Rejected
 from shared.store import Database, failures, taxonomies
 from shared.store.failures import FailureFilter
@@ -39,6 +41,17 @@ def reject(database: Database, *payloads: bytes) -> None:
         failures.record_rejected(
             cursor, QUEUE, [Message([], [Rejected("message: bad", payload)]) for payload in payloads]
         )
+
+
+def send_again(
+    database: Database, send: Callable[[bytes], object], choice: FailureFilter = ALL
+) -> Iterator[RetriedPart]:
+    """What was rejected is sent again; where it first came from is left out."""
+
+    def each(payload: bytes, _came: Origin) -> None:
+        send(payload)
+
+    return second_try.send_again(database, choice, each)
 
 
 def test_a_review_that_failed_waits_again_for_the_stage_of_its_queue(database, taxonomy, take):
@@ -149,7 +162,7 @@ def test_what_was_rejected_is_sent_byte_by_byte_and_then_forgotten(database):
     payloads = [bytes(range(256)), b'{"id": "1"}']
     reject(database, *payloads)
     sent: list[bytes] = []
-    assert [part.done for part in second_try.send_again(database, ALL, sent.append)] == [2]
+    assert [part.done for part in send_again(database, sent.append)] == [2]
     assert sent == payloads
     assert ledger.count(database, "failures") == 0
 
@@ -164,7 +177,7 @@ def test_where_sending_breaks_off_the_rows_are_still_there(database):
         sent.append(payload)
 
     with pytest.raises(BrokerUnavailable):
-        list(second_try.send_again(database, ALL, send))
+        list(send_again(database, send))
     kept = {bytes(row[0]) for row in ask(database, "SELECT payload FROM failures")}
     assert kept == {b"%d" % number for number in range(100, 150)}, "a hundred were in a part that was through"
 
@@ -179,7 +192,7 @@ def test_what_is_rejected_once_more_before_it_is_forgotten_gets_a_row_of_its_own
         stuck = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'INTO failures'"
         wait_until(lambda: ask(database, stuck) or not ingest.is_alive(), "the rejection to come this far")
 
-    list(second_try.send_again(database, FailureFilter(upto=before), send))
+    list(send_again(database, send, FailureFilter(upto=before)))
     ingest.join(PATIENCE_S)
     rows = ask(database, "SELECT id, payload FROM failures")
     assert [bytes(payload) for _, payload in rows] == [b"bad"]
@@ -191,7 +204,7 @@ def test_a_payload_that_was_cut_is_left(database, monkeypatch):
     monkeypatch.setattr(second_try, "MAX_PAYLOAD_BYTES", 10)
     reject(database, b"0123456789 and more", b"short")
     sent: list[bytes] = []
-    assert [(part.seen, part.done) for part in second_try.send_again(database, ALL, sent.append)] == [(2, 1)]
+    assert [(part.seen, part.done) for part in send_again(database, sent.append)] == [(2, 1)]
     assert sent == [b"short"]
     assert ledger.count(database, "failures") == 1
 
@@ -199,7 +212,7 @@ def test_a_payload_that_was_cut_is_left(database, monkeypatch):
 def test_large_payloads_are_sent_in_several_transactions(database, monkeypatch):
     monkeypatch.setattr(second_try, "BYTES", 100)
     reject(database, b"a" * 90, b"b" * 90, b"c" * 300, b"d")
-    assert [part.seen for part in second_try.send_again(database, ALL, lambda _payload: None)] == [1, 1, 1, 1]
+    assert [part.seen for part in send_again(database, lambda _payload: None)] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -229,6 +242,6 @@ def test_failures_are_chosen_by_queue_and_by_a_part_of_their_reason(
 def test_two_commands_at_once_send_everything_once(database):
     reject(database, *(b"%d" % number for number in range(400)))
     sent: list[bytes] = []
-    at_once(lambda _: list(second_try.send_again(database, ALL, sent.append)), range(2))
+    at_once(lambda _: list(send_again(database, sent.append)), range(2))
     assert sorted(sent) == sorted(b"%d" % number for number in range(400))
     assert ledger.count(database, "failures") == 0

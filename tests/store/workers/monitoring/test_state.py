@@ -82,6 +82,8 @@ def test_models_failures_alarms_runs_and_tokens_are_counted(world: World) -> Non
     found = read(world.database)
     assert found.models == {(world.here.taxonomy.name, "champion"): world.numbers["second"]}
     assert found.failures == {"cpu.keywords": 3}
+    change(world.database, "INSERT INTO streams (name, next_offset) VALUES ('shop', 0)")
+    assert read(world.database).failures == {"cpu.keywords": 3, "stream shop": 0}, "before its first failure"
     assert found.alarms == {"disagreement": 2}, "today's and yesterday's"
     assert found.tokens_today == 5
 

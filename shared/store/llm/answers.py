@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from shared.stages.llm import Choice
 from shared.store.postgres.database import Database
+from shared.store.postgres.fetched import first_value
+
+NEWEST = 200
+"""Answers whose tokens tell what the next ones will take."""
 
 
 class StoredAnswers:
@@ -33,3 +38,29 @@ class StoredAnswers:
             execute_values(
                 cursor, "INSERT INTO llm_answers (key, choice) VALUES %s ON CONFLICT DO NOTHING", rows
             )
+
+
+def tokens_per_answer(cursor: Cursor) -> float | None:
+    """The mean of the newest answers; None where there are none, or nobody has counted."""
+    cursor.execute(
+        """
+        SELECT nullif(avg(coalesce((choice->>'tokens_in')::integer, 0) + coalesce((choice->>'tokens_out')::integer, 0)),
+            0)::float8
+        FROM (SELECT choice FROM llm_answers ORDER BY at DESC, key LIMIT %s) newest
+        """,
+        (NEWEST,),
+    )
+    return first_value(cursor, float)
+
+
+def unscored(cursor: Cursor) -> tuple[int, int]:
+    """How many of the newest answers came without log-probabilities, and how many these are."""
+    cursor.execute(
+        """
+        SELECT count(*) FILTER (WHERE coalesce(choice->'logprobs', 'null') = 'null'), count(*)
+        FROM (SELECT choice FROM llm_answers ORDER BY at DESC, key LIMIT %s) newest
+        """,
+        (NEWEST,),
+    )
+    without, looked_at = cursor.fetchall()[0]
+    return without, looked_at

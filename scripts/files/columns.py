@@ -1,0 +1,86 @@
+"""What columns of gold, answers and labels are called: our names, and those that people and their tools give them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+from scripts.command.console import remark
+from scripts.files.record import Chunk, Record
+from shared.errors import InputFileError
+
+OTHER_NAMES: Final = {
+    "id": ("input:id",),
+    "text": ("текст", "отзыв", "input:text"),
+    "category": ("категория", "output:category"),
+    "answer": ("ответ", "output:answer"),
+    "source": ("источник", "input:source"),
+    "audit": ("input:audit",),
+    "annotator": (
+        "разметчик",
+        "асессор",
+        "ассессор",
+        "annotator_id",
+        "worker",
+        "worker_id",
+        "assignment:worker_id",
+    ),
+    "ambiguous": (),
+    "status": (),
+    "stage": (),
+    "confidence": (),
+    "updated_at": ("assignment:submitted",),
+    "answered_at": (),
+    "created_at": (),
+    "annotation_id": (),
+}
+"""Our names, and for each the others, the likeliest first. Those with a colon are of Toloka."""
+
+
+def plain(name: str) -> str:
+    """A name without regard to case, line breaks and spaces around."""
+    return " ".join(name.split()).casefold()
+
+
+def names_in(records: Iterable[Record]) -> list[str]:
+    """Every column that any of the rows has, in their order: objects of JSON need not have all of them."""
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def in_our_words(path: Path, rows: Chunk) -> Chunk:
+    """The rows with the names that we give columns, where they have others for the same; that is told.
+
+    Raises InputFileError where two columns differ in case only, and none is called exactly so.
+    """
+    present = names_in(rows)
+    alike: dict[str, list[str]] = {}
+    for name in present:
+        alike.setdefault(plain(name), []).append(name)
+    renamed: dict[str, str] = {}
+    for ours, others in OTHER_NAMES.items():
+        found = next((alike[name] for name in (ours, *others) if name in alike), [])
+        if ours in present or not found:
+            continue
+        if len(found) > 1:
+            raise InputFileError(
+                f"{path}: expected one column {ours!r}, found {', '.join(map(repr, found))}; rename the others"
+            )
+        renamed[found[0]] = ours
+    if not renamed:
+        return rows
+    remark("columns", "; ".join(f"{ours} from {name!r}" for name, ours in renamed.items()))
+    named = [{renamed.get(name, name): value for name, value in record.items()} for record in rows]
+    return Chunk(named, rows.numbers)
+
+
+def require_columns(path: Path, present: Collection[str], found: Iterable[str], *columns: str) -> None:
+    """Raises InputFileError unless the columns are among those present; `found` is what the file calls these."""
+    for column in columns:
+        if column not in present:
+            remedy = "rename one"
+            if not path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".ndjson", ".parquet")):
+                remedy += ", or name with --header the line in which the names stand"
+            raise InputFileError(
+                f"{path}: expected a column {column!r}, found {', '.join(map(repr, found))}; {remedy}"
+            )

@@ -1,0 +1,83 @@
+"""Label Studio's JSON export as rows: every annotation that was not skipped, with what one control of choices says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from scripts.command.console import remark
+from scripts.files.record import Chunk, Record
+from scripts.files.same_text import TASK
+from shared.errors import InputFileError
+
+OURS = "category"
+"""The control in the labelling interface that `otzyv audit draw` writes."""
+
+_TASKS: Final = ("annotations", "completions", "predictions")
+"""What the tasks of an export have beside their data; `completions` were annotations before 2021."""
+
+Found = tuple[int, Record, dict[str, list[str]]]
+
+
+def are_tasks(rows: Sequence[Record]) -> bool:
+    """Whether a JSON file holds tasks and not rows."""
+    return "data" in rows[0] and any(name in rows[0] for name in _TASKS)
+
+
+def answered_tasks(path: Path, tasks: Chunk, control: str | None) -> Chunk:
+    """Each annotation as a row of Label Studio's CSV would be, with the number of its task.
+
+    The answer is that of `control`, by default of `category`, or of the only control of choices that there is; it is in
+    the column `category`. What has no answer is left out, and told. Raises InputFileError.
+    """
+    without = Counter[str]()
+    found = [one for number, task in tasks.numbered() for one in _of_task(path, number, task, without)]
+    names = sorted({name for _, _, results in found for name in results})
+    wanted = control or (OURS if OURS in names else names[0] if len(names) == 1 else None)
+    if names and wanted not in names:
+        raise InputFileError(
+            f"{path}: expected answers of {f'the control {control}' if control else 'one control'}, found "
+            f"{', '.join(names)}; name one with `otzyv audit import --control`"
+        )
+    rows = Chunk()
+    for number, row, results in found:
+        if wanted in results:
+            rows.add(number, {**row, OURS: {"choices": results[wanted]}})
+        else:
+            without[f"annotations without a choice{f' of the control {wanted}' if wanted else ''}"] += 1
+    if without:
+        remark("left out", ", ".join(f"{count:,} {what}" for what, count in without.items()))
+    return rows
+
+
+def _of_task(path: Path, number: int, task: Record, without: Counter[str]) -> Iterator[Found]:
+    """Each annotation in the columns of Label Studio's CSV, and what each control of choices says, by its name."""
+    try:
+        data = dict(task["data"])
+        given = task.get("annotations") or task.get("completions") or []
+        if not given:
+            without["tasks that nobody has answered"] += 1
+        for one in given:
+            if one.get("was_cancelled"):
+                without["annotations that were skipped"] += 1
+                continue
+            by = one.get("completed_by", "")
+            row: Record = {name: data.get(name) for name in ("audit", "source", "id", "text")}
+            row |= {name: one.get(name) for name in ("updated_at", "created_at")}
+            row["annotator"] = by.get("email", by.get("id", "")) if isinstance(by, dict) else by
+            yield number, row | {"annotation_id": one.get("id"), TASK: number}, _choices(one["result"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputFileError(
+            f"{path}, task {number}: expected data and annotations as Label Studio exports them, found none or "
+            f"others ({error!r}); export as JSON"
+        ) from error
+
+
+def _choices(results: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    said: dict[str, list[str]] = {}
+    for result in results:
+        if choices := result["value"].get("choices", []):
+            said.setdefault(str(result.get("from_name", OURS)), []).extend(map(str, choices))
+    return said

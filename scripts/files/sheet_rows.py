@@ -1,0 +1,135 @@
+"""The rows of a sheet in a workbook of Excel or OpenDocument, with calamine, which needs neither program."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
+
+from scripts.command.console import remark
+from scripts.files.record import CHUNK_ROWS, Chunk, column_names, whole_number
+from scripts.language.language import translated
+from shared.errors import InputFileError
+
+
+class SheetRows:
+    """One sheet: the one that is named, else the first visible one that holds anything. Raises InputFileError."""
+
+    def __init__(self, path: Path, sheet: str | None, header: int | None) -> None:
+        self._path, self._header = path, header
+        try:
+            book = CalamineWorkbook.from_path(path)
+            self._sheet = self._chosen(book, sheet)
+        except PasswordError as error:
+            raise InputFileError(
+                f"{path}: expected a workbook that can be read, found one with a password; save it without"
+            ) from error
+        except (CalamineError, OSError) as error:
+            raise InputFileError(
+                f"{path}: expected a workbook of Excel or OpenDocument, found: {error}; save it anew, or give a text "
+                "file a name that ends in .csv"
+            ) from error
+        others = [f"'{name}'" for name in book.sheet_names if name != self._sheet.name]
+        self.name = translated("sheet {name}", name=f"'{self._sheet.name}'")
+        if others:
+            self.name += translated(", not {names}", names=", ".join(others))
+
+    def _chosen(self, book: CalamineWorkbook, name: str | None) -> CalamineSheet:
+        if name is not None:
+            if name not in book.sheet_names:
+                there = ", ".join(map(repr, book.sheet_names))
+                raise InputFileError(
+                    f"{self._path}: expected a sheet {name!r}, found {there}; name one with --sheet"
+                )
+            return book.get_sheet_by_name(name)
+        visible = [one.name for one in book.sheets_metadata if one.visible == SheetVisibleEnum.Visible]
+        sheets = [book.get_sheet_by_name(one) for one in visible or book.sheet_names]
+        return next((sheet for sheet in sheets if sheet.height), sheets[0])
+
+    def chunks(self) -> Iterator[tuple[float, Chunk]]:
+        """The rows in chunks of up to 10,000, each with how much of the sheet has been read. Empty ones go.
+
+        What stands in merged cells stands in each of their rows, as people see it.
+        """
+        merged = MergedCells(self._sheet)
+        rows = merged.filled(self._sheet.iter_rows())
+        for number, row in rows:
+            if number == self._header or (self._header is None and any(map(_holds, row))):
+                break
+        else:
+            raise InputFileError(f"{self._path}: expected a row with the columns' names, found none")
+        merged.refuse_header(self._path, number)
+        used = self._used(number, row)
+        names = column_names(self._path, [str(whole_number(row[at])).strip() for at in used])
+        if below := merged.below(number):
+            remark("note", f"{below:,} merged cells: what stands in one counts for each of its rows")
+        chunk = Chunk()
+        for number, row in rows:
+            values = [_plain(row[at]) for at in used]
+            if any(value is not None for value in values):
+                chunk.add(number, dict(zip(names, values, strict=True)))
+            if len(chunk) == CHUNK_ROWS:
+                yield number / self._sheet.total_height, chunk
+                chunk = Chunk()
+        yield 1.0, chunk
+
+    def _used(self, header: int, names: list[Any]) -> list[int]:
+        """The columns that have a name or hold anything below it."""
+        used = {at for at, name in enumerate(names) if _holds(name)}
+        if len(used) < len(names):
+            for number, row in enumerate(self._sheet.iter_rows(), 1):
+                used |= {at for at, value in enumerate(row) if number > header and _holds(value)}
+        return sorted(used)
+
+
+class MergedCells:
+    """The merged cells of a sheet: of each, its first and last row, from 1, and its first and last column."""
+
+    def __init__(self, sheet: CalamineSheet) -> None:
+        left = (sheet.start or (0, 0))[1]
+        self._all = sorted(
+            (top + 1, bottom + 1, first - left, last - left)
+            for (top, first), (bottom, last) in sheet.merged_cell_ranges or ()
+        )
+
+    def filled(self, rows: Iterable[list[Any]]) -> Iterator[tuple[int, list[Any]]]:
+        """The rows with their numbers; a merged cell's value stands in its first column in each of its rows."""
+        begin, held = deque(self._all), dict[int, tuple[int, Any]]()
+        for number, row in enumerate(rows, 1):
+            while begin and begin[0][0] == number:
+                _, bottom, first, _ = begin.popleft()
+                if bottom > number:
+                    held[first] = (bottom, row[first])
+            for at, (bottom, value) in [*held.items()]:
+                row[at] = value
+                if bottom == number:
+                    del held[at]
+            yield number, row
+
+    def below(self, header: int) -> int:
+        """How many of several rows begin below the header."""
+        return sum(top > header and bottom > top for top, bottom, _, _ in self._all)
+
+    def refuse_header(self, path: Path, header: int) -> None:
+        """Raises InputFileError where the header has a cell of several columns, or one that goes on below it."""
+        for top, bottom, first, last in self._all:
+            if top <= header <= bottom and (last > first or bottom > header):
+                raise InputFileError(
+                    f"{path}, row {header}: expected one name for each column, found a merged cell; name with --header "
+                    "the row in which each column has a name of its own, or take the cells apart"
+                )
+
+
+def _holds(value: Any) -> bool:
+    return not isinstance(value, str) or bool(value.strip())
+
+
+def _plain(value: Any) -> Any:
+    """What JSON could hold too, or a date: workbooks know no integers, and no difference of absent and empty."""
+    if isinstance(value, (time, timedelta)):
+        return str(value)
+    return whole_number(value) if _holds(value) else None

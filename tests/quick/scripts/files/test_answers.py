@@ -1,0 +1,244 @@
+"""Gold, answers and labels in files: what counts as an answer, what is left out and told, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.files.answer_file import read_answers
+from scripts.files.gold_file import read_gold
+from scripts.files.label_file import read_labels
+from shared.errors import InputFileError
+from shared.taxonomy import default_taxonomy
+
+TAXONOMY = default_taxonomy()
+
+
+def answers(path: Path, **more: Any) -> list[tuple[str, tuple[str, ...], str]]:
+    """Each answer as its review, its categories and who gave it."""
+    given = read_answers(path, TAXONOMY, "people", **more)
+    return [(one.name, one.opinion.categories, one.opinion.annotator) for one in given]
+
+
+def refused(path: Path, **more: Any) -> str:
+    with pytest.raises(InputFileError) as error:
+        answers(path, **more)
+    return str(error.value)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().err.split())
+
+
+def task(number: int, *annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A task as Label Studio exports it, whose number is not its review's."""
+    data = {"audit": None, "source": "shop", "id": f"r{number}", "text": f"отзыв {number}"}
+    return {"id": 100 + number, "data": data, "annotations": [*annotations], **more}
+
+
+def annotation(
+    *choices: str, by: int = 1, control: str = "category", skipped: bool = False
+) -> dict[str, Any]:
+    results = [{"from_name": control, "type": "choices", "value": {"choices": [*choices]}}] if choices else []
+    return {"id": by, "completed_by": by, "was_cancelled": skipped, "result": results}
+
+
+def export(*tasks: dict[str, Any]) -> str:
+    return json.dumps(tasks, ensure_ascii=False, indent=1)
+
+
+# Rows and tasks without an answer
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "id;answer\n1;обувь\n2;\n3;  \n"),
+        ("a.json", '[{"id": 1, "answer": "обувь"}, {"id": 2, "answer": null}, {"id": 3}]'),
+        ("b.json", '[{"id": 3}, {"id": 1, "category": "обувь"}, {"id": 2, "category": ""}]'),
+    ],
+)
+def test_rows_without_an_answer_are_left_out_and_counted(write, capsys, name, content):
+    path = write(content, name)
+    assert answers(path) == [("1", ("shoes",), "people")]
+    assert f"left out: 2 of 3 rows of {name}, which have no answer" in said(capsys)
+
+
+def test_gold_without_a_category_is_left_out_and_counted_too(write, capsys):
+    path = write("id;text;category\n1;Сапоги;обувь\n;;\n2;Чайник;\n", "gold.csv")
+    assert [row.id for row in read_gold(path, None, TAXONOMY)] == ["1"]
+    assert "left out: 2 of 3 rows of gold.csv, which have no answer" in said(capsys)
+
+
+def test_tasks_that_were_skipped_or_only_predicted_are_counted_by_what_they_lack(write, capsys):
+    path = write(
+        export(
+            task(1, annotation("обувь")),
+            task(2, annotation("обувь", skipped=True)),
+            task(3, predictions=[{"result": annotation("одежда")["result"]}]),
+            task(4, annotation()),
+            task(5, annotation("одежда", control="second_best")),
+        ),
+        "e.json",
+    )
+    assert answers(path) == [("shop/r1", ("shoes",), "1")]
+    assert (
+        "left out: 1 annotations that were skipped, 1 tasks that nobody has answered, "
+        "2 annotations without a choice of the control category"
+    ) in said(capsys)
+
+
+# A JSON file is what it holds
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
+def test_an_array_of_rows_is_no_export_of_label_studio_whatever_its_encoding(write, encoding):
+    path = write('[{"id": 1, "category": "обувь", "annotator": "Анна"}]'.encode(encoding), "a.json")
+    assert answers(path) == [("1", ("shoes",), "Анна")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("e.json", export(task(1, annotation("обувь")))),
+        ("one.json", json.dumps(task(1, annotation("обувь")))),
+        ("lines.jsonl", json.dumps(task(1, annotation("обувь")))),
+        ("old.json", export({**task(1), "completions": [annotation("обувь")]})),
+    ],
+)
+def test_tasks_are_known_by_what_they_hold(write, name, content):
+    assert answers(write(content, name)) == [("shop/r1", ("shoes",), "1")]
+
+
+def test_gold_and_labels_are_read_out_of_tasks_as_well(write):
+    path = write(export(task(1, annotation("обувь")), task(2, annotation("одежда"))), "e.json")
+    rows = read_gold(path, None, TAXONOMY)
+    assert [(row.id, row.text, row.category) for row in rows] == [
+        ("r1", "отзыв 1", "shoes"),
+        ("r2", "отзыв 2", "clothes"),
+    ]
+    assert read_labels(path, rows, TAXONOMY) == (["shoes", "clothes"], ["shoes", "clothes"], 0)
+
+
+def test_two_choices_are_never_one_of_them_wherever_they_stand(write):
+    several = {"choices": ["одежда", "обувь"]}
+    for name, content in (
+        ("tasks.json", export(task(1, annotation("одежда", "обувь")))),
+        ("min.json", export({"id": 1, "text": "а", "category": several})),
+        ("list.json", export({"id": 1, "text": "а", "category": ["одежда", "обувь"]})),
+        (
+            "a.csv",
+            'id,text,category\n1,а,"{""choices"": [""одежда"", ""обувь""]}"\n',
+        ),
+    ):
+        path = write(content, name)
+        assert [one[1] for one in answers(path)] == [("clothes", "shoes")]
+        with pytest.raises(InputFileError, match=r"expected one category for .*, found clothes and shoes"):
+            read_gold(path, None, TAXONOMY)
+
+
+def test_a_control_is_a_column_of_a_table(write):
+    path = write("id,category,second\n1,обувь,одежда\n", "a.csv")
+    assert answers(path, control="second") == [("1", ("clothes",), "people")]
+    assert "expected a column 'third', found 'id', 'category', 'second'" in refused(path, control="third")
+
+
+def test_an_answer_goes_before_a_category_everywhere(write):
+    path = write("id,text,category,answer\n1,Сапоги,одежда,обувь\n", "a.csv")
+    assert answers(path) == [("1", ("shoes",), "people")]
+    assert [row.category for row in read_gold(path, None, TAXONOMY)] == ["shoes"]
+
+
+# Columns under other names
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("ID;Категория;Разметчик", "id from 'ID'; category from 'Категория'; annotator from 'Разметчик'"),
+        ("id;category;worker", "annotator from 'worker'"),
+        (
+            "INPUT:id;OUTPUT:category;ASSIGNMENT:worker_id",
+            "id from 'INPUT:id'; category from 'OUTPUT:category'; annotator from 'ASSIGNMENT:worker_id'",
+        ),
+    ],
+)
+def test_who_answered_is_found_under_other_names_and_that_is_told(write, capsys, header, told):
+    path = write(f"{header}\n1;обувь;anna\n1;обувь;boris\n", "a.csv")
+    assert answers(path) == [("1", ("shoes",), "anna"), ("1", ("shoes",), "boris")]
+    assert f"columns: {told}" in said(capsys)
+
+
+def test_two_columns_that_differ_in_case_are_not_chosen_between(write):
+    path = write("ID;Id;category\n1;7;обувь\n", "a.csv")
+    assert refused(path).endswith("expected one column 'id', found 'ID', 'Id'; rename the others")
+
+
+def test_a_column_that_is_missing_is_told_beside_the_names_that_the_file_has(write):
+    path = write("отзыв;ответ\nСапоги;обувь\n", "a.csv")
+    assert "expected a column 'id', found 'отзыв', 'ответ'; rename one, or name with --header" in refused(
+        path
+    )
+    path = write('[{"text": "Сапоги", "answer": "обувь"}]', "a.json")
+    assert refused(path).endswith("expected a column 'id', found 'text', 'answer'; rename one")
+
+
+# Times, doubts, sources, damage
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("28.11.2026 12:00", "28.11.2026 11:00"),
+        ("2026-11-28T12:00:00Z", "2026-11-28T14:59:00+03:00"),
+        ("1795860060", "1795860000000"),
+        ("46354,5", "46354,25"),
+        ("2026-11-28 12:00", "28.11.2026"),
+    ],
+)
+def test_answers_are_ordered_by_their_times_however_these_are_written(write, first, second):
+    path = write(f"id;text;category;updated_at\n1;а;обувь;{first}\n1;а;одежда;{second}\n", "gold.csv")
+    assert [row.category for row in read_gold(path, None, TAXONOMY)] == ["shoes"]
+
+
+def test_doubt_is_said_in_words_that_are_known(write):
+    path = write("id;text;category;ambiguous\n1;а;обувь;Да\n2;б;обувь;нет\n3;в;обувь;\n", "gold.csv")
+    assert [row.ambiguous for row in read_gold(path, None, TAXONOMY)] == [True, False, False]
+    path = write("id;text;category;ambiguous\n1;а;обувь;может\n", "gold.csv")
+    with pytest.raises(InputFileError, match="row 2: expected 1 or 0, yes or no in the column ambiguous"):
+        read_gold(path, None, TAXONOMY)
+
+
+def test_one_id_of_two_sources_is_two_reviews(write):
+    write("source,id,text\nwb,1,Сапоги\nozon,1,Чайник\n", "reviews.csv")
+    gold = write("source,id,category\nozon,1,бытовая техника\nwb,1,обувь\n", "gold.csv")
+    rows = read_gold(gold, None, TAXONOMY)
+    assert [(row.text, row.category) for row in rows] == [
+        ("Чайник", "home_appliances"),
+        ("Сапоги", "shoes"),
+    ]
+    labels = write("source,id,category\nwb,1,одежда\nlamoda,1,посуда\n", "labels.csv")
+    assert read_labels(labels, rows, TAXONOMY) == ([None, "clothes"], [None, "clothes"], 1)
+    without = write("id,category\n1,обувь\n", "gold2.csv")
+    with pytest.raises(InputFileError, match="found one of each of wb, ozon; add a column source"):
+        read_gold(without, None, TAXONOMY)
+
+
+def test_an_id_with_nul_characters_is_a_damaged_file(write):
+    path = write("id;category\n1;обувь\n2\0;обувь\n", "a.csv")
+    assert "row 3: expected an id, found one with NUL characters: the file is damaged there" in refused(path)
+
+
+@pytest.mark.parametrize("value", ["01.фев", "янв.26", "1-Feb", "Feb-26"])
+def test_an_id_of_which_a_spreadsheet_has_made_a_date_is_refused(write, value):
+    path = write(f"id;category\n{value};обувь\n", "a.csv")
+    assert f"row 2: expected an id, found {value}: a spreadsheet has made a date of it" in refused(path)
+
+
+def test_rows_are_named_by_their_lines(write):
+    path = write('id;text;category\n1;"Сапоги\n\nи ещё";обувь\n\n2;Чайник;техника\n', "gold.csv")
+    with pytest.raises(InputFileError, match=r"row 6: Taxonomy .* found 'техника'"):
+        read_gold(path, None, TAXONOMY)

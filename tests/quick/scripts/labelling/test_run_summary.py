@@ -1,0 +1,22 @@
+"""The numbers of a run that are put together from several rows of the store."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.labelling.run_summary import mean_confidence
+from shared.store.reports.overview import CategoryCount
+
+
+def count(status: str, reviews: int, mean: float | None) -> CategoryCount:
+    return CategoryCount(category="shoes", status=status, count=reviews, mean_confidence=mean)
+
+
+def test_labels_of_people_do_not_lower_the_mean_confidence() -> None:
+    rows = [count("accepted", 53, 0.9), count("accepted", 1, 0.36), count("human", 93, None)]
+    assert mean_confidence(rows) == pytest.approx((53 * 0.9 + 0.36) / 54)
+
+
+def test_where_only_people_have_judged_there_is_no_mean() -> None:
+    assert mean_confidence([count("human", 3, None)]) is None
+    assert mean_confidence([]) is None

@@ -1,0 +1,61 @@
+"""The PostgreSQL of `otzyv label`: its data are the same whoever starts it first, in whatever environment."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ConfigurationError
+from shared.store import Database
+from shared.store.postgres.embedded import embedded_server
+from tests.support.stored import ask
+
+# The second is what ssh brings along to a machine without that locale, from a shell that works with servers.
+ENVIRONMENTS = [
+    {"LC_ALL": "C"},
+    {"LC_ALL": "ru_RU.nowhere", "PGPORT": "7777", "PGHOSTADDR": "192.0.2.1", "PGHOST": "example.org"},
+]
+LOCALE = "SELECT datcollate, datctype, pg_encoding_to_char(encoding), current_setting('lc_messages') FROM pg_database"
+FOLDED = "SELECT lower('Ё'), 'ПЛАТЬЕ' ~* 'платье'"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # The path of a socket has to be short.
+    made = Path(tempfile.mkdtemp(prefix="otzyv-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda found: found["LC_ALL"])
+def test_the_environment_of_the_first_start_does_not_stay(environment, folder, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with embedded_server(folder) as url:
+        database = Database(url)
+        assert ask(database, FOLDED) == [("ё", True)]
+        assert set(ask(database, LOCALE)) == {("C.UTF-8", "C.UTF-8", "UTF8", "C.UTF-8")}
+        database.close()
+
+
+def test_data_that_cannot_be_served_here_are_told_with_the_reason_and_the_remedy(folder):
+    with embedded_server(folder):
+        pass
+    configuration = folder / "postgres" / "postgresql.conf"
+    configuration.write_text(configuration.read_text() + "lc_messages = 'ru_RU.nowhere'\n")
+    with pytest.raises(ConfigurationError) as raised, embedded_server(folder):
+        pass
+    assert 'invalid value for parameter "lc_messages": "ru_RU.nowhere"' in str(raised.value)
+    assert "install that locale here or choose another --store" in str(raised.value)
+
+    (folder / "postgres" / "PG_VERSION").write_text("16\n")
+    with pytest.raises(ConfigurationError) as raised, embedded_server(folder):
+        pass
+    assert str(raised.value) == (
+        f"embedded PostgreSQL: expected data of version 18 in {folder}, found version 16; choose another --store, or "
+        "set PGSERVER_POSTGRES_VERSION=16"
+    )
