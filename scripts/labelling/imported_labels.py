@@ -17,6 +17,7 @@ from scripts.files.opinions import choices, of_one_mind, opinion
 from scripts.files.options import TableOptions
 from scripts.files.record import Chunk, Record, cell, only
 from scripts.files.same_text import ComparedTexts
+from scripts.language.language import counted, grouped, translated
 from shared.catalogue import STAGES
 from shared.errors import ConfigurationError, InputFileError
 from shared.quality.agreement import Opinion
@@ -58,10 +59,13 @@ def import_labels(
     records = answered(path, tables.records(path, "id", "category"))
     told = records.where(lambda record: cell(record, "status") != "needs_review")
     if len(told) < len(records):
-        remark(
-            "left out",
-            f"{len(records) - len(told):,} rows of {path.name} with the status needs_review: guesses",
+        guesses = counted(
+            "{number} row of {file} with the status needs_review: a guess",
+            "{number} rows of {file} with the status needs_review: guesses",
+            len(records) - len(told),
+            file=path.name,
         )
+        remark(translated("left out"), guesses)
     if not told:
         raise InputFileError(f"{path}: expected at least one label, found none; fill in the column category")
     with opened(settings, store, "otzyv labels import") as here, here.database.transaction() as cursor:
@@ -69,11 +73,20 @@ def import_labels(
         before = labels.by_stage(cursor, list(each), here.taxonomy_id)
         labels.settle_from_outside(cursor, list(each.values()), here.taxonomy_id, method)
     people = before.pop("human", 0)
-    out.print(
-        f"{len(each) - people:,} reviews have labels by {method}; {people:,} keep those that people gave"
+    have = counted(
+        "{number} review has a label by {method}",
+        "{number} reviews have labels by {method}",
+        len(each) - people,
+        method=method,
     )
+    keep = counted("{number} keeps what people gave", "{number} keep what people gave", people)
+    out.print(f"{have}; {keep}")
     if replaced := {stage: count for stage, count in before.items() if stage != method}:
-        out.print("replaced: " + ", ".join(f"{count:,} by {stage}" for stage, count in replaced.items()))
+        of_stages = (
+            translated("{number} by {stage}", number=grouped(count), stage=stage)
+            for stage, count in replaced.items()
+        )
+        out.print(translated("replaced: {labels}", labels=", ".join(of_stages)))
 
 
 def _told(cursor: Cursor, here: Runtime, path: Path, records: Chunk) -> Iterator[ImportedLabel]:
@@ -91,9 +104,13 @@ def _told(cursor: Cursor, here: Runtime, path: Path, records: Chunk) -> Iterator
             yield ImportedLabel(review.review_id, review.revision, f"the review {name!r}", said, sure)
     texts.tell()
     if texts.replaced:
-        remark(
-            "left out", f"{texts.replaced:,} rows of {path.name} about texts that have been replaced since"
+        replaced = counted(
+            "{number} row of {file} about a text that has been replaced since",
+            "{number} rows of {file} about texts that have been replaced since",
+            texts.replaced,
+            file=path.name,
         )
+        remark(translated("left out"), replaced)
 
 
 def _each(path: Path, told: Sequence[ImportedLabel]) -> dict[int, Told]:
@@ -102,7 +119,13 @@ def _each(path: Path, told: Sequence[ImportedLabel]) -> dict[int, Told]:
     for one in told:
         rows.setdefault(one.review_id, []).append(one)
     if len(rows) < len(told):
-        remark("left out", f"{len(told) - len(rows):,} rows of {path.name} repeat a review of another row")
+        repeated = counted(
+            "{number} row of {file} repeats a review of another row",
+            "{number} rows of {file} repeat a review of another row",
+            len(told) - len(rows),
+            file=path.name,
+        )
+        remark(translated("left out"), repeated)
     opinions = {review_id: [one.said for one in each] for review_id, each in rows.items()}
     settled = of_one_mind(path, opinions, {review_id: each[0].name for review_id, each in rows.items()})
     return {

@@ -9,6 +9,7 @@ from scripts.command.console import remark
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.options import TableOptions
 from scripts.files.record import Record, cell
+from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 from shared.store.labels import CIRCULAR
 from shared.taxonomy import Taxonomy
@@ -42,7 +43,13 @@ def read_taught(
         rest = [
             row for row, known in zip(rows, alike, strict=True) if row.id not in names["id"] and not known
         ]
-        remark("left out", f"{len(rows) - len(rest):,} labels of reviews that {without.name} measures with")
+        told = counted(
+            "{number} label of a review that {file} measures with",
+            "{number} labels of reviews that {file} measures with",
+            len(rows) - len(rest),
+            file=without.name,
+        )
+        remark(translated("left out"), told)
         rows = rest
     if not rows:
         raise InputFileError(

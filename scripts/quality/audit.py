@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
+from rich.table import Table
 
 from scripts.command.console import out
+from scripts.language.language import Sentence, counted, grouped, translated
+from scripts.pages import figures
 from scripts.pages.tables import table
 from scripts.quality import audit_file
 from shared.errors import ConfigurationError
@@ -18,9 +21,9 @@ from shared.quality.audit import Checked, Estimate, Stratum
 from shared.runtime.runtime import Runtime
 from shared.store import aliases, audits
 from shared.store.audits import DrawnFrom, Population
+from shared.taxonomy import Taxonomy
 
-WEIGHTED = "precision,\nweighted"
-WHY_WEIGHTED = (
+WHY_WEIGHTED = Sentence(
     "Precision is of all labels, not of those that were checked: each answer stands for as many labels as its chance "
     "of being drawn says. So it may differ from right / checked."
 )
@@ -52,10 +55,16 @@ def draw(
         )
         # Inside the transaction: an audit that nobody can open should not be.
         audit_file.write(path, number, items, here.taxonomy, show_labels=show_labels, semicolons=semicolons)
-    out.print(
-        f"audit {number}: {len(items):,} of {labels_there:,} labels, {len(strata)} strata, seed {seed}: {path}",
-        soft_wrap=True,
+    told = translated(
+        "audit {number}: {drawn} of {all} labels, strata: {strata}, seed {seed}: {file}",
+        number=number,
+        drawn=grouped(len(items)),
+        all=grouped(labels_there),
+        strata=len(strata),
+        seed=seed,
+        file=path,
     )
+    out.print(told, soft_wrap=True)
     if path.suffix.lower() == ".json":
         audit_file.write_interface(path, here.taxonomy)
 
@@ -113,19 +122,40 @@ def report(here: Runtime, *, as_json: bool) -> None:
         shown = {"drawn": drawn, "answered": len(answered), "precision": msgspec.to_builtins(estimates)}
         out.print_json(data=shown)
         return
+    told = counted(
+        "{checked} of {number} drawn label has been checked",
+        "{checked} of {number} drawn labels have been checked",
+        drawn,
+        checked=grouped(len(answered)),
+    )
+    out.print(told)
+    if not estimates:
+        taken = translated("`otzyv audit import` takes answers in")
+        step = taken if drawn else translated("`otzyv audit draw` draws some")
+        out.print(translated("nothing to report yet: {step}", step=step), soft_wrap=True)
+        return
+    out.print(_table(estimates, here.taxonomy))
+    out.print(str(WHY_WEIGHTED), style="dim")
+
+
+def _table(estimates: Mapping[str, Estimate], taxonomy: Taxonomy) -> Table:
     rows = []
     for name, found in estimates.items():
         kind, _, slug = name.partition(" ")
-        title = here.taxonomy.category(slug).title if kind == "category" else name
-        interval = f"{found.low:.3f} to {found.high:.3f}"
-        rows.append((title, f"{found.checked:,}", f"{found.right:,}", f"{found.share:.3f}", interval))
-    out.print(f"{len(answered):,} of {drawn:,} drawn labels have been checked")
-    if not estimates:
-        step = "`otzyv audit import` takes answers in" if drawn else "`otzyv audit draw` draws some"
-        out.print(f"nothing to report yet: {step}", soft_wrap=True)
-        return
-    out.print(table(("labels", "checked", "right", WEIGHTED, "95 % interval"), rows))
-    out.print(WHY_WEIGHTED, style="dim")
+        title = taxonomy.category(slug).title if kind == "category" else name
+        if kind == "stage":
+            title = translated("stage {name}", name=slug)
+        share = figures.share(found.share)
+        rows.append(
+            (title, *map(grouped, (found.checked, found.right)), share, figures.span(found.low, found.high))
+        )
+    heads = (
+        translated("labels"),
+        translated("checked"),
+        translated("right"),
+        translated("precision,\nweighted"),
+    )
+    return table((*heads, translated("{certainty} % interval", certainty=95)), rows)
 
 
 def estimates_of(checked: Sequence[Checked]) -> dict[str, Estimate]:

@@ -10,7 +10,8 @@ from scripts.command.console import out, remark
 from scripts.command.database import opened, opened_for
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.whole_file import write_text
-from scripts.language.language import counted, translated
+from scripts.language.language import counted, grouped, translated
+from scripts.pages import figures
 from scripts.quality.chain_calibration import ChainCalibration
 from scripts.quality.judging import Judged, in_use, judge, rules
 from scripts.quality.options import CalibrateOptions
@@ -46,7 +47,7 @@ def calibrate(request: CalibrateOptions, settings: Settings, *, as_json: bool) -
         rows, judged = _judged(request, settings, here, keeps=not alone)
         found = _found(request, settings, here, rows, judged)
         if here is not None and (against := _refuted(found, judged, here, settings)) is not None:
-            remark("not certified", against)
+            remark(translated("not certified"), against)
             silent = msgspec.structs.replace(judged[STUDENT], verdicts=[None] * len(rows))
             found = _found(request, settings, here, rows, {**judged, STUDENT: silent})
         if request.plot is not None:
@@ -128,9 +129,13 @@ def _unseen(texts: Sequence[str], student: Stage, here: Runtime) -> list[int]:
             "are left out, promote and calibrate that"
         )
     if left:
-        remark(
-            "left out", f"{left:,} gold reviews that model {number} was trained on: they say nothing of it"
+        told = counted(
+            "{number} gold review that model {model} was trained on: it says nothing of it",
+            "{number} gold reviews that model {model} was trained on: they say nothing of it",
+            left,
+            model=number,
         )
+        remark(translated("left out"), told)
     return unseen
 
 
@@ -166,9 +171,14 @@ def _refuted(
     if seen is None or not seen.is_below(limit):
         return None
     answers, right = seen.judged
-    return (
-        f"{STUDENT}: of {answers:,} labels of this model that were withheld and answered since, {right:,} "
-        f"are right ({seen.precision:.3f}), which is below {limit:g} with 99 % certainty; train a new model"
+    return translated(
+        "{stage}: of {answers} labels of this model that were withheld and answered since, {right} are right "
+        "({precision}), which is below {limit} with 99 % certainty; train a new model",
+        stage=STUDENT,
+        answers=grouped(answers),
+        right=grouped(right),
+        precision=figures.share(seen.precision),
+        limit=limit,
     )
 
 

@@ -14,6 +14,7 @@ from scripts.files.opinions import LEAVE, each_persons, refuse_disagreement
 from scripts.files.options import AS_FOUND, TableOptions
 from scripts.files.record import only
 from scripts.files.same_text import ComparedTexts
+from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 from shared.quality.agreement import Opinion
 from shared.runtime import runtime
@@ -120,17 +121,33 @@ def tell_taken(settled: Sequence[Settled], answers: int, present: int, given: in
     """What has become of a file of answers: `given` rows, `present` ones about texts that are there, one a person."""
     undecided = sum(one.category is None for one in settled)
     reviews = len(settled) - undecided
-    out.print(f"{answers:,} answers taken in: {reviews:,} reviews are gold, and labelled by people")
+    taken = counted("{number} answer taken in", "{number} answers taken in", answers)
+    golden = counted(
+        "{number} review is gold, and labelled by people",
+        "{number} reviews are gold, and labelled by people",
+        reviews,
+    )
+    out.print(f"{taken}: {golden}")
     if undecided:
-        remark(
-            "undecided",
-            f"{undecided:,} reviews are neither gold nor labelled by people: no category has more than half of them; "
-            "their answers are kept, and another person's may decide",
+        told = counted(
+            "{number} review is neither gold nor labelled by people: no category has more than half of its answers; "
+            "they are kept, and another person's may decide",
+            "{number} reviews are neither gold nor labelled by people: no category has more than half of their "
+            "answers; they are kept, and another person's may decide",
+            undecided,
         )
+        remark(translated("undecided"), told)
     if present > answers:
-        remark("left out", f"{present - answers:,} other answers of the same people about the same reviews")
-    if given > present:
-        remark(
-            "left out",
-            f"{given - present:,} answers about texts that have been replaced since they were drawn",
+        told = counted(
+            "{number} other answer of the same people about the same reviews",
+            "{number} other answers of the same people about the same reviews",
+            present - answers,
         )
+        remark(translated("left out"), told)
+    if given > present:
+        told = counted(
+            "{number} answer about a text that has been replaced since it was drawn",
+            "{number} answers about texts that have been replaced since they were drawn",
+            given - present,
+        )
+        remark(translated("left out"), told)

@@ -147,8 +147,8 @@ def test_an_answer_about_a_text_that_was_replaced_is_left_out_and_told(database,
     fill(table, {"1": "обувь", "2": "обувь"})
     store(database, number, {"1": "огурцы"})
     told = CliRunner().invoke(app, ["audit", "import", str(table)])
-    assert "1 answers taken in" in told.output
-    assert "left out: 1 answers about texts that have been replaced" in " ".join(told.output.split())
+    assert "1 answer taken in" in told.output
+    assert "left out: 1 answer about a text that has been replaced" in " ".join(told.output.split())
     assert labels(database)[0] == ("1", "toys", "needs_review", "keywords")
 
 
