@@ -17,12 +17,13 @@ from scripts.labelling.report.summary import (
     StageRow,
     StatusCounts,
 )
-from scripts.language.language import translated
+from scripts.language.language import counted, translated
+from scripts.pages import figures
 from shared.runtime.runtime import Runtime
 from shared.store import batches
 from shared.store.reports import export, overview
 from shared.store.reports.export import LabelledExample
-from shared.store.reports.overview import CategoryCount
+from shared.store.reports.overview import CategoryCount, StageCount
 
 
 def summarise(
@@ -39,6 +40,7 @@ def summarise(
     number, taxonomy_id = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
         counts = overview.categories(cursor, number, taxonomy_id)
+        earlier = overview.settled_before(cursor, number, taxonomy_id)
         progress = batches.progress(cursor, number, taxonomy_id)
         sure = export.examples(cursor, number, taxonomy_id, SAMPLES_PER_CATEGORY, "accepted")
         unsure = export.examples(cursor, number, taxonomy_id, UNSURE_SHOWN, "needs_review")
@@ -64,6 +66,26 @@ def summarise(
         stages=tuple(stages),
         unsure=tuple(unsure[:UNSURE_SHOWN]),
         rejections=tuple(rejections),
+        earlier=earlier_in_words(earlier),
+    )
+
+
+def earlier_in_words(counts: Sequence[StageCount]) -> str:
+    """What stages had made of reviews before the file was read; empty where they had seen none."""
+    if not counts:
+        return ""
+    labels = [
+        f"{row.stage} {figures.count(row.count)}"
+        for row in counts
+        if row.status == "accepted" and row.stage is not None
+    ]
+    if for_people := sum(row.count for row in counts if row.status == "needs_review"):
+        labels.append(translated("{number} needs review", number=figures.count(for_people)))
+    return counted(
+        "{number} review had been judged by earlier runs, and no stage saw it now: {labels}",
+        "{number} reviews had been judged by earlier runs, and no stage saw them now: {labels}",
+        sum(row.count for row in counts),
+        labels=", ".join(labels),
     )
 
 
