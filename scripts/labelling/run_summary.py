@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -37,19 +38,18 @@ def summarise(
     seconds: float,
 ) -> RunSummary:
     """Everything the report shows about one batch, of whose confidences the tallies of its stages know nothing yet."""
-    number, taxonomy_id = batch, here.taxonomy_id
+    this = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
-        counts = overview.categories(cursor, number, taxonomy_id)
-        earlier = overview.settled_before(cursor, number, taxonomy_id)
-        progress = batches.progress(cursor, number, taxonomy_id)
-        sure = export.examples(cursor, number, taxonomy_id, SAMPLES_PER_CATEGORY, "accepted")
-        unsure = export.examples(cursor, number, taxonomy_id, UNSURE_SHOWN, "needs_review")
-        rejected, rejections = export.rejections(cursor, number, REJECTIONS_SHOWN)
+        counts, earlier = overview.categories(cursor, *this), overview.settled_before(cursor, *this)
+        progress = batches.progress(cursor, *this)
+        sure = export.examples(cursor, *this, SAMPLES_PER_CATEGORY, "accepted")
+        unsure = export.examples(cursor, *this, UNSURE_SHOWN, "needs_review")
+        rejected, rejections = export.rejections(cursor, batch, REJECTIONS_SHOWN)
         stages = []
         for tally in tallies:
-            bins, mean = overview.confidences(cursor, number, taxonomy_id, tally.stage, BINS)
+            bins, mean = overview.confidences(cursor, *this, tally.stage, BINS)
             stages.append(replace(tally, mean_confidence=mean, histogram=bins))
-    totals = dict.fromkeys(("accepted", "needs_review", "human"), 0)
+    totals = Counter[str]()
     for row in counts:
         totals[row.status] += row.count
     return RunSummary(

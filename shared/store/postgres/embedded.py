@@ -64,15 +64,20 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
                     with suppress(OSError):
                         socket.rmdir()
             elif not was_there:
-                # Its start was interrupted after it had gone into the background. Until it is gone it writes there.
-                with suppress(OSError, ValueError, IndexError):
-                    pid = int((place / "postgres" / "postmaster.pid").read_text().split()[0])
-                    os.kill(pid, signal.SIGQUIT)
-                    until = time.monotonic() + LONGEST_END_S
-                    while _is_alive(pid) and time.monotonic() < until:
-                        time.sleep(0.05)
+                # Its start was interrupted after it had gone into the background.
+                end_at_once(place / "postgres" / "postmaster.pid")
             if directory is None:
                 shutil.rmtree(place, ignore_errors=True)
+
+
+def end_at_once(pid_file: Path) -> None:
+    """End the server that has written down its number there, if one has; until it is gone it writes in its folder."""
+    with suppress(OSError, ValueError, IndexError):
+        pid = int(pid_file.read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        until = time.monotonic() + LONGEST_END_S
+        while _is_alive(pid) and time.monotonic() < until:
+            time.sleep(0.05)
 
 
 def _start(place: Path, cleanup_mode: str) -> Any:

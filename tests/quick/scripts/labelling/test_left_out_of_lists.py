@@ -14,7 +14,9 @@ from shared.taxonomy import default_taxonomy
 def test_a_dry_run_says_how_many_reviews_it_does_not_list(capsys) -> None:
     outcome = Outcome()
     for number in range(18):
-        outcome.add(decode(encode([{"source": "shop", "id": str(number), "text": "Жмут"}])))
+        outcome.add(
+            decode(encode([{"source": "shop", "id": str(number), "text": "Жмут"}]), max_text_chars=100)
+        )
     outcome.tell()
     assert SHOWN_REVIEWS == 10
     assert "reviews that would be stored: 18" in (told := capsys.readouterr().out)
