@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -27,6 +27,10 @@ from shared.store.reports.export import LabelledExample
 from shared.store.reports.overview import CategoryCount, StageCount
 
 
+SETTLED: Final = ("accepted", "needs_review", "human")
+"""Statuses of reviews that wait for no stage."""
+
+
 def summarise(
     here: Runtime,
     batch: str,
@@ -40,7 +44,8 @@ def summarise(
     """Everything the report shows about one batch, of whose confidences the tallies of its stages know nothing yet."""
     this = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
-        counts, earlier = overview.categories(cursor, *this), overview.settled_before(cursor, *this)
+        counts = overview.categories(cursor, *this)
+        earlier = earlier_in_words(overview.settled_before(cursor, *this))
         progress = batches.progress(cursor, *this)
         sure = export.examples(cursor, *this, SAMPLES_PER_CATEGORY, "accepted")
         unsure = export.examples(cursor, *this, UNSURE_SHOWN, "needs_review")
@@ -49,9 +54,7 @@ def summarise(
         for tally in tallies:
             bins, mean = overview.confidences(cursor, *this, tally.stage, BINS)
             stages.append(replace(tally, mean_confidence=mean, histogram=bins))
-    totals = Counter[str]()
-    for row in counts:
-        totals[row.status] += row.count
+    totals = {status: sum(row.count for row in counts if row.status == status) for status in SETTLED}
     return RunSummary(
         title=translated("Categories of {file}", file=input_name),
         input_name=input_name,
@@ -66,7 +69,7 @@ def summarise(
         stages=tuple(stages),
         unsure=tuple(unsure[:UNSURE_SHOWN]),
         rejections=tuple(rejections),
-        earlier=earlier_in_words(earlier),
+        earlier=earlier,
     )
 
 
