@@ -26,7 +26,6 @@ from shared.store.reports import export, overview
 from shared.store.reports.export import LabelledExample
 from shared.store.reports.overview import CategoryCount, StageCount
 
-
 SETTLED: Final = ("accepted", "needs_review", "human")
 """Statuses of reviews that wait for no stage."""
 
