@@ -45,6 +45,14 @@ def show(lesson: Lesson, taken: Sequence[Proposal], changes: Effect, taxonomy: T
             example(),
         )
         out.print(table(heads, moves[:MOST_CHANGES]))
+        if (more := len(moves) - MOST_CHANGES) > 0:
+            others = sum(one.count for one in changes.changes[MOST_CHANGES:])
+            told = translated(
+                "and {changes} of {reviews}",
+                changes=counted("{number} other change", "{number} other changes", more),
+                reviews=counted("{number} review", "{number} reviews", others),
+            )
+            out.print(told)
     for slug, count in lesson.more.items():
         if lesson.labels[slug] < LEAST_LABELS or count:
             told = f"{taxonomy.category(slug).title}: {needed(lesson.labels[slug], count)}"

@@ -20,7 +20,7 @@ from shared.quality import audit
 from shared.quality.audit import Checked, Estimate, Stratum
 from shared.runtime.runtime import Runtime
 from shared.store import aliases, audits
-from shared.store.audits import DrawnFrom, Population
+from shared.store.audits import DrawnFrom, Open, Population
 from shared.taxonomy import Taxonomy
 
 WHY_WEIGHTED = Sentence(
@@ -111,7 +111,8 @@ def _strata(
 def report(here: Runtime, *, as_json: bool) -> None:
     """Precision of labels by stage and category, estimated from all that people have checked."""
     with here.database.transaction() as cursor:
-        answered, drawn = audits.answered(cursor, here.taxonomy_id)
+        answered, others = audits.answered(cursor, here.taxonomy_id)
+    drawn = len(answered) + sum(msgspec.structs.astuple(others))
     checked = [
         Checked(row.stage, row.category, row.status, row.answer == row.category, row.probability)
         for row in answered
@@ -119,7 +120,13 @@ def report(here: Runtime, *, as_json: bool) -> None:
     ]
     estimates = estimates_of(checked)
     if as_json:
-        shown = {"drawn": drawn, "answered": len(answered), "precision": msgspec.to_builtins(estimates)}
+        shown = {
+            "drawn": drawn,
+            "answered": len(answered),
+            "without_guess": len(answered) - len(checked),
+            **msgspec.to_builtins(others),
+            "precision": msgspec.to_builtins(estimates),
+        }
         out.print_json(data=shown)
         return
     told = counted(
@@ -129,6 +136,7 @@ def report(here: Runtime, *, as_json: bool) -> None:
         checked=grouped(len(answered)),
     )
     out.print(told)
+    tell_others(len(answered) - len(checked), others)
     if not estimates:
         taken = translated("`otzyv audit import` takes answers in")
         step = taken if drawn else translated("`otzyv audit draw` draws some")
@@ -156,6 +164,39 @@ def _table(estimates: Mapping[str, Estimate], taxonomy: Taxonomy) -> Table:
         translated("precision,\nweighted"),
     )
     return table((*heads, translated("{certainty} % interval", certainty=95)), rows)
+
+
+def tell_others(without_guess: int, others: Open) -> None:
+    """Which drawn labels are in no row of the report, and why."""
+    told = []
+    if (count := without_guess) > 0:
+        told += [
+            counted(
+                "{number} checked review is in no row: no stage had a guess that could be right",
+                "{number} checked reviews are in no row: no stage had a guess that could be right",
+                count,
+            )
+        ]
+    if (count := others.undecided) > 0:
+        told += [
+            counted(
+                "{number} has answers of which no category has more than half: it counts as not checked",
+                "{number} have answers of which no category has more than half: they count as not checked",
+                count,
+            )
+        ]
+    if (count := others.replaced) > 0:
+        told += [
+            counted(
+                "{number} is of a text that has been replaced since: nobody can check it any more",
+                "{number} are of texts that have been replaced since: nobody can check them any more",
+                count,
+            )
+        ]
+    if (count := others.unanswered) > 0:
+        told += [counted("{number} has no answer yet", "{number} have no answer yet", count)]
+    for sentence in told:
+        out.print(f"  {sentence}", soft_wrap=True)
 
 
 def estimates_of(checked: Sequence[Checked]) -> dict[str, Estimate]:

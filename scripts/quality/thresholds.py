@@ -10,7 +10,7 @@ from rich.table import Table
 from scripts.command import promise
 from scripts.command.console import out
 from scripts.command.database import opened
-from scripts.language.language import grouped, translated
+from scripts.language.language import counted, grouped, translated
 from scripts.pages import figures
 from scripts.pages.tables import table
 from shared.errors import ConfigurationError
@@ -20,7 +20,7 @@ from shared.settings import Settings
 from shared.store import thresholds
 from shared.store.thresholds import Threshold, Version
 
-VERSIONS_SHOWN = 20
+VERSIONS_SHOWN, MOST_VERSIONS = 20, 10_000
 NAME = "otzyv thresholds"
 
 
@@ -32,13 +32,21 @@ def show(settings: Settings, store: Path | None) -> None:
 
 def _show(here: Runtime, settings: Settings) -> None:
     with here.database.transaction() as cursor:
-        versions = thresholds.versions(cursor, here.taxonomy_id, VERSIONS_SHOWN)
+        every = thresholds.versions(cursor, here.taxonomy_id, MOST_VERSIONS)
+        versions = every[:VERSIONS_SHOWN]
         rows = thresholds.rows(cursor, versions[0].id) if versions else []
     if not versions:
         told = translated("no thresholds stored: every stage uses OTZYV_THRESHOLDS or its own default")
         out.print(told, soft_wrap=True)
         return
     out.print(_history(versions))
+    if (more := len(every) - VERSIONS_SHOWN) > 0:
+        told = counted(
+            "and {number} earlier one, which `otzyv thresholds use NUMBER` takes too",
+            "and {number} earlier ones, which `otzyv thresholds use NUMBER` takes too",
+            more,
+        )
+        out.print(told, soft_wrap=True)
     out.print(_now(versions[0], rows))
     held = promise.by_settings(versions[0], runtime.labeller(here).awake, settings.thresholds)
     told = translated("* holds now: {what}", what=held if rows else translated("the defaults"))
@@ -99,7 +107,9 @@ def _part(some: int, of: int) -> str:
 def use(number: int, settings: Settings, store: Path | None) -> None:
     """Let an earlier version hold again, as a new version. Raises ConfigurationError where there is none."""
     with opened(settings, store, NAME) as here, here.database.transaction() as cursor:
-        known = {version.id: version for version in thresholds.versions(cursor, here.taxonomy_id, 10_000)}
+        known = {
+            version.id: version for version in thresholds.versions(cursor, here.taxonomy_id, MOST_VERSIONS)
+        }
         if number not in known:
             raise ConfigurationError(
                 f"thresholds: expected the number of a version, found {number}; see `otzyv thresholds list`"

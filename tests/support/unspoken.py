@@ -31,7 +31,8 @@ NAMES: Final = {
 OF_ERRORS: Final = {
     "end of data", "leave out --encoding, or name another", "mend that line, or name --encoding",
     "; write one object in each line, or all of them into one array", "say which one it is with {}",
-    ", or with --header in which line the names stand", "stored review with the id {}", "review of audit {}",
+    ", or with --header in which line the names stand",
+    ", or with --format ({}) which marketplace's export it is", "stored review with the id {}", "review of audit {}",
     "{} with the id {}", "{}, or keep every answer with `otzyv audit import --disagreements keep`",
     "{}, or take them all in with `otzyv audit import --disagreements keep`, which settles what it can",
     "it is used for training; OTZYV_GPU_SHARED=true shares it",
