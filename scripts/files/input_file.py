@@ -43,6 +43,17 @@ def delimiter_title(delimiter: str) -> str:
     return known.get(delimiter, repr(delimiter))
 
 
+def tell_repeated(rows: Chunk) -> None:
+    """Say how many rows repeat the header."""
+    told = counted(
+        "{number} row that repeats the header, in line {line}",
+        "{number} rows that repeat the header, the first in line {line}",
+        len(rows),
+        line=rows.numbers[0],
+    )
+    remark(translated("left out"), told)
+
+
 class InputFile:
     """A file of reviews. `records()` yields chunks of plain dicts, column name to value, in file order.
 
@@ -141,13 +152,7 @@ class InputFile:
                 f"{self.path}: expected a readable file, found: {error.strerror or error}"
             ) from error
         if repeated and not told:
-            said = counted(
-                "{number} row that repeats the header, in line {line}",
-                "{number} rows that repeat the header, the first in line {line}",
-                len(repeated),
-                line=repeated.numbers[0],
-            )
-            remark(translated("left out"), said)
+            tell_repeated(repeated)
         if empty:
             raise InputFileError(
                 f"{self.path}: expected at least one review, found a header and no rows{self.elsewhere}"
