@@ -38,13 +38,13 @@ class Context(typer.Context):
         for name, word in WORDS.items():
             setattr(module, name, translated(word))
         for param in self.command.params:
-            _with_spaces_between_choices(param)
+            space_choices(param)
         formatter: Any = super().make_formatter()
         formatter.write_usage = partial(formatter.write_usage, prefix=translated(USAGE))
         return formatter
 
 
-def _with_spaces_between_choices(param: Any) -> None:
+def space_choices(param: Any) -> None:
     """`<auto | always | none>`: a column that is too narrow for all of them breaks between words."""
     shown = param.display_type_rich
     param.display_type_rich = lambda ctx: (

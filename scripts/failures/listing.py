@@ -53,14 +53,15 @@ def show_groups(choice: FailureFilter, limit: int, settings: Settings, *, json: 
         return
     if found:
         _print_groups(found)
-    _line(_total(total, groups, len(found)))
+    _line(total_line(total, groups, len(found)))
     if queues is None:
         remark(translated("dead letters not shown"), broken)
     else:
         _print_queues(queues)
 
 
-def _total(total: int, groups: int, shown: int) -> str:
+def total_line(total: int, groups: int, shown: int) -> str:
+    """How many there are, how many of them are shown, and what shows more."""
     told = translated(
         "{failures} in {groups}",
         failures=counted("{number} failure", "{number} failures", total),

@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from scripts.command.console import remark
+from scripts.command.console import left_out, remark
 from scripts.files.columns import names_in, require_columns
 from scripts.files.opinions import LEAVE, choices, of_one_mind, opinion
 from scripts.files.options import AS_FOUND, TableOptions
 from scripts.files.record import Chunk, Record, cell
-from scripts.language.language import counted, grouped, translated
+from scripts.language.language import grouped, translated
 from shared.errors import InputFileError, TaxonomyError
 from shared.quality.agreement import Opinion
 from shared.taxonomy import Taxonomy
@@ -159,13 +159,12 @@ def _once(gold: Path, records: Chunk, rows: list[GoldRow], taxonomy: Taxonomy) -
     remedy = f"{LEAVE}, or take them all in with `otzyv audit import --disagreements keep`, which settles what it can"
     settled = of_one_mind(gold, said, names, remedy)
     if len(first) < len(rows):
-        told = counted(
+        left_out(
             "{number} row of {file} repeats a review of an earlier row",
             "{number} rows of {file} repeat a review of an earlier row",
             len(rows) - len(first),
             file=gold.name,
         )
-        remark(translated("left out"), told)
     return [
         replace(row, category=settled[key], ambiguous=any(one.ambiguous for one in said[key]))
         for key, row in first.items()

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from scripts.command.console import out, remark
+from scripts.command.console import left_out, out
 from scripts.command.database import opened
 from scripts.files.gold_file import answered, category_in
 from scripts.files.opinions import choices, of_one_mind, opinion
@@ -59,24 +59,28 @@ def import_labels(
     records = answered(path, tables.records(path, "id", "category"))
     told = records.where(lambda record: cell(record, "status") != "needs_review")
     if len(told) < len(records):
-        guesses = counted(
+        left_out(
             "{number} row of {file} with the status needs_review: a guess",
             "{number} rows of {file} with the status needs_review: guesses",
             len(records) - len(told),
             file=path.name,
         )
-        remark(translated("left out"), guesses)
     if not told:
         raise InputFileError(f"{path}: expected at least one label, found none; fill in the column category")
     with opened(settings, store, "otzyv labels import") as here, here.database.transaction() as cursor:
         each = _each(path, list(_told(cursor, here, path, told)))
         before = labels.by_stage(cursor, list(each), here.taxonomy_id)
         labels.settle_from_outside(cursor, list(each.values()), here.taxonomy_id, method)
+    tell_imported(method, len(each), before)
+
+
+def tell_imported(method: str, reviews: int, before: dict[str, int]) -> None:
+    """How many labels have been taken in, and how many labels of which stage there were before."""
     people = before.pop("human", 0)
     have = counted(
         "{number} review has a label by {method}",
         "{number} reviews have labels by {method}",
-        len(each) - people,
+        reviews - people,
         method=method,
     )
     keep = counted("{number} keeps what people gave", "{number} keep what people gave", people)
@@ -104,13 +108,12 @@ def _told(cursor: Cursor, here: Runtime, path: Path, records: Chunk) -> Iterator
             yield ImportedLabel(review.review_id, review.revision, f"the review {name!r}", said, sure)
     texts.tell()
     if texts.replaced:
-        replaced = counted(
+        left_out(
             "{number} row of {file} about a text that has been replaced since",
             "{number} rows of {file} about texts that have been replaced since",
             texts.replaced,
             file=path.name,
         )
-        remark(translated("left out"), replaced)
 
 
 def _each(path: Path, told: Sequence[ImportedLabel]) -> dict[int, Told]:
@@ -119,13 +122,12 @@ def _each(path: Path, told: Sequence[ImportedLabel]) -> dict[int, Told]:
     for one in told:
         rows.setdefault(one.review_id, []).append(one)
     if len(rows) < len(told):
-        repeated = counted(
+        left_out(
             "{number} row of {file} repeats a review of another row",
             "{number} rows of {file} repeat a review of another row",
             len(told) - len(rows),
             file=path.name,
         )
-        remark(translated("left out"), repeated)
     opinions = {review_id: [one.said for one in each] for review_id, each in rows.items()}
     settled = of_one_mind(path, opinions, {review_id: each[0].name for review_id, each in rows.items()})
     return {

@@ -143,7 +143,7 @@ def _run(
     return StagePlan(
         stage.name,
         reached,
-        notes=[_unscored(unscored, len(texts))] if unscored else [],
+        notes=[unscored_note(unscored, len(texts))] if unscored else [],
         kept=SampleShare(len(texts) - len(rest), len(texts)),
         seconds=seconds / each,
         tokens_in=sum(answer.tokens_in for answer in answers) / each,
@@ -151,7 +151,7 @@ def _run(
     ), rest
 
 
-def _unscored(some: int, of: int) -> Sentence:
+def unscored_note(some: int, of: int) -> Sentence:
     """How many answers of the language model came without what says how sure it is."""
     return Sentence(
         "{some} of {all} answers: each {what}.", some=grouped(some), all=grouped(of), what=Sentence(UNSCORED)
@@ -209,7 +209,7 @@ def _shown(found: Plan, settings: Settings) -> RenderableType:
     eta, days = totals["eta_seconds"], totals["days"]
     unknown = translated("unknown until every stage is measured")
     parts: list[RenderableType] = [
-        _read(found),
+        what_was_read(found),
         _table(found, settings),
         translated(
             "left after the stages that were run: {share} ({interval})",
@@ -236,7 +236,7 @@ def _shown(found: Plan, settings: Settings) -> RenderableType:
     return Group(*parts)
 
 
-def _read(found: Plan) -> str:
+def what_was_read(found: Plan) -> str:
     """What the file holds, and how much of it was tried."""
     rows = counted("{number} row", "{number} rows", found.rows)
     texts = counted("{number} different text", "{number} different texts", found.distinct)
@@ -268,7 +268,8 @@ def _table(found: Plan, settings: Settings) -> Table:
     return table((*first, interval, translated("seconds"), translated("tokens"), translated("cost")), rows)
 
 
-def _english(note: Sentence | str) -> str:
+def in_english(note: Sentence | str) -> str:
+    """A note for programs."""
     return note if isinstance(note, str) else note.english
 
 
@@ -285,7 +286,7 @@ def _as_json(found: Plan, settings: Settings) -> dict[str, object]:
                 "tokens_in_each": stage.tokens_in,
                 "tokens_out_each": stage.tokens_out,
                 "cost": _cost(stage, found.rows * stage.seen.value, settings),
-                "note": " ".join(map(_english, stage.notes)),
+                "note": " ".join(map(in_english, stage.notes)),
             }
             for stage in found.stages
         ],

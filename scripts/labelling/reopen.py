@@ -50,10 +50,15 @@ def reopen(stage: str, settings: Settings, store: Path | None, *, dry_run: bool)
                     sending.to_stage(stage, ids, here.taxonomy_id, "bulk")
                 done, last = done + len(ids), ids[-1]
                 progress.update(task, completed=done)
+    tell_reopened(stage, done, store)
+
+
+def tell_reopened(stage: str, number: int, store: Path | None) -> None:
+    """How many wait now, and who judges them."""
     told = counted(
         "{number} review waits for {stage} once more",
         "{number} reviews wait for {stage} once more",
-        done,
+        number,
         stage=stage,
     )
     sent = translated("workers have been sent for them")

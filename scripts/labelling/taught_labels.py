@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from scripts.command.console import remark
+from scripts.command.console import left_out
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.options import TableOptions
 from scripts.files.record import Record, cell
-from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 from shared.store.labels import CIRCULAR
 from shared.taxonomy import Taxonomy
@@ -43,13 +42,12 @@ def read_taught(
         rest = [
             row for row, known in zip(rows, alike, strict=True) if row.id not in names["id"] and not known
         ]
-        told = counted(
+        left_out(
             "{number} label of a review that {file} measures with",
             "{number} labels of reviews that {file} measures with",
             len(rows) - len(rest),
             file=without.name,
         )
-        remark(translated("left out"), told)
         rows = rest
     if not rows:
         raise InputFileError(

@@ -94,10 +94,12 @@ def predict(
             run.tell_earlier()
         counts = _write(rows, predictions, handle, titles, count, settings.max_text_chars, run)
     seconds = time.monotonic() - began
-    _tell(counts, titles, total, seconds, count)
+    tell_counts(counts, titles, total, seconds, count)
 
 
-def _tell(counts: Counter[str], titles: dict[str, str], total: int, seconds: float, processes: int) -> None:
+def tell_counts(
+    counts: Counter[str], titles: dict[str, str], total: int, seconds: float, processes: int
+) -> None:
     """How many rows of which category, and how long it took."""
     titles |= {row_writer.REJECTED: row_writer.REJECTED} if counts[row_writer.REJECTED] else {}
     shown = sorted(titles, key=lambda slug: (slug == row_writer.REJECTED, -counts[slug]))

@@ -17,6 +17,7 @@ from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.options import TableOptions
 from scripts.language.language import counted, translated
 from scripts.pages import figures
+from shared.classifiers import Artefact
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Manifest
 from shared.classifiers.model_card import CALLED
@@ -116,10 +117,10 @@ def promote(
                 alias=alias,
             )
             out.print(told, soft_wrap=True)
-            _send_parked(here)
+            send_parked(here)
 
 
-def _send_parked(here: Runtime) -> None:
+def send_parked(here: Runtime) -> None:
     """What waited for a champion is predicted now, and not in a minute."""
     with here.database.transaction() as cursor:
         parked = awaiting.backlog(cursor, here.taxonomy_id).parked
@@ -199,6 +200,11 @@ def import_folder(
         artefact = written(made, known.location)
     number = known.register(artefact)
     _tell(artefact.manifest)
+    tell_registered(number, artefact, known)
+
+
+def tell_registered(number: int, artefact: Artefact, known: Registry) -> None:
+    """Where a new model lies, and what lets it serve."""
     place = f"{known.location.url}/{artefact.path}"
     if isinstance(known.location, Shelf):
         told = translated("its files are in the database, and a copy in {place}", place=place)

@@ -49,9 +49,9 @@ def show_all(settings: Settings, store: Path | None) -> None:
     nothing = translated(
         "no models are registered for this taxonomy; {command} trains one on the labels", command=first
     )
-    out.print(_table(rows) if found else nothing, soft_wrap=not found)
+    out.print(table_of(rows) if found else nothing, soft_wrap=not found)
     for move in moves[-10:]:
-        out.print(f"{_when(move.at)}  {_moved(move)}", soft_wrap=True)
+        out.print(f"{_when(move.at)}  {moved(move)}", soft_wrap=True)
     waiting = counted(
         "{number} review awaits a prediction; {parked} of them wait for a champion that can be loaded",
         "{number} reviews await a prediction; {parked} of them wait for a champion that can be loaded",
@@ -61,13 +61,15 @@ def show_all(settings: Settings, store: Path | None) -> None:
     out.print(waiting, soft_wrap=True)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Table:
+def table_of(rows: Sequence[Sequence[str]]) -> Table:
+    """Models, under the heads of their figures."""
     heads = (translated("model"), translated("serves as"), translated("architecture"), translated("runtime"))
     more = (translated("registered"), translated("weighted F1\non gold"), translated("files in"))
     return table((*heads, *more), rows, left=5)
 
 
-def _moved(move: Move) -> str:
+def moved(move: Move) -> str:
+    """One change of an alias, in a line."""
     before, after = (
         translated("model {number}", number=number) if number else translated("nobody")
         for number in (move.previous_id, move.model_id)
@@ -102,7 +104,7 @@ def show(number: int, settings: Settings, store: Path | None) -> None:
                 "Files below {place}, SHA-256 of the manifest {sha256}", place=place, sha256=model.sha256
             )
         out.print(told, soft_wrap=True)
-        broken = _broken(artefact)
+        broken = tell_files(artefact)
     if broken:
         raise ModelError(
             f"model {number}: expected unchanged files, found others: {', '.join(broken)}; restore them, or import the "
@@ -110,7 +112,7 @@ def show(number: int, settings: Settings, store: Path | None) -> None:
         )
 
 
-def _broken(artefact: Artefact) -> list[str]:
+def tell_files(artefact: Artefact) -> list[str]:
     """Tell of every file whether it is as it was written; the names of those that are not."""
     broken = []
     for name, file in artefact.manifest.files.items():

@@ -142,11 +142,12 @@ def report(here: Runtime, *, as_json: bool) -> None:
         step = taken if drawn else translated("`otzyv audit draw` draws some")
         out.print(translated("nothing to report yet: {step}", step=step), soft_wrap=True)
         return
-    out.print(_table(estimates, here.taxonomy))
+    out.print(table_of(estimates, here.taxonomy))
     out.print(str(WHY_WEIGHTED), style="dim")
 
 
-def _table(estimates: Mapping[str, Estimate], taxonomy: Taxonomy) -> Table:
+def table_of(estimates: Mapping[str, Estimate], taxonomy: Taxonomy) -> Table:
+    """What each group of labels was estimated at."""
     rows = []
     for name, found in estimates.items():
         kind, _, slug = name.partition(" ")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scripts.command.console import out, remark
+from scripts.command.console import left_out, out, remark
 from scripts.command.database import opened, opened_for
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.whole_file import write_text
@@ -130,13 +130,12 @@ def _unseen(texts: Sequence[str], student: Stage, here: Runtime) -> list[int]:
             "are left out, promote and calibrate that"
         )
     if left:
-        told = counted(
+        left_out(
             "{number} gold review that model {model} was trained on: it says nothing of it",
             "{number} gold reviews that model {model} was trained on: they say nothing of it",
             left,
             model=number,
         )
-        remark(translated("left out"), told)
     return unseen
 
 

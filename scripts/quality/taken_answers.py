@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
-from scripts.command.console import out, remark
+from scripts.command.console import left_out, out, remark
 from scripts.files.answer_file import Given
 from scripts.files.opinions import LEAVE, each_persons, refuse_disagreement
 from scripts.files.record import only
@@ -137,7 +137,7 @@ def tell_taken(settled: Sequence[Settled], taken: Taken, present: int, given: in
         "{number} reviews are gold, and labelled by people",
         reviews,
     )
-    out.print(f"{told} ({_parts(taken)}): {golden}", soft_wrap=True)
+    out.print(f"{told} ({in_parts(taken)}): {golden}", soft_wrap=True)
     if undecided:
         told = counted(
             "{number} review is neither gold nor labelled by people: no category has more than half of its answers; "
@@ -148,22 +148,20 @@ def tell_taken(settled: Sequence[Settled], taken: Taken, present: int, given: in
         )
         remark(translated("undecided"), told)
     if present > taken.answers:
-        told = counted(
+        left_out(
             "{number} other answer of the same people about the same reviews",
             "{number} other answers of the same people about the same reviews",
             present - taken.answers,
         )
-        remark(translated("left out"), told)
     if given > present:
-        told = counted(
+        left_out(
             "{number} answer about a text that has been replaced since it was drawn",
             "{number} answers about texts that have been replaced since they were drawn",
             given - present,
         )
-        remark(translated("left out"), told)
 
 
-def _parts(taken: Taken) -> str:
+def in_parts(taken: Taken) -> str:
     """How many answers are new, how many others they replace, and how many were there."""
     changed = taken.answers - taken.new - taken.same
     parts = [counted("{number} new", "{number} new", taken.new)]

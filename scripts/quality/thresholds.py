@@ -39,7 +39,7 @@ def _show(here: Runtime, settings: Settings) -> None:
         told = translated("no thresholds stored: every stage uses OTZYV_THRESHOLDS or its own default")
         out.print(told, soft_wrap=True)
         return
-    out.print(_history(versions))
+    out.print(history_of(versions))
     if (more := len(every) - VERSIONS_SHOWN) > 0:
         told = counted(
             "and {number} earlier one, which `otzyv thresholds use NUMBER` takes too",
@@ -47,19 +47,19 @@ def _show(here: Runtime, settings: Settings) -> None:
             more,
         )
         out.print(told, soft_wrap=True)
-    out.print(_now(versions[0], rows))
+    out.print(values_of(versions[0], rows))
     held = promise.by_settings(versions[0], runtime.labeller(here).awake, settings.thresholds)
     told = translated("* holds now: {what}", what=held if rows else translated("the defaults"))
     out.print(told, soft_wrap=True)
 
 
-def _history(versions: Sequence[Version]) -> Table:
+def history_of(versions: Sequence[Version]) -> Table:
     """The versions, the one that holds first."""
     rows = [
         (
             f"{version.id}{'' if number else ' *'}",
             f"{version.at:%Y-%m-%d %H:%M}",
-            _certified(version),
+            certified_by(version),
             "" if version.target is None else figures.short(version.target),
             "" if version.gold_reviews is None else grouped(version.gold_reviews),
             version.note,
@@ -70,13 +70,14 @@ def _history(versions: Sequence[Version]) -> Table:
     return table((*heads, translated("gold"), translated("comment")), rows, left=6)
 
 
-def _certified(version: Version) -> str:
+def certified_by(version: Version) -> str:
+    """Whether a chain was certified, or each stage by itself."""
     if version.target is None:
         return ""
     return translated("each stage") if version.chain is None else translated("chain")
 
 
-def _now(version: Version, rows: Sequence[Threshold]) -> Table:
+def values_of(version: Version, rows: Sequence[Threshold]) -> Table:
     """The thresholds of a version, by stage and category."""
     now = [
         (

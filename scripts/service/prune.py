@@ -27,7 +27,7 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
     with database.transaction() as cursor:
         found = retention.old(cursor, before)
         training = runs.unfinished(cursor)
-    _tell(found, before)
+    tell_found(found, before)
     if dry_run:
         return
     if training:
@@ -57,7 +57,7 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
         retention.prune_batches(cursor, before)
 
 
-def _tell(found: retention.Old, before: datetime) -> None:
+def tell_found(found: retention.Old, before: datetime) -> None:
     """How many can go, and how many stay."""
     going = counted(
         "{number} review came before {time} UTC and can go, with its verdicts, label, predictions, failures and old "

@@ -75,10 +75,11 @@ def table_of(found: Sequence[Run]) -> Group:
         for run in ordered
         if run.message
     ]
-    return Group(table(_heads(), rows, left=2), *told)
+    return Group(table(heads(), rows, left=2), *told)
 
 
-def _heads() -> tuple[Column, ...]:
+def heads() -> tuple[Column, ...]:
+    """The columns of a table of runs."""
     left = (
         Column(translated("run"), no_wrap=True),
         Column(translated("architecture"), overflow="fold", min_width=9),

@@ -47,7 +47,7 @@ OWN = ("architecture", "seed")
 def train(request: TrainOptions, settings: Settings) -> int:
     """Ask for the runs, and watch or do them if asked to; returns the exit status."""
     if "help" in (request.given or ()):
-        out.print(_arguments())
+        out.print(arguments_table())
         return 0
     wanted = _wanted(request, settings)
     if request.store is not None and not request.here:
@@ -79,7 +79,7 @@ def train(request: TrainOptions, settings: Settings) -> int:
     return 0
 
 
-def _arguments() -> Table:
+def arguments_table() -> Table:
     """What --set takes."""
     rows = (
         (
@@ -154,11 +154,11 @@ def _ask(here: Runtime, wanted: list[Asked]) -> list[int]:
                 "label reviews first"
             )
         experiment, numbers = runs.ask(cursor, here.taxonomy_id, snapshot.id, wanted)
-    _tell_asked(experiment, numbers, snapshot)
+    tell_asked(experiment, numbers, snapshot)
     return numbers
 
 
-def _tell_asked(experiment: int, numbers: list[int], snapshot: Snapshot) -> None:
+def tell_asked(experiment: int, numbers: list[int], snapshot: Snapshot) -> None:
     """Which runs there will be, and of what they learn."""
     told = translated(
         "experiment {experiment}: {runs}; {reviews}, {categories}; to measure on: {gold}",

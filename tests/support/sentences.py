@@ -33,7 +33,7 @@ ELSEWHERE = {
     },
 }
 """What `shared` says in English, to logs too, and a command in the language in use."""
-TELLING = {"translated": 1, "counted": 2, "Sentence": 1}
+TELLING = {"translated": 1, "counted": 2, "Sentence": 1, "left_out": 2}
 
 
 def of_help() -> Iterator[tuple[str, Sentence]]:
