@@ -10,14 +10,13 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from scripts.command.console import out
+from scripts.command.console import out, tell_unanswered
 from scripts.command.database import opened_for
 from scripts.files.review_rows import ReviewRows
 from scripts.labelling import sample as sampling
 from scripts.language.language import Sentence, counted, grouped, translated
 from scripts.pages import figures
 from scripts.pages.tables import table
-from scripts.quality.judging import tell_unanswered
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage, StageSource, raise_if_nothing_came
 from shared.catalogue import STAGES

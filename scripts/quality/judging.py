@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scripts.command.console import remark
+from scripts.command.console import remark, tell_unanswered
 from scripts.command.progress import review_progress
-from scripts.language.language import grouped, translated
+from scripts.language.language import translated
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage, StageSource, Verdict, raise_if_nothing_came
 from shared.catalogue import STAGES
@@ -95,18 +95,6 @@ def judge(made: Mapping[str, Stage], texts: Sequence[str]) -> dict[str, Judged]:
                 tell_unanswered(name, errors, len(texts))
             judged[name] = found
     return judged
-
-
-def tell_unanswered(stage: str, errors: Sequence[OtzyvError], texts: int) -> None:
-    """About how many of so many texts a stage gave no answer, and why the first."""
-    told = translated(
-        "{stage}: {number} of {all} reviews; first: {error}",
-        stage=stage,
-        number=grouped(len(errors)),
-        all=grouped(texts),
-        error=errors[0],
-    )
-    remark(translated("no answer"), told)
 
 
 def rules(
