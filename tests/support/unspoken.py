@@ -29,12 +29,8 @@ NAMES: Final = {
 }  # fmt: skip
 """Fields, options and statuses, which are typed as they are; and looks."""
 OF_ERRORS: Final = {
-    "end of data", "leave out --encoding, or name another", "mend that line, or name --encoding",
-    "; write one object in each line, or all of them into one array", "say which one it is with {}",
-    ", or with --header in which line the names stand",
-    ", or with --format ({}) which marketplace's export it is", "stored review with the id {}", "review of audit {}",
-    "{} with the id {}", "{}, or keep every answer with `otzyv audit import --disagreements keep`",
-    "{}, or take them all in with `otzyv audit import --disagreements keep`, which settles what it can",
+    "stored review with the id {}", "review of audit {}", "{} with the id {}",
+    "{}, or keep every answer with `otzyv audit import --disagreements keep`",
     "it is used for training; OTZYV_GPU_SHARED=true shares it",
 }  # fmt: skip
 """Parts of errors, and of reasons that a database or a file keeps."""
@@ -46,6 +42,8 @@ BEGIN: Final = (
 """How what files, programs and other programs are told begins."""
 ELSEWHERE: Final = ("bench", "language")
 """Benchmarks are for those who work on Otzyv."""
+ERRORS: Final = "files"
+"""A folder whose sentences are errors, but for what it prints."""
 
 Values = Mapping[str, list[ast.expr]]
 """What names of a function, or of its module, are assigned."""
@@ -55,28 +53,30 @@ def unspoken(root: Path = SCRIPTS) -> Iterator[tuple[str, str]]:
     """Where it stands, and what would be said in English."""
     for path in sorted(root.rglob("*.py")):
         if path.relative_to(root).parts[0] not in ELSEWHERE:
-            for line, text in of_module(path.read_text(encoding="utf-8")):
+            everywhere = path.relative_to(root).parts[0] != ERRORS
+            for line, text in of_module(path.read_text(encoding="utf-8"), everywhere=everywhere):
                 yield f"{path.relative_to(root)}:{line}", text
 
 
-def of_module(code: str) -> list[tuple[int, str]]:
-    """The same in one module: words for a printer, and sentences anywhere."""
+def of_module(code: str, *, everywhere: bool = True) -> list[tuple[int, str]]:
+    """The same in one module: words for a printer, and sentences anywhere, if not for a printer alone."""
     tree = ast.parse(code)
     raised = {one.id for node in ast.walk(tree) if isinstance(node, ast.Raise) for one in _names(node)}
-    return sorted({*Reader(raised).below(tree, {}, printed=False)})
+    return sorted({*Reader(raised, everywhere=everywhere).below(tree, {}, printed=False)})
 
 
 class Reader:
     """Reads a module. What is assigned to a name that a raise names is a part of an error."""
 
-    def __init__(self, raised: set[str]) -> None:
-        self._raised = raised
+    def __init__(self, raised: set[str], *, everywhere: bool) -> None:
+        self._raised, self._everywhere = raised, everywhere
 
     def below(self, node: ast.AST, values: Values, *, printed: bool) -> Iterator[tuple[int, str]]:
         """The English in a part of the tree; `printed` where a printer would say it."""
         if isinstance(node, ast.Constant | ast.JoinedStr):
             text = _text(node)
-            if (WORD if printed else SENTENCE).search(text) and not _may_be_english(text):
+            heard = bool(WORD.search(text)) if printed else self._everywhere and bool(SENTENCE.search(text))
+            if heard and not _may_be_english(text):
                 yield node.lineno, text
         elif isinstance(node, ast.Call):
             yield from self._of_call(node, values, printed=printed)
