@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from scripts.command.console import remark
 from shared.catalogue import STAGES
@@ -17,6 +18,11 @@ from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
+
+NO_SERVER: Final = (
+    "its model would be in a database, and none answers here; name a folder with --store, or a server with "
+    "OTZYV_DATABASE_URL"
+)
 
 
 @contextmanager
@@ -60,5 +66,7 @@ def opened_for(
         try:
             here = runtime.build(settings.hasty)
         except OtzyvError as error:
-            remark("left out", f"{', '.join(registered)}: {error}")
+            named = settings.database_url != Settings.model_fields["database_url"].default
+            why = str(error) if named else NO_SERVER
+            remark("left out", f"{', '.join(registered)}, which rests: {why}")
     yield here

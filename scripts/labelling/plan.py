@@ -96,8 +96,9 @@ def _through_the_chain(
         if stage is None:
             planned, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
         elif isinstance(stage, ConfigurationError):
-            # One that cannot be used is taken to keep nothing.
-            planned = StagePlan(name, reached, note=str(stage))
+            # One that cannot be used is taken to keep nothing; one that rests takes no time either.
+            seconds = 0.0 if STAGES[name].may_rest else None
+            planned = StagePlan(name, reached, seconds=seconds, note=str(stage).removeprefix(f"{name}: "))
         else:
             rule = resolve(stage, settings.thresholds, stored.get(name), order)
             planned, waiting = _run(stage, rule, reached, waiting)
@@ -110,6 +111,8 @@ def _made(
 ) -> Stage | ConfigurationError:
     """A stage, or why it cannot be used. Only one whose model is registered looks into a database."""
     place = registered if STAGES[name].may_rest else None
+    if STAGES[name].may_rest and place is None:
+        return ConfigurationError("rests: no database was reached that may have its model")
     database, taxonomy_id = (place.database, place.taxonomy_id) if place else (None, 0)
     chosen = settings.model_copy(update={"models": place.settings.models}) if place else settings
     try:
@@ -117,7 +120,7 @@ def _made(
         stage = made.now() if isinstance(made, StageSource) else made
     except ConfigurationError as error:
         return error
-    return stage or ConfigurationError("no model may judge; see `otzyv status`")
+    return stage or ConfigurationError("rests: no model may judge; see `otzyv status`")
 
 
 def _run(
