@@ -12,8 +12,10 @@ from rich.table import Table
 
 from scripts.command.console import out, remark
 from scripts.command.database import opened_for
+from scripts.command.progress import phase
 from scripts.files.review_rows import ReviewRows
 from scripts.labelling import sample as sampling
+from scripts.language.language import translated
 from scripts.pages import figures
 from scripts.pages.tables import table
 from shared.cascade.rule import StageRule
@@ -89,7 +91,8 @@ def _through_the_chain(
     if registered is not None:
         with registered.database.transaction() as cursor:
             stored = thresholds.current(cursor, registered.taxonomy_id)
-    made = {name: _made(name, taxonomy, settings, registered) for name in settings.stages if name != LLM}
+    with phase(translated("loading the stages")):
+        made = {name: _made(name, taxonomy, settings, registered) for name in settings.stages if name != LLM}
     order = tuple(name for name in settings.stages if not isinstance(made.get(name), ConfigurationError))
     for name in settings.stages:
         reached, stage = SampleShare(len(waiting), len(sample)), made.get(name)
