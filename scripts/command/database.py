@@ -12,7 +12,7 @@ from typing import Final
 
 from scripts.command.console import remark
 from scripts.command.progress import phase
-from scripts.language.language import translated
+from scripts.language.language import Sentence, translated
 from shared.catalogue import STAGES
 from shared.errors import ConfigurationError, OtzyvError
 from shared.runtime import runtime
@@ -21,7 +21,7 @@ from shared.settings import Settings
 from shared.store.postgres import schema
 from shared.store.postgres.embedded import embedded_server
 
-NO_SERVER: Final = (
+NO_SERVER: Final = Sentence(
     "its model would be in a database, and none answers here; name a folder with --store, or a server with "
     "OTZYV_DATABASE_URL"
 )
@@ -40,7 +40,7 @@ def opened(settings: Settings, store: Path | None, application: str) -> Iterator
     with started(store) as url:
         chosen = settings.model_copy(update={"database_url": url, "models": models_in(store, settings)})
         database = runtime.open_database(chosen, application)
-        schema.upgrade(database, tell=lambda sentence: remark("note", sentence))
+        schema.upgrade(database, tell=lambda sentence: remark(translated("note"), sentence))
         yield runtime.build(chosen, database)
         database.close()
 
@@ -78,6 +78,7 @@ def opened_for(
             here = runtime.build(settings.hasty)
         except OtzyvError as error:
             named = settings.database_url != Settings.model_fields["database_url"].default
-            why = str(error) if named else NO_SERVER
-            remark("left out", f"{', '.join(registered)}, which rests: {why}")
+            why = error if named else NO_SERVER
+            told = translated("{stages}, which rests: {why}", stages=", ".join(registered), why=why)
+            remark(translated("left out"), told)
     yield here

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from scripts.command.console import remark
+from scripts.command.console import left_out, remark
 from scripts.command.escaping import storable
 from scripts.files.csv_rows import CsvRows, Quotes, csv_format, one_character, opened_text
 from scripts.files.json_rows import json_rows
-from scripts.files.record import Chunk
+from scripts.files.record import Chunk, repeats_header
 from scripts.files.text_encoding import encoding_of, first_bad_line, python_name
 from scripts.language.language import counted, translated
 from shared.errors import InputFileError
@@ -41,6 +41,16 @@ def delimiter_title(delimiter: str) -> str:
     """What people are told of it."""
     known = {",": translated("commas"), ";": translated("semicolons"), "\t": translated("tabs")}
     return known.get(delimiter, repr(delimiter))
+
+
+def tell_repeated(rows: Chunk) -> None:
+    """Say how many rows repeat the header."""
+    left_out(
+        "{number} row that repeats the header, in line {line}",
+        "{number} rows that repeat the header, the first in line {line}",
+        len(rows),
+        line=rows.numbers[0],
+    )
 
 
 class InputFile:
@@ -120,13 +130,16 @@ class InputFile:
         reader = readers[self.format]
         if self._look() != self._state:
             raise InputFileError(f"{self.path}: expected the file as it was, found it changed; start again")
-        empty = True
+        empty, repeated, told = True, Chunk(), self._told
         try:
             for chunk in reader():
+                repeated += (again := chunk.where(repeats_header))
+                repeated.numbers += again.numbers
+                kept = chunk.where(lambda row: not repeats_header(row)) if again else chunk
                 # Whoever asks for the first rows hears at once that there are none.
-                if chunk:
+                if kept:
                     empty = False
-                    yield chunk
+                    yield kept
         except UnicodeError as error:
             raise self._wrong_encoding(str(getattr(error, "encoding", ""))) from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -137,6 +150,8 @@ class InputFile:
             raise InputFileError(
                 f"{self.path}: expected a readable file, found: {error.strerror or error}"
             ) from error
+        if repeated and not told:
+            tell_repeated(repeated)
         if empty:
             raise InputFileError(
                 f"{self.path}: expected at least one review, found a header and no rows{self.elsewhere}"
@@ -161,6 +176,17 @@ class InputFile:
         with opened_text(self._open, encoding) as text:
             rows = CsvRows(self.path, text, found)
             yield from rows.chunks()
+        if first and rows.several:
+            line, count = rows.several
+            told = counted(
+                "{number} row goes over several lines in quotes, from line {line} on; if each line is a row, add "
+                "--quotes none",
+                "{number} rows go over several lines in quotes, the first from line {line} on; if each line is a row, "
+                "add --quotes none",
+                count,
+                line=line,
+            )
+            remark(translated("note"), told)
         if first and rows.short:
             line, count = rows.short
             told = counted(

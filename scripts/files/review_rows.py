@@ -12,18 +12,21 @@ import msgspec
 
 from scripts.command.console import remark
 from scripts.command.escaping import storable
+from scripts.files import ids
 from scripts.files.columns import plain
 from scripts.files.input_file import InputFile
 from scripts.files.presets import PRESETS, RUSSIAN, Headings, Preset
-from scripts.files.record import Record, cell, refuse_ruined, whole_number
+from scripts.files.record import Record, cell, whole_number
 from scripts.files.times import moment
-from scripts.language.language import translated
+from scripts.language.language import counted, grouped, translated
 from shared.errors import InputFileError
 from shared.reviews import moments, paths, review
 
 TEXT_NAMES: Final = (*RUSSIAN.text[0], "Текст")
 ID_NAMES: Final = ("id", *RUSSIAN.id)
 """What these columns are called in Russian exports, and in ours, the likeliest first; in any case."""
+
+WITHOUT_IDS: Final = ", or add --without-ids"
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -60,10 +63,25 @@ class ReviewRows:
         self._default_source = storable(default_source)
         self._preset = preset
         self._resolved = False
+        self._fractions = False
+        """Whether whole ids have a fraction of 0 in the file."""
 
     def check(self) -> None:
         """Raises InputFileError where the file's beginning cannot be read, or lacks a column."""
         next(self.chunks(), None)
+
+    def check_ids(self) -> None:
+        """Say how many of the first rows another one replaces. Raises InputFileError where these are most."""
+        _, wire = next(self.chunks(), ([], []))
+        names = [(row["source"], row["id"]) for row in wire]
+        if lost := ids.refuse_shared(self.file.path, names, [row["text"] for row in wire]):
+            told = counted(
+                "{number} of the first {rows} rows is replaced by a later row with its id and another text",
+                "{number} of the first {rows} rows are replaced by later rows with their ids and other texts",
+                lost,
+                rows=grouped(len(wire)),
+            )
+            remark(translated("note"), told)
 
     def chunks(self) -> Iterator[tuple[list[Record], list[Record]]]:
         """Pairs of (rows as they stand in the file, the same rows in the wire contract)."""
@@ -113,6 +131,10 @@ class ReviewRows:
             source=chosen.source or find("source"),
             created_at=chosen.created_at or usual_time(records, find),
         )
+        if (column := self.columns.id) is not None:
+            names = [paths.at(record, column) for record in records]
+            ids.refuse_zeros(self.file.path, names, WITHOUT_IDS)
+            self._fractions = ids.are_fractions(names)
         self._resolved = True
         remark(translated("columns"), self._told())
 
@@ -153,8 +175,8 @@ class ReviewRows:
             "text": self._text(record),
         }
         if columns.id:
-            remedy = ", or add --without-ids"
-            refuse_ruined(self.file.path, line, paths.at(record, columns.id), remedy)
+            ids.refuse_ruined(self.file.path, line, paths.at(record, columns.id), WITHOUT_IDS)
+            row["id"] = ids.whole(row["id"]) if self._fractions else row["id"]
         if not row["id"]:
             text = str(row["text"]).encode(errors="replace")
             row["id"] = f"row-{number}-{hashlib.sha256(text).hexdigest()[:8]}"

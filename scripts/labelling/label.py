@@ -47,6 +47,7 @@ def label(rows: ReviewRows, labels: OutFile, page: Path, store: Path | None, set
     A run that is interrupted keeps what it has done, and the same command goes on from there.
     """
     whole_file.check(labels.path, page, rows.file.path)
+    rows.check_ids()
     with unfinished(labels.path, store, identity(rows, settings)) as run:
         summary = _labelled(rows, labels, run, settings)
         with phase(translated("writing {file}", file=page.name)):
@@ -60,7 +61,7 @@ def _labelled(rows: ReviewRows, labels: OutFile, run: UnfinishedRun, settings: S
         own = {"database_url": f"{url}&{SYNC_OFF}", "models": models_in(run.folder, settings)}
         chosen = settings.model_copy(update=own)
         database = runtime.open_database(chosen, "otzyv label")
-        schema.upgrade(database, tell=lambda sentence: remark("note", sentence))
+        schema.upgrade(database, tell=lambda sentence: remark(translated("note"), sentence))
         here = runtime.build(chosen, database)
         cascade = runtime.labeller(here)
         with phase(translated("loading the stages")):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scripts.command.console import remark
+from scripts.command.console import remark, tell_unanswered
 from scripts.command.progress import phase, review_progress
 from scripts.language.language import translated
 from shared.cascade.rule import StageRule
@@ -59,7 +59,8 @@ def in_use(
         with phase(translated("loading {stage}", stage=name)):
             stage = _of(stages.build(name, taxonomy, chosen, database, taxonomy_id), certified=certified)
         if stage is None:
-            remark("left out", f"{name}: no model may judge; see `otzyv status`")
+            told = translated("{stage}: no model may judge; see `otzyv status`", stage=name)
+            remark(translated("left out"), told)
         else:
             found[name] = stage
     return found
@@ -92,7 +93,7 @@ def judge(made: Mapping[str, Stage], texts: Sequence[str]) -> dict[str, Judged]:
                 errors += [answer.error for answer in answers if answer.error]
                 progress.update(task, completed=len(found.verdicts))
             if errors:
-                remark("no answer", f"{name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
+                tell_unanswered(name, errors, len(texts))
             judged[name] = found
     return judged
 

@@ -38,7 +38,7 @@ def enqueue(
 
     A full queue is waited for, up to `patience_s` seconds in which it takes nothing.
     """
-    rows.check()
+    rows.check_ids()
     batch = uuid.uuid4()
     sent = 0
     try:
