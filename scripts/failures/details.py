@@ -37,6 +37,7 @@ def show(number: int, settings: Settings, *, full: bool, json: bool) -> None:
 def unknown(numbers: list[int]) -> ConfigurationError:
     """What to say of numbers that no failure has."""
     shown = ", ".join(str(number) for number in numbers[:10])
+    shown += f" and {len(numbers) - 10:,} others" if len(numbers) > 10 else ""
     return ConfigurationError(
         f"failures: expected numbers that `otzyv failures list` and its filters lead to, found no failure {shown}; "
         "it may have been retried or dropped already"

@@ -11,8 +11,8 @@ from scripts.files.record import Chunk, Record
 from shared.errors import InputFileError
 
 OTHER_NAMES: Final = {
-    "id": ("input:id",),
-    "text": ("текст", "отзыв", "input:text"),
+    "id": ("id отзыва", "идентификатор отзыва", "номер отзыва", "input:id"),
+    "text": ("текст", "отзыв", "текст отзыва", "input:text"),
     "category": ("категория", "output:category"),
     "answer": ("ответ", "output:answer"),
     "source": ("источник", "input:source"),
@@ -74,7 +74,9 @@ def in_our_words(path: Path, rows: Chunk) -> Chunk:
     return Chunk(named, rows.numbers)
 
 
-def require_columns(path: Path, present: Collection[str], found: Iterable[str], *columns: str) -> None:
+def require_columns(
+    path: Path, present: Collection[str], found: Iterable[str], *columns: str, elsewhere: str = ""
+) -> None:
     """Raises InputFileError unless the columns are among those present; `found` is what the file calls these."""
     for column in columns:
         if column not in present:
@@ -82,5 +84,5 @@ def require_columns(path: Path, present: Collection[str], found: Iterable[str], 
             if not path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".ndjson", ".parquet")):
                 remedy += ", or name with --header the line in which the names stand"
             raise InputFileError(
-                f"{path}: expected a column {column!r}, found {', '.join(map(repr, found))}; {remedy}"
+                f"{path}: expected a column {column!r}, found {', '.join(map(repr, found))}; {remedy}{elsewhere}"
             )

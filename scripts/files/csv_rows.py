@@ -31,8 +31,15 @@ LONGEST_CELL: Final = 1 << 22
 csv.field_size_limit(LONGEST_CELL)
 
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_NUMBERS: Final = re.compile(r"[0-9]+")
+_WHOLE_LINE: Final = re.compile(r'"(?:[^"]|"")*"\s*')
+_LINE_END: Final = re.compile(r"[\r\n]")
+_RUN: Final = re.compile(r"[0-9A-Za-z]+")
+_DIGIT: Final = re.compile(r"[0-9]")
+_CODE: Final = re.compile(r"(?=.*[0-9A-Za-z])[^А-Яа-яЁё]+")
+_SENTENCE: Final = re.compile(r"[.!?()]")
+LONGER: Final = 3
+"""So many times the length of another word a category may have; a part of a sentence soon has more."""
+_DECIMAL: Final = re.compile(r"[0-9],[0-9]")
 
 
 class CsvFormat(msgspec.Struct):
@@ -41,12 +48,19 @@ class CsvFormat(msgspec.Struct):
     delimiter: str
     quotes: Quotes
     header: int | None
+    quoting: bool = False
+    """Whether the first rows have more than one cell in quotes that need them, or a delimiter or line in quotes."""
 
     def reader(self, lines: Iterable[str], *, strict: bool) -> Iterator[list[str]]:
         """The rows of these lines."""
         if self.quotes == "none":
             return csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, strict=strict)
         return csv.reader(lines, delimiter=self.delimiter, strict=strict)
+
+    def rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """The rows up to the first that cannot be read."""
+        with suppress(csv.Error):
+            yield from self.reader(lines, strict=False)
 
 
 def csv_format(text: io.TextIOBase, delimiter: str | None, quotes: Quotes, header: int | None) -> CsvFormat:
@@ -57,15 +71,19 @@ def csv_format(text: io.TextIOBase, delimiter: str | None, quotes: Quotes, heade
         return CsvFormat(delimiter or separator[1], quotes, header or 2)
     lines = head.splitlines(keepends=True)[(header or 1) - 1 :]
     formats = [CsvFormat(mark, quotes, header) for mark in delimiter or DELIMITERS]
-    return max(formats, key=lambda one: fit(one, lines))
+    best = max(formats, key=lambda one: fit(one, lines))
+    cells = [cell for row in best.rows(lines) for cell in row]
+    best.quoting = (
+        any(map(_WHOLE_LINE.fullmatch, lines))
+        or any(best.delimiter in cell and not _LINE_END.search(cell) for cell in cells)
+        or sum(bool(_LINE_END.search(cell)) for cell in cells) > 1
+    )
+    return best
 
 
 def fit(given: CsvFormat, lines: list[str]) -> tuple[bool, float, bool, int]:
     """How well a delimiter explains the first rows: columns at all, rows of one length, bare names, many columns."""
-    rows: list[list[str]] = []
-    with suppress(csv.Error):
-        held = filter(_holds_something, given.reader(lines, strict=False))
-        rows = list(itertools.islice(held, SNIFFED_ROWS))
+    rows = list(itertools.islice(filter(_holds_something, given.rows(lines)), SNIFFED_ROWS))
     if not rows:
         return False, 0.0, False, 0
     rows = rows[:-1] if len(rows) > 2 else rows  # the last one may be cut
@@ -82,9 +100,13 @@ class CsvRows:
         self._skipped = (given.header or 1) - 1
         for _ in range(self._skipped):
             text.readline()
-        self._lines = _Lines(text)
+        self._lines = _Lines(text, given.delimiter)
         self._reader = given.reader(self._lines, strict=True)
         self._begins = self._skipped + 1
+        self._several: tuple[int, int] | None = None
+        """The first and last line of the first row that goes over several."""
+        self.several: list[int] = []
+        """Of a file of one column the line of the first row that goes over several, and how many there are."""
         self.short: list[int] = []
         """The line of the first row with fewer columns than the header, and how many there are."""
 
@@ -107,7 +129,7 @@ class CsvRows:
     def _rows(self) -> Iterator[list[str]]:
         lines, reader = self._lines, self._reader
         while True:
-            lines.first, before = "", lines.read
+            lines.taken, before = [], lines.read
             self._begins = self._skipped + before + 1
             try:
                 row = next(reader)
@@ -116,8 +138,12 @@ class CsvRows:
             except csv.Error as error:
                 self._refuse_quote(error)
             if row:
-                if lines.read - before > 1 and self._format.quotes == "auto":
+                if self._format.quotes == "auto" and (
+                    lines.read - before > 1 or (lines.lone and self._several)
+                ):
                     self._refuse_swallowed(row)
+                if len(row) == 1 and lines.read - before > 1:
+                    self.several = counted_from(self.several, self._begins)
                 yield row
 
     def _fitted(self, row: list[str], width: int) -> list[str]:
@@ -125,7 +151,8 @@ class CsvRows:
         if len(row) == width:
             return row
         if len(row) < width:
-            self.short = [self.short[0], self.short[1] + 1] if self.short else [self._begins, 1]
+            self._refuse_quoted_delimiters(row, width)
+            self.short = counted_from(self.short, self._begins)
             return row + [""] * (width - len(row))
         if any(row[width:]):
             mark = self._format.delimiter
@@ -135,6 +162,21 @@ class CsvRows:
                 "header's line with --header"
             )
         return row[:width]
+
+    def _refuse_quoted_delimiters(self, row: list[str], width: int) -> None:
+        """Raises InputFileError for a row that has all of its cells once its quotes are letters."""
+        mark = self._format.delimiter
+        quoted = [cell for cell in row if mark in cell] if self._format.quotes == "auto" else []
+        if (
+            quoted
+            and len(row) + sum(cell.count(mark) for cell in quoted) == width
+            and all(is_tight(cell, mark) for cell in quoted)
+        ):
+            raise InputFileError(
+                f"{self._path}, line {self._begins}: expected {width} columns as in the header, found {len(row)}, and "
+                f"{mark!r} in quotes; if quotes are a part of the texts, add --quotes none, and if they are around "
+                "cells, --quotes always"
+            )
 
     def _refuse_quote(self, error: csv.Error) -> NoReturn:
         last = self._skipped + self._lines.read
@@ -148,27 +190,42 @@ class CsvRows:
         ) from error
 
     def _refuse_swallowed(self, row: list[str]) -> None:
-        """Rows between two stray quotes make one legal cell. It looks like rows, where no text of a review would."""
-        for at, cell in enumerate(row):
-            inner = _LINE_END.split(cell)[1:]
-            after = len(row) - at - 1
-            for place, line in enumerate(inner, 1):
-                whole = line + (self._format.delimiter * after if place == len(inner) else "")
-                if looks_like_a_row(whole, self._lines.first, len(row), self._format.delimiter):
-                    last = self._skipped + self._lines.read
-                    raise InputFileError(
-                        f"{self._path}, line {self._begins}: expected a row, found a quote that opens in this line and "
-                        f"closes in line {last}, with what looks like other rows between; if quotes are a part of the "
-                        "texts, add --quotes none, and if all of this is one text, --quotes always"
-                    )
+        """Rows between two stray quotes make one legal cell. Raises InputFileError where it looks like rows, or where
+        another quote shows that the file has quotes as parts of texts."""
+        lines, mark = self._lines, self._format.delimiter
+        several = [at for at, cell in enumerate(row) if _LINE_END.search(cell)]
+        could_be_rows = several and all(line.count(mark) == len(row) - 1 for line in lines.taken)
+        if any(holds_rows(lines.taken, at, len(row), mark, quoting=self._format.quoting) for at in several):
+            last, found = self._skipped + lines.read, "with what looks like other rows between"
+        elif could_be_rows and lines.lone:
+            last, found = self._skipped + lines.read, f"with {self._lone_one()}"
+        elif self._several is not None and lines.lone:
+            (self._begins, last), found = self._several, f"with {self._lone_one()}"
+        else:
+            if could_be_rows and self._several is None:
+                self._several = self._begins, self._skipped + lines.read
+            return
+        raise InputFileError(
+            f"{self._path}, line {self._begins}: expected a row, found a quote that opens in this line and "
+            f"closes in line {last}, {found}; if quotes are a part of the "
+            "texts, add --quotes none, and if all of this is one text, --quotes always"
+        )
+
+    def _lone_one(self) -> str:
+        return f"another one inside of a text in line {self._skipped + self._lines.lone}"
+
+
+def counted_from(known: list[int], line: int) -> list[int]:
+    """The line of the first of something, and how many there are with this one."""
+    return [known[0], known[1] + 1] if known else [line, 1]
 
 
 class _Lines:
-    """Lines, counted; `first` is the first one since it was emptied."""
+    """Lines, counted; `taken` are those since it was emptied, `lone` is the first with a lone quote, or 0."""
 
-    def __init__(self, text: Iterator[str]) -> None:
-        self._next = text.__next__
-        self.first, self.read = "", 0
+    def __init__(self, text: Iterator[str], delimiter: str) -> None:
+        self._next, self._lone_quote = text.__next__, lone_quote(delimiter).search
+        self.taken, self.read, self.lone = list[str](), 0, 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -176,7 +233,9 @@ class _Lines:
     def __next__(self) -> str:
         line = self._next()
         self.read += 1
-        self.first = self.first or line
+        self.taken.append(line)
+        if not self.lone and '"' in line and self._lone_quote(line):
+            self.lone = self.read
         return line
 
 
@@ -184,13 +243,59 @@ def _holds_something(row: Sequence[str]) -> bool:
     return any(cell.strip() for cell in row)
 
 
-def looks_like_a_row(line: str, first: str, width: int, delimiter: str) -> bool:
-    """Whether a line in a text has the columns of a row, and numbers of the same form as the row's first line."""
-    if width == 1 or line.count(delimiter) != width - 1:
+def lone_quote(delimiter: str) -> re.Pattern[str]:
+    """A quote with other characters on both sides. Inside of a quoted cell it is doubled, and any other begins or ends
+    one."""
+    other = rf'[^"{re.escape(delimiter)}\r\n]'
+    return re.compile(rf'(?<={other})"(?={other})')
+
+
+def holds_rows(lines: Sequence[str], at: int, width: int, delimiter: str, *, quoting: bool) -> bool:
+    """Whether the lines of one record, over which its cell `at` goes, look like as many rows.
+
+    A row has as many cells, and one beside the text is of the form of this record's own. Of tabs the number is enough:
+    texts have none. Where the others are words, as categories are, or there are none, the file must not be `quoting`
+    elsewhere, and all lines must look so: words of that size, and delimiters as programs write them, without spaces.
+    """
+    raw = [line.rstrip("\r\n").split(delimiter) for line in lines]
+    after, last = width - at - 1, len(raw) - 1
+    if width == 1:
+        return not quoting and all(map(str.strip, lines))
+    if len(raw[0]) <= at or len(raw[last]) <= after:
         return False
-    # 12 and 7, 28.11.2026 and 01.12.2026, shop-12 and shop-7
-    forms = (_NUMBERS.sub("0", whole.rstrip("\r\n")).split(delimiter) for whole in (line, first))
-    return delimiter == "\t" or any(one == other and "0" in one for one, other in zip(*forms, strict=False))
+    own = [*raw[0][:at], *raw[last][len(raw[last]) - after :]]
+    for number, cells in enumerate(raw):
+        if len(cells) != width or (number == 0 and delimiter == "," and _DECIMAL.search(lines[0])):
+            continue
+        # The record's own cells are before the text in the first line, and after it in the last one.
+        pairs = list(zip([*cells[:at], *cells[at + 1 :]], own, strict=True))
+        others = pairs[at if number == 0 else 0 : at if number == last else None]
+        if others and (delimiter == "\t" or any(alike(one, mine) for one, mine in others)):
+            return True
+    if quoting or any(map(_CODE.fullmatch, own)):
+        return False
+    most = LONGER * max(map(len, own)) + LONGER
+    beside = [cell for cells in raw for place, cell in enumerate(cells) if place != at]
+    return (
+        all(len(cells) == width for cells in raw)
+        and all(is_tight(line, delimiter) for line in lines)
+        and not any(len(cell) > most or _SENTENCE.search(cell) for cell in beside)
+    )
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two cells are of one form: 12 and 7, shop-12 and shop-7, two UUIDs; or the very same."""
+    if one == other or not other.strip():
+        return bool(other.strip())
+    if _RUN.sub("", one) != _RUN.sub("", other) or not _RUN.search(other):
+        return False
+    digits = bool(_DIGIT.search(one)), bool(_DIGIT.search(other))
+    return digits == (True, True) or (digits == (False, False) and len(one) == len(other))
+
+
+def is_tight(line: str, delimiter: str) -> bool:
+    """Whether no delimiter has a space behind it, or makes a face."""
+    return re.search(rf"{re.escape(delimiter)}(?:-?[()]|\s(?!\Z))", line) is None
 
 
 def one_character(delimiter: str) -> str:

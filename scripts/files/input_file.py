@@ -16,7 +16,7 @@ from scripts.command.console import remark
 from scripts.command.escaping import storable
 from scripts.files.csv_rows import CsvRows, Quotes, csv_format, one_character, opened_text
 from scripts.files.json_rows import json_rows
-from scripts.files.record import Chunk
+from scripts.files.record import Chunk, repeats_header
 from scripts.files.text_encoding import encoding_of, first_bad_line, python_name
 from scripts.language.language import counted, translated
 from shared.errors import InputFileError
@@ -41,6 +41,17 @@ def delimiter_title(delimiter: str) -> str:
     """What people are told of it."""
     known = {",": translated("commas"), ";": translated("semicolons"), "\t": translated("tabs")}
     return known.get(delimiter, repr(delimiter))
+
+
+def tell_repeated(rows: Chunk) -> None:
+    """Say how many rows repeat the header."""
+    told = counted(
+        "{number} row that repeats the header, in line {line}",
+        "{number} rows that repeat the header, the first in line {line}",
+        len(rows),
+        line=rows.numbers[0],
+    )
+    remark(translated("left out"), told)
 
 
 class InputFile:
@@ -68,6 +79,8 @@ class InputFile:
         self._raw: BinaryIO | None = None
         self._done = 0.0
         self._told = False
+        self.elsewhere = ""
+        """What a refusal of a sheet may add: the other sheets of its workbook, once it has been opened."""
         self._state = self._look()
 
     def _look(self) -> tuple[int, int]:
@@ -108,7 +121,7 @@ class InputFile:
         return min(1.0, self._done)
 
     def records(self) -> Iterator[Chunk]:
-        """The rows, in chunks of up to 10,000."""
+        """The rows, in chunks of up to 10,000, none of them empty."""
         readers = {
             ".csv": self._csv,
             ".jsonl": self._json,
@@ -118,11 +131,16 @@ class InputFile:
         reader = readers[self.format]
         if self._look() != self._state:
             raise InputFileError(f"{self.path}: expected the file as it was, found it changed; start again")
-        empty = True
+        empty, repeated, told = True, Chunk(), self._told
         try:
             for chunk in reader():
-                empty = empty and not chunk
-                yield chunk
+                repeated += (again := chunk.where(repeats_header))
+                repeated.numbers += again.numbers
+                kept = chunk.where(lambda row: not repeats_header(row)) if again else chunk
+                # Whoever asks for the first rows hears at once that there are none.
+                if kept:
+                    empty = False
+                    yield kept
         except UnicodeError as error:
             raise self._wrong_encoding(str(getattr(error, "encoding", ""))) from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -133,8 +151,12 @@ class InputFile:
             raise InputFileError(
                 f"{self.path}: expected a readable file, found: {error.strerror or error}"
             ) from error
+        if repeated and not told:
+            tell_repeated(repeated)
         if empty:
-            raise InputFileError(f"{self.path}: expected at least one review, found a header and no rows")
+            raise InputFileError(
+                f"{self.path}: expected at least one review, found a header and no rows{self.elsewhere}"
+            )
 
     def _open(self) -> io.BufferedIOBase:
         """The file's bytes, unpacked; a gzip file is known by its first bytes, not by its name."""
@@ -155,6 +177,17 @@ class InputFile:
         with opened_text(self._open, encoding) as text:
             rows = CsvRows(self.path, text, found)
             yield from rows.chunks()
+        if first and rows.several:
+            line, count = rows.several
+            told = counted(
+                "{number} row goes over several lines in quotes, from line {line} on; if each line is a row, add "
+                "--quotes none",
+                "{number} rows go over several lines in quotes, the first from line {line} on; if each line is a row, "
+                "add --quotes none",
+                count,
+                line=line,
+            )
+            remark(translated("note"), told)
         if first and rows.short:
             line, count = rows.short
             told = counted(
@@ -183,6 +216,7 @@ class InputFile:
         from scripts.files.sheet_rows import SheetRows
 
         rows = SheetRows(self.path, self._sheet, self._header)
+        self.elsewhere = rows.elsewhere
         self._tell(rows.name)
         for done, records in rows.chunks():
             self._done = done

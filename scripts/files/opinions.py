@@ -46,7 +46,7 @@ def opinion(
     when = next((record[name] for name in TIMES if cell(record, name)), None)
     return Opinion(
         row=row,
-        annotator=cell(record, "annotator"),
+        annotator=cell(record, "annotator").strip(),
         categories=tuple(categories),
         at=answered_at(path, row, when or (record.get("created_at") if number else None)),
         number=int(number) if number.isascii() and number.isdigit() else None,

@@ -11,10 +11,11 @@ import typer
 
 from scripts.files.columns import in_our_words, names_in, require_columns
 from scripts.files.csv_rows import Quotes
+from scripts.files.ids import are_fractions, refuse_damaged, refuse_ruined, refuse_zeros, whole
 from scripts.files.input_file import InputFile
 from scripts.files.label_studio import answered_tasks, are_tasks
 from scripts.files.presets import PRESETS, PresetName
-from scripts.files.record import Chunk, cell, refuse_damaged, refuse_ruined
+from scripts.files.record import Chunk, cell
 from scripts.files.review_rows import Columns, ReviewRows
 from shared.reviews import review
 
@@ -61,7 +62,9 @@ class TableOptions:
             min=1, help="Line or row with the columns' names. (default: the first that is not blank)"
         ),
     ] = None
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook. (default: the first)")] = None
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook. (default: the first with rows)")] = (
+        None
+    )
 
     def table(self, path: Path) -> InputFile:
         """A table among those of the command. Raises InputFileError."""
@@ -80,31 +83,42 @@ class TableOptions:
         Label Studio's JSON export is such a table too. An answer, where a file has such a column, or one that is called
         like the control that is named, is the category. Raises InputFileError.
         """
-        found = joined_chunks(self.table(path).records())
+        file = self.table(path)
+        found = joined_chunks(file.records())
         if are_tasks(found):
             found, control = answered_tasks(path, found, control), None
         rows = in_our_words(path, found)
         present = names_in(rows)
         answer = control or ("answer" if "answer" in present else None)
         if answer is not None:
-            require_columns(path, present, names_in(found), answer)
+            require_columns(path, present, names_in(found), answer, elsewhere=file.elsewhere)
             rows = Chunk(({**row, "category": row.get(answer)} for row in rows), rows.numbers)
             present.append("category")
         if rows:
-            require_columns(path, present, names_in(found), *columns)
+            require_columns(path, present, names_in(found), *columns, elsewhere=file.elsewhere)
+        refuse_zeros(path, (row.get("id") for row in rows), "")
         for number, row in rows.numbered():
             refuse_ruined(path, number, row.get("id"), "")
             refuse_damaged(path, number, row)
-        return rows
+        return with_whole_ids(rows)
 
     def texts_of(self, path: Path, columns: list[str] | None) -> list[str]:
         """The texts of a table that are not empty, each of all these columns. Raises InputFileError."""
-        names = columns or ["text"]
-        records = joined_chunks(self.table(path).records())
-        present = names_in(records)
-        require_columns(path, present, present, *names)
+        names, file = columns or ["text"], self.table(path)
+        found = joined_chunks(file.records())
+        records = found if columns else in_our_words(path, found)
+        require_columns(path, names_in(records), names_in(found), *names, elsewhere=file.elsewhere)
         texts = (review.joined(cell(record, name) for name in names) for record in records)
         return [text for text in texts if text]
+
+
+def with_whole_ids(rows: Chunk) -> Chunk:
+    """The rows with 42 for an id or annotator 42.0."""
+    fractions = {name for name in ("id", "annotator") if are_fractions(row.get(name) for row in rows)}
+    for row in rows:
+        for name in fractions:
+            row[name] = whole(row.get(name))
+    return rows
 
 
 def joined_chunks(chunks: Iterable[Chunk]) -> Chunk:

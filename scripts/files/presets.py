@@ -21,7 +21,7 @@ class Preset(msgspec.Struct, frozen=True):
 
 
 # What columns are called in Russian. No marketplace publishes the names in its tables for sellers, see docs/files.md.
-_RUSSIAN: Final = Preset(
+RUSSIAN: Final = Preset(
     text=(("Текст отзыва", "Отзыв", "Комментарий"), ("Достоинства",), ("Недостатки",)),
     id=("ID отзыва", "Идентификатор отзыва", "Номер отзыва"),
     created_at=("Дата", "Дата отзыва", "Дата публикации", "Дата создания"),
@@ -39,10 +39,10 @@ def _preset(text: tuple[str, ...], id: str, created_at: str, meta: str) -> Prese
     """One whose columns have Russian names, or those of an interface: text, pros and cons; meta as name=field."""
     fields = dict(pair.split("=") for pair in meta.split())
     return Preset(
-        text=tuple((*russian, field) for russian, field in zip(_RUSSIAN.text, text, strict=True)),
-        id=(*_RUSSIAN.id, id),
-        created_at=(*_RUSSIAN.created_at, created_at),
-        meta={name: (*russian, fields.get(name, name)) for name, russian in _RUSSIAN.meta.items()},
+        text=tuple((*russian, field) for russian, field in zip(RUSSIAN.text, text, strict=True)),
+        id=(*RUSSIAN.id, id),
+        created_at=(*RUSSIAN.created_at, created_at),
+        meta={name: (*russian, fields.get(name, name)) for name, russian in RUSSIAN.meta.items()},
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,12 +42,9 @@ class Chunk(list[Record]):
 
 EXACT = 10**15
 """From here on Excel rounds an integer, and soon every program that keeps it as floating point does."""
-_ROUNDED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,}")
-# 01.фев, янв.26, 1-Feb, Feb-26: what Excel makes of 1-2 or 2/26, and keeps when it saves
-_MONTHS = (
-    "янв|фев|мар|апр|май|мая|июн|июл|авг|сен|окт|ноя|дек|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-)
-_DATED = re.compile(rf"[0-9]{{1,2}}[.-](?:{_MONTHS})|(?:{_MONTHS})[.-][0-9]{{2}}", re.IGNORECASE)
+UNSEEN = "\ufeff\u200b\u200e\u2060"
+"""Characters without a width, such as the mark of a file that was put together of several, each with its own."""
+UNNAMED = "Unnamed: "
 
 
 def column_names(path: Path, names: Sequence[str]) -> list[str]:
@@ -57,7 +52,8 @@ def column_names(path: Path, names: Sequence[str]) -> list[str]:
 
     Raises InputFileError where two have one name, or names that differ in spaces, which nobody sees.
     """
-    named = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
+    seen = [name.strip(UNSEEN) for name in names]
+    named = [name or f"{UNNAMED}{number}" for number, name in enumerate(seen)]
     counts = Counter(" ".join(name.split()) for name in named)
     twice = next((name for name, count in counts.items() if count > 1), None)
     if twice is not None:
@@ -65,6 +61,14 @@ def column_names(path: Path, names: Sequence[str]) -> list[str]:
             f"{path}: expected columns with different names, found more than one {twice!r}; rename one"
         )
     return named
+
+
+def repeats_header(record: Record) -> bool:
+    """Whether all of a row's cells are the names of their columns, as where one table was put behind another."""
+    return len(record) > 1 and all(
+        isinstance(value, str) and (value.strip(UNSEEN) == name or (not value and name.startswith(UNNAMED)))
+        for name, value in record.items()
+    )
 
 
 def cell(record: Record, column: str) -> str:
@@ -80,30 +84,6 @@ def whole_number(value: Any) -> Any:
     """
     certain = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     return int(value) if certain else value
-
-
-def refuse_ruined(path: Path, row: int, value: object, remedy: str) -> None:
-    """Raises InputFileError for an id of which a spreadsheet has kept the first digits only, or has made a date."""
-    text = value.strip() if isinstance(value, str) else ""
-    if _ROUNDED.fullmatch(text) or (isinstance(value, float) and value.is_integer() and abs(value) >= EXACT):
-        why = "kept only the first digits of a long number, and different ids look the same"
-    elif _DATED.fullmatch(text) or isinstance(value, (date, time, timedelta)):
-        why = "made a date of it"
-    else:
-        return
-    raise InputFileError(
-        f"{path}, row {row}: expected an id, found {str(value).strip()}: a spreadsheet has {why}; export the file anew "
-        f"with that column as text{remedy}"
-    )
-
-
-def refuse_damaged(path: Path, row: int, record: Record) -> None:
-    """Raises InputFileError where a review's name has NUL characters: none that is stored has."""
-    if any("\0" in cell(record, name) for name in ("id", "source")):
-        raise InputFileError(
-            f"{path}, row {row}: expected an id, found one with NUL characters: the file is damaged there; copy or "
-            "export it anew"
-        )
 
 
 def only(path: Path, row: int, what: str, reviews: Sequence[T]) -> T:

@@ -6,20 +6,27 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from scripts.command.console import remark
 from scripts.command.escaping import storable
+from scripts.files import ids
 from scripts.files.columns import plain
 from scripts.files.input_file import InputFile
-from scripts.files.presets import Headings, Preset
-from scripts.files.record import Record, cell, refuse_ruined, whole_number
+from scripts.files.presets import PRESETS, RUSSIAN, Headings, Preset
+from scripts.files.record import Record, cell, whole_number
 from scripts.files.times import moment
-from scripts.language.language import translated
+from scripts.language.language import counted, grouped, translated
 from shared.errors import InputFileError
-from shared.reviews import paths, review
+from shared.reviews import moments, paths, review
+
+TEXT_NAMES: Final = (*RUSSIAN.text[0], "Текст")
+ID_NAMES: Final = ("id", *RUSSIAN.id)
+"""What these columns are called in Russian exports, and in ours, the likeliest first; in any case."""
+
+WITHOUT_IDS: Final = ", or add --without-ids"
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -39,8 +46,8 @@ class Columns(msgspec.Struct, frozen=True):
 class ReviewRows:
     """The rows of a file as objects of the wire contract, numbered from 1.
 
-    Columns that were not named are found by their usual names, `id`, `source` and `created_at`, or by those of a
-    preset, where they are present. A name with dots may lead into a nested object.
+    Columns that were not named are found by those of a preset, or by their usual names, ours before Russian ones, where
+    they are present. A name with dots may lead into a nested object.
     Without an id column, and where its cell is empty, a row is called by its number and the beginning of its
     text's SHA-256, `row-7-1c8bfe8f`: the same file again changes nothing, and another file with the same name
     replaces nothing. Without a source column the file's name is the source.
@@ -56,10 +63,25 @@ class ReviewRows:
         self._default_source = storable(default_source)
         self._preset = preset
         self._resolved = False
+        self._fractions = False
+        """Whether whole ids have a fraction of 0 in the file."""
 
     def check(self) -> None:
         """Raises InputFileError where the file's beginning cannot be read, or lacks a column."""
         next(self.chunks(), None)
+
+    def check_ids(self) -> None:
+        """Say how many of the first rows another one replaces. Raises InputFileError where these are most."""
+        _, wire = next(self.chunks(), ([], []))
+        names = [(row["source"], row["id"]) for row in wire]
+        if lost := ids.refuse_shared(self.file.path, names, [row["text"] for row in wire]):
+            told = counted(
+                "{number} of the first {rows} rows is replaced by a later row with its id and another text",
+                "{number} of the first {rows} rows are replaced by later rows with their ids and other texts",
+                lost,
+                rows=grouped(len(wire)),
+            )
+            remark(translated("note"), told)
 
     def chunks(self) -> Iterator[tuple[list[Record], list[Record]]]:
         """Pairs of (rows as they stand in the file, the same rows in the wire contract)."""
@@ -101,14 +123,18 @@ class ReviewRows:
             created_at=written(given.created_at, "--created-column"),
         )
         chosen = named if self._preset is None else by_preset(named, self._preset, find)
-        usual = {name: find(name) for name in ("id", "source", "created_at")}
+        text = chosen.text or usual_text(self.file.path, find)
         self.columns = msgspec.structs.replace(
             chosen,
-            text=chosen.text or (written("text", "--text-column") or "",),
-            id=None if given.without_ids else chosen.id or usual["id"],
-            source=chosen.source or usual["source"],
-            created_at=chosen.created_at or usual["created_at"],
+            text=text or (written("text", "--text-column") or "",),
+            id=None if given.without_ids else chosen.id or first_of(ID_NAMES, find),
+            source=chosen.source or find("source"),
+            created_at=chosen.created_at or usual_time(records, find),
         )
+        if (column := self.columns.id) is not None:
+            names = [paths.at(record, column) for record in records]
+            ids.refuse_zeros(self.file.path, names, WITHOUT_IDS)
+            self._fractions = ids.are_fractions(names)
         self._resolved = True
         remark(translated("columns"), self._told())
 
@@ -134,8 +160,11 @@ class ReviewRows:
         remedy = f"say which one it is with {option}"
         if self.file.format in (".csv", ".xlsx"):
             remedy += ", or with --header in which line the names stand"
+        if name == "text" and self._preset is None:
+            remedy += f", or with --format ({', '.join(PRESETS)}) which marketplace's export it is"
         return InputFileError(
             f"{self.file.path}: expected a column {name!r}, found {', '.join(map(repr, present))}; {remedy}"
+            f"{self.file.elsewhere}"
         )
 
     def _wire(self, record: Record, number: int, line: int) -> Record:
@@ -146,8 +175,8 @@ class ReviewRows:
             "text": self._text(record),
         }
         if columns.id:
-            remedy = ", or add --without-ids"
-            refuse_ruined(self.file.path, line, paths.at(record, columns.id), remedy)
+            ids.refuse_ruined(self.file.path, line, paths.at(record, columns.id), WITHOUT_IDS)
+            row["id"] = ids.whole(row["id"]) if self._fractions else row["id"]
         if not row["id"]:
             text = str(row["text"]).encode(errors="replace")
             row["id"] = f"row-{number}-{hashlib.sha256(text).hexdigest()[:8]}"
@@ -180,7 +209,11 @@ class ReviewRows:
         return cell({column: value}, column)
 
 
-def finder(path: Path, records: list[Record], present: Iterable[str]) -> Callable[[str], str | None]:
+Find = Callable[[str], str | None]
+"""What a column of some name is called in the file, None where it is not there."""
+
+
+def finder(path: Path, records: list[Record], present: Iterable[str]) -> Find:
     """What a column is called in the file: by its name, by one that differs in case or spaces, or as a path in it.
 
     What it returns raises InputFileError where two columns differ in case only.
@@ -204,19 +237,56 @@ def finder(path: Path, records: list[Record], present: Iterable[str]) -> Callabl
     return find
 
 
-def by_preset(given: Columns, preset: Preset, find: Callable[[str], str | None]) -> Columns:
+def first_of(names: Headings, find: Find) -> str | None:
+    """The first of the names that the file has, as it is called there."""
+    return next((found for name in names if (found := find(name)) is not None), None)
+
+
+def usual_text(path: Path, find: Find) -> tuple[str, ...]:
+    """`text`, or the one column with a usual Russian name; none where there is neither. Other texts beside it are told.
+
+    Raises InputFileError where several columns have such names.
+    """
+    if (ours := find("text")) is not None:
+        return (ours,)
+    found = list(dict.fromkeys(name for one in TEXT_NAMES if (name := find(one)) is not None))
+    if len(found) > 1:
+        raise InputFileError(
+            f"{path}: expected one column with texts, found {', '.join(map(repr, found))}; name one with "
+            "--text-column, or several, each with an option of its own, to join them"
+        )
+    if found and (others := [name for names in RUSSIAN.text[1:] if (name := first_of(names, find))]):
+        told = translated(
+            "not read: {columns}; --text-column for each column joins them",
+            columns=", ".join(map(repr, others)),
+        )
+        remark(translated("note"), told)
+    return tuple(found)
+
+
+def usual_time(records: list[Record], find: Find) -> str | None:
+    """`created_at`, or the first column with a usual Russian name of which every cell is a time or empty."""
+    if (ours := find("created_at")) is not None:
+        return ours
+    for name in RUSSIAN.created_at:
+        if (found := find(name)) is not None:
+            written = (moment(paths.at(record, found)) for record in records)
+            if all(not at or isinstance(at, date) or moments.of_text(str(at)) for at in written):
+                return found
+    return None
+
+
+def by_preset(given: Columns, preset: Preset, find: Find) -> Columns:
     """The columns that a preset knows; those that a person has named go first."""
-
-    def first(names: Headings) -> str | None:
-        return next((found for name in names if (found := find(name)) is not None), None)
-
-    text = tuple(found for names in preset.text if (found := first(names)) is not None)
+    text = tuple(found for names in preset.text if (found := first_of(names, find)) is not None)
     return msgspec.structs.replace(
         given,
         text=given.text or text,
-        id=given.id or first(preset.id),
-        created_at=given.created_at or first(preset.created_at),
-        meta={name: found for name, names in preset.meta.items() if (found := first(names)) is not None},
+        id=given.id or first_of(preset.id, find),
+        created_at=given.created_at or first_of(preset.created_at, find),
+        meta={
+            name: found for name, names in preset.meta.items() if (found := first_of(names, find)) is not None
+        },
     )
 
 

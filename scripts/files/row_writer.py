@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def beside(out: OutFile, rows: ReviewRows, added: Mapping[str, type]) -> Iterato
     suffix = out.path.suffix.lower()
     with (
         whole_file.whole(out.path) as unfinished,
-        opened(unfinished, suffix, columns, semicolons=out.semicolons) as write,
+        opened(unfinished, suffix, columns, rows.columns.text, semicolons=out.semicolons) as write,
     ):
 
         def write_beside(records: list[Record], cells: Iterable[Record]) -> None:
@@ -83,8 +83,12 @@ def _arrow_type(kinds: set[type]) -> pa.DataType:
 
 
 @contextmanager
-def opened(path: Path, suffix: str, columns: pa.Schema, *, semicolons: bool = False) -> Iterator[Write]:
-    """A function that appends rows to a new file; the file is whole once the context ends."""
+def opened(
+    path: Path, suffix: str, columns: pa.Schema, texts: Sequence[str] = ("text",), *, semicolons: bool = False
+) -> Iterator[Write]:
+    """A function that appends rows to a new file, whose columns `texts` are for reading; it is whole once the context
+    ends.
+    """
     if suffix == ".parquet":
         with pq.ParquetWriter(path, columns) as writer:
             yield lambda rows: writer.write_table(_table(rows, columns))
@@ -92,7 +96,7 @@ def opened(path: Path, suffix: str, columns: pa.Schema, *, semicolons: bool = Fa
         with path.open("w", encoding="utf-8") as handle:
             yield lambda rows: handle.writelines(encode(row).decode() + "\n" for row in rows)
     elif suffix == ".xlsx":
-        with opened_sheet(path, columns.names, "reviews") as write:
+        with opened_sheet(path, columns.names, "reviews", texts=texts) as write:
             yield write
     else:
         with opened_csv(path, columns.names, semicolons=semicolons) as write:

@@ -17,7 +17,11 @@ from shared.errors import InputFileError
 
 
 class SheetRows:
-    """One sheet: the one that is named, else the first visible one that holds anything. Raises InputFileError."""
+    """One sheet: the one that is named, else the first visible one with names of columns and a row below them.
+
+    A sheet that is a title alone has none. `elsewhere` is what a refusal may add: the other sheets, and how to name
+    one. Raises InputFileError.
+    """
 
     def __init__(self, path: Path, sheet: str | None, header: int | None) -> None:
         self._path, self._header = path, header
@@ -33,10 +37,12 @@ class SheetRows:
                 f"{path}: expected a workbook of Excel or OpenDocument, found: {error}; save it anew, or give a text "
                 "file a name that ends in .csv"
             ) from error
-        others = [f"'{name}'" for name in book.sheet_names if name != self._sheet.name]
+        others = ", ".join(f"'{name}'" for name in book.sheet_names if name != self._sheet.name)
         self.name = translated("sheet {name}", name=f"'{self._sheet.name}'")
-        if others:
-            self.name += translated(", not {names}", names=", ".join(others))
+        self.name += translated(", not {names}", names=others) if others else ""
+        self.elsewhere = (
+            f", or name with --sheet another than '{self._sheet.name}': {others}" if others else ""
+        )
 
     def _chosen(self, book: CalamineWorkbook, name: str | None) -> CalamineSheet:
         if name is not None:
@@ -48,7 +54,14 @@ class SheetRows:
             return book.get_sheet_by_name(name)
         visible = [one.name for one in book.sheets_metadata if one.visible == SheetVisibleEnum.Visible]
         sheets = [book.get_sheet_by_name(one) for one in visible or book.sheet_names]
-        return next((sheet for sheet in sheets if sheet.height), sheets[0])
+        tables = (sheet for sheet in sheets if self._is_table(sheet))
+        return next(tables, None) or next((sheet for sheet in sheets if sheet.height), sheets[0])
+
+    def _is_table(self, sheet: CalamineSheet) -> bool:
+        """Whether a row stands below the one with the columns' names, wherever that is."""
+        held = (number for number, row in enumerate(sheet.iter_rows(), 1) if any(map(_holds, row)))
+        header = self._header or next(held, None)
+        return any(number > header for number in held) if header else False
 
     def chunks(self) -> Iterator[tuple[float, Chunk]]:
         """The rows in chunks of up to 10,000, each with how much of the sheet has been read. Empty ones go.
@@ -61,8 +74,11 @@ class SheetRows:
             if number == self._header or (self._header is None and any(map(_holds, row))):
                 break
         else:
-            raise InputFileError(f"{self._path}: expected a row with the columns' names, found none")
-        merged.refuse_header(self._path, number)
+            raise InputFileError(
+                f"{self._path}: expected a row with the columns' names, found none; name another with --header"
+                f"{self.elsewhere}"
+            )
+        merged.refuse_header(self._path, number, self.elsewhere)
         used = self._used(number, row)
         names = column_names(self._path, [str(whole_number(row[at])).strip() for at in used])
         if below := merged.below(number):
@@ -114,13 +130,13 @@ class MergedCells:
         """How many of several rows begin below the header."""
         return sum(top > header and bottom > top for top, bottom, _, _ in self._all)
 
-    def refuse_header(self, path: Path, header: int) -> None:
+    def refuse_header(self, path: Path, header: int, elsewhere: str) -> None:
         """Raises InputFileError where the header has a cell of several columns, or one that goes on below it."""
         for top, bottom, first, last in self._all:
             if top <= header <= bottom and (last > first or bottom > header):
                 raise InputFileError(
                     f"{path}, row {header}: expected one name for each column, found a merged cell; name with --header "
-                    "the row in which each column has a name of its own, or take the cells apart"
+                    f"the row in which each column has a name of its own, or take the cells apart{elsewhere}"
                 )
 
 

@@ -29,15 +29,17 @@ def opened_sheet(
     names: Sequence[str],
     title: str,
     answers: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    texts: Sequence[str] = ("text",),
 ) -> Iterator[Write]:
     """A function that appends rows to a new workbook of one sheet. Raises InputFileError for what no sheet can hold.
 
     `answers` are, by column, the values that may stand there, each with what it means: they get a sheet of their own,
-    and the column a list to choose from.
+    and the column a list to choose from. Columns with `texts` are wide, with as many lines as these need. The names of
+    columns stay in sight, and rows can be filtered by each.
     """
     book = Workbook(path, {"constant_memory": True, "remove_timezone": True})
     sheet = book.add_worksheet(title)
-    _lay_out(book, sheet, names)
+    _lay_out(book, sheet, names, texts)
     written = 0
 
     def write(rows: list[Record]) -> None:
@@ -49,6 +51,7 @@ def opened_sheet(
 
     try:
         yield write
+        sheet.autofilter(0, 0, written, len(names) - 1)
         for column, values in (answers or {}).items():
             _let_choose(book, sheet, names.index(column), written, values)
     finally:
@@ -59,12 +62,12 @@ def opened_sheet(
             raise OSError(str(error)) from error
 
 
-def _lay_out(book: Workbook, sheet: Worksheet, names: Sequence[str]) -> None:
-    """Names in bold that stay in sight, and a text in lines."""
+def _lay_out(book: Workbook, sheet: Worksheet, names: Sequence[str], texts: Sequence[str]) -> None:
+    """Names in bold that stay in sight, and texts in lines."""
     sheet.set_column(0, len(names) - 1, NARROW)
-    if "text" in names:
-        at = names.index("text")
-        sheet.set_column(at, at, WIDE, book.add_format({"text_wrap": True}))
+    lines = book.add_format({"text_wrap": True, "valign": "top"})
+    for at in (names.index(name) for name in texts if name in names):
+        sheet.set_column(at, at, WIDE, lines)
     bold = book.add_format({"bold": True})
     for at, name in enumerate(names):
         _write(sheet, 0, at, name, bold)

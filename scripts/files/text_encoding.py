@@ -22,6 +22,9 @@ MARKS: Final = (
 _CYRILLIC: Final = re.compile(r"[А-Яа-яЁё]")
 _WORDS: Final = re.compile(r"[А-Яа-яЁё]{2,}")
 _OF_MACINTOSH: Final = re.compile(r"[а-яё]Я")
+_SERBIAN: Final = re.compile(r"[ЂЃѓЉЊЌЋЏђљњќћџ]")
+"""Where the Macintosh has Russian capitals."""
+_CAPITALS: Final = re.compile(r"[А-Ю]")
 _TYPOGRAPHY: Final = dict.fromkeys(map(ord, "«»„“”‘’–—…•№°±\xa0\xad€™"))
 
 
@@ -34,6 +37,8 @@ def encoding_of(path: Path, opened: Callable[[], io.BufferedIOBase], named: str 
     marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
     sure = marked or utf_16_without_mark(start) or ("utf-8" if is_utf_8(chunk) else None)
     if named is not None:
+        if marked is not None and _family(marked) == _family(named):
+            return marked  # Python leaves the mark in the text where the order of bytes is named
         if sure is None or chunk.isascii() or _family(sure) == _family(named):
             return named
         raise InputFileError(f"{path}: expected text in {named}, found {_family(sure)}; leave out --encoding")
@@ -41,7 +46,7 @@ def encoding_of(path: Path, opened: Callable[[], io.BufferedIOBase], named: str 
         raise InputFileError(
             f"{path}{first_bad_line(opened, 'utf-8')}: expected text in utf-8, utf-16 or cp1251, found bytes that are "
             "none of these; mend that line, or name the file's encoding with --encoding, for example koi8-r or "
-            "mac-cyrillic"
+            "mac-cyrillic, or cp1251 where words are few"
         )
     return sure or "cp1251"
 
@@ -97,6 +102,8 @@ def is_russian(text: str) -> bool:
     That of the Macintosh, of which Excel there has a CSV of its own, has only the small letters in common, without я.
     """
     if len(_OF_MACINTOSH.findall(text)) > text.count("я"):
+        return False
+    if _SERBIAN.search(text) and not _CAPITALS.search(text):
         return False
     other = sum(not char.isascii() for char in text.translate(_TYPOGRAPHY))
     letters = len(_CYRILLIC.findall(text))

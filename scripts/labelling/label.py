@@ -47,6 +47,7 @@ def label(rows: ReviewRows, labels: OutFile, page: Path, store: Path | None, set
     A run that is interrupted keeps what it has done, and the same command goes on from there.
     """
     whole_file.check(labels.path, page, rows.file.path)
+    rows.check_ids()
     with unfinished(labels.path, store, identity(rows, settings)) as run:
         summary = _labelled(rows, labels, run, settings)
         whole_file.write_text(page, html.render(summary))

@@ -37,6 +37,10 @@ def show(lesson: Lesson, taken: Sequence[Proposal], changes: Effect, taxonomy: T
     if moves:
         heads = (figure("from"), figure("to"), figure("reviews"), example())
         out.print(table(heads, moves[:MOST_CHANGES]))
+        if (more := len(moves) - MOST_CHANGES) > 0:
+            out.print(
+                f"and {more:,} other changes of {sum(one.count for one in changes.changes[MOST_CHANGES:]):,} reviews"
+            )
     for slug, count in lesson.more.items():
         if lesson.labels[slug] < LEAST_LABELS or count:
             remark("too few labels", f"{taxonomy.category(slug).title}: {needed(lesson.labels[slug], count)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -17,12 +18,16 @@ from scripts.labelling.report.summary import (
     StageRow,
     StatusCounts,
 )
-from scripts.language.language import translated
+from scripts.language.language import counted, translated
+from scripts.pages import figures
 from shared.runtime.runtime import Runtime
 from shared.store import batches
 from shared.store.reports import export, overview
 from shared.store.reports.export import LabelledExample
-from shared.store.reports.overview import CategoryCount
+from shared.store.reports.overview import CategoryCount, StageCount
+
+SETTLED: Final = ("accepted", "needs_review", "human")
+"""Statuses of reviews that wait for no stage."""
 
 
 def summarise(
@@ -36,20 +41,19 @@ def summarise(
     seconds: float,
 ) -> RunSummary:
     """Everything the report shows about one batch, of whose confidences the tallies of its stages know nothing yet."""
-    number, taxonomy_id = batch, here.taxonomy_id
+    this = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
-        counts = overview.categories(cursor, number, taxonomy_id)
-        progress = batches.progress(cursor, number, taxonomy_id)
-        sure = export.examples(cursor, number, taxonomy_id, SAMPLES_PER_CATEGORY, "accepted")
-        unsure = export.examples(cursor, number, taxonomy_id, UNSURE_SHOWN, "needs_review")
-        rejected, rejections = export.rejections(cursor, number, REJECTIONS_SHOWN)
+        counts = overview.categories(cursor, *this)
+        earlier = earlier_in_words(overview.settled_before(cursor, *this))
+        progress = batches.progress(cursor, *this)
+        sure = export.examples(cursor, *this, SAMPLES_PER_CATEGORY, "accepted")
+        unsure = export.examples(cursor, *this, UNSURE_SHOWN, "needs_review")
+        rejected, rejections = export.rejections(cursor, batch, REJECTIONS_SHOWN)
         stages = []
         for tally in tallies:
-            bins, mean = overview.confidences(cursor, number, taxonomy_id, tally.stage, BINS)
+            bins, mean = overview.confidences(cursor, *this, tally.stage, BINS)
             stages.append(replace(tally, mean_confidence=mean, histogram=bins))
-    totals = dict.fromkeys(("accepted", "needs_review", "human"), 0)
-    for row in counts:
-        totals[row.status] += row.count
+    totals = {status: sum(row.count for row in counts if row.status == status) for status in SETTLED}
     return RunSummary(
         title=translated("Categories of {file}", file=input_name),
         input_name=input_name,
@@ -64,6 +68,26 @@ def summarise(
         stages=tuple(stages),
         unsure=tuple(unsure[:UNSURE_SHOWN]),
         rejections=tuple(rejections),
+        earlier=earlier,
+    )
+
+
+def earlier_in_words(counts: Sequence[StageCount]) -> str:
+    """What stages had made of reviews before the file was read; empty where they had seen none."""
+    if not counts:
+        return ""
+    labels = [
+        f"{row.stage} {figures.count(row.count)}"
+        for row in counts
+        if row.status == "accepted" and row.stage is not None
+    ]
+    if for_people := sum(row.count for row in counts if row.status == "needs_review"):
+        labels.append(translated("{number} needs review", number=figures.count(for_people)))
+    return counted(
+        "{number} review had been judged by earlier runs, and no stage saw it now: {labels}",
+        "{number} reviews had been judged by earlier runs, and no stage saw them now: {labels}",
+        sum(row.count for row in counts),
+        labels=", ".join(labels),
     )
 
 

@@ -17,7 +17,7 @@ from shared.quality import audit
 from shared.quality.audit import Checked, Estimate, Stratum
 from shared.runtime.runtime import Runtime
 from shared.store import aliases, audits
-from shared.store.audits import DrawnFrom, Population
+from shared.store.audits import DrawnFrom, Open, Population
 
 WEIGHTED = "precision,\nweighted"
 WHY_WEIGHTED = (
@@ -102,7 +102,8 @@ def _strata(
 def report(here: Runtime, *, as_json: bool) -> None:
     """Precision of labels by stage and category, estimated from all that people have checked."""
     with here.database.transaction() as cursor:
-        answered, drawn = audits.answered(cursor, here.taxonomy_id)
+        answered, others = audits.answered(cursor, here.taxonomy_id)
+    drawn = len(answered) + sum(msgspec.structs.astuple(others))
     checked = [
         Checked(row.stage, row.category, row.status, row.answer == row.category, row.probability)
         for row in answered
@@ -110,7 +111,13 @@ def report(here: Runtime, *, as_json: bool) -> None:
     ]
     estimates = estimates_of(checked)
     if as_json:
-        shown = {"drawn": drawn, "answered": len(answered), "precision": msgspec.to_builtins(estimates)}
+        shown = {
+            "drawn": drawn,
+            "answered": len(answered),
+            "without_guess": len(answered) - len(checked),
+            **msgspec.to_builtins(others),
+            "precision": msgspec.to_builtins(estimates),
+        }
         out.print_json(data=shown)
         return
     rows = []
@@ -120,12 +127,28 @@ def report(here: Runtime, *, as_json: bool) -> None:
         interval = f"{found.low:.3f} to {found.high:.3f}"
         rows.append((title, f"{found.checked:,}", f"{found.right:,}", f"{found.share:.3f}", interval))
     out.print(f"{len(answered):,} of {drawn:,} drawn labels have been checked")
+    tell_others(len(answered) - len(checked), others)
     if not estimates:
         step = "`otzyv audit import` takes answers in" if drawn else "`otzyv audit draw` draws some"
         out.print(f"nothing to report yet: {step}", soft_wrap=True)
         return
     out.print(table(("labels", "checked", "right", WEIGHTED, "95 % interval"), rows))
     out.print(WHY_WEIGHTED, style="dim")
+
+
+def tell_others(without_guess: int, others: Open) -> None:
+    """Which drawn labels are in no row of the report, and why."""
+    for count, what in (
+        (
+            without_guess,
+            "checked reviews are in no row: no stage had a guess that could be right",
+        ),
+        (others.undecided, "have answers of which no category has more than half: they count as not checked"),
+        (others.replaced, "are of texts that have been replaced since: nobody can check them any more"),
+        (others.unanswered, "have no answer yet"),
+    ):
+        if count:
+            out.print(f"  {count:,} {what}", soft_wrap=True)
 
 
 def estimates_of(checked: Sequence[Checked]) -> dict[str, Estimate]:

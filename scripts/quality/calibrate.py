@@ -39,11 +39,12 @@ NOTHING_CERTIFIED = 3
 def calibrate(request: CalibrateOptions, settings: Settings, *, as_json: bool) -> int:
     """Find the thresholds, show and draw them, store them; returns the exit code."""
     request.check()
+    in_file = gold_in_file(request, settings)
     # Gold in a file, and nothing stored: that needs a database only for models that are registered there.
     alone = request.store is None and request.dry_run and request.gold is not None
     places = (opened(settings, request.store, NAME), opened_for(settings.stages, settings, None, NAME))
     with places[alone] as here:
-        rows, judged = _judged(request, settings, here, keeps=not alone)
+        rows, judged = _judged(in_file, settings, here, keeps=not alone)
         found = _found(request, settings, here, rows, judged)
         if here is not None and (against := _refuted(found, judged, here, settings)) is not None:
             remark("not certified", against)
@@ -88,13 +89,13 @@ def show_stored(found: ChainCalibration | StageCalibration, version: int | None)
 
 
 def _judged(
-    request: CalibrateOptions, settings: Settings, here: Runtime | None, *, keeps: bool
+    in_file: list[GoldRow] | None, settings: Settings, here: Runtime | None, *, keeps: bool
 ) -> tuple[list[GoldRow], dict[str, Judged]]:
     """Gold that no stage was trained on, and what each stage says of it.
 
     Without `keeps` the database is only where models are registered. Raises ConfigurationError where there is no stage.
     """
-    rows = _gold(request, settings, here)
+    rows = _stored_gold(here) if in_file is None else in_file
     taxonomy = here.taxonomy if here else runtime.load_taxonomy(settings)
     made = in_use(settings.stages, taxonomy, settings, here if keeps else None, here)
     if not made:
@@ -134,9 +135,14 @@ def _unseen(texts: Sequence[str], student: Stage, here: Runtime) -> list[int]:
     return unseen
 
 
-def _gold(request: CalibrateOptions, settings: Settings, here: Runtime | None) -> list[GoldRow]:
-    if request.gold is not None:
-        return read_gold(request.gold, request.reviews, runtime.load_taxonomy(settings), request)
+def gold_in_file(request: CalibrateOptions, settings: Settings) -> list[GoldRow] | None:
+    """Gold of the file that was named, read before a server is asked or started; None where none was."""
+    if request.gold is None:
+        return None
+    return read_gold(request.gold, request.reviews, runtime.load_taxonomy(settings), request)
+
+
+def _stored_gold(here: Runtime | None) -> list[GoldRow]:
     assert here is not None  # noqa: S101  only a gold file does without
     with here.database.transaction() as cursor:
         rows = gold.rows(cursor, here.taxonomy_id, measuring=True)

@@ -10,6 +10,7 @@ import typer
 from scripts.command.database import opened
 from scripts.command.options import JsonForTable, JsonForTables, Store, takes
 from scripts.command.settings import TaxonomyFile, settings
+from scripts.files.answer_file import read_answers
 from scripts.files.options import Semicolons, TableOptions
 from scripts.quality import audit as auditing
 from scripts.quality import evaluate as evaluating
@@ -17,6 +18,7 @@ from scripts.quality import taken_answers
 from scripts.quality import thresholds as versions
 from scripts.quality.options import CalibrateOptions, EvaluateOptions
 from scripts.quality.taken_answers import Disagreements
+from shared.runtime import runtime
 from shared.store.audits import DrawnFrom
 
 commands = typer.Typer()
@@ -129,10 +131,10 @@ def audit_import(
     taxonomy: TaxonomyFile = None,
 ) -> None:
     """Take answers in: they become gold, and people's labels."""
-    with opened(settings(taxonomy=taxonomy), store, "otzyv audit") as here:
-        taken_answers.import_answers(
-            file, annotator, here.settings, tables, disagreements=disagreements, control=control
-        )
+    chosen = settings(taxonomy=taxonomy)
+    answers = read_answers(file, runtime.load_taxonomy(chosen), annotator, control, tables)
+    with opened(chosen, store, "otzyv audit") as here:
+        taken_answers.import_answers(file, answers, here, disagreements=disagreements)
 
 
 @audit.command("report")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
 from scripts.command.console import out, remark
-from scripts.files.answer_file import Given, read_answers
+from scripts.files.answer_file import Given
 from scripts.files.opinions import LEAVE, each_persons, refuse_disagreement
-from scripts.files.options import AS_FOUND, TableOptions
 from scripts.files.record import only
 from scripts.files.same_text import ComparedTexts
 from shared.errors import InputFileError
 from shared.quality.agreement import Opinion
-from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
-from shared.settings import Settings
 from shared.store import audits, gold, labels
 from shared.store.audits import AuditedReview
 from shared.store.gold import GoldAnswer, Settled
@@ -34,17 +32,9 @@ REMEDY = f"{LEAVE}, or keep every answer with `otzyv audit import --disagreement
 
 
 def import_answers(
-    path: Path,
-    annotator: str,
-    settings: Settings,
-    tables: TableOptions = AS_FOUND,
-    *,
-    disagreements: Disagreements = "refuse",
-    control: str | None = None,
+    path: Path, given: Sequence[Given], here: Runtime, *, disagreements: Disagreements = "refuse"
 ) -> None:
-    """Take answers in, all of the file or nothing. Raises InputFileError."""
-    here = runtime.build(settings)
-    given = read_answers(path, here.taxonomy, annotator, control, tables)
+    """Take the answers of a file in, all or none. Raises InputFileError."""
     with here.database.transaction() as cursor:
         present = _present(cursor, path, given, here)
         names = {review.review_id: f"the review {one.name!r}" for one, review in present}
@@ -59,11 +49,16 @@ def import_answers(
             for one in each
             for first, *others in [one.categories]
         ]
+        known = {
+            (one.review_id, one.annotator): one for one in gold.about(cursor, [*counting], here.taxonomy_id)
+        }
         settled = gold.record(cursor, answers, here.taxonomy_id)
         if disagreements == "refuse":
             _refuse_disagreements(cursor, path, names, counting, here.taxonomy_id)
         _settle(cursor, settled, present, here.taxonomy_id)
-    tell_taken(settled, len(answers), len(present), len(given))
+    before = [known.get((one.review_id, one.annotator)) for one in answers]
+    same = sum(map(is_the_same, answers, before))
+    tell_taken(settled, Taken(len(answers), before.count(None), same), len(present), len(given))
 
 
 def _present(cursor: Cursor, path: Path, given: Sequence[Given], here: Runtime) -> Present:
@@ -116,19 +111,44 @@ def _settle(cursor: Cursor, settled: Sequence[Settled], present: Present, taxono
     labels.doubt(cursor, [one.review_id for one in settled if one.category is None], taxonomy_id)
 
 
-def tell_taken(settled: Sequence[Settled], answers: int, present: int, given: int) -> None:
+class Taken(NamedTuple):
+    """How many answers were taken in; of them new ones, and those that were there already. The rest replaced others."""
+
+    answers: int
+    new: int
+    same: int
+
+
+def is_the_same(answer: GoldAnswer, before: GoldAnswer | None) -> bool:
+    """Whether a person had said just that before."""
+    return before is not None and replace(answer, also=tuple(answer.also)) == replace(
+        before, also=tuple(before.also)
+    )
+
+
+def tell_taken(settled: Sequence[Settled], taken: Taken, present: int, given: int) -> None:
     """What has become of a file of answers: `given` rows, `present` ones about texts that are there, one a person."""
     undecided = sum(one.category is None for one in settled)
     reviews = len(settled) - undecided
-    out.print(f"{answers:,} answers taken in: {reviews:,} reviews are gold, and labelled by people")
+    changed = taken.answers - taken.new - taken.same
+    parts = [f"{taken.new:,} new"]
+    parts += [f"{changed:,} instead of earlier ones of the same people"] if changed else []
+    parts += [f"{taken.same:,} there already"] if taken.same else []
+    out.print(
+        f"{taken.answers:,} answers taken in ({', '.join(parts)}): {reviews:,} reviews are gold, and labelled by "
+        "people",
+        soft_wrap=True,
+    )
     if undecided:
         remark(
             "undecided",
             f"{undecided:,} reviews are neither gold nor labelled by people: no category has more than half of them; "
             "their answers are kept, and another person's may decide",
         )
-    if present > answers:
-        remark("left out", f"{present - answers:,} other answers of the same people about the same reviews")
+    if present > taken.answers:
+        remark(
+            "left out", f"{present - taken.answers:,} other answers of the same people about the same reviews"
+        )
     if given > present:
         remark(
             "left out",

@@ -14,7 +14,7 @@ from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import thresholds
 
-VERSIONS_SHOWN = 20
+VERSIONS_SHOWN, MOST_VERSIONS = 20, 10_000
 NAME = "otzyv thresholds"
 
 
@@ -26,7 +26,8 @@ def show(settings: Settings, store: Path | None) -> None:
 
 def _show(here: Runtime, settings: Settings) -> None:
     with here.database.transaction() as cursor:
-        versions = thresholds.versions(cursor, here.taxonomy_id, VERSIONS_SHOWN)
+        every = thresholds.versions(cursor, here.taxonomy_id, MOST_VERSIONS)
+        versions = every[:VERSIONS_SHOWN]
         rows = thresholds.rows(cursor, versions[0].id) if versions else []
     if not versions:
         out.print("no thresholds stored: every stage uses OTZYV_THRESHOLDS or its own default")
@@ -43,6 +44,8 @@ def _show(here: Runtime, settings: Settings) -> None:
         for number, version in enumerate(versions)
     ]
     out.print(table(("version", "at", "certified", "target", "gold", "note"), history, left=6))
+    if (more := len(every) - VERSIONS_SHOWN) > 0:
+        out.print(f"and {more:,} earlier ones, which `otzyv thresholds use NUMBER` takes too")
     now = [
         (
             row.stage,
@@ -66,7 +69,9 @@ def _show(here: Runtime, settings: Settings) -> None:
 def use(number: int, settings: Settings, store: Path | None) -> None:
     """Let an earlier version hold again, as a new version. Raises ConfigurationError where there is none."""
     with opened(settings, store, NAME) as here, here.database.transaction() as cursor:
-        known = {version.id: version for version in thresholds.versions(cursor, here.taxonomy_id, 10_000)}
+        known = {
+            version.id: version for version in thresholds.versions(cursor, here.taxonomy_id, MOST_VERSIONS)
+        }
         if number not in known:
             raise ConfigurationError(
                 f"thresholds: expected the number of a version, found {number}; see `otzyv thresholds list`"

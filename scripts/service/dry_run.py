@@ -61,6 +61,8 @@ class Outcome(msgspec.Struct):
         tell(translated("reviews that would be stored: {number}", number=grouped(self.reviews)))
         if self.shown:
             print_reviews(self.shown)
+            if (more := self.reviews - len(self.shown)) > 0:
+                tell(counted("and {number} other review", "and {number} other reviews", more), indent=_INDENT)
         refused = sum(one.count for one in self.refused.values())
         tell(translated("would be refused: {number}", number=grouped(refused)))
         most_frequent = sorted(self.refused.items(), key=lambda item: -item[1].count)

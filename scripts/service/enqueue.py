@@ -26,6 +26,8 @@ from workers.rabbitmq.queue_states import queue_states
 from workers.rabbitmq.topology import Lane
 
 POLL_S = 0.5
+SHOWN_REASONS, MOST_REASONS = 10, 10_000
+"""Reasons of rejected reviews that are shown, the most frequent ones, and that are counted."""
 STUCK_AFTER_S = 30.0  # ingest and worker may just be starting, on a busy machine
 
 
@@ -36,6 +38,7 @@ def enqueue(
 
     A full queue is waited for, up to `patience_s` seconds in which it takes nothing.
     """
+    rows.check_ids()
     batch = uuid.uuid4()
     sent = 0
     try:
@@ -180,8 +183,8 @@ def _show(state: BatchProgress, database: Database) -> None:
     title = f"{translated('batch {batch}', batch=state.batch_id)}  {state.name}"
     out.print(table(("", ""), rows, title=title, show_header=False, pad_edge=True))
     with database.transaction() as cursor:
-        reasons = failures.reasons(cursor, str(state.batch_id), 10)
-    for reason, example, count in reasons:
+        reasons = failures.reasons(cursor, str(state.batch_id), MOST_REASONS)
+    for reason, example, count in reasons[:SHOWN_REASONS]:
         told = translated(
             "rejected {number}: {reason} (for example {example})",
             number=grouped(count),
@@ -189,3 +192,6 @@ def _show(state: BatchProgress, database: Database) -> None:
             example=example,
         )
         out.print(f"  {told}")
+    if others := reasons[SHOWN_REASONS:]:
+        told = counted("and {number} other reason", "and {number} other reasons", len(others))
+        out.print(f"  {told}: {grouped(sum(count for *_, count in others))}")

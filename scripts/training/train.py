@@ -12,6 +12,7 @@ from typing import Any
 from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.command.ending import handled
+from scripts.files.answer_file import Given, read_answers
 from scripts.models.registry import user
 from scripts.pages.tables import table
 from scripts.quality.taken_answers import import_answers
@@ -20,6 +21,7 @@ from scripts.training.runs import follow_all, unfinished, watched
 from shared.catalogue import ARCHITECTURES
 from shared.errors import ConfigurationError, RetryableError, TrainingError
 from shared.runs.schedule import asked
+from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import runs, snapshots
@@ -54,9 +56,10 @@ def train(request: TrainOptions, settings: Settings) -> int:
     wanted = _wanted(request, settings)
     if request.store is not None and not request.here:
         raise ConfigurationError("otzyv train --store: no worker reads that folder; add --here")
+    answers = answers_in_file(request, settings)
     with opened(settings, request.store, "otzyv train") as here:
         if request.gold is not None:
-            import_answers(request.gold, "people", here.settings, request)
+            import_answers(request.gold, answers, here)
         numbers = _ask(here, wanted) if wanted else []
         if request.here:
             return _work(here, numbers, request.store)
@@ -74,6 +77,13 @@ def train(request: TrainOptions, settings: Settings) -> int:
             return 0 if watched(here, numbers) else UNFINISHED
     out.print("watch them with `otzyv runs watch`; a worker does them: `otzyv worker train`")
     return 0
+
+
+def answers_in_file(request: TrainOptions, settings: Settings) -> list[Given]:
+    """People's answers in the gold file, read before a server is asked or started; none where no file is named."""
+    if request.gold is None:
+        return []
+    return read_answers(request.gold, runtime.load_taxonomy(settings), "people", tables=request)
 
 
 def _wanted(request: TrainOptions, settings: Settings) -> list[Asked]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
@@ -48,6 +49,18 @@ class Answered(msgspec.Struct, frozen=True):
     status: str
     probability: float
     answer: str
+
+
+class Open(msgspec.Struct, frozen=True):
+    """Drawn labels of audits without an answer that counts.
+
+    About the texts of `replaced` ones nobody can answer any more, of `undecided` ones people's answers settle nothing,
+    and nobody has answered about the `unanswered` ones.
+    """
+
+    replaced: int = 0
+    undecided: int = 0
+    unanswered: int = 0
 
 
 DrawnFrom = Literal["labels", "disagreements", "withheld"]
@@ -191,18 +204,22 @@ def answer(cursor: Cursor, answers: Sequence[tuple[int, int, str | None, str]]) 
     )
 
 
-def answered(cursor: Cursor, taxonomy_id: int) -> tuple[list[Answered], int]:
-    """Checked labels of a taxonomy's audits that were drawn from all labels, and how many were drawn.
+def answered(cursor: Cursor, taxonomy_id: int) -> tuple[list[Answered], Open]:
+    """Checked labels of a taxonomy's audits that were drawn from all labels, and how many others were drawn.
 
     Where labels and predictions disagree, or labels were withheld, is no sample of all labels, so those audits say
     nothing about them.
     """
     cursor.execute(
         """
-        SELECT i.stage, i.category, i.status, i.probability, i.answer FROM audit_items i
-        JOIN audits a ON a.id = i.audit_id WHERE a.taxonomy_id = %s AND a.drawn_from = 'labels'
+        SELECT i.stage, i.category, i.status, i.probability, i.answer,
+            CASE WHEN i.annotator IS NOT NULL THEN 'undecided'
+                 WHEN r.revision IS DISTINCT FROM i.revision THEN 'replaced' ELSE 'unanswered' END
+        FROM audit_items i JOIN audits a ON a.id = i.audit_id LEFT JOIN reviews r ON r.id = i.review_id
+        WHERE a.taxonomy_id = %s AND a.drawn_from = 'labels'
         """,
         (taxonomy_id,),
     )
     rows = cursor.fetchall()
-    return [Answered(*row) for row in rows if row[4] is not None], len(rows)
+    without = Counter(row[5] for row in rows if row[4] is None)
+    return [Answered(*row[:5]) for row in rows if row[4] is not None], Open(**without)

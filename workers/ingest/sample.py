@@ -66,8 +66,10 @@ def _look(connection: Connection, queue: Queue, most: int, see: See) -> int:
 
     def count(delivery: Delivery) -> None:
         nonlocal seen
-        seen += 1
-        see(delivery)
+        # RabbitMQ sends what a producer has put into a stream at once in one piece, whatever a consumer may hold.
+        if seen < most:
+            seen += 1
+            see(delivery)
 
     until = time.monotonic() + LONGEST_S
     with source.consumer(connection, queue, most, count) as consumer, consumer, suppress(TimeoutError):

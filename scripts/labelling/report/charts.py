@@ -93,7 +93,7 @@ def _spoken(stage: StageRow) -> str:
     )
     if stage.threshold is None:
         return sentence
-    return f"{sentence} {translated('The threshold is {value}.', value=figures.confidence(stage.threshold))}"
+    return f"{sentence} {translated('Kept from a confidence of {value}.', value=figures.confidence(stage.threshold))}"
 
 
 def _edges(at: int) -> tuple[str, str]:

@@ -42,7 +42,8 @@ class CategoryRow(msgspec.Struct, frozen=True, kw_only=True):
 class StageRow(msgspec.Struct, frozen=True, kw_only=True):
     """One stage of the funnel.
 
-    `kept` verdicts became labels; `abstained` reviews got no verdict at all. `histogram` counts every
+    `threshold` is the least confidence, 0..1, that is kept, calibrated where a gold set has calibrated; None keeps
+    nothing. `kept` verdicts became labels; `abstained` reviews got no verdict at all. `histogram` counts every
     verdict, kept or not, in `BINS` equal bins of confidence; empty where confidences were not collected.
     """
 
@@ -80,7 +81,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     `rejected` counts every refused row, `rejections` holds the first `REJECTIONS_SHOWN` of them: an id or a row number,
     and why it could not become a review. `stages` are in the order of the cascade. `started` carries a time zone.
-    `certified` says in words what a gold set certifies of the labels.
+    `certified` says in words what a gold set certifies of the labels, `earlier` what earlier runs on the same store had
+    judged of the file's reviews: no stage has seen these in this run.
     """
 
     title: str
@@ -97,6 +99,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     unsure: tuple[LabelledExample, ...] = ()
     rejections: tuple[tuple[str, str], ...] = ()
     certified: str = ""
+    earlier: str = ""
 
     @property
     def labelled(self) -> int:

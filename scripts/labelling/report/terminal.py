@@ -17,7 +17,8 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 def tables(summary: RunSummary) -> RenderableType:
     """Categories, stage funnel and one line with the outcome. Names from files are never read as markup."""
-    return Group(_categories(summary), _stages(summary), _outcome(summary))
+    earlier = [Text(f"{summary.earlier}\n")] if summary.earlier else []
+    return Group(_categories(summary), _stages(summary), *earlier, _outcome(summary))
 
 
 def _categories(summary: RunSummary) -> Table:
@@ -51,10 +52,10 @@ def _stages(summary: RunSummary) -> Table:
         (
             Text(stage.stage),
             figures.count(stage.seen),
-            figures.count(stage.kept),
+            figures.count(stage.kept) if stage.seen else figures.NONE,
             figures.percent(stage.kept / stage.seen) if stage.seen else figures.NONE,
-            figures.count(stage.passed_on),
-            figures.count(stage.abstained),
+            figures.count(stage.passed_on) if stage.seen else figures.NONE,
+            figures.count(stage.abstained) if stage.seen else figures.NONE,
             figures.confidence(stage.threshold),
             figures.confidence(stage.mean_confidence),
         )
@@ -67,7 +68,7 @@ def _stages(summary: RunSummary) -> Table:
         translated("of\nseen"),
         translated("passed\non"),
         translated("abstained"),
-        translated("threshold"),
+        translated("kept from\nconfidence"),
         translated("mean\nconfidence"),
     )
     stage_head = Column(translated("stage"), no_wrap=True)

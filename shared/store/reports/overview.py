@@ -101,6 +101,21 @@ def funnel(cursor: Cursor, taxonomy_id: int) -> list[StageCount]:
     return all_of(cursor, StageCount)
 
 
+def settled_before(cursor: Cursor, batch_id: str, taxonomy_id: int) -> list[StageCount]:
+    """Labels by stages of a batch's reviews that are older than the batch, by stage and status; the largest first."""
+    cursor.execute(
+        """
+        WITH members AS (SELECT DISTINCT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %(batch)s)
+        SELECT l.stage, l.status, count(*) FROM members m
+        JOIN labels l ON l.review_id = m.id AND l.taxonomy_id = %(taxonomy)s
+        WHERE l.status <> 'human' AND l.at < (SELECT created_at FROM batches WHERE id = %(batch)s)
+        GROUP BY 1, 2 ORDER BY 2, 3 DESC, 1
+        """,
+        {"batch": batch_id, "taxonomy": taxonomy_id},
+    )
+    return all_of(cursor, StageCount)
+
+
 def failure_count(cursor: Cursor) -> tuple[int, int]:
     """Failures of stored reviews, and of messages or reviews that were never stored."""
     cursor.execute("SELECT count(review_id), count(*) - count(review_id) FROM failures")

@@ -165,3 +165,46 @@ def test_packing_keeps_every_row_in_order():
     groups = list(pack(rows, max_rows=7, max_chars=600))
     assert [row for group in groups for row in group] == rows
     assert all(groups)
+
+
+@pytest.mark.parametrize("name", ["Отзыв", "ТЕКСТ ОТЗЫВА", "текст", "Комментарий"])
+def test_columns_of_a_russian_table_are_found_by_their_names_in_any_case(write, name):
+    path = write(f"Номер отзыва;{name};ДАТА\n7;Жмут;28.11.2026 10:16\n")
+    assert wire(path) == [{"source": "file", "id": "7", "text": "Жмут", "created_at": "2026-11-28T10:16:00"}]
+
+
+def test_our_names_go_before_russian_ones(write):
+    path = write("Отзыв,text,id,ID отзыва,Дата,created_at\nа,б,1,2,28.11.2026,27.11.2026\n")
+    assert wire(path) == [{"source": "file", "id": "1", "text": "б", "created_at": "2026-11-27T00:00:00"}]
+
+
+def test_two_columns_that_may_be_the_text_are_refused_and_naming_one_is_asked_for(write):
+    path = write("Отзыв,Комментарий\nЖмут,Спасибо\n")
+    sentence = fault(path)
+    assert (
+        "expected one column with texts, found 'Отзыв', 'Комментарий'; name one with --text-column"
+        in sentence
+    )
+    assert texts_of_column(path, "Отзыв") == ["Жмут"]
+
+
+def texts_of_column(path: Path, name: str) -> list[str]:
+    return [row["text"] for row in wire(path, Columns(text=(name,)))]
+
+
+def test_a_file_without_a_text_is_refused_with_its_columns_and_the_formats_of_marketplaces(write):
+    assert fault(write("Товар,Оценка\nЧайник,5\n")).endswith(
+        "expected a column 'text', found 'Товар', 'Оценка'; say which one it is with --text-column, or with --header "
+        "in which line the names stand, or with --format (wildberries, ozon, yandex-market) which marketplace's export "
+        "it is"
+    )
+
+
+def test_a_russian_date_that_is_none_is_left_alone_and_no_row_is_lost_for_it(write):
+    (row,) = wire(write("Отзыв,Дата\nЖмут,позавчера\n"))
+    assert "created_at" not in row
+
+
+def test_advantages_beside_a_text_that_was_found_by_its_name_are_told(write, capsys):
+    assert texts(write("Отзыв,Достоинства\nЖмут,Лёгкие\n")) == ["Жмут"]
+    assert "note: not read: 'Достоинства'; --text-column for each" in capsys.readouterr().err

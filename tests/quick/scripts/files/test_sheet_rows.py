@@ -11,7 +11,9 @@ import pytest
 import xlsxwriter
 
 from scripts.files.input_file import InputFile
-from scripts.files.review_rows import Columns
+from scripts.files.options import TableOptions
+from scripts.files.review_rows import Columns, ReviewRows
+from shared.errors import InputFileError
 from tests.support.input_rows import fault, texts, wire
 
 Sheets = dict[str, list[list[Any]]]
@@ -116,6 +118,28 @@ def test_the_first_sheet_with_rows_is_read_and_the_others_are_named(workbook, ca
     assert fault(path, sheet="Нет").endswith(
         "expected a sheet 'Нет', found 'Пусто', 'Отзывы', 'Ответы'; name one with --sheet"
     )
+
+
+def test_a_first_sheet_that_is_a_title_alone_is_passed(workbook, capsys):
+    path = workbook({"Титул": [["Отзывы за ноябрь"]], "Отзывы": [["text"], ["а"]]})
+    assert texts(path) == ["а"]
+    assert "reading: reviews.xlsx: sheet 'Отзывы', not 'Титул'" in capsys.readouterr().err
+
+
+def test_a_workbook_of_which_no_sheet_does_is_refused_at_its_first_rows_with_the_names_of_its_sheets(
+    workbook,
+):
+    several = workbook({"Титул": [["Отзывы"], ["за ноябрь"]], "Лист 2": [["Отзывы"], ["а"]]})
+    assert fault(several).endswith(", or name with --sheet another than 'Титул': 'Лист 2'")
+    titles = ReviewRows(InputFile(workbook({"Титул": [["Отзывы"]], "Пусто": []})), Columns(), "shop")
+    with pytest.raises(
+        InputFileError, match=r"found a header and no rows, or name with --sheet .*: 'Пусто'$"
+    ):
+        titles.check()
+    with pytest.raises(
+        InputFileError, match=r"a column 'category', found 'Отзывы'.* than 'Титул': 'Лист 2'$"
+    ):
+        TableOptions().records(workbook({"Титул": [["Отзывы"], ["б"]], "Лист 2": [["а"], ["а"]]}), "category")
 
 
 def test_what_stands_in_merged_cells_stands_in_each_of_their_rows(merged, capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,21 @@ def test_whole_ids_that_were_floating_point_are_written_as_integers(tmp_path, su
     assert str(first["id"]) == "1"
     assert second["id"] in (None, "")
     assert first["stage"] == "1"
+
+
+def test_a_workbook_has_wide_texts_of_any_name_in_lines_and_names_that_stay_and_filter(tmp_path):
+    (tmp_path / "in.csv").write_text("Номер отзыва,Отзыв\n1,Жмут\n2,Лёгкие\n", encoding="utf-8")
+    rows = ReviewRows(InputFile(tmp_path / "in.csv"), Columns(), "file")
+    list(rows.chunks())
+    with row_writer.beside(OutFile(tmp_path / "out.xlsx"), rows, {"stage": str}) as write:
+        for given, wire in rows.chunks():
+            write(given, ({"stage": "keywords"} for _ in wire))
+    with zipfile.ZipFile(tmp_path / "out.xlsx") as book:
+        sheet, styles = (book.read(f"xl/{name}.xml").decode() for name in ("worksheets/sheet1", "styles"))
+    assert re.search(r'<col min="2" max="2" width="6[0-9.]+" style="[1-9]"', sheet)
+    assert 'wrapText="1"' in styles
+    assert '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>' in sheet
+    assert '<autoFilter ref="A1:C3"/>' in sheet
 
 
 ITEMS = [

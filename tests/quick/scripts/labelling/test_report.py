@@ -211,6 +211,20 @@ def test_counts_shares_and_thresholds_appear_on_the_page() -> None:
     assert f"1{THIN}100" in text
 
 
+def test_thresholds_are_on_the_scale_of_confidences_and_that_is_said() -> None:
+    assert "kept from a confidence of 0.87" in Page(render(a_run())).text
+    assert "kept from" in terminal(a_run())
+
+
+def test_what_earlier_runs_had_judged_is_said_where_no_stage_saw_it() -> None:
+    said = "396 reviews had been judged by earlier runs, and no stage saw them now: keywords 223"
+    stages = (StageRow(stage="keywords", threshold=0.8, mean_confidence=0.95),)
+    run = msgspec.structs.replace(a_run(), stages=stages, earlier=said)
+    assert said in " ".join(terminal(run).split())
+    assert re.search(r"keywords +0 +– +– +– +– +0.80", terminal(run)), "no zeros where nothing was seen"
+    assert f"{said}." in Page(render(run)).text
+
+
 def test_charts_have_text_alternatives() -> None:
     page = render(a_run(sample("платье")))
     charts = [attributes for tag, attributes in Page(page).tags if tag == "svg"]
@@ -218,7 +232,7 @@ def test_charts_have_text_alternatives() -> None:
     spoken = unescape(charts[0]["aria-label"] or "")
     assert spoken == (
         f"Confidence of 6{THIN}239 verdicts of keywords: most, 5{THIN}139, lie between 0.90 and 0.95."
-        " The threshold is 0.87."
+        " Kept from a confidence of 0.87."
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.labelling.run_summary import mean_confidence
-from shared.store.reports.overview import CategoryCount
+from scripts.labelling.run_summary import earlier_in_words, mean_confidence
+from shared.store.reports.overview import CategoryCount, StageCount
 
 
 def count(status: str, reviews: int, mean: float | None) -> CategoryCount:
@@ -20,3 +20,15 @@ def test_labels_of_people_do_not_lower_the_mean_confidence() -> None:
 def test_where_only_people_have_judged_there_is_no_mean() -> None:
     assert mean_confidence([count("human", 3, None)]) is None
     assert mean_confidence([]) is None
+
+
+def test_labels_of_earlier_runs_are_told_by_stage_with_those_that_wait_for_people() -> None:
+    counts = [
+        StageCount("keywords", "accepted", 223),
+        StageCount("keywords", "needs_review", 147),
+        StageCount(None, "needs_review", 8),
+    ]
+    assert earlier_in_words(counts) == (
+        "378 reviews had been judged by earlier runs, and no stage saw them now: keywords 223, 155 needs review"
+    )
+    assert earlier_in_words([]) == ""

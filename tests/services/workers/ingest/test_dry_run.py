@@ -50,6 +50,7 @@ def test_a_look_at_the_queue_leaves_every_message_in_its_order_and_counts_one_de
     assert "messages looked at: 100; none was acknowledged" in done.stdout
     assert "reviews that would be stored: 100" in done.stdout
     assert "Платье село отлично" in done.stdout
+    assert "and 90 other reviews" in done.stdout, "ten are listed"
     assert "would be refused: 0" in done.stdout
     all_of_them = run("ingest", "--dry-run", "--sample", "1000", settings=settings)
     assert all_of_them.returncode == 3
@@ -90,6 +91,17 @@ def test_a_look_at_a_stream_by_its_mapping_stores_no_offset(settings: Settings, 
     later = run("ingest", "--stream", "shop.reviews", "--from", "2", "--dry-run", settings=settings)
     assert "stream shop.reviews from 2, read by the wire contract" in later.stdout
     assert "messages looked at: 1" in later.stdout
+
+
+def test_a_sample_of_a_stream_is_as_large_as_was_asked_for(settings: Settings, database: Database) -> None:
+    streams.declare(settings.amqp_url, "shop.reviews")
+    streams.publish(settings.amqp_url, "shop.reviews", bodies(range(1, 19)))
+    for most in (1, 5, 17, 18, 30):
+        told = run(
+            "ingest", "--stream", "shop.reviews", "--dry-run", "--sample", str(most), settings=settings
+        ).stdout
+        assert f"messages looked at: {min(most, 18)};" in told
+        assert (f"and {min(most, 18) - 10} other reviews" in told) == (most > 10)
 
 
 def test_what_is_not_there_cannot_be_looked_at(settings: Settings, database: Database) -> None:

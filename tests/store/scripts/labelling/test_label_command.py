@@ -189,15 +189,21 @@ def test_a_parquet_file_keeps_its_types(tmp_path, store):
 def test_a_second_run_on_a_kept_store_changes_no_row(tmp_path):
     kept = tmp_path / "s"
     source = write_rows(tmp_path / "in.csv", [{"id": str(n), "text": f"{DRESS} {n}"} for n in range(600)])
-    dumps = []
+    dumps, told = [], []
     for _ in range(2):
-        assert label_here(source, "--out", tmp_path / "labels.csv", "--store", kept).returncode == 0
+        done = label_here(source, "--out", tmp_path / "labels.csv", "--store", kept)
+        assert done.returncode == 0
+        told.append(
+            "600 reviews had been judged by earlier runs, and no stage saw them now: keywords 600"
+            in done.stdout
+        )
         with embedded_server(kept) as url:
             database = Database(url)
             dumps.append(dump(database))
             assert ask(database, "SELECT count(*) FROM batches") == [(len(dumps),)]
             database.close()
     assert dumps[0] == dumps[1]
+    assert told == [False, True]
     assert not (kept / "postgres" / "postmaster.pid").exists()
 
 

@@ -165,7 +165,7 @@ def test_a_file_that_was_changed_since_is_labelled_anew(tmp_path, many):
 
 
 def test_two_runs_do_not_write_to_one_file_at_once(tmp_path, many):
-    with labelling(many, tmp_path):
+    with labelling(many, tmp_path) as process:
         wait_for_labels(temporary_data(tmp_path), process)
         other = again(many, tmp_path)
     assert other.returncode == 2

@@ -118,7 +118,7 @@ def test_two_people_who_disagree_are_refused_or_both_kept_until_a_third_decides(
     path = export(tmp_path / "e.json", (13, 1, {"category": ["обувь"]}), (14, 2, {"category": ["одежда"]}))
     assert "found shoes by 1 in row 1; clothes by 2 in row 1" in refused("audit", "import", path)
     assert ask(database, "SELECT count(*) FROM gold") == [(0,)]
-    assert "2 answers taken in: 0 reviews are gold" in told(
+    assert "2 answers taken in (2 new): 0 reviews are gold" in told(
         "audit", "import", path, "--disagreements", "keep"
     )
     assert ask(database, "SELECT annotator, category FROM gold ORDER BY 1") == [

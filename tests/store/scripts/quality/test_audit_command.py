@@ -79,7 +79,7 @@ def test_checked_labels_become_gold_and_peoples_labels_and_are_reported(database
     shown = [value for row in read_rows(table) for name, value in row.items() if name != "allowed"]
     assert "обувь" not in shown, "nobody sees what is to be checked"
     fill(table, {"1": "обувь", "2": "одежда", "3": "Товары для детей", "=4": "shoes"})
-    assert "4 answers taken in" in audit("import", table, "--annotator", "anna")
+    assert "4 answers taken in (4 new): 4 reviews" in audit("import", table, "--annotator", "anna")
     assert labels(database) == [
         ("1", "shoes", "human", None),
         ("2", "clothes", "human", None),
@@ -107,8 +107,11 @@ def test_the_same_answers_again_change_no_row(database, number, tmp_path):
     query = "SELECT 'g', xmin::text FROM gold UNION ALL SELECT 'l', xmin::text FROM labels UNION ALL "
     query += "SELECT 'i', xmin::text FROM audit_items ORDER BY 1, 2"
     before = ask(database, query)
-    assert "2 answers taken in" in audit("import", table)
+    assert "2 answers taken in (0 new, 2 there already): 2 reviews are gold" in audit("import", table)
     assert ask(database, query) == before
+    fill(table, {"1": "обувь", "2": "обувь", "3": "обувь"})
+    told = audit("import", table)
+    assert "3 answers taken in (1 new, 1 instead of earlier ones of the same people, 1 there already)" in told
 
 
 def test_answers_come_back_from_label_studio(database, number, tmp_path):
@@ -197,9 +200,40 @@ def test_what_is_not_label_studios_export_is_refused(number, tmp_path):
 def test_a_report_without_answers_says_what_comes_first(database, number, tmp_path):
     assert "nothing to report yet: `otzyv audit draw` draws some" in audit("report")
     audit("draw", "--out", tmp_path / "a.csv")
-    assert "0 of 4 drawn labels have been checked nothing to report yet: `otzyv audit import`" in audit(
-        "report"
+    told = audit("report")
+    assert (
+        "0 of 4 drawn labels have been checked 4 have no answer yet nothing to report yet: `otzyv audit"
+        in told
     )
+
+
+def test_a_report_says_where_the_labels_are_that_none_of_its_rows_counts(database, number, tmp_path):
+    store(database, number, {"6": "туфли", "7": "туфли", "8": "туфли"})
+    table = tmp_path / "audit.csv"
+    audit("draw", "--n", 10, "--out", table)
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE audit_items SET category = NULL WHERE review_id = 3")
+    fill(table, dict.fromkeys(("1", "2", "3", "=4", "6"), "обувь"))
+    audit("import", table)
+    other = tmp_path / "other.csv"
+    other.write_text("audit,id,answer,annotator\n1,6,одежда,olga\n", encoding="utf-8")
+    audit("import", other, "--disagreements", "keep")
+    store(database, number, {"7": "огурцы"})
+    told = audit("report")
+    assert "4 of 7 drawn labels have been checked" in told
+    assert "1 checked reviews are in no row: no stage had a guess" in told
+    assert "1 have answers of which no category has more than half" in told
+    assert "1 are of texts that have been replaced since" in told
+    assert "1 have no answer yet" in told
+    found = json.loads(CliRunner().invoke(app, ["audit", "report", "--json"]).stdout)
+    others = {name: found[name] for name in ("without_guess", "undecided", "replaced", "unanswered")}
+    assert others == dict.fromkeys(others, 1)
+    rows = sum(
+        found["precision"][name]["checked"]
+        for name in ("accepted", "needs_review")
+        if name in found["precision"]
+    )
+    assert rows + sum(others.values()) == found["drawn"]
 
 
 def test_without_labels_there_is_nothing_to_draw(database, tmp_path):
