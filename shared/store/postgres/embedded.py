@@ -56,11 +56,7 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
     finally:
         with undisturbed():
             if server is not None:
-                socket = server.get_postmaster_info().socket_dir
-                _stop(server)
-                atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
-                if socket is not None and place not in socket.parents:
-                    _remove_sockets(socket)
+                _stop(server, place)
             elif not was_there:
                 # Its start was interrupted after it had gone into the background.
                 end_at_once(place / "postgres" / "postmaster.pid")
@@ -132,24 +128,23 @@ def is_starting(pid_file: Path) -> bool:
     return False
 
 
-def _stop(server: Any) -> None:
-    """Stop a server; one that was killed has nothing to stop, and says so by many errors."""
+def _stop(server: Any, place: Path) -> None:
+    """Stop a server, and remove where its socket lay if that is elsewhere than the data, whose path is too long for one.
+
+    One that was killed has nothing to stop, says so by many errors, and has left its socket.
+    """
+    told = server.get_postmaster_info()
     try:
         server.cleanup()
     except Exception:
-        if _is_alive(server.get_postmaster_info().pid):
+        if _is_alive(told.pid):
             raise
-
-
-def _remove_sockets(folder: Path) -> None:
-    """Remove where the socket lay: elsewhere than the data, whose path is too long for one. A new start makes it anew.
-
-    A server that did not stop in time was killed, and has left its socket.
-    """
-    with suppress(OSError):
-        for left in folder.glob(".s.PGSQL.*"):
-            left.unlink()
-        folder.rmdir()
+    atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
+    if told.socket_dir is not None and place not in told.socket_dir.parents:
+        with suppress(OSError):
+            for left in told.socket_dir.glob(".s.PGSQL.*"):
+                left.unlink()
+            told.socket_dir.rmdir()
 
 
 def _last_words(log: Path, since: int) -> str:
