@@ -12,7 +12,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 
 from scripts.command.console import remark
 from scripts.files.record import CHUNK_ROWS, Chunk, column_names, whole_number
-from scripts.language.language import translated
+from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 
 
@@ -82,7 +82,12 @@ class SheetRows:
         used = self._used(number, row)
         names = column_names(self._path, [str(whole_number(row[at])).strip() for at in used])
         if below := merged.below(number):
-            remark("note", f"{below:,} merged cells: what stands in one counts for each of its rows")
+            told = counted(
+                "{number} merged cell: what stands in it counts for each of its rows",
+                "{number} merged cells: what stands in one counts for each of its rows",
+                below,
+            )
+            remark(translated("note"), told)
         chunk = Chunk()
         for number, row in rows:
             values = [_plain(row[at]) for at in used]

@@ -86,7 +86,7 @@ def test_tasks_that_were_skipped_or_only_predicted_are_counted_by_what_they_lack
     )
     assert answers(path) == [("shop/r1", ("shoes",), "1")]
     assert (
-        "left out: 1 annotations that were skipped, 1 tasks that nobody has answered, "
+        "left out: 1 annotation that was skipped, 1 task that nobody has answered, "
         "2 annotations without a choice of the control category"
     ) in said(capsys)
 
