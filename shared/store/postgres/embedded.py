@@ -129,7 +129,7 @@ def is_starting(pid_file: Path) -> bool:
 
 
 def _stop(server: Any, place: Path) -> None:
-    """Stop a server, and remove where its socket lay if that is elsewhere than the data, whose path is too long for one.
+    """Stop a server, and remove where its socket lay if that is elsewhere, the path of the data being too long for it.
 
     One that was killed has nothing to stop, says so by many errors, and has left its socket.
     """
