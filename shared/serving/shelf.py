@@ -56,11 +56,14 @@ class Shelf(Location):
         with self._database.transaction() as cursor:
             number = artefacts.model_of(cursor, split(path)[0])
         here = Path(self.url)
+        command = f"`otzyv models keep {number or 'NUMBER'} --folder FOLDER`"
         # What `otzyv label --store` has made has both below it.
-        store = f" --store {shlex.quote(str(here.parent))}" if (here.parent / "postgres").is_dir() else ""
+        if (here.parent / "postgres").is_dir():
+            place = shlex.quote(str(here.parent))
+            command = f"`otzyv models keep {number or 'NUMBER'} --folder FOLDER --store {place}`"
         return (
-            f"the database keeps no such file either: `otzyv models keep {number or 'NUMBER'} --folder FOLDER{store}` "
-            "puts it there, where FOLDER is the one that has the model's files: OTZYV_MODELS of the Otzyv that wrote it"
+            f"the database keeps no such file either: {command} puts it there, where FOLDER is the one that has the "
+            "model's files: OTZYV_MODELS of the Otzyv that wrote it"
         )
 
     def original(self, path: str) -> bytes | None:
