@@ -433,7 +433,7 @@ def test_labels_of_something_else_replace_those_of_stages_and_not_those_of_peopl
         (
             f"id,category\n{names[0][0]},обувь\n{names[0][0]},одежда\n",
             "x",
-            "row 2: expected one answer about the review",
+            "found another answer in row 2 and no order",
         ),
         ("id,category\nnobody,обувь\n", "x", "expected one stored review with the id 'nobody', found none"),
         (f"id,category,confidence\n{names[0][0]},обувь,2\n", "x", "expected a confidence from 0 to 1"),

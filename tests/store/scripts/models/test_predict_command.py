@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 from scripts.language.language import grouped
 from shared.store import Database
 from tests.support.command import run_here
-from tests.support.processes import OTZYV, run
+from tests.support.processes import OTZYV, heard, run
 from tests.support.row_files import read_rows, write_rows
 from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.tiny_registry import Models
@@ -120,7 +120,7 @@ def test_predictions_of_a_run_that_was_ended_are_taken_up_by_the_same_command(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heard,
     )
     wait_until(lambda: any(temporary.glob("otzyv-*/unfinished-*.json")), "the first ones")
     os.killpg(process.pid, number)
