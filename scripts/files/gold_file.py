@@ -25,6 +25,12 @@ NO: Final = ("", "0", "false", "no", "n", "нет", "ложь", "-")
 """What cells say, in small letters."""
 
 
+ANOTHER_TEXT: Final = (
+    "{}, row {}: expected one text for an id, found another one of {!r} in an earlier row; give each review an id of "
+    "its own"
+)
+
+
 class GoldRow(msgspec.Struct, frozen=True):
     """A review and the category that people gave it, as a slug. `id` is empty where the file has none."""
 
@@ -57,6 +63,7 @@ def read_gold(
                 f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
             )
         records = _with_texts(gold, records, path, tables)
+    records = with_text(gold, records)
     rows = [
         GoldRow(
             text=cell(record, "text"),
@@ -97,6 +104,18 @@ def answered(path: Path, records: Chunk) -> Chunk:
     return found
 
 
+def with_text(path: Path, records: Chunk) -> Chunk:
+    """The rows with a text; how many have none is told. Raises InputFileError where none has."""
+    found = records.where(lambda row: cell(row, "text").strip())
+    if records and not found:
+        raise InputFileError(
+            f"{path}: expected a text in one row at least, found none; fill in the column text"
+        )
+    if left := len(records) - len(found):
+        remark("left out", f"{left:,} of {len(records):,} rows of {path.name}, which have no text")
+    return found
+
+
 def _with_texts(gold: Path, records: Chunk, path: Path, tables: TableOptions) -> Chunk:
     """Gold rows with the texts of reviews that have their ids. Raises InputFileError."""
     texts = by_id(path, tables.records(path, "id", "text"))
@@ -127,10 +146,7 @@ def by_id(path: Path, records: Chunk) -> dict[str, dict[str, Record]]:
     for row, record in records.numbered():
         known = found.setdefault(cell(record, "id"), {}).setdefault(cell(record, "source"), record)
         if cell(known, "text") != cell(record, "text"):
-            raise InputFileError(
-                f"{path}, row {row}: expected one text for an id, found another one of {cell(record, 'id')!r} in an "
-                "earlier row; give each review an id of its own"
-            )
+            raise InputFileError(ANOTHER_TEXT.format(path, row, cell(record, "id")))
     return found
 
 
@@ -139,10 +155,11 @@ def _once(gold: Path, records: Chunk, rows: list[GoldRow], taxonomy: Taxonomy) -
 
     It is ambiguous where anybody says so.
     """
-    keys = [(row.source, row.id) if row.id else ("", row.text) for row in rows]
+    keys = [(row.source, row.id) if row.id else ("", one_line(row.text)) for row in rows]
     first, names, said = dict[Key, GoldRow](), dict[Key, str](), dict[Key, list[Opinion]]()
     for (number, record), key, row in zip(records.numbered(), keys, rows, strict=True):
-        first.setdefault(key, row)
+        if one_line(first.setdefault(key, row).text) != one_line(row.text):
+            raise InputFileError(ANOTHER_TEXT.format(gold, number, row.id))
         names.setdefault(key, f"the review {row.id}" if row.id else "this text")
         slugs = [category_in(gold, number, name, taxonomy) for name in choices(record)]
         said.setdefault(key, []).append(opinion(gold, number, record, slugs, row.ambiguous))
@@ -156,6 +173,11 @@ def _once(gold: Path, records: Chunk, rows: list[GoldRow], taxonomy: Taxonomy) -
         replace(row, category=settled[key], ambiguous=any(one.ambiguous for one in said[key]))
         for key, row in first.items()
     ]
+
+
+def one_line(text: str) -> str:
+    """The text without regard to its white space."""
+    return " ".join(text.split())
 
 
 def category_in(path: Path, row: int, name: str, taxonomy: Taxonomy) -> str:
