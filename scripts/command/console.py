@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from scripts.language.language import counted, grouped, translated
 
 # Names of files and columns are printed as they are, never read as markup.
 out = Console(highlight=False, markup=False)
@@ -30,3 +34,20 @@ def tell(error: Exception) -> None:
 def remark(word: str, text: str, style: str = "yellow") -> None:
     """A line on standard error that begins with a coloured word."""
     err.print(Text.assemble((word, style), ": ", text), soft_wrap=True)
+
+
+def left_out(one: str, many: str, number: int, /, **values: Any) -> None:
+    """Tell of so many things that are left out, by what `counted` takes."""
+    remark(translated("left out"), counted(one, many, number, **values))
+
+
+def tell_unanswered(stage: str, errors: Sequence[Exception], texts: int) -> None:
+    """About how many of so many texts a stage gave no answer, and why the first."""
+    told = translated(
+        "{stage}: {number} of {all} reviews; first: {error}",
+        stage=stage,
+        number=grouped(len(errors)),
+        all=grouped(texts),
+        error=errors[0],
+    )
+    remark(translated("no answer"), told)

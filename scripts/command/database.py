@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.command.console import remark
+from scripts.language.language import translated
 from shared.catalogue import STAGES
 from shared.errors import ConfigurationError, OtzyvError
 from shared.runtime import runtime
@@ -32,7 +33,7 @@ def opened(settings: Settings, store: Path | None, application: str) -> Iterator
     with embedded_server(store) as url:
         chosen = settings.model_copy(update={"database_url": url, "models": models_in(store, settings)})
         database = runtime.open_database(chosen, application)
-        schema.upgrade(database, tell=lambda sentence: remark("note", sentence))
+        schema.upgrade(database, tell=lambda sentence: remark(translated("note"), sentence))
         yield runtime.build(chosen, database)
         database.close()
 
@@ -60,5 +61,5 @@ def opened_for(
         try:
             here = runtime.build(settings.hasty)
         except OtzyvError as error:
-            remark("left out", f"{', '.join(registered)}: {error}")
+            remark(translated("left out"), f"{', '.join(registered)}: {error}")
     yield here

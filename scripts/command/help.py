@@ -37,9 +37,19 @@ class Context(typer.Context):
         module = import_module("typer.rich_utils")
         for name, word in WORDS.items():
             setattr(module, name, translated(word))
+        for param in self.command.params:
+            space_choices(param)
         formatter: Any = super().make_formatter()
         formatter.write_usage = partial(formatter.write_usage, prefix=translated(USAGE))
         return formatter
+
+
+def space_choices(param: Any) -> None:
+    """`<auto | always | none>`: a column that is too narrow for all of them breaks between words."""
+    shown = param.display_type_rich
+    param.display_type_rich = lambda ctx: (
+        " | ".join((shown(ctx) or "").replace(" | ", "|").split("|")) or None
+    )
 
 
 def sentence(text: str) -> str:

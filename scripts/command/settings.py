@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from scripts.command.console import remark
+from scripts.language.language import translated
 from shared import logs
 from shared.settings import Settings, load, unknown
 
@@ -23,5 +24,8 @@ def settings(**overrides: object) -> Settings:
     chosen = load(**{name: value for name, value in overrides.items() if value is not None})
     logs.configure(chosen)
     for name, meant in unknown(os.environ).items():
-        remark("ignored", f"{name} is no setting" + (f"; did you mean {meant}?" if meant else ""))
+        told = translated("{name} is no setting", name=name)
+        if meant:
+            told += translated("; did you mean {name}?", name=meant)
+        remark(translated("ignored"), told)
     return chosen

@@ -11,6 +11,7 @@ from scripts.command.escaping import decoded, escaped
 from scripts.failures.document import as_json, document_of
 from scripts.failures.kinds import ONE
 from scripts.failures.listing import APPLICATION
+from scripts.language.language import counted, grouped, translated
 from scripts.pages.tables import table
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
@@ -46,13 +47,22 @@ def unknown(numbers: list[int]) -> ConfigurationError:
 
 def _print(failure: Failure) -> None:
     facts = [(name, Text(escaped(value))) for name, value in _facts(failure) if value is not None]
-    heads = (Column("what", no_wrap=True), Column("value", overflow="fold"))
+    heads = (Column(no_wrap=True), Column(overflow="fold"))
     out.print(table(heads, facts, show_header=False))
     if failure.payload is not None:
         shown = decoded(failure.payload, cut=len(failure.payload) < failure.size)
-        _print_cut("payload", shown, len(failure.payload), failure.size, "bytes")
+        size = counted(
+            "payload ({number} byte{cut}):", "payload ({number} bytes{cut}):", failure.size, cut=_cut(failure)
+        )
+        _print_text(size, shown)
     elif failure.text is not None:
-        _print_cut("text", failure.text, len(failure.text), failure.size, "characters")
+        size = counted(
+            "text ({number} character{cut}):",
+            "text ({number} characters{cut}):",
+            failure.size,
+            cut=_cut(failure),
+        )
+        _print_text(size, failure.text)
 
 
 def _facts(failure: Failure) -> list[tuple[str, str | None]]:
@@ -60,28 +70,41 @@ def _facts(failure: Failure) -> list[tuple[str, str | None]]:
     if failure.source is not None or failure.external_id is not None:
         name = f"{failure.source or '?'}/{failure.external_id or '?'}"
     if failure.kind == "rejected" and failure.size >= MAX_PAYLOAD_BYTES:
-        retry = f"not possible: the payload was cut at {MAX_PAYLOAD_BYTES:,} bytes"
+        retry = translated(
+            "not possible: the payload was cut at {bytes} bytes", bytes=grouped(MAX_PAYLOAD_BYTES)
+        )
     elif failure.settled is not None:
-        retry = "not needed; `otzyv failures drop` forgets this failure"
-    stored = None if failure.review_id is None else f"{failure.review_id}, revision {failure.revision}"
+        retry = translated("not needed; `otzyv failures drop` forgets this failure")
+    stored = None
+    if failure.review_id is not None:
+        stored = translated(
+            "{number}, revision {revision}", number=failure.review_id, revision=failure.revision
+        )
     return [
-        ("failure", str(failure.number)),
-        ("what", f"a {ONE[failure.kind]}"),
-        ("queue", failure.queue),
-        ("stream offset", None if failure.stream_offset is None else str(failure.stream_offset)),
-        ("reason", failure.reason),
-        ("when", f"{failure.at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("traceback", failure.traceback_hash),
-        ("batch", failure.batch),
-        ("taxonomy", failure.taxonomy),
-        ("review", name),
-        ("review number", stored),
-        ("since then", failure.settled),
-        ("retry", retry),
+        (translated("failure"), str(failure.number)),
+        (translated("what"), str(ONE[failure.kind])),
+        (translated("queue"), failure.queue),
+        (translated("stream offset"), None if failure.stream_offset is None else str(failure.stream_offset)),
+        (translated("reason"), failure.reason),
+        (translated("when"), f"{failure.at:%Y-%m-%d %H:%M:%S} UTC"),
+        (translated("traceback"), failure.traceback_hash),
+        (translated("batch"), failure.batch),
+        (translated("taxonomy"), failure.taxonomy),
+        (translated("review"), name),
+        (translated("review number"), stored),
+        (translated("since then"), failure.settled),
+        (translated("retry"), retry),
     ]
 
 
-def _print_cut(what: str, text: str, shown: int, size: int, unit: str) -> None:
-    cut = f", the first {shown:,} of them; --full shows all" if shown < size else ""
-    out.print(f"{what} ({size:,} {unit}{cut}):", soft_wrap=True)
+def _cut(failure: Failure) -> str:
+    """What to say of a text or payload that is not shown to its end."""
+    shown = len(failure.text or "") if failure.payload is None else len(failure.payload)
+    if shown >= failure.size:
+        return ""
+    return translated(", the first {shown} of them; --full shows all", shown=grouped(shown))
+
+
+def _print_text(head: str, text: str) -> None:
+    out.print(head, soft_wrap=True)
     out.print(Text(escaped(text, lines=True)), soft_wrap=True)

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from scripts.language.language import Sentence, counted, translated
 from shared.store.failures import FailureKind
 
-ONE: Mapping[FailureKind, str] = {
-    "stage": "review that a stage could not process",
-    "prediction": "review that could not be predicted",
-    "rejected": "rejected message or review",
+ONE: Mapping[FailureKind, Sentence] = {
+    "stage": Sentence("a review that a stage could not process"),
+    "prediction": Sentence("a review that could not be predicted"),
+    "rejected": Sentence("a rejected message or review"),
 }
-MANY: Mapping[FailureKind, str] = {
-    "stage": "reviews that a stage could not process",
-    "prediction": "reviews that could not be predicted",
-    "rejected": "rejected messages or reviews",
+_COUNTED: Mapping[FailureKind, Callable[[int], str]] = {
+    "stage": lambda count: counted(
+        "{number} review that a stage could not process",
+        "{number} reviews that a stage could not process",
+        count,
+    ),
+    "prediction": lambda count: counted(
+        "{number} review that could not be predicted", "{number} reviews that could not be predicted", count
+    ),
+    "rejected": lambda count: counted(
+        "{number} rejected message or review", "{number} rejected messages or reviews", count
+    ),
 }
-_LOSS: Mapping[FailureKind, str] = {
-    "stage": "only the row of the failure goes, the review stays stored; without a label it is given to a person",
-    "prediction": "only the row of the failure goes, the review stays stored with its label",
-    "rejected": "never stored as a review, so the payload is gone for good",
+_LOSS: Mapping[FailureKind, Sentence] = {
+    "stage": Sentence(
+        "only the row of the failure goes, the review stays stored; without a label it is given to a person"
+    ),
+    "prediction": Sentence("only the row of the failure goes, the review stays stored with its label"),
+    "rejected": Sentence("never stored as a review, so the payload is gone for good"),
 }
 
 
-def counted(kind: FailureKind, count: int) -> str:
+def number_of(kind: FailureKind, count: int) -> str:
     """So many failures of a kind."""
-    return f"{count:,} {ONE[kind] if count == 1 else MANY[kind]}"
+    return _COUNTED[kind](count)
 
 
 def loss(kind: FailureKind, count: int) -> str:
     """What dropping so many failures of a kind means, in one line."""
-    return f"{counted(kind, count)}: {_LOSS[kind]}"
+    return f"{number_of(kind, count)}: {_LOSS[kind]}"
 
 
 def question(counts: Mapping[FailureKind, int]) -> str:
     """What to ask before they are dropped: in other words where something is lost that is nowhere else."""
     payloads = counts.get("rejected", 0)
     if not payloads:
-        return "Forget these failures? The reviews themselves stay stored"
-    deleted = f"Delete {payloads:,} {'payload' if payloads == 1 else 'payloads'} for good"
-    return f"{deleted}?" if len(counts) == 1 else f"{deleted}, and forget the other failures?"
+        return translated("Forget these failures? The reviews themselves stay stored")
+    if len(counts) == 1:
+        return counted("Delete {number} payload for good?", "Delete {number} payloads for good?", payloads)
+    return counted(
+        "Delete {number} payload for good, and forget the other failures?",
+        "Delete {number} payloads for good, and forget the other failures?",
+        payloads,
+    )

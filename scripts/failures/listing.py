@@ -14,6 +14,7 @@ from rich.text import Text
 from scripts.command.console import out, remark
 from scripts.command.escaping import escaped
 from scripts.failures.document import as_json
+from scripts.language.language import counted, grouped, translated
 from shared.errors import OtzyvError
 from shared.runtime import runtime
 from shared.settings import Settings
@@ -52,29 +53,40 @@ def show_groups(choice: FailureFilter, limit: int, settings: Settings, *, json: 
         return
     if found:
         _print_groups(found)
-    _line(
-        f"{_counted(total, 'failure')} in {_counted(groups, 'group')}"
-        + (f", the newest {len(found)} of which are shown; --limit shows more" if groups > len(found) else "")
-        + ("; `otzyv failures show EXAMPLE` says more" if found else "")
-    )
+    _line(total_line(total, groups, len(found)))
     if queues is None:
-        remark("dead letters not shown", broken)
+        remark(translated("dead letters not shown"), broken)
     else:
         _print_queues(queues)
 
 
+def total_line(total: int, groups: int, shown: int) -> str:
+    """How many there are, how many of them are shown, and what shows more."""
+    told = translated(
+        "{failures} in {groups}",
+        failures=counted("{number} failure", "{number} failures", total),
+        groups=counted("{number} group", "{number} groups", groups),
+    )
+    if groups > shown:
+        told += translated(
+            ", the newest {number} of which are shown; --limit shows more", number=grouped(shown)
+        )
+    return told + (translated("; `otzyv failures show EXAMPLE` says more") if shown else "")
+
+
 def _print_groups(found: Sequence[Group]) -> None:
     """A line for each group with its reason below it; of the dates as many as there is room for."""
-    rows: list[tuple[str, ...]] = [("count", "example", "what", "queue", "newest (UTC)", "first (UTC)")]
+    names = (translated("count"), translated("example"), translated("what"), translated("queue"))
+    rows: list[tuple[str, ...]] = [(*names, translated("newest (UTC)"), translated("first (UTC)"))]
     for group in found:
         dates = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (group.newest, group.first))
-        rows.append((f"{group.count:,}", str(group.example), group.kind, escaped(group.queue), *dates))
+        rows.append((grouped(group.count), str(group.example), group.kind, escaped(group.queue), *dates))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     shown = next((n for n in (6, 5) if sum(widths[:n]) + 2 * (n - 1) <= out.width), 4)
     # Numbers stand at the right.
     marks = [f"{'>' if at < 2 else '<'}{width}" for at, width in enumerate(widths[:shown])]
     heads, *lines = ("  ".join(map(format, row, marks)).rstrip() for row in rows)
-    out.print("Failures", style="italic")
+    out.print(translated("Failures"), style="italic")
     out.print(Text(heads, style="bold"), soft_wrap=True)
     for line, group in zip(lines, found, strict=True):
         _line(line)
@@ -84,18 +96,21 @@ def _print_groups(found: Sequence[Group]) -> None:
 def _print_queues(queues: Iterable[DeadQueue]) -> None:
     filled = [queue for queue in queues if queue.messages]
     if not filled:
-        _line("no dead letters")
+        _line(translated("no dead letters"))
         return
-    out.print("Dead letters", style="italic")
+    out.print(translated("Dead letters"), style="italic")
     for queue in filled:
         messages = queue.messages or 0
-        looked_at = f", reasons of the first {queue.looked_at:,}" if queue.looked_at < messages else ""
-        _line(f"{queue.queue}: {_counted(messages, 'message')}{looked_at}")
+        looked_at = ""
+        if queue.looked_at < messages:
+            looked_at = translated(", reasons of the first {number}", number=grouped(queue.looked_at))
+        _line(f"{queue.queue}: {counted('{number} message', '{number} messages', messages)}{looked_at}")
         causes = merged(queue.causes)
         for reason, count in causes[:CAUSES]:
-            _reason(f"{count:,} × {_short(reason)}")
+            _reason(f"{grouped(count)} × {_short(reason)}")
         if len(causes) > CAUSES:
-            _reason(f"and {sum(count for _, count in causes[CAUSES:]):,} with other reasons")
+            others = sum(count for _, count in causes[CAUSES:])
+            _reason(counted("and {number} with another reason", "and {number} with other reasons", others))
 
 
 def merged(causes: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -119,10 +134,6 @@ def _reason(text: str) -> None:
 
 def _line(text: str) -> None:
     out.print(Text(text), soft_wrap=True)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def _short(reason: str) -> str:

@@ -12,6 +12,7 @@ from scripts.command.progress import review_progress
 from scripts.failures.details import unknown
 from scripts.failures.kinds import loss, question
 from scripts.failures.listing import APPLICATION
+from scripts.language.language import Sentence, counted, grouped, translated
 from shared.errors import OtzyvError
 from shared.labelling import second_try
 from shared.labelling.second_try import RetriedPart
@@ -23,10 +24,10 @@ from workers.rabbitmq import topology
 from workers.rabbitmq.confirmed import Confirmed
 from workers.rabbitmq.connection import connected
 from workers.rabbitmq.dead_letters import DeadLetters, line_of
-from workers.rabbitmq.queue_states import counted
+from workers.rabbitmq.queue_states import counted as counted_messages
 from workers.tasks import second_try as sent
 
-SWEPT = ". Reviews that wait again and were not sent are sent by the sweep (`otzyv beat`)"
+SWEPT = Sentence(". Reviews that wait again and were not sent are sent by the sweep (`otzyv beat`)")
 
 
 def retry(choice: FailureFilter, settings: Settings) -> int:
@@ -37,13 +38,17 @@ def retry(choice: FailureFilter, settings: Settings) -> int:
         return 0
     with Confirmed(settings) as confirmed:
         parts = sent.retry(here, confirmed, choice)
-        seen, done, _ = _through("sent again", parts, sum(counts.values()), SWEPT)
-    out.print(f"sent again: {done:,} of {sum(counts.values()):,}", soft_wrap=True)
+        seen, done, _ = _through(translated("sent again"), parts, sum(counts.values()), SWEPT)
+    told = translated("sent again: {done} of {all}", done=grouped(done), all=grouped(sum(counts.values())))
+    out.print(told, soft_wrap=True)
     if left := seen - done:
         remark(
-            f"left {left:,}",
-            "their text has been replaced, they are labelled, predicted or wait already, or their payload was "
-            f"cut at {MAX_PAYLOAD_BYTES:,} bytes; `otzyv failures show NUMBER` says which",
+            translated("left {number}", number=grouped(left)),
+            translated(
+                "their text has been replaced, they are labelled, predicted or wait already, or their payload was cut "
+                "at {bytes} bytes; `otzyv failures show NUMBER` says which",
+                bytes=grouped(MAX_PAYLOAD_BYTES),
+            ),
         )
     _look_again(done)
     if counts.get("rejected"):
@@ -54,19 +59,22 @@ def retry(choice: FailureFilter, settings: Settings) -> int:
 def _tell_unattended(settings: Settings) -> None:
     """What was rejected by a stream comes by the queue: somebody has to read that."""
     with connected(settings) as connection:
-        waiting, consumers = counted(connection, topology.queue(topology.INCOMING))
+        waiting, consumers = counted_messages(connection, topology.queue(topology.INCOMING))
     if waiting and not consumers:
         remark(
-            "nobody reads them",
-            f"they wait in {topology.INCOMING.queue}; start `otzyv ingest` on the queue",
+            translated("nobody reads them"),
+            translated(
+                "they wait in {queue}; start `otzyv ingest` on the queue", queue=topology.INCOMING.queue
+            ),
         )
 
 
 def _look_again(sent: int) -> None:
     if sent:
-        remark(
-            "note", "look at `otzyv failures list` again in a while: what fails once more comes back there"
+        told = translated(
+            "look at `otzyv failures list` again in a while: what fails once more comes back there"
         )
+        remark(translated("note"), told)
 
 
 def drop(choice: FailureFilter, settings: Settings, *, ask: bool) -> None:
@@ -80,9 +88,15 @@ def drop(choice: FailureFilter, settings: Settings, *, ask: bool) -> None:
             err.print(loss(kind, count), soft_wrap=True)
         typer.confirm(question(counts), abort=True, err=True)
     parts = (part for kind in counts for part in second_try.drop(database, choice, kind))
-    _, done, to_people = _through("dropped", parts, sum(counts.values()), SWEPT)
-    people = f"; {to_people:,} of these reviews need a person now" if to_people else ""
-    out.print(f"dropped: {done:,}{people}", soft_wrap=True)
+    _, done, to_people = _through(translated("dropped"), parts, sum(counts.values()), SWEPT)
+    told = translated("dropped: {number}", number=grouped(done))
+    if to_people:
+        told += counted(
+            "; {number} of these reviews needs a person now",
+            "; {number} of these reviews need a person now",
+            to_people,
+        )
+    out.print(told, soft_wrap=True)
 
 
 def _meant(database: Database, choice: FailureFilter) -> tuple[FailureFilter, Mapping[FailureKind, int]]:
@@ -92,11 +106,13 @@ def _meant(database: Database, choice: FailureFilter) -> tuple[FailureFilter, Ma
             raise unknown(gone)
         counts, upto = failures.count(cursor, choice)
     if not counts:
-        out.print("no failures match")
+        out.print(translated("no failures match"))
     return msgspec.structs.replace(choice, upto=upto), counts
 
 
-def _through(what: str, parts: Iterable[RetriedPart], total: int, still: str = "") -> tuple[int, int, int]:
+def _through(
+    what: str, parts: Iterable[RetriedPart], total: int, still: Sentence | str = ""
+) -> tuple[int, int, int]:
     """Show progress through the parts; returns how many were seen and done, and how many reviews they were.
 
     `still` is what else to say where it stops half-way.
@@ -111,7 +127,10 @@ def _through(what: str, parts: Iterable[RetriedPart], total: int, still: str = "
                 seen, done, reviews = seen + part.seen, done + part.done, reviews + len(part.reviews)
                 progress.update(task, completed=seen)
     except OtzyvError:
-        err.print(f"stopped: {what}: {done:,}; the same command goes on with the rest{still}", soft_wrap=True)
+        told = translated(
+            "stopped: {what}: {done}; the same command goes on with the rest", what=what, done=grouped(done)
+        )
+        err.print(f"{told}{still}", soft_wrap=True)
         raise
     return seen, done, reviews
 
@@ -123,12 +142,16 @@ def retry_dead_letters(queue: str, settings: Settings) -> None:
         dead_letters = DeadLetters(confirmed)
         total = dead_letters.count(line) or 0
         steps = (RetriedPart(1, 1) for _ in dead_letters.send_back(line, total))
-        _, moved, _ = _through(f"{queue} to {line.queue}", steps, total)
-    out.print(f"sent back to {line.queue}: {moved:,}", soft_wrap=True)
+        _, moved, _ = _through(f"{queue} → {line.queue}", steps, total)
+    told = translated("sent back to {queue}: {number}", queue=line.queue, number=grouped(moved))
+    out.print(told, soft_wrap=True)
     _look_again(moved)
     if moved and line is topology.INCOMING:
         _tell_unattended(settings)
-        remark("note", "rows of failures stay; `otzyv failures retry --queue reviews.incoming` is for them")
+        told = translated(
+            "rows of failures stay; `otzyv failures retry --queue {queue}` is for them", queue=line.queue
+        )
+        remark(translated("note"), told)
 
 
 def drop_dead_letters(queue: str, settings: Settings, *, ask: bool) -> None:
@@ -138,8 +161,15 @@ def drop_dead_letters(queue: str, settings: Settings, *, ask: bool) -> None:
         total = DeadLetters(confirmed).count(line) or 0
     # RabbitMQ hears no heartbeats while a person thinks: no connection is open meanwhile.
     if ask and total:
-        typer.confirm(f"Remove {total:,} messages from {queue}?", abort=True, err=True)
+        asked = counted(
+            "Remove {number} message from {queue}?",
+            "Remove {number} messages from {queue}?",
+            total,
+            queue=queue,
+        )
+        typer.confirm(asked, abort=True, err=True)
     with Confirmed(settings) as confirmed:
         steps = (RetriedPart(1, 1) for _ in DeadLetters(confirmed).drop(line, total))
-        _, dropped, _ = _through(f"removed from {queue}", steps, total)
-    out.print(f"removed from {queue}: {dropped:,}", soft_wrap=True)
+        _, dropped, _ = _through(translated("removed from {queue}", queue=queue), steps, total)
+    told = translated("removed from {queue}: {number}", queue=queue, number=grouped(dropped))
+    out.print(told, soft_wrap=True)

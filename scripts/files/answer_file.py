@@ -12,6 +12,7 @@ from scripts.files.gold_file import answered, category_in, is_true
 from scripts.files.opinions import choices, opinion
 from scripts.files.options import AS_FOUND, TableOptions
 from scripts.files.record import Record, cell
+from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 from shared.quality.agreement import Opinion
 from shared.taxonomy import Taxonomy
@@ -46,10 +47,12 @@ def read_answers(
     if not rows:
         raise InputFileError(f"{path}: expected at least one answer, found none; fill in the column answer")
     if labelled := sum(cell(row, "status") in STAGES_SAID for row in rows if "category_slug" in row):
-        remark(
-            "note",
-            f"{labelled:,} rows have labels of stages (column status); they count as people's answers now",
+        told = counted(
+            "{number} row has a label of a stage (column status); it counts as people's answer now",
+            "{number} rows have labels of stages (column status); they count as people's answers now",
+            labelled,
         )
+        remark(translated("note"), told)
     return [_given(path, number, row, taxonomy, annotator) for number, row in rows.numbered()]
 
 

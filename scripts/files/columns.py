@@ -8,6 +8,7 @@ from typing import Final
 
 from scripts.command.console import remark
 from scripts.files.record import Chunk, Record
+from scripts.language.language import translated
 from shared.errors import InputFileError
 
 OTHER_NAMES: Final = {
@@ -69,7 +70,10 @@ def in_our_words(path: Path, rows: Chunk) -> Chunk:
         renamed[found[0]] = ours
     if not renamed:
         return rows
-    remark("columns", "; ".join(f"{ours} from {name!r}" for name, ours in renamed.items()))
+    told = (
+        translated("{field} from {columns}", field=ours, columns=repr(name)) for name, ours in renamed.items()
+    )
+    remark(translated("columns"), "; ".join(told))
     named = [{renamed.get(name, name): value for name, value in record.items()} for record in rows]
     return Chunk(named, rows.numbers)
 

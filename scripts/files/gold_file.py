@@ -9,11 +9,12 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from scripts.command.console import remark
+from scripts.command.console import left_out, remark
 from scripts.files.columns import names_in, require_columns
 from scripts.files.opinions import LEAVE, choices, of_one_mind, opinion
 from scripts.files.options import AS_FOUND, TableOptions
 from scripts.files.record import Chunk, Record, cell
+from scripts.language.language import grouped, translated
 from shared.errors import InputFileError, TaxonomyError
 from shared.quality.agreement import Opinion
 from shared.taxonomy import Taxonomy
@@ -89,10 +90,13 @@ def _labelled(path: Path, tables: TableOptions, wanted: Callable[[Record], bool]
         return chosen
     kept = chosen.where(wanted)
     if left := len(chosen) - len(kept):
-        remark(
-            "left out",
-            f"{left:,} of {len(records):,} rows of {path.name}: guesses, or labels of words themselves",
+        told = translated(
+            "{number} of {all} rows of {file}: guesses, or labels of words themselves",
+            number=grouped(left),
+            all=grouped(len(records)),
+            file=path.name,
         )
+        remark(translated("left out"), told)
     return kept
 
 
@@ -100,7 +104,13 @@ def answered(path: Path, records: Chunk) -> Chunk:
     """The rows with a category; how many have none is told."""
     found = records.where(choices)
     if left := len(records) - len(found):
-        remark("left out", f"{left:,} of {len(records):,} rows of {path.name}, which have no answer")
+        told = translated(
+            "{number} of {all} rows of {file}, which have no answer",
+            number=grouped(left),
+            all=grouped(len(records)),
+            file=path.name,
+        )
+        remark(translated("left out"), told)
     return found
 
 
@@ -112,7 +122,13 @@ def with_text(path: Path, records: Chunk) -> Chunk:
             f"{path}: expected a text in one row at least, found none; fill in the column text"
         )
     if left := len(records) - len(found):
-        remark("left out", f"{left:,} of {len(records):,} rows of {path.name}, which have no text")
+        told = translated(
+            "{number} of {all} rows of {file}, which have no text",
+            number=grouped(left),
+            all=grouped(len(records)),
+            file=path.name,
+        )
+        remark(translated("left out"), told)
     return found
 
 
@@ -166,8 +182,11 @@ def _once(gold: Path, records: Chunk, rows: list[GoldRow], taxonomy: Taxonomy) -
     remedy = f"{LEAVE}, or take them all in with `otzyv audit import --disagreements keep`, which settles what it can"
     settled = of_one_mind(gold, said, names, remedy)
     if len(first) < len(rows):
-        remark(
-            "left out", f"{len(rows) - len(first):,} rows of {gold.name} repeat a review of an earlier row"
+        left_out(
+            "{number} row of {file} repeats a review of an earlier row",
+            "{number} rows of {file} repeat a review of an earlier row",
+            len(rows) - len(first),
+            file=gold.name,
         )
     return [
         replace(row, category=settled[key], ambiguous=any(one.ambiguous for one in said[key]))

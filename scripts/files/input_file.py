@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from scripts.command.console import remark
+from scripts.command.console import left_out, remark
 from scripts.command.escaping import storable
 from scripts.files.csv_rows import CsvRows, Quotes, csv_format, one_character, opened_text
 from scripts.files.json_rows import json_rows
@@ -45,13 +45,12 @@ def delimiter_title(delimiter: str) -> str:
 
 def tell_repeated(rows: Chunk) -> None:
     """Say how many rows repeat the header."""
-    told = counted(
+    left_out(
         "{number} row that repeats the header, in line {line}",
         "{number} rows that repeat the header, the first in line {line}",
         len(rows),
         line=rows.numbers[0],
     )
-    remark(translated("left out"), told)
 
 
 class InputFile:

@@ -4,7 +4,7 @@ or of a taxonomy, says."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from scripts.files.columns import OTHER_NAMES, plain
 from scripts.files.opinions import KINDS, names_in_choice
 from scripts.files.record import Chunk, Record
 from scripts.files.same_text import TASK
+from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 
 OURS = "category"
@@ -25,6 +26,21 @@ LOOKED_AT: Final = 100
 """Rows: a task may come without annotations."""
 REVIEW: Final = ("audit", "source", "id", "text")
 """What the data of a task say of its review."""
+LEFT_OUT: Final[Mapping[str, Callable[[int, str], str]]] = {
+    "unanswered": lambda count, _: counted(
+        "{number} task that nobody has answered", "{number} tasks that nobody has answered", count
+    ),
+    "skipped": lambda count, _: counted(
+        "{number} annotation that was skipped", "{number} annotations that were skipped", count
+    ),
+    "unchosen": lambda count, control: counted(
+        "{number} annotation without a choice of the control {control}",
+        "{number} annotations without a choice of the control {control}",
+        count,
+        control=control,
+    ),
+}
+"""What is told of so many that are left out for a reason."""
 
 Found = tuple[int, Record, dict[str, list[str]]]
 
@@ -50,15 +66,17 @@ def answered_tasks(path: Path, tasks: Chunk, control: str | None) -> Chunk:
             f"{', '.join(names)}; name one with `otzyv audit import --control`"
         )
     if wanted not in (OURS, control, None):
-        remark("columns", f"category from the control {wanted!r}")
+        told = translated("{field} from the control {control}", field="category", control=repr(wanted))
+        remark(translated("columns"), told)
     rows = Chunk()
     for number, row, results in found:
         if wanted in results:
             rows.add(number, {**row, OURS: {"choices": results[wanted]}})
         else:
-            without[f"annotations without a choice{f' of the control {wanted}' if wanted else ''}"] += 1
+            without["unchosen"] += 1
     if without:
-        remark("left out", ", ".join(f"{count:,} {what}" for what, count in without.items()))
+        told = (LEFT_OUT[why](count, wanted or OURS) for why, count in without.items())
+        remark(translated("left out"), ", ".join(told))
     return rows
 
 
@@ -69,10 +87,10 @@ def _of_task(path: Path, number: int, task: Record, without: Counter[str]) -> It
         named = {name: called for name in REVIEW if (called := name_among(data, name)) is not None}
         given = task.get("annotations") or task.get("completions") or []
         if not given:
-            without["tasks that nobody has answered"] += 1
+            without["unanswered"] += 1
         for one in given:
             if one.get("was_cancelled"):
-                without["annotations that were skipped"] += 1
+                without["skipped"] += 1
                 continue
             by = one.get("completed_by", "")
             row: Record = {name: data[called] for name, called in named.items()}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.command.console import remark
 from scripts.files.record import Record, cell
+from scripts.language.language import counted, grouped, translated
 from shared.errors import InputFileError
 from shared.store.audits import AuditedReview
 from shared.text.masking import mask
@@ -44,13 +45,20 @@ class ComparedTexts:
         """Say which rows have another text than their review. Raises InputFileError where most have."""
         if not self._others:
             return
-        found = (
-            f"{len(self._others):,} of {self._compared:,} rows have another text than the review of their id"
-        )
-        if 2 * len(self._others) > self._compared:
+        others, first = len(self._others), self._others[0]
+        if 2 * others > self._compared:
             raise InputFileError(
-                f"{self._path}, row {self._others[0]}: expected the texts of the reviews, found that {found}: the "
+                f"{self._path}, row {first}: expected the texts of the reviews, found that {others:,} of "
+                f"{self._compared:,} rows have another text than the review of their id: the "
                 "column id holds other numbers (JSON-MIN and older CSV of Label Studio have its own there: export as "
                 "JSON), or the texts were edited: leave that column out then"
             )
-        remark("note", f"{found}, the first is row {self._others[0]}; they are taken in by their ids")
+        told = counted(
+            "{number} of {all} rows has another text than the review of its id, row {first}; it is taken in by its id",
+            "{number} of {all} rows have another text than the review of their id, the first is row {first}; they are "
+            "taken in by their ids",
+            others,
+            all=grouped(self._compared),
+            first=first,
+        )
+        remark(translated("note"), told)

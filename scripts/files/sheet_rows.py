@@ -17,7 +17,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 
 from scripts.command.console import remark
 from scripts.files.record import CHUNK_ROWS, Chunk, column_names, whole_number
-from scripts.language.language import translated
+from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 
 _BLOCK: Final = 1 << 20
@@ -101,7 +101,12 @@ class SheetRows:
         used = self._used(number, row)
         names = column_names(self._path, [str(whole_number(row[at])).strip() for at in used])
         if tell and (below := merged.below(number)):
-            remark("note", f"{below:,} merged cells: what stands in one counts for each of its rows")
+            told = counted(
+                "{number} merged cell: what stands in it counts for each of its rows",
+                "{number} merged cells: what stands in one counts for each of its rows",
+                below,
+            )
+            remark(translated("note"), told)
         chunk = Chunk()
         for number, row in rows:
             values = [_plain(row[at]) for at in used]
@@ -189,10 +194,13 @@ class UnreadCells:
                 "workbook in Excel or LibreOffice, save it and try again"
             )
         if tell and self.errors:
-            remark(
-                "note",
-                f"{self.errors:,} cells with errors, such as #N/A, the first {self.error}, count as empty",
+            told = counted(
+                "{number} cell with an error, such as #N/A, in {cell} counts as empty",
+                "{number} cells with errors, such as #N/A, count as empty; the first is {cell}",
+                self.errors,
+                cell=self.error,
             )
+            remark(translated("note"), told)
 
     def _look(self, cells: bytes) -> None:
         if self.formula is None and b"<f" in cells and (found := _UNCOMPUTED.search(cells)):

@@ -12,6 +12,7 @@ from scripts.command.progress import review_progress
 from scripts.files import whole_file
 from scripts.files.review_rows import ReviewRows
 from scripts.labelling.sample import SampledTexts, sample
+from scripts.language.language import ENGLISH, counted, speaking, translated
 from scripts.pages import figures
 from shared.cascade.stage import Verdict, verdicts
 from shared.encoders.navec import NavecEncoder
@@ -45,7 +46,7 @@ def draft_file(
         )
     drawn = sample(rows, size, seed)
     with review_progress() as progress:
-        task = progress.add_task("words and their groups", total=2, note="")
+        task = progress.add_task(translated("words and their groups"), total=2, note="")
         encoder = NavecEncoder()
         progress.advance(task)
         proposed = draft(drawn.texts, lambda words: encoder.embed(words, "document"), wanted)
@@ -65,7 +66,9 @@ def tried(taxonomy: Taxonomy, texts: Sequence[str]) -> dict[str, Coverage]:
     found: dict[str, dict[str, float]] = {name: {} for name in (*taxonomy.slugs, "")}
     counts = Counter[str]()
     with review_progress() as progress:
-        task = progress.add_task("labelling", total=len(texts), note="with the proposed words")
+        task = progress.add_task(
+            translated("labelling"), total=len(texts), note=translated("with the proposed words")
+        )
         for start in range(0, len(texts), CHUNK):
             some = texts[start : start + CHUNK]
             for text, verdict in zip(some, verdicts(stage, some), strict=True):
@@ -93,9 +96,11 @@ def examples(reviews: Mapping[str, float]) -> list[str]:
 def head(name: str, drawn: SampledTexts, covered: dict[str, Coverage], seed: int) -> list[str]:
     """What a person who edits the draft should know first."""
     left = covered[""].reviews / len(drawn.texts)
+    with speaking(ENGLISH):  # as all comments of the file
+        labelled = figures.percent(1 - left).replace(figures.THIN, " ")
     return [
         f"A draft by otzyv taxonomy draft, from {len(drawn.texts)} of {drawn.rows} rows of {name} (seed {seed}). "
-        f"Its words label {figures.percent(1 - left)} of them.".replace(figures.THIN, " "),
+        f"Its words label {labelled} of them.",
         "To do: name the categories, move words, merge and delete; then otzyv taxonomy check, and otzyv evaluate "
         "on some reviews whose category people gave.",
     ]
@@ -106,10 +111,20 @@ def tell(
 ) -> None:
     """What was proposed, in a few lines."""
     if wanted and len(proposed.categories) < wanted:
-        remark("fewer", f"these reviews give {len(proposed.categories)} categories, not {wanted}")
+        told = counted(
+            "these reviews give {number} category, not {wanted}",
+            "these reviews give {number} categories, not {wanted}",
+            len(proposed.categories),
+            wanted=wanted,
+        )
+        remark(translated("fewer"), told)
     counts = Counter({name: coverage.reviews for name, coverage in covered.items()})
     for category in proposed.categories:
         out.print(f"{figures.count(counts[category.slug]):>8}  {category.title}", soft_wrap=True)
-    out.print(f"{figures.count(counts['other']):>8}  reviews that name nothing")
-    out.print(f"{figures.count(counts['']):>8}  left over")
-    out.print(f"{len(drawn.texts):,} reviews of {drawn.rows:,} rows; taxonomy: {path}", soft_wrap=True)
+    out.print(f"{figures.count(counts['other']):>8}  {translated('reviews that name nothing')}")
+    out.print(f"{figures.count(counts['']):>8}  {translated('left over')}")
+    read = counted("{number} review", "{number} reviews", len(drawn.texts))
+    told = translated(
+        "{reviews} of {rows} rows; taxonomy: {file}", reviews=read, rows=figures.count(drawn.rows), file=path
+    )
+    out.print(told, soft_wrap=True)

@@ -10,13 +10,14 @@ from typing import Final
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from scripts.command.console import out, remark
+from scripts.command.console import left_out, out
 from scripts.command.database import opened
 from scripts.files.gold_file import answered, category_in
 from scripts.files.opinions import choices, of_one_mind, opinion
 from scripts.files.options import TableOptions
 from scripts.files.record import Chunk, Record, cell, only
 from scripts.files.same_text import ComparedTexts
+from scripts.language.language import counted, grouped, translated
 from shared.catalogue import STAGES
 from shared.errors import ConfigurationError, InputFileError
 from shared.quality.agreement import Opinion
@@ -58,9 +59,11 @@ def import_labels(
     records = answered(path, tables.records(path, "id", "category"))
     told = records.where(lambda record: cell(record, "status") != "needs_review")
     if len(told) < len(records):
-        remark(
-            "left out",
-            f"{len(records) - len(told):,} rows of {path.name} with the status needs_review: guesses",
+        left_out(
+            "{number} row of {file} with the status needs_review: a guess",
+            "{number} rows of {file} with the status needs_review: guesses",
+            len(records) - len(told),
+            file=path.name,
         )
     if not told:
         raise InputFileError(f"{path}: expected at least one label, found none; fill in the column category")
@@ -68,12 +71,26 @@ def import_labels(
         each = _each(path, list(_told(cursor, here, path, told)))
         before = labels.by_stage(cursor, list(each), here.taxonomy_id)
         labels.settle_from_outside(cursor, list(each.values()), here.taxonomy_id, method)
+    tell_imported(method, len(each), before)
+
+
+def tell_imported(method: str, reviews: int, before: dict[str, int]) -> None:
+    """How many labels have been taken in, and how many labels of which stage there were before."""
     people = before.pop("human", 0)
-    out.print(
-        f"{len(each) - people:,} reviews have labels by {method}; {people:,} keep those that people gave"
+    have = counted(
+        "{number} review has a label by {method}",
+        "{number} reviews have labels by {method}",
+        reviews - people,
+        method=method,
     )
+    keep = counted("{number} keeps what people gave", "{number} keep what people gave", people)
+    out.print(f"{have}; {keep}")
     if replaced := {stage: count for stage, count in before.items() if stage != method}:
-        out.print("replaced: " + ", ".join(f"{count:,} by {stage}" for stage, count in replaced.items()))
+        of_stages = (
+            translated("{number} by {stage}", number=grouped(count), stage=stage)
+            for stage, count in replaced.items()
+        )
+        out.print(translated("replaced: {labels}", labels=", ".join(of_stages)))
 
 
 def _told(cursor: Cursor, here: Runtime, path: Path, records: Chunk) -> Iterator[ImportedLabel]:
@@ -91,8 +108,11 @@ def _told(cursor: Cursor, here: Runtime, path: Path, records: Chunk) -> Iterator
             yield ImportedLabel(review.review_id, review.revision, f"the review {name!r}", said, sure)
     texts.tell()
     if texts.replaced:
-        remark(
-            "left out", f"{texts.replaced:,} rows of {path.name} about texts that have been replaced since"
+        left_out(
+            "{number} row of {file} about a text that has been replaced since",
+            "{number} rows of {file} about texts that have been replaced since",
+            texts.replaced,
+            file=path.name,
         )
 
 
@@ -102,7 +122,12 @@ def _each(path: Path, told: Sequence[ImportedLabel]) -> dict[int, Told]:
     for one in told:
         rows.setdefault(one.review_id, []).append(one)
     if len(rows) < len(told):
-        remark("left out", f"{len(told) - len(rows):,} rows of {path.name} repeat a review of another row")
+        left_out(
+            "{number} row of {file} repeats a review of another row",
+            "{number} rows of {file} repeat a review of another row",
+            len(told) - len(rows),
+            file=path.name,
+        )
     opinions = {review_id: [one.said for one in each] for review_id, each in rows.items()}
     settled = of_one_mind(path, opinions, {review_id: each[0].name for review_id, each in rows.items()})
     return {

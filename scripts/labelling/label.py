@@ -61,7 +61,7 @@ def _labelled(rows: ReviewRows, labels: OutFile, run: UnfinishedRun, settings: S
         own = {"database_url": f"{url}&{SYNC_OFF}", "models": models_in(run.folder, settings)}
         chosen = settings.model_copy(update=own)
         database = runtime.open_database(chosen, "otzyv label")
-        schema.upgrade(database, tell=lambda sentence: remark("note", sentence))
+        schema.upgrade(database, tell=lambda sentence: remark(translated("note"), sentence))
         here = runtime.build(chosen, database)
         cascade = runtime.labeller(here)
         cascade.warm_up(cascade.order)

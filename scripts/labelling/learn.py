@@ -15,6 +15,7 @@ from scripts.files.whole_file import write_text
 from scripts.labelling import lesson_report
 from scripts.labelling.learn_options import LearnOptions
 from scripts.labelling.taught_labels import read_taught
+from scripts.language.language import translated
 from shared.cascade.rule import StageRule
 from shared.errors import ConfigurationError, InputFileError
 from shared.labelling.rules import resolve
@@ -67,7 +68,7 @@ def learn_entries(given: LearnOptions, settings: Settings, *, as_json: bool) -> 
         out.print(diff, soft_wrap=True)
     for written in (given.out, given.diff):
         if written is not None:
-            out.print(f"written: {written}", soft_wrap=True)
+            out.print(translated("written: {file}", file=written), soft_wrap=True)
 
 
 def taught(found: Lessons, taxonomy: Taxonomy, given: LearnOptions) -> Lesson:
@@ -79,7 +80,7 @@ def taught(found: Lessons, taxonomy: Taxonomy, given: LearnOptions) -> Lesson:
             "label more reviews, or name another file"
         )
     with review_progress() as progress:
-        task = progress.add_task("searches", total=STEPS, note="")
+        task = progress.add_task(translated("searches"), total=STEPS, note="")
         return learn(
             taxonomy,
             found.texts,

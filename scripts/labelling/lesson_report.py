@@ -9,6 +9,8 @@ from rich.table import Column, Table
 
 from scripts.command.console import out, remark
 from scripts.command.escaping import escaped
+from scripts.language.language import Sentence, counted, decimal, grouped, translated
+from scripts.pages import figures
 from scripts.pages.tables import figure, name, table
 from shared.learning.effect import Effect
 from shared.learning.ground import LEAST_LABELS
@@ -21,7 +23,7 @@ SHOWN = 60
 MOST_CHANGES = 15
 WIDE = 130
 """Columns from which a terminal shows an example of each proposal; --json has them always."""
-NOT_KEPT = "not kept"
+NOT_KEPT = Sentence("not kept")
 
 
 def show(lesson: Lesson, taken: Sequence[Proposal], changes: Effect, taxonomy: Taxonomy) -> None:
@@ -32,18 +34,29 @@ def show(lesson: Lesson, taken: Sequence[Proposal], changes: Effect, taxonomy: T
     for sentence in sentences(lesson, taken, changes):
         out.print(sentence, soft_wrap=True)
     moves = [
-        (titled(one.then), titled(one.now), f"{one.count:,}", cut(one.samples[0])) for one in changes.changes
+        (titled(one.then), titled(one.now), grouped(one.count), cut(one.samples[0]))
+        for one in changes.changes
     ]
     if moves:
-        heads = (figure("from"), figure("to"), figure("reviews"), example())
+        heads = (
+            figure(translated("from")),
+            figure(translated("to")),
+            figure(translated("reviews")),
+            example(),
+        )
         out.print(table(heads, moves[:MOST_CHANGES]))
         if (more := len(moves) - MOST_CHANGES) > 0:
-            out.print(
-                f"and {more:,} other changes of {sum(one.count for one in changes.changes[MOST_CHANGES:]):,} reviews"
+            others = sum(one.count for one in changes.changes[MOST_CHANGES:])
+            told = translated(
+                "and {changes} of {reviews}",
+                changes=counted("{number} other change", "{number} other changes", more),
+                reviews=counted("{number} review", "{number} reviews", others),
             )
+            out.print(told)
     for slug, count in lesson.more.items():
         if lesson.labels[slug] < LEAST_LABELS or count:
-            remark("too few labels", f"{taxonomy.category(slug).title}: {needed(lesson.labels[slug], count)}")
+            told = f"{taxonomy.category(slug).title}: {needed(lesson.labels[slug], count)}"
+            remark(translated("too few labels"), told)
 
 
 def proposals(lesson: Lesson, taken: Collection[int], *, examples: bool) -> Table:
@@ -53,7 +66,7 @@ def proposals(lesson: Lesson, taken: Collection[int], *, examples: bool) -> Tabl
         heard, change = one.heard, one.change
         low, high = heard.bounds()
         cells = (
-            f"{one.number}{'' if one.number in taken else ' left'}",
+            str(one.number) if one.number in taken else translated("{number} left", number=one.number),
             escaped(change.text),
             one.sort if one.sort in ("weight", "exclusion") else change.field.removesuffix("s"),
             change.slug,
@@ -61,21 +74,25 @@ def proposals(lesson: Lesson, taken: Collection[int], *, examples: bool) -> Tabl
             "/".join(map(str, one.support)),
             f"{heard.right}/{heard.checked}",
             f"{heard.changed_right}/{heard.changed}",
-            f"{low:.2f}-{high:.2f}",
+            f"{decimal(low, 2)}–{decimal(high, 2)}",
         )
         rows.append((*cells, *((cut(one.example),) if examples else ())))
-    rest = map(figure, ("kind", "category", "weight", "labels", "unseen", "new", "precision"))
-    return table((figure("no"), name("entry"), *rest, *((example(),) if examples else ())), rows)
+    heads = (translated("kind"), translated("category"), translated("weight"), translated("labels"))
+    measured = (translated("unseen"), translated("new"), translated("precision"))
+    first = (figure(translated("no")), name(translated("entry")))
+    return table((*first, *map(figure, (*heads, *measured)), *((example(),) if examples else ())), rows)
 
 
 def example() -> Column:
     """A column for the beginnings of reviews: it gets what the others leave."""
-    return Column("for example", no_wrap=True, overflow="ellipsis")
+    return Column(translated("for example"), no_wrap=True, overflow="ellipsis")
 
 
 def needed(labels: int, more: int) -> str:
     """How many labels there are, and how many more may bring a proposal."""
-    return f"{labels:,}, about {more:,} more may bring a proposal"
+    return translated(
+        "{labels}, about {more} more may bring a proposal", labels=grouped(labels), more=grouped(more)
+    )
 
 
 def sentences(lesson: Lesson, taken: Sequence[Proposal], changes: Effect) -> Iterator[str]:
@@ -85,27 +102,38 @@ def sentences(lesson: Lesson, taken: Sequence[Proposal], changes: Effect) -> Ite
         right / kept if kept else 1.0
         for right, kept in ((lesson.right, lesson.kept), (lesson.unseen_right, lesson.unseen_kept))
     )
-    yield (
-        f"{reviews:,} labelled reviews: keywords keep {lesson.kept / reviews:.3f} of them as they are, {before:.3f} "
-        f"rightly; with what was found without them {lesson.unseen_kept / reviews:.3f}, {unseen:.3f} rightly"
+    yield counted(
+        "{number} labelled review: keywords keep {now} of them as they are, {now_right} rightly; with what was found "
+        "without them {then}, {then_right} rightly",
+        "{number} labelled reviews: keywords keep {now} of them as they are, {now_right} rightly; with what was found "
+        "without them {then}, {then_right} rightly",
+        reviews,
+        now=decimal(lesson.kept / reviews, 3),
+        now_right=decimal(before, 3),
+        then=decimal(lesson.unseen_kept / reviews, 3),
+        then_right=decimal(unseen, 3),
     )
     if not lesson.proposals:
-        yield "no proposals: nothing is borne out by reviews that it was not found in"
+        yield translated("no proposals: nothing is borne out by reviews that it was not found in")
         return
-    yield (
-        f"{len(taken):,} of {len(lesson.proposals):,} proposals taken; of {changes.reviews:,} reviews keywords would "
-        f"keep {changes.after:,}, now {changes.before:,}:"
+    yield translated(
+        "proposals taken: {taken} of {all}; of {reviews} reviews keywords would keep {after}, now {before}:",
+        taken=grouped(len(taken)),
+        all=grouped(len(lesson.proposals)),
+        reviews=grouped(changes.reviews),
+        after=grouped(changes.after),
+        before=grouped(changes.before),
     )
 
 
 def weights(one: Proposal) -> str:
     """The weight, and the one before it."""
-    after = "" if one.change.weight is None else f"{one.change.weight:g}"
-    return f"{one.before:g} → {after}" if one.before is not None else after
+    after = "" if one.change.weight is None else figures.short(one.change.weight)
+    return f"{figures.short(one.before)} → {after}" if one.before is not None else after
 
 
 def titled(slug: str | None) -> str:
-    return NOT_KEPT if slug is None else slug
+    return str(NOT_KEPT) if slug is None else slug
 
 
 def cut(text: str) -> str:

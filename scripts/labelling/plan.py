@@ -10,10 +10,11 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from scripts.command.console import out, remark
+from scripts.command.console import out, tell_unanswered
 from scripts.command.database import opened_for
 from scripts.files.review_rows import ReviewRows
 from scripts.labelling import sample as sampling
+from scripts.language.language import Sentence, counted, grouped, translated
 from scripts.pages import figures
 from scripts.pages.tables import table
 from shared.cascade.rule import StageRule
@@ -37,6 +38,7 @@ TOKENS_PER_CHAR = 0.35
 """Tokens reckoned for a character of a Russian prompt where the model was not asked: vocabularies give 0.25 to 0.5."""
 MILLION = 1_000_000
 LLM = "llm"
+NO_MODEL = Sentence("no model may judge; see `otzyv status`")
 
 
 class StagePlan(msgspec.Struct):
@@ -51,7 +53,7 @@ class StagePlan(msgspec.Struct):
     seconds: float | None = None
     tokens_in: float = 0.0
     tokens_out: float = 0.0
-    note: str = ""
+    notes: list[Sentence | str] = []
 
 
 class Plan(msgspec.Struct):
@@ -97,7 +99,7 @@ def _through_the_chain(
             planned, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
         elif isinstance(stage, ConfigurationError):
             # One that cannot be used is taken to keep nothing.
-            planned = StagePlan(name, reached, note=str(stage))
+            planned = StagePlan(name, reached, notes=[stage.args[0]])
         else:
             rule = resolve(stage, settings.thresholds, stored.get(name), order)
             planned, waiting = _run(stage, rule, reached, waiting)
@@ -117,7 +119,7 @@ def _made(
         stage = made.now() if isinstance(made, StageSource) else made
     except ConfigurationError as error:
         return error
-    return stage or ConfigurationError("no model may judge; see `otzyv status`")
+    return stage or ConfigurationError(NO_MODEL)
 
 
 def _run(
@@ -130,7 +132,7 @@ def _run(
     raise_if_nothing_came(answers)
     errors = [answer.error for answer in answers if answer.error]
     if errors:
-        remark("no answer", f"{stage.name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
+        tell_unanswered(stage.name, errors, len(texts))
     rest = [
         text
         for text, answer in zip(texts, answers, strict=True)
@@ -140,12 +142,19 @@ def _run(
     return StagePlan(
         stage.name,
         reached,
-        note=f"{unscored} of {len(texts)} answers: each {UNSCORED}. " if unscored else "",
+        notes=[unscored_note(unscored, len(texts))] if unscored else [],
         kept=SampleShare(len(texts) - len(rest), len(texts)),
         seconds=seconds / each,
         tokens_in=sum(answer.tokens_in for answer in answers) / each,
         tokens_out=sum(answer.tokens_out for answer in answers) / each,
     ), rest
+
+
+def unscored_note(some: int, of: int) -> Sentence:
+    """How many answers of the language model came without what says how sure it is."""
+    return Sentence(
+        "{some} of {all} answers: each {what}.", some=grouped(some), all=grouped(of), what=Sentence(UNSCORED)
+    )
 
 
 def _llm(
@@ -160,11 +169,13 @@ def _llm(
         if isinstance(model, ConfigurationError):
             raise model
         asked, _ = _run(model, resolve(model, settings.thresholds), reached, texts[:ask])
-        asked.note += f"asked about {len(texts[:ask])} reviews"
-        return asked, texts
+        told = Sentence("asked about {number} of the reviews", number=grouped(len(texts[:ask])))
+        return msgspec.structs.replace(asked, notes=[*asked.notes, told]), texts
     chars = sum(len(prompt.system) + len(prompt.user) for prompt in prompts) / max(1, len(prompts))
-    note = f"not asked: {TOKENS_PER_CHAR} tokens a character are assumed; --ask 20 measures"
-    return StagePlan(LLM, reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, note=note), texts
+    note = Sentence(
+        "not asked: {number} tokens a character are assumed; --ask 20 measures", number=TOKENS_PER_CHAR
+    )
+    return StagePlan(LLM, reached, tokens_in=chars * TOKENS_PER_CHAR, tokens_out=1.0, notes=[note]), texts
 
 
 def _cost(stage: StagePlan, reviews: float, settings: Settings) -> float:
@@ -193,22 +204,44 @@ def _totals(found: Plan, settings: Settings) -> dict[str, float | None]:
 
 
 def _shown(found: Plan, settings: Settings) -> RenderableType:
-    low, high = found.left.interval
     totals = _totals(found, settings)
-    eta = totals["eta_seconds"]
-    time_needed = "unknown until every stage is measured" if eta is None else figures.duration(eta)
+    eta, days = totals["eta_seconds"], totals["days"]
+    unknown = translated("unknown until every stage is measured")
     parts: list[RenderableType] = [
-        f"{found.rows:,} rows, {found.distinct:,} different texts; sample of {found.sample:,}",
+        what_was_read(found),
         _table(found, settings),
-        f"left after the stages that were run: {figures.percent(found.left.value)} ({low:.3f} to {high:.3f})",
-        f"time with the workers of this machine: {time_needed}",
+        translated(
+            "left after the stages that were run: {share} ({interval})",
+            share=figures.percent(found.left.value),
+            interval=figures.span(*found.left.interval),
+        ),
+        translated(
+            "time with the workers of this machine: {time}",
+            time=unknown if eta is None else figures.duration(eta),
+        ),
     ]
-    if days := totals["days"]:
-        parts.append(f"OTZYV_LLM_DAILY_TOKENS of {settings.llm_daily_tokens:,} make that {days:.1f} days")
-    parts += [f"{stage.stage}: {stage.note}" for stage in found.stages if stage.note]
+    if days:
+        parts.append(
+            translated(
+                "with OTZYV_LLM_DAILY_TOKENS={tokens}, days: {days}",
+                tokens=settings.llm_daily_tokens,
+                days=figures.tenths(days),
+            )
+        )
+    parts += [f"{stage.stage}: {' '.join(map(str, stage.notes))}" for stage in found.stages if stage.notes]
     if found.prompt is not None:
-        parts.append(f"\nOne question to the language model:\n\n{found.prompt.system}\n\n{found.prompt.user}")
+        head = translated("One question to the language model:")
+        parts.append(f"\n{head}\n\n{found.prompt.system}\n\n{found.prompt.user}")
     return Group(*parts)
+
+
+def what_was_read(found: Plan) -> str:
+    """What the file holds, and how much of it was tried."""
+    rows = counted("{number} row", "{number} rows", found.rows)
+    texts = counted("{number} different text", "{number} different texts", found.distinct)
+    return translated(
+        "{rows}, {texts}; sample of {sample}", rows=rows, texts=texts, sample=grouped(found.sample)
+    )
 
 
 def _table(found: Plan, settings: Settings) -> Table:
@@ -217,21 +250,26 @@ def _table(found: Plan, settings: Settings) -> Table:
     for stage in found.stages:
         reviews = found.rows * stage.seen.value
         tokens = reviews * (stage.tokens_in + stage.tokens_out)
-        low, high = stage.kept.interval if stage.kept else (0.0, 1.0)
         rows.append(
             (
                 stage.stage,
                 figures.count(round(reviews)),
                 figures.percent(stage.seen.value),
                 figures.percent(stage.kept.value) if stage.kept else "?",
-                f"{low:.3f} to {high:.3f}" if stage.kept else "",
-                "?" if stage.seconds is None else f"{reviews * stage.seconds:,.1f}",
+                figures.span(*stage.kept.interval) if stage.kept else "",
+                "?" if stage.seconds is None else figures.large(reviews * stage.seconds, 1),
                 figures.count(round(tokens)) if tokens else figures.NONE,
-                f"{_cost(stage, reviews, settings):,.2f}" if priced else "",
+                figures.large(_cost(stage, reviews, settings), 2) if priced else "",
             )
         )
-    heads = ("stage", "reviews", "of all", "keeps", "95 % interval", "seconds", "tokens", "cost")
-    return table(heads, rows)
+    first = (translated("stage"), translated("reviews"), translated("of all"), translated("keeps"))
+    interval = translated("{certainty} % interval", certainty=95)
+    return table((*first, interval, translated("seconds"), translated("tokens"), translated("cost")), rows)
+
+
+def in_english(note: Sentence | str) -> str:
+    """A note for programs."""
+    return note if isinstance(note, str) else note.english
 
 
 def _as_json(found: Plan, settings: Settings) -> dict[str, object]:
@@ -247,7 +285,7 @@ def _as_json(found: Plan, settings: Settings) -> dict[str, object]:
                 "tokens_in_each": stage.tokens_in,
                 "tokens_out_each": stage.tokens_out,
                 "cost": _cost(stage, found.rows * stage.seen.value, settings),
-                "note": stage.note,
+                "note": " ".join(map(in_english, stage.notes)),
             }
             for stage in found.stages
         ],

@@ -8,6 +8,7 @@ from typing import Final
 from scripts.command.console import out
 from scripts.command.database import opened
 from scripts.command.progress import review_progress
+from scripts.language.language import counted, translated
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 from shared.store import labels
@@ -30,7 +31,12 @@ def reopen(stage: str, settings: Settings, store: Path | None, *, dry_run: bool)
         with here.database.transaction() as cursor:
             total = labels.unsure(cursor, here.taxonomy_id)
         if dry_run or not total:
-            out.print(f"{total:,} reviews have no label but a guess")
+            told = counted(
+                "{number} review has no label but a guess",
+                "{number} reviews have no label but a guess",
+                total,
+            )
+            out.print(told)
             return
         done, last = 0, 0
         with review_progress() as progress:
@@ -44,5 +50,17 @@ def reopen(stage: str, settings: Settings, store: Path | None, *, dry_run: bool)
                     sending.to_stage(stage, ids, here.taxonomy_id, "bulk")
                 done, last = done + len(ids), ids[-1]
                 progress.update(task, completed=done)
-    where = "workers have been sent for" if store is None else "the next `otzyv label --store` judges"
-    out.print(f"{done:,} reviews wait for {stage} once more; {where} them", soft_wrap=True)
+    tell_reopened(stage, done, store)
+
+
+def tell_reopened(stage: str, number: int, store: Path | None) -> None:
+    """How many wait now, and who judges them."""
+    told = counted(
+        "{number} review waits for {stage} once more",
+        "{number} reviews wait for {stage} once more",
+        number,
+        stage=stage,
+    )
+    sent = translated("workers have been sent for them")
+    where = sent if store is None else translated("the next `otzyv label --store` judges them")
+    out.print(f"{told}; {where}", soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from scripts.command.console import remark
+from scripts.command.console import left_out
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.options import TableOptions
 from scripts.files.record import Record, cell
@@ -42,7 +42,12 @@ def read_taught(
         rest = [
             row for row, known in zip(rows, alike, strict=True) if row.id not in names["id"] and not known
         ]
-        remark("left out", f"{len(rows) - len(rest):,} labels of reviews that {without.name} measures with")
+        left_out(
+            "{number} label of a review that {file} measures with",
+            "{number} labels of reviews that {file} measures with",
+            len(rows) - len(rest),
+            file=without.name,
+        )
         rows = rest
     if not rows:
         raise InputFileError(

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from scripts.command.console import err, out, remark
 from scripts.command.lazy import LazyCommand
+from scripts.language.language import counted, grouped, translated
 from shared.taxonomy import Taxonomy, check
 
 WARNINGS_SHOWN = 10
@@ -57,14 +58,24 @@ def taxonomy_check(
             colour = "red" if problem.severity == "error" else "yellow"
             remark(problem.severity, f"{file}:{problem.line}:{problem.column}: {problem}", colour)
     if hidden:
-        err.print(f"and {len(hidden)} more warnings; --all shows them")
+        told = counted(
+            "and {number} more warning; --all shows it",
+            "and {number} more warnings; --all shows them",
+            len(hidden),
+        )
+        err.print(told)
     if errors := sum(problem.severity == "error" for problem in problems):
-        err.print(f"{errors} to mend before {file} can be used")
+        told = translated("{number} to mend before {file} can be used", number=grouped(errors), file=file)
+        err.print(told, soft_wrap=True)
         raise typer.Exit(2)
     loaded = Taxonomy.load(file)
     words = sum(len(category.keywords) + len(category.phrases) for category in loaded.categories)
-    out.print(
-        f"{file} is fine: {loaded.name}, version {loaded.version}, {len(loaded.categories)} categories, "
-        f"{words} keywords and phrases",
-        soft_wrap=True,
+    told = translated(
+        "{file} is fine: {name}, version {version}, {categories}, {words}",
+        file=file,
+        name=loaded.name,
+        version=loaded.version,
+        categories=counted("{number} category", "{number} categories", len(loaded.categories)),
+        words=counted("{number} keyword or phrase", "{number} keywords and phrases", words),
     )
+    out.print(told, soft_wrap=True)

@@ -9,7 +9,9 @@ from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.command.ending import told_when_ended
 from scripts.command.progress import review_progress
+from scripts.language.language import counted, translated
 from scripts.models.registry import asking, registry
+from scripts.service.waited import waited
 from shared.errors import BrokerUnavailable
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
@@ -42,11 +44,19 @@ def backfill(
         number, parts = backfills.start(cursor, model, PARTS)
     for part in parts:
         sending.backfill_part(number, part)
-    out.print(
-        f"backfill {number}: model {model} predicts stored reviews that it has not seen, whenever no others wait"
+    told = translated(
+        "backfill {number}: model {model} predicts stored reviews that it has not seen, whenever no others wait",
+        number=number,
+        model=model,
     )
+    out.print(told, soft_wrap=True)
     if follow and parts:
         _follow(here.database, number, settings)
+
+
+def _tell_done(number: int) -> None:
+    told = translated("backfill {number}: all stored reviews have predictions of that model", number=number)
+    out.print(told, soft_wrap=True)
 
 
 def work(model: int, here: Runtime) -> None:
@@ -55,7 +65,7 @@ def work(model: int, here: Runtime) -> None:
     with here.database.transaction() as cursor:
         number, parts = backfills.start(cursor, model, PARTS)
     with review_progress() as progress:
-        task = progress.add_task(f"backfill {number}", total=None, note="")
+        task = progress.add_task(translated("backfill {number}", number=number), total=None, note="")
         for part in parts:
             more = True
             while more:
@@ -64,15 +74,15 @@ def work(model: int, here: Runtime) -> None:
                     found = backfills.progress(cursor, number)
                 if found is not None:
                     progress.update(task, completed=found.done, total=found.total)
-    out.print(f"backfill {number}: all stored reviews have predictions of that model")
+    _tell_done(number)
 
 
 def _follow(database: Database, number: int, settings: Settings) -> None:
     """Progress, and what a part waits for that fails; where nothing moves for a while, who goes first."""
     told, done, looked_at = "", -1, time.monotonic()
-    still = f"backfill {number} needs nobody to watch it"
-    with review_progress() as progress, told_when_ended("goes on", lambda: still):
-        task = progress.add_task(f"backfill {number}", total=None, note="")
+    still = translated("backfill {number} needs nobody to watch it", number=number)
+    with review_progress() as progress, told_when_ended(translated("goes on"), lambda: still):
+        task = progress.add_task(translated("backfill {number}", number=number), total=None, note="")
         while True:
             with database.transaction() as cursor:
                 found = backfills.progress(cursor, number)
@@ -81,16 +91,16 @@ def _follow(database: Database, number: int, settings: Settings) -> None:
                 break
             if tried and tried[0].reason != told:
                 told = tried[0].reason
-                remark("waits for its next try", str(tried[0]))
+                remark(translated("waits for its next try"), waited(tried[0]))
             if found.done != done or tried:
                 done, looked_at = found.done, time.monotonic()
-                progress.update(task, note=f"waits: {told}" if tried else "")
+                progress.update(task, note=translated("waits: {why}", why=told) if tried else "")
             elif time.monotonic() - looked_at >= STANDS_S:
                 looked_at = time.monotonic()
                 progress.update(task, note=who_goes_first(settings))
             progress.update(task, completed=found.done, total=found.total)
             time.sleep(LOOK_UP_S)
-    out.print(f"backfill {number}: all stored reviews have predictions of that model")
+    _tell_done(number)
 
 
 def who_goes_first(settings: Settings) -> str:
@@ -100,4 +110,8 @@ def who_goes_first(settings: Settings) -> str:
     except BrokerUnavailable as error:
         return str(error)
     waiting = sum(ready[line] + ready.get(in_lane(line, "bulk"), 0) for line in LIVE)
-    return f"{waiting:,} batches of live reviews go first" if waiting else "no worker has begun with it"
+    if not waiting:
+        return translated("no worker has begun with it")
+    return counted(
+        "{number} batch of live reviews goes first", "{number} batches of live reviews go first", waiting
+    )

@@ -12,7 +12,7 @@ from scripts.command.settings import TaxonomyFile, settings
 from scripts.files.options import FileOptions, Semicolons, TableOptions, TextColumn
 from scripts.files.whole_file import OutFile
 from scripts.models import backfill as backfills
-from scripts.models import drift, registry
+from scripts.models import drift, registry, shown
 from scripts.models import predict as predicting
 from shared.quality.alias import Alias
 
@@ -83,13 +83,13 @@ def quality(
 @models.command("list")
 def models_list(store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """Which models there are, which of them serve, and who changed that."""
-    registry.show_all(settings(taxonomy=taxonomy), store)
+    shown.show_all(settings(taxonomy=taxonomy), store)
 
 
 @models.command("show")
 def models_show(number: ModelNumber, store: Store = None, taxonomy: TaxonomyFile = None) -> None:
     """A model's card, and whether its files are unchanged."""
-    registry.show(number, settings(taxonomy=taxonomy), store)
+    shown.show(number, settings(taxonomy=taxonomy), store)
 
 
 @models.command("keep")

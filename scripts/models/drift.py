@@ -11,7 +11,10 @@ from rich.table import Table
 
 from scripts.command.console import out, remark
 from scripts.command.database import opened
+from scripts.language.language import Sentence, counted, grouped, translated
+from scripts.pages import figures
 from scripts.pages.tables import table
+from scripts.service.waited import waited
 from shared.quality.drift import Alarm, Quality
 from shared.runtime.runtime import Runtime
 from shared.serving import watching
@@ -19,13 +22,12 @@ from shared.settings import Settings
 from shared.store import quality
 from shared.store.processes import waits
 
-COUNTS = ("predictions", "expected\naccuracy", "differ from\nlabels")
 _KINDS = {
-    "expected_accuracy": "expected accuracy",
-    "disagreement": "disagreement with labels",
-    "psi_categories": "stability index of categories",
-    "psi_confidence": "stability index of confidence",
-    "withheld_precision": "precision of withheld labels",
+    "expected_accuracy": Sentence("expected accuracy"),
+    "disagreement": Sentence("disagreement with labels"),
+    "psi_categories": Sentence("stability index of categories"),
+    "psi_confidence": Sentence("stability index of confidence"),
+    "withheld_precision": Sentence("precision of withheld labels"),
 }
 
 
@@ -44,12 +46,17 @@ def tell(days: int, here: Runtime, *, as_json: bool) -> None:
         found = quality.alarms_since(cursor, here.taxonomy.name, since)
         tried = waits.listed(cursor, "model ")
     for wait in tried:
-        remark("waits for its next try", str(wait))
+        remark(translated("waits for its next try"), waited(wait))
     if as_json:
         out.print_json(data=msgspec.to_builtins({"days": rows, "alarms": found}))
         return
     if not rows:
-        out.print(f"no predictions in the last {days} days; see `otzyv models list`")
+        told = counted(
+            "no predictions in the last {number} day; see `otzyv models list`",
+            "no predictions in the last {number} days; see `otzyv models list`",
+            days,
+        )
+        out.print(told, soft_wrap=True)
         return
     titles = {category.slug: category.title for category in here.taxonomy.categories}
     out.print(_days([row for row in rows if row.category is None]))
@@ -57,7 +64,7 @@ def tell(days: int, here: Runtime, *, as_json: bool) -> None:
     for alarm in found:
         out.print(_sentence(alarm, titles), soft_wrap=True)
     if not found:
-        out.print("no alarms")
+        out.print(translated("no alarms"))
 
 
 def _days(rows: Sequence[Quality]) -> Table:
@@ -65,13 +72,13 @@ def _days(rows: Sequence[Quality]) -> Table:
         (
             row.day.isoformat(),
             *_counts(row),
-            "" if row.psi_categories is None else f"{row.psi_categories:.3f}",
-            "" if row.psi_confidence is None else f"{row.psi_confidence:.3f}",
+            "" if row.psi_categories is None else figures.share(row.psi_categories),
+            "" if row.psi_confidence is None else figures.share(row.psi_confidence),
         )
         for row in rows
     ]
-    heads = ("day", "model", *COUNTS, "PSI of\ncategories", "PSI of\nconfidence")
-    return table(heads, cells, left=2, title="By day")
+    heads = (*_heads(translated("day")), translated("PSI of\ncategories"), translated("PSI of\nconfidence"))
+    return table(heads, cells, left=2, title=translated("By day"))
 
 
 def _categories(rows: Sequence[Quality], titles: Mapping[str, str]) -> Table:
@@ -82,18 +89,38 @@ def _categories(rows: Sequence[Quality], titles: Mapping[str, str]) -> Table:
         for row in rows
         if row.category is not None and row.day == newest[row.model_id]
     ]
-    return table(("category", "model", *COUNTS), cells, left=2, title="Newest day, by category")
+    title = translated("Newest day, by category")
+    return table(_heads(translated("category")), cells, left=2, title=title)
+
+
+def _heads(first: str) -> tuple[str, ...]:
+    counts = (translated("predictions"), translated("expected\naccuracy"), translated("differ from\nlabels"))
+    return (first, translated("model"), *counts)
 
 
 def _counts(row: Quality) -> tuple[str, ...]:
-    differ = f"{row.disagreements / row.labelled:.1%} of {row.labelled:,}" if row.labelled else ""
-    return str(row.model_id), f"{row.predictions:,}", f"{row.expected_accuracy:.3f}", differ
+    differ = ""
+    if row.labelled:
+        differ = translated(
+            "{share} of {all}",
+            share=figures.percent(row.disagreements / row.labelled),
+            all=grouped(row.labelled),
+        )
+    return str(row.model_id), grouped(row.predictions), figures.share(row.expected_accuracy), differ
 
 
 def _sentence(alarm: Alarm, titles: Mapping[str, str]) -> str:
     place = f" / {titles.get(alarm.category, alarm.category)}" if alarm.category else ""
-    side = "below" if alarm.kind in ("expected_accuracy", "withheld_precision") else "above"
-    return (
-        f"alarm  {alarm.day} model {alarm.model_id}{place}: {_KINDS[alarm.kind]} {alarm.value:.3f} is {side} "
-        f"{alarm.limit:.3f} ({alarm.n:,} {'labels' if alarm.kind == 'withheld_precision' else 'predictions'})"
-    )
+    values: dict[str, object] = {
+        "day": alarm.day,
+        "model": f"{alarm.model_id}{place}",
+        "what": _KINDS[alarm.kind],
+        "value": figures.share(alarm.value),
+        "limit": figures.share(alarm.limit),
+        "seen": counted("{number} prediction", "{number} predictions", alarm.n),
+    }
+    if alarm.kind == "withheld_precision":
+        values["seen"] = counted("{number} label", "{number} labels", alarm.n)
+    if alarm.kind in ("expected_accuracy", "withheld_precision"):
+        return translated("alarm  {day} model {model}: {what} {value} is below {limit} ({seen})", **values)
+    return translated("alarm  {day} model {model}: {what} {value} is above {limit} ({seen})", **values)

@@ -27,8 +27,10 @@ from scripts.files.record import Record
 from scripts.files.review_rows import ReviewRows
 from scripts.files.whole_file import OutFile
 from scripts.labelling.unfinished import UnfinishedRun, identity, unfinished
+from scripts.language.language import counted, grouped, translated
 from scripts.models.kept_answers import PartAnswers, PredictedText, kept_answers
 from scripts.models.registry import registry
+from scripts.pages import figures
 from scripts.pages.tables import table
 from shared.classifiers import Artefact, Classifier, Location
 from shared.classifiers import manifest as manifests
@@ -82,7 +84,7 @@ def predict(
             f"({', '.join(taxonomy.slugs)}), found one for {', '.join(labels)}"
         )
     handle.artefact().classifier()  # says what is wrong with it here, and not in another process
-    with phase("reading the file"):
+    with phase(translated("reading the file")):
         total = sum(len(records) for records, _ in rows.chunks())
     count = min(processes or len(os.sched_getaffinity(0)), max(1, total // CHUNK))
     began = time.monotonic()
@@ -92,12 +94,27 @@ def predict(
             run.tell_earlier()
         counts = _write(rows, predictions, handle, titles, count, settings.max_text_chars, run)
     seconds = time.monotonic() - began
+    tell_counts(counts, titles, total, seconds, count)
+
+
+def tell_counts(
+    counts: Counter[str], titles: dict[str, str], total: int, seconds: float, processes: int
+) -> None:
+    """How many rows of which category, and how long it took."""
     titles |= {row_writer.REJECTED: row_writer.REJECTED} if counts[row_writer.REJECTED] else {}
     shown = sorted(titles, key=lambda slug: (slug == row_writer.REJECTED, -counts[slug]))
-    out.print(table(("category", "reviews"), [(titles[slug], f"{counts[slug]:,}") for slug in shown]))
-    out.print(f"{total:,} rows in {seconds:.1f} s, {total / seconds:,.0f} reviews/s; processes: {count}")
+    heads = (translated("category"), translated("reviews"))
+    out.print(table(heads, [(titles[slug], grouped(counts[slug])) for slug in shown]))
+    told = counted("{number} row in {time}", "{number} rows in {time}", total, time=figures.duration(seconds))
+    rate = translated("{rate} reviews/s", rate=figures.rate(total / seconds))
+    out.print(f"{told}, {rate}; {translated('processes: {number}', number=processes)}")
     if cut := counts["truncated"]:
-        remark("note", f"{cut:,} texts were longer than the model reads; see the column truncated")
+        told = counted(
+            "{number} text was longer than the model reads; see the column truncated",
+            "{number} texts were longer than the model reads; see the column truncated",
+            cut,
+        )
+        remark(translated("note"), told)
 
 
 def _handle(model: str | None, settings: Settings, store: Path | None) -> ModelHandle:

@@ -1,4 +1,4 @@
-"""`otzyv models`: what is registered, who serves, and every way of changing that."""
+"""`otzyv models`: who serves, what the database keeps, and every way of changing that. What is there: `shown`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import getpass
 import os
 import random
 import shutil
-from datetime import datetime
 from pathlib import Path
 
 from scripts.command.console import out, remark
@@ -16,7 +15,8 @@ from scripts.command.progress import phase
 from scripts.files.columns import names_in
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.options import TableOptions
-from scripts.pages.tables import table
+from scripts.language.language import counted, translated
+from scripts.pages import figures
 from shared.classifiers import Artefact
 from shared.classifiers import manifest as manifests
 from shared.classifiers.manifest import Manifest
@@ -29,9 +29,8 @@ from shared.runtime.runtime import Runtime
 from shared.serving.registry import Ask, Registry, alone
 from shared.serving.shelf import Shelf, place_of_models
 from shared.settings import Settings
-from shared.store import aliases, awaiting, models, reviews
+from shared.store import awaiting, reviews
 from shared.store.models import Model
-from shared.store.processes import artefacts
 from workers.tasks import loading, sending
 
 SAMPLE = 1_000
@@ -56,94 +55,21 @@ def asking(settings: Settings, *, anyway: bool) -> Ask:
                 raise ModelRefused(f"{error}; --anyway goes on all the same") from error
             doubt = str(error)
         if doubt:
-            remark("note", doubt)
+            remark(translated("note"), doubt)
 
     return ask
-
-
-def show_all(settings: Settings, store: Path | None) -> None:
-    """Registered models and who serves, as a table, with the history of both aliases."""
-    with opened(settings, store, "otzyv models") as here, here.database.transaction() as cursor:
-        found = models.of_taxonomy(cursor, here.taxonomy.name)
-        serving = aliases.current(cursor, here.taxonomy.name)
-        moves = aliases.history(cursor, here.taxonomy.name)
-        line = awaiting.backlog(cursor, here.taxonomy_id)
-        kept = artefacts.kept(cursor)
-        told = [manifests.decode(models.manifest(cursor, model.id), str(model.id)) for model in found]
-    names = {number: alias for alias, number in serving.items()}
-    rows = [
-        (
-            str(model.id),
-            names.get(model.id, ""),
-            model.architecture,
-            f"{says.runtime} {says.precision}" if says.runtime == "onnx" else says.runtime,
-            _when(model.created_at),
-            f"{says.metrics['weighted_f1']:.3f}" if "weighted_f1" in says.metrics else "",
-            "the database" if model.id in kept else "OTZYV_MODELS",
-        )
-        for model, says in zip(found, told, strict=True)
-    ]
-    f1 = "weighted F1\non gold"
-    heads = ("model", "serves as", "architecture", "runtime", "registered", f1, "files in")
-    first = f"`otzyv train linear --here --store {store}`" if store else "`otzyv train linear`"
-    nothing = f"no models are registered for this taxonomy; {first} trains one on the labels"
-    out.print(table(heads, rows, left=5) if found else nothing, soft_wrap=not found)
-    for move in moves[-10:]:
-        before, after = (f"model {n}" if n else "nobody" for n in (move.previous_id, move.model_id))
-        why = f": {move.reason}" if move.reason else ""
-        moved = f"{move.alias}: {before} → {after}, {move.action} by {move.moved_by}{why}"
-        out.print(f"{_when(move.at)}  {moved}", soft_wrap=True)
-    out.print(
-        f"{line.awaiting:,} reviews await a prediction; {line.parked:,} of them wait for a champion that can be loaded"
-    )
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def show(number: int, settings: Settings, store: Path | None) -> None:
-    """A model's card, where it lies, and whether its files are what they should be."""
-    with opened(settings, store, "otzyv models") as found:
-        here = registry(found)
-        model, artefact = here.get(number), here.artefact(number)
-        with found.database.transaction() as cursor:
-            kept = artefacts.kept(cursor).get(number)
-        out.print(artefact.read("README.md").decode(), soft_wrap=True)
-        beside = f"kept in the database, {kept:,} bytes; here" if kept else "below"
-        out.print(
-            f"Files {beside} {here.location.url}/{model.path}, SHA-256 of the manifest {model.sha256}",
-            soft_wrap=True,
-        )
-        broken = _broken(artefact)
-    if broken:
-        raise ModelError(
-            f"model {number}: expected unchanged files, found others: {', '.join(broken)}; restore them, or import the "
-            "model again"
-        )
-
-
-def _broken(artefact: Artefact) -> list[str]:
-    """Tell of every file whether it is as it was written; the names of those that are not."""
-    broken = []
-    for name, file in artefact.manifest.files.items():
-        try:
-            artefact.read(name)
-            state = "unchanged"
-        except OtzyvError as error:
-            state = str(error)
-            broken.append(name)
-        out.print(f"* {name}, {file.bytes:,} bytes: {state}", soft_wrap=True)
-    return broken
 
 
 def keep(number: int, folder: Path | None, settings: Settings, store: Path | None) -> None:
     """Put a model's files into the database."""
     with opened(settings, store, "otzyv models") as here:
         size = registry(here).keep(number, folder)
-    out.print(
-        f"model {number}: the database keeps its files, {size:,} bytes; every process that reads it can load it"
+    told = translated(
+        "model {number}: the database keeps its files, {size}; every process that reads it can load it",
+        number=number,
+        size=in_bytes(size),
     )
+    out.print(told, soft_wrap=True)
 
 
 def discard(number: int, settings: Settings, store: Path | None) -> None:
@@ -151,12 +77,20 @@ def discard(number: int, settings: Settings, store: Path | None) -> None:
     with opened(settings, store, "otzyv models") as here:
         known = registry(here)
         done = known.discard(number)
-    out.print(
-        f"model {number}: its files are in {known.location.url} alone now; whoever reads another folder cannot load it"
-        if done
-        else f"model {number}: the database has none of its files",
-        soft_wrap=True,
-    )
+    if done:
+        told = translated(
+            "model {number}: its files are in {place} alone now; whoever reads another folder cannot load it",
+            number=number,
+            place=known.location.url,
+        )
+    else:
+        told = translated("model {number}: the database has none of its files", number=number)
+    out.print(told, soft_wrap=True)
+
+
+def in_bytes(number: int) -> str:
+    """How large it is."""
+    return counted("{number} byte", "{number} bytes", number)
 
 
 def promote(
@@ -167,19 +101,42 @@ def promote(
         known = registry(here, asking(settings, anyway=anyway)) if store is None else registry(here)
         moved = known.promote(number, alias, moved_by=user(), reason=storable(reason))
         if not moved:
-            out.print(f"model {number} is {alias} already")
+            out.print(translated("model {number} is {alias} already", number=number, alias=alias))
         elif store is not None:
-            out.print(f"model {number} is {alias}; `otzyv predict --store {store}` uses it")
+            told = translated(
+                "model {number} is {alias}; `otzyv predict --store {store}` uses it",
+                number=number,
+                alias=alias,
+                store=store,
+            )
+            out.print(told, soft_wrap=True)
         else:
-            out.print(f"model {number} is {alias}; workers use it from their next batch on")
-            with here.database.transaction() as cursor:
-                parked = awaiting.backlog(cursor, here.taxonomy_id).parked
-            if parked:
-                out.print(f"{parked:,} reviews waited for a champion and are predicted now")
-                try:
-                    sending.sweep()  # now, and not in a minute
-                except OtzyvError as error:
-                    remark("note", f"they are sent by the next sweep, because: {error}")
+            told = translated(
+                "model {number} is {alias}; workers use it from their next batch on",
+                number=number,
+                alias=alias,
+            )
+            out.print(told, soft_wrap=True)
+            send_parked(here)
+
+
+def send_parked(here: Runtime) -> None:
+    """What waited for a champion is predicted now, and not in a minute."""
+    with here.database.transaction() as cursor:
+        parked = awaiting.backlog(cursor, here.taxonomy_id).parked
+    if not parked:
+        return
+    told = counted(
+        "{number} review waited for a champion and is predicted now",
+        "{number} reviews waited for a champion and are predicted now",
+        parked,
+    )
+    out.print(told, soft_wrap=True)
+    try:
+        sending.sweep()
+    except OtzyvError as error:
+        told = translated("they are sent by the next sweep, because: {error}", error=error)
+        remark(translated("note"), told)
 
 
 def rollback(reason: str, settings: Settings, store: Path | None, *, anyway: bool) -> None:
@@ -187,14 +144,21 @@ def rollback(reason: str, settings: Settings, store: Path | None, *, anyway: boo
     with opened(settings, store, "otzyv models") as here:
         known = registry(here, asking(settings, anyway=anyway)) if store is None else registry(here)
         number = known.rollback(moved_by=user(), reason=storable(reason))
-    out.print(f"model {number} is champion again; workers use it from their next batch on")
+    told = translated(
+        "model {number} is champion again; workers use it from their next batch on", number=number
+    )
+    out.print(told, soft_wrap=True)
 
 
 def withdraw(alias: Alias, reason: str, settings: Settings, store: Path | None) -> None:
     """Let nobody have an alias."""
     with opened(settings, store, "otzyv models") as here:
         done = registry(here).withdraw(alias, moved_by=user(), reason=storable(reason))
-    out.print(f"nobody is {alias} any more" if done else f"nobody was {alias}")
+    gone, nobody = (
+        translated("nobody is {alias} any more", alias=alias),
+        translated("nobody was {alias}", alias=alias),
+    )
+    out.print(gone if done else nobody)
 
 
 def user() -> str:
@@ -236,9 +200,21 @@ def import_folder(
         artefact = written(made, known.location)
     number = known.register(artefact)
     _tell(artefact.manifest)
-    kept = "the database, and a copy in " if isinstance(known.location, Shelf) else ""
-    out.print(f"its files are in {kept}{known.location.url}/{artefact.path}", soft_wrap=True)
-    out.print(f"registered as model {number}; `otzyv models promote {number}` lets it serve")
+    tell_registered(number, artefact, known)
+
+
+def tell_registered(number: int, artefact: Artefact, known: Registry) -> None:
+    """Where a new model lies, and what lets it serve."""
+    place = f"{known.location.url}/{artefact.path}"
+    if isinstance(known.location, Shelf):
+        told = translated("its files are in the database, and a copy in {place}", place=place)
+    else:
+        told = translated("its files are in {place}", place=place)
+    out.print(told, soft_wrap=True)
+    told = translated(
+        "registered as model {number}; `otzyv models promote {number}` lets it serve", number=number
+    )
+    out.print(told, soft_wrap=True)
 
 
 def _exported(
@@ -250,14 +226,14 @@ def _exported(
         raise ConfigurationError(
             f"otzyv models import: expected torch and onnx, found: {error}; in the project's folder: `make models`"
         ) from error
-    with phase("reading the model"):
+    with phase(translated("reading the model")):
         made = hugging_face.read_folder(folder, here.taxonomy, max_tokens)
     for name in hugging_face.trainers_files(folder):
-        remark("left out", f"{name}, which is no part of the model")
+        remark(translated("left out"), translated("{file}, which is no part of the model", file=name))
     if checked:
-        with phase("measuring on gold"):
+        with phase(translated("measuring on gold")):
             made = measuring.measured(made, [row.text for row in checked], [row.category for row in checked])
-    with phase("exporting and comparing"):
+    with phase(translated("exporting and comparing")):
         return servable(made, here.taxonomy, texts)
 
 
@@ -275,7 +251,12 @@ def _texts(sample: Path | None, columns: list[str] | None, here: Runtime, tables
             "name a file with --reviews"
         )
     if len(texts) < FEW:
-        remark("note", f"only {len(texts)} texts to compare on; a file of more with --reviews says more")
+        told = counted(
+            "only {number} text to compare on; a file of more with --reviews says more",
+            "only {number} texts to compare on; a file of more with --reviews says more",
+            len(texts),
+        )
+        remark(translated("note"), told)
     return texts
 
 
@@ -284,21 +265,29 @@ def _tell(says: Manifest) -> None:
     if (exported := says.export) is not None:
         for name, agreement in (("fp32", exported.fp32), ("int8", exported.int8)):
             if agreement is not None:
-                out.print(
-                    f"{name}: the same category as the model for {agreement.same:.2%} of {exported.texts:,} texts, "
-                    f"probabilities up to {agreement.difference:.2g} apart",
-                    soft_wrap=True,
+                told = counted(
+                    "{graph}: the same category as the model for {share} of {number} text, probabilities up to "
+                    "{difference} apart",
+                    "{graph}: the same category as the model for {share} of {number} texts, probabilities up to "
+                    "{difference} apart",
+                    exported.texts,
+                    graph=name,
+                    share=figures.percent(agreement.same),
+                    difference=figures.short(agreement.difference, 2),
                 )
+                out.print(told, soft_wrap=True)
     if says.metrics or says.temperature != 1.0:
-        shown = "".join(f"{CALLED.get(name, name)} {value:.4g}, " for name, value in says.metrics.items())
-        out.print(f"{shown}temperature {says.temperature:.3g}", soft_wrap=True)
+        shown = [
+            f"{translated(CALLED.get(name, name))} {figures.short(value, 4)}"
+            for name, value in says.metrics.items()
+        ]
+        heat = translated("temperature {value}", value=figures.short(says.temperature, 3))
+        out.print(", ".join((*shown, heat)), soft_wrap=True)
     else:
-        remark(
-            "not calibrated",
-            "expected accuracy means little without a gold set; import with --gold to measure",
-        )
+        told = translated("expected accuracy means little without a gold set; import with --gold to measure")
+        remark(translated("not calibrated"), told)
     if exported is not None and exported.fallback:
-        remark("fp32 serves", exported.fallback)
+        remark(translated("fp32 serves"), exported.fallback)
 
 
 def export(number: int, folder: Path, settings: Settings, store: Path | None) -> None:
@@ -320,4 +309,10 @@ def export(number: int, folder: Path, settings: Settings, store: Path | None) ->
         raise InputFileError(
             f"{folder}: expected a folder that can be written, found: {error.strerror}"
         ) from error
-    out.print(f"model {number} is in {folder}; elsewhere: `otzyv models import {folder.name}`")
+    told = translated(
+        "model {number} is in {folder}; elsewhere: `otzyv models import {name}`",
+        number=number,
+        folder=folder,
+        name=folder.name,
+    )
+    out.print(told, soft_wrap=True)

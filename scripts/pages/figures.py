@@ -18,8 +18,16 @@ def percent(share: float) -> str:
         return f"<{THIN}{percent(0.001)}"
     if 0.999 < share < 1:
         return f">{THIN}{percent(0.999)}"
-    space = THIN if language.current() == language.RUSSIAN else ""
-    return f"{decimal(share * 100, 0 if share in (0, 1) else 1)}{space}%"
+    return f"{decimal(share * 100, 0 if share in (0, 1) else 1)}{_space()}%"
+
+
+def _space() -> str:
+    return THIN if language.current() == language.RUSSIAN else ""
+
+
+def whole_percent(share: float) -> str:
+    """How much is done: 0.5 as `50%`, in Russian `50 %`."""
+    return f"{share * 100:.0f}{_space()}%"
 
 
 def confidence(value: float | None) -> str:
@@ -38,9 +46,19 @@ def share(value: float) -> str:
     return decimal(value, 3)
 
 
+def span(low: float, high: float) -> str:
+    """Between two shares: `0.912 to 0.945`, in Russian `0,912–0,945`."""
+    return translated("{low} to {high}", low=share(low), high=share(high))
+
+
 def tenths(value: float) -> str:
     """With one digit after the point."""
     return decimal(value, 1)
+
+
+def large(value: float, digits: int) -> str:
+    """With thin spaces between thousands: `12 345.6`."""
+    return language.written(f"{value:,.{digits}f}".replace(",", THIN))
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -48,9 +66,9 @@ def signed(value: float, digits: int = 3) -> str:
     return decimal(value, digits, sign="+")
 
 
-def short(value: float) -> str:
-    """In as many digits as it needs, at most six: `0.95`, `95`."""
-    return language.written(f"{value:g}")
+def short(value: float, most: int = 6) -> str:
+    """In as many digits as it needs, at most so many: `0.95`, `95`."""
+    return language.written(f"{value:.{most}g}")
 
 
 def duration(seconds: float) -> str:

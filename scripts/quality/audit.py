@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
+from rich.table import Table
 
 from scripts.command.console import out
+from scripts.language.language import Sentence, counted, grouped, translated
+from scripts.pages import figures
 from scripts.pages.tables import table
 from scripts.quality import audit_file
 from shared.errors import ConfigurationError
@@ -18,9 +21,9 @@ from shared.quality.audit import Checked, Estimate, Stratum
 from shared.runtime.runtime import Runtime
 from shared.store import aliases, audits
 from shared.store.audits import DrawnFrom, Open, Population
+from shared.taxonomy import Taxonomy
 
-WEIGHTED = "precision,\nweighted"
-WHY_WEIGHTED = (
+WHY_WEIGHTED = Sentence(
     "Precision is of all labels, not of those that were checked: each answer stands for as many labels as its chance "
     "of being drawn says. So it may differ from right / checked."
 )
@@ -52,10 +55,16 @@ def draw(
         )
         # Inside the transaction: an audit that nobody can open should not be.
         audit_file.write(path, number, items, here.taxonomy, show_labels=show_labels, semicolons=semicolons)
-    out.print(
-        f"audit {number}: {len(items):,} of {labels_there:,} labels, {len(strata)} strata, seed {seed}: {path}",
-        soft_wrap=True,
+    told = translated(
+        "audit {number}: {drawn} of {all} labels, strata: {strata}, seed {seed}: {file}",
+        number=number,
+        drawn=grouped(len(items)),
+        all=grouped(labels_there),
+        strata=len(strata),
+        seed=seed,
+        file=path,
     )
+    out.print(told, soft_wrap=True)
     if path.suffix.lower() == ".json":
         audit_file.write_interface(path, here.taxonomy)
 
@@ -120,35 +129,75 @@ def report(here: Runtime, *, as_json: bool) -> None:
         }
         out.print_json(data=shown)
         return
+    told = counted(
+        "{checked} of {number} drawn label has been checked",
+        "{checked} of {number} drawn labels have been checked",
+        drawn,
+        checked=grouped(len(answered)),
+    )
+    out.print(told)
+    tell_others(len(answered) - len(checked), others)
+    if not estimates:
+        taken = translated("`otzyv audit import` takes answers in")
+        step = taken if drawn else translated("`otzyv audit draw` draws some")
+        out.print(translated("nothing to report yet: {step}", step=step), soft_wrap=True)
+        return
+    out.print(table_of(estimates, here.taxonomy))
+    out.print(str(WHY_WEIGHTED), style="dim")
+
+
+def table_of(estimates: Mapping[str, Estimate], taxonomy: Taxonomy) -> Table:
+    """What each group of labels was estimated at."""
     rows = []
     for name, found in estimates.items():
         kind, _, slug = name.partition(" ")
-        title = here.taxonomy.category(slug).title if kind == "category" else name
-        interval = f"{found.low:.3f} to {found.high:.3f}"
-        rows.append((title, f"{found.checked:,}", f"{found.right:,}", f"{found.share:.3f}", interval))
-    out.print(f"{len(answered):,} of {drawn:,} drawn labels have been checked")
-    tell_others(len(answered) - len(checked), others)
-    if not estimates:
-        step = "`otzyv audit import` takes answers in" if drawn else "`otzyv audit draw` draws some"
-        out.print(f"nothing to report yet: {step}", soft_wrap=True)
-        return
-    out.print(table(("labels", "checked", "right", WEIGHTED, "95 % interval"), rows))
-    out.print(WHY_WEIGHTED, style="dim")
+        title = taxonomy.category(slug).title if kind == "category" else name
+        if kind == "stage":
+            title = translated("stage {name}", name=slug)
+        share = figures.share(found.share)
+        rows.append(
+            (title, *map(grouped, (found.checked, found.right)), share, figures.span(found.low, found.high))
+        )
+    heads = (
+        translated("labels"),
+        translated("checked"),
+        translated("right"),
+        translated("precision,\nweighted"),
+    )
+    return table((*heads, translated("{certainty} % interval", certainty=95)), rows)
 
 
 def tell_others(without_guess: int, others: Open) -> None:
     """Which drawn labels are in no row of the report, and why."""
-    for count, what in (
-        (
-            without_guess,
-            "checked reviews are in no row: no stage had a guess that could be right",
-        ),
-        (others.undecided, "have answers of which no category has more than half: they count as not checked"),
-        (others.replaced, "are of texts that have been replaced since: nobody can check them any more"),
-        (others.unanswered, "have no answer yet"),
-    ):
-        if count:
-            out.print(f"  {count:,} {what}", soft_wrap=True)
+    told = []
+    if (count := without_guess) > 0:
+        told += [
+            counted(
+                "{number} checked review is in no row: no stage had a guess that could be right",
+                "{number} checked reviews are in no row: no stage had a guess that could be right",
+                count,
+            )
+        ]
+    if (count := others.undecided) > 0:
+        told += [
+            counted(
+                "{number} has answers of which no category has more than half: it counts as not checked",
+                "{number} have answers of which no category has more than half: they count as not checked",
+                count,
+            )
+        ]
+    if (count := others.replaced) > 0:
+        told += [
+            counted(
+                "{number} is of a text that has been replaced since: nobody can check it any more",
+                "{number} are of texts that have been replaced since: nobody can check them any more",
+                count,
+            )
+        ]
+    if (count := others.unanswered) > 0:
+        told += [counted("{number} has no answer yet", "{number} have no answer yet", count)]
+    for sentence in told:
+        out.print(f"  {sentence}", soft_wrap=True)
 
 
 def estimates_of(checked: Sequence[Checked]) -> dict[str, Estimate]:

@@ -12,6 +12,7 @@ from scripts.files.csv_writer import opened_csv
 from scripts.files.record import Record
 from scripts.files.sheet_writer import opened_sheet
 from scripts.files.whole_file import whole, write_text
+from scripts.language.language import translated
 from scripts.pages.templates import rendered
 from shared.errors import InputFileError
 from shared.store.audits import AuditItem
@@ -67,7 +68,8 @@ def write_interface(path: Path, taxonomy: Taxonomy) -> None:
     """Beside tasks for Label Studio, the interface in which they are answered."""
     interface = path.with_suffix(".xml")
     write_text(interface, f"{rendered('quality/interface.xml', categories=taxonomy.categories)}\n")
-    out.print(f"labelling interface for Label Studio: {interface}", soft_wrap=True)
+    told = translated("labelling interface for Label Studio: {file}", file=interface)
+    out.print(told, soft_wrap=True)
 
 
 def _row(number: int, item: AuditItem, titles: Mapping[str, str]) -> Record:

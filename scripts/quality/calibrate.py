@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scripts.command.console import out, remark
+from scripts.command.console import left_out, out, remark
 from scripts.command.database import opened, opened_for
 from scripts.files.gold_file import GoldRow, read_gold
 from scripts.files.whole_file import write_text
-from scripts.language.language import counted, translated
+from scripts.language.language import counted, grouped, translated
+from scripts.pages import figures
 from scripts.quality.chain_calibration import ChainCalibration
 from scripts.quality.judging import Judged, in_use, judge, rules
 from scripts.quality.options import CalibrateOptions
@@ -47,7 +48,7 @@ def calibrate(request: CalibrateOptions, settings: Settings, *, as_json: bool) -
         rows, judged = _judged(in_file, settings, here, keeps=not alone)
         found = _found(request, settings, here, rows, judged)
         if here is not None and (against := _refuted(found, judged, here, settings)) is not None:
-            remark("not certified", against)
+            remark(translated("not certified"), against)
             silent = msgspec.structs.replace(judged[STUDENT], verdicts=[None] * len(rows))
             found = _found(request, settings, here, rows, {**judged, STUDENT: silent})
         if request.plot is not None:
@@ -129,8 +130,11 @@ def _unseen(texts: Sequence[str], student: Stage, here: Runtime) -> list[int]:
             "are left out, promote and calibrate that"
         )
     if left:
-        remark(
-            "left out", f"{left:,} gold reviews that model {number} was trained on: they say nothing of it"
+        left_out(
+            "{number} gold review that model {model} was trained on: it says nothing of it",
+            "{number} gold reviews that model {model} was trained on: they say nothing of it",
+            left,
+            model=number,
         )
     return unseen
 
@@ -172,9 +176,14 @@ def _refuted(
     if seen is None or not seen.is_below(limit):
         return None
     answers, right = seen.judged
-    return (
-        f"{STUDENT}: of {answers:,} labels of this model that were withheld and answered since, {right:,} "
-        f"are right ({seen.precision:.3f}), which is below {limit:g} with 99 % certainty; train a new model"
+    return translated(
+        "{stage}: of {answers} labels of this model that were withheld and answered since, {right} are right "
+        "({precision}), which is below {limit} with 99 % certainty; train a new model",
+        stage=STUDENT,
+        answers=grouped(answers),
+        right=grouped(right),
+        precision=figures.share(seen.precision),
+        limit=limit,
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scripts.command.console import remark
+from scripts.command.console import remark, tell_unanswered
 from scripts.command.progress import review_progress
+from scripts.language.language import translated
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage, StageSource, Verdict, raise_if_nothing_came
 from shared.catalogue import STAGES
@@ -57,7 +58,8 @@ def in_use(
         chosen = settings.model_copy(update={"models": place.settings.models}) if place else settings
         stage = _of(stages.build(name, taxonomy, chosen, database, taxonomy_id), certified=certified)
         if stage is None:
-            remark("left out", f"{name}: no model may judge; see `otzyv status`")
+            told = translated("{stage}: no model may judge; see `otzyv status`", stage=name)
+            remark(translated("left out"), told)
         else:
             found[name] = stage
     return found
@@ -90,7 +92,7 @@ def judge(made: Mapping[str, Stage], texts: Sequence[str]) -> dict[str, Judged]:
                 errors += [answer.error for answer in answers if answer.error]
                 progress.update(task, completed=len(found.verdicts))
             if errors:
-                remark("no answer", f"{name}: {len(errors)} of {len(texts)} reviews; first: {errors[0]}")
+                tell_unanswered(name, errors, len(texts))
             judged[name] = found
     return judged
 

@@ -9,11 +9,12 @@ from typing import Literal, NamedTuple
 from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
-from scripts.command.console import out, remark
+from scripts.command.console import left_out, out, remark
 from scripts.files.answer_file import Given
 from scripts.files.opinions import LEAVE, each_persons, refuse_disagreement
 from scripts.files.record import only
 from scripts.files.same_text import ComparedTexts
+from scripts.language.language import counted, translated
 from shared.errors import InputFileError
 from shared.quality.agreement import Opinion
 from shared.runtime.runtime import Runtime
@@ -130,27 +131,48 @@ def tell_taken(settled: Sequence[Settled], taken: Taken, present: int, given: in
     """What has become of a file of answers: `given` rows, `present` ones about texts that are there, one a person."""
     undecided = sum(one.category is None for one in settled)
     reviews = len(settled) - undecided
-    changed = taken.answers - taken.new - taken.same
-    parts = [f"{taken.new:,} new"]
-    parts += [f"{changed:,} instead of earlier ones of the same people"] if changed else []
-    parts += [f"{taken.same:,} there already"] if taken.same else []
-    out.print(
-        f"{taken.answers:,} answers taken in ({', '.join(parts)}): {reviews:,} reviews are gold, and labelled by "
-        "people",
-        soft_wrap=True,
+    told = counted("{number} answer taken in", "{number} answers taken in", taken.answers)
+    golden = counted(
+        "{number} review is gold, and labelled by people",
+        "{number} reviews are gold, and labelled by people",
+        reviews,
     )
+    out.print(f"{told} ({in_parts(taken)}): {golden}", soft_wrap=True)
     if undecided:
-        remark(
-            "undecided",
-            f"{undecided:,} reviews are neither gold nor labelled by people: no category has more than half of them; "
-            "their answers are kept, and another person's may decide",
+        told = counted(
+            "{number} review is neither gold nor labelled by people: no category has more than half of its answers; "
+            "they are kept, and another person's may decide",
+            "{number} reviews are neither gold nor labelled by people: no category has more than half of their "
+            "answers; they are kept, and another person's may decide",
+            undecided,
         )
+        remark(translated("undecided"), told)
     if present > taken.answers:
-        remark(
-            "left out", f"{present - taken.answers:,} other answers of the same people about the same reviews"
+        left_out(
+            "{number} other answer of the same people about the same reviews",
+            "{number} other answers of the same people about the same reviews",
+            present - taken.answers,
         )
     if given > present:
-        remark(
-            "left out",
-            f"{given - present:,} answers about texts that have been replaced since they were drawn",
+        left_out(
+            "{number} answer about a text that has been replaced since it was drawn",
+            "{number} answers about texts that have been replaced since they were drawn",
+            given - present,
         )
+
+
+def in_parts(taken: Taken) -> str:
+    """How many answers are new, how many others they replace, and how many were there."""
+    changed = taken.answers - taken.new - taken.same
+    parts = [counted("{number} new", "{number} new", taken.new)]
+    if changed:
+        parts += [
+            counted(
+                "{number} instead of an earlier one of the same person",
+                "{number} instead of earlier ones of the same people",
+                changed,
+            )
+        ]
+    if taken.same:
+        parts += [counted("{number} there already", "{number} there already", taken.same)]
+    return ", ".join(parts)

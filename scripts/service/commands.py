@@ -14,6 +14,7 @@ from scripts.command import console
 from scripts.command.options import takes
 from scripts.command.settings import settings
 from scripts.files.options import FileOptions
+from scripts.language.language import translated
 from scripts.service import enqueue as sending
 from scripts.service import status as state
 from scripts.service.prune import prune
@@ -67,7 +68,7 @@ def health(
 ) -> None:
     """Exit with 0 when RabbitMQ and PostgreSQL answer; says what is tried again and again all the same."""
     degraded = state.check_health(settings(), worker=worker)
-    console.out.print("degraded" if degraded else "ok")
+    console.out.print(translated("degraded") if degraded else translated("ok"))
     for sentence in degraded:
         console.out.print(sentence, soft_wrap=True)
 
@@ -84,9 +85,9 @@ def db_upgrade() -> None:
     version = schema.upgrade(
         open_database(chosen, "otzyv db upgrade"),
         {role: password for role, password in logins.items() if password},
-        lambda sentence: console.remark("note", sentence),
+        lambda sentence: console.remark(translated("note"), sentence),
     )
-    console.out.print(f"database schema is at version {version}")
+    console.out.print(translated("database schema is at version {version}", version=version))
 
 
 @db.command("prune")

@@ -89,7 +89,9 @@ def dry_run(settings: Settings, stream: str | None, start: str | None, most: int
             seen = sample.of_queue(connection, most, see)
         else:
             seen = sample.of_stream(connection, stream, begin, most, see)
-    place = name if begin is None else translated("{name} from {begin}", name=name, begin=begin)
+    place = translated("stream {name}", name=stream) if stream else name
+    if begin is not None:
+        place = translated("{name} from {begin}", name=place, begin=begin)
     if name in by_source:
         tell(translated("{place}, read by its mapping: {mapping}", place=place, mapping=by_source[name]))
     else:
@@ -120,7 +122,8 @@ def print_reviews(reviews: list[Review]) -> None:
         )
         for review in reviews
     ]
-    columns = [Column(head, overflow="fold") for head in ("source", "id", "created_at (UTC)", "text", "meta")]
+    fields = ("source", "id", "created_at (UTC)", "text", "meta")
+    columns = [Column(field, overflow="fold") for field in fields]
     out.print(Padding(table(columns, [[Text(cell) for cell in row] for row in rows]), (0, 0, 0, _INDENT)))
 
 

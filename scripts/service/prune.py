@@ -8,6 +8,7 @@ import typer
 
 from scripts.command.console import out
 from scripts.command.progress import review_progress
+from scripts.language.language import counted, translated
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
@@ -26,11 +27,7 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
     with database.transaction() as cursor:
         found = retention.old(cursor, before)
         training = runs.unfinished(cursor)
-    out.print(
-        f"{found.going:,} reviews came before {before:%Y-%m-%d %H:%M} UTC and can go, with their verdicts, labels, "
-        f"predictions, failures and old texts; {found.staying:,} stay, because they wait or people have judged them",
-        soft_wrap=True,
-    )
+    tell_found(found, before)
     if dry_run:
         return
     if training:
@@ -38,18 +35,41 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
             f"otzyv db prune: expected no training that reads old reviews, found unfinished runs "
             f"({', '.join(map(str, training))}); wait for them, or `otzyv runs cancel`"
         )
-    if found.going and not yes and not typer.confirm("Delete them for good?", err=True):
+    if found.going and not yes and not typer.confirm(translated("Delete them for good?"), err=True):
         raise typer.Exit(1)
     if found.going:
         gone = 0
         with review_progress() as progress:
-            task = progress.add_task("deleting", total=found.going, note="")
+            task = progress.add_task(translated("deleting"), total=found.going, note="")
             part = found.going
             while part:
                 with database.transaction() as cursor:
                     part = retention.prune(cursor, before, AT_ONCE)
                 gone += part
                 progress.update(task, completed=gone)
-        out.print(f"deleted {gone:,} reviews; PostgreSQL uses their space again for new ones")
+        told = counted(
+            "deleted {number} review; PostgreSQL uses its space again for new ones",
+            "deleted {number} reviews; PostgreSQL uses their space again for new ones",
+            gone,
+        )
+        out.print(told, soft_wrap=True)
     with database.transaction() as cursor:
         retention.prune_batches(cursor, before)
+
+
+def tell_found(found: retention.Old, before: datetime) -> None:
+    """How many can go, and how many stay."""
+    going = counted(
+        "{number} review came before {time} UTC and can go, with its verdicts, label, predictions, failures and old "
+        "texts",
+        "{number} reviews came before {time} UTC and can go, with their verdicts, labels, predictions, failures and "
+        "old texts",
+        found.going,
+        time=f"{before:%Y-%m-%d %H:%M}",
+    )
+    staying = counted(
+        "{number} stays, because it waits or people have judged it",
+        "{number} stay, because they wait or people have judged them",
+        found.staying,
+    )
+    out.print(f"{going}; {staying}", soft_wrap=True)

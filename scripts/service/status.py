@@ -16,6 +16,7 @@ from scripts.language.language import counted, decimal, grouped, translated
 from scripts.pages import figures
 from scripts.pages.tables import table
 from scripts.service import student
+from scripts.service.waited import waited
 from shared.catalogue import LLM, STUDENT
 from shared.errors import BrokerUnavailable, ConfigurationError, OtzyvError
 from shared.runtime import runtime
@@ -58,7 +59,7 @@ def overall(settings: Settings) -> RenderableType:
             "of those who wait, {number} do so for another version of the taxonomy", number=grouped(others)
         )
         parts.append(told)
-    parts += [translated("waits for its next try: {what}", what=wait) for wait in tried]
+    parts += [translated("waits for its next try: {what}", what=waited(wait)) for wait in tried]
     parts.append(failure_line(in_stages, at_the_door))
     parts += mapped_sources(settings)
     parts += [
@@ -230,7 +231,7 @@ def label_table(settings: Settings, funnel: list[overview.StageCount]) -> Table:
 def waiting(database: Database) -> list[str]:
     """What fails and is tried again, a sentence each."""
     with database.transaction() as cursor:
-        return [str(wait) for wait in waits.listed(cursor)]
+        return [waited(wait) for wait in waits.listed(cursor)]
 
 
 def check_health(settings: Settings, *, worker: bool) -> list[str]:

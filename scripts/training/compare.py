@@ -44,9 +44,12 @@ def compare(
     first: dict[tuple[str, int], Run] = {}
     for run in chosen:
         if (other := first.setdefault((run.architecture, run.seed), run)) is not run:
-            remark(
-                "note", f"runs {other.id} and {run.id} are of one architecture and seed: no spread over seeds"
+            told = translated(
+                "runs {first} and {second} are of one architecture and seed: no spread over seeds",
+                first=other.id,
+                second=run.id,
             )
+            remark(translated("note"), told)
     if report is not None:
         write_text(report, html.render(board))
     if as_json:
@@ -92,10 +95,12 @@ def _chosen(
     elif every:
         found, others = on_newest_snapshot(known)
         if others:
-            remark(
-                "left out",
-                f"{', '.join(f'run {run.id}' for run in others)}: on other labels or other gold than run {found[0].id}",
+            told = translated(
+                "{runs}: on other labels or other gold than run {number}",
+                runs=", ".join(translated("run {number}", number=run.id) for run in others),
+                number=found[0].id,
             )
+            remark(translated("left out"), told)
     else:
         wanted = experiment or max((run.experiment for run in known), default=0)
         found = [run for run in known if run.experiment == wanted]
@@ -147,10 +152,11 @@ def _result(cursor: Cursor, run: Run, champion: int | None) -> RunResult:
 def _champion(here: Runtime, number: int, gold: Sequence[GoldText]) -> tuple[int, tuple[str, ...]] | None:
     """The champion's number and what it says about the gold; None where it cannot be loaded."""
     try:
-        with phase(f"asking the champion, model {number}"):
+        with phase(translated("asking the champion, model {number}", number=number)):
             classifier = registry(here).artefact(number).classifier()
             found = classifier.predict([row.text for row in gold]).probabilities.argmax(axis=1)
     except OtzyvError as error:
-        remark("left out", f"the champion, model {number}: {error}")
+        told = translated("the champion, model {number}: {error}", number=number, error=error)
+        remark(translated("left out"), told)
         return None
     return number, tuple(classifier.labels[column] for column in found)

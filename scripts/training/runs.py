@@ -18,6 +18,8 @@ from scripts.command.console import err, out, remark
 from scripts.command.database import opened
 from scripts.command.ending import told_when_ended
 from scripts.command.progress import Lines
+from scripts.language.language import counted, translated
+from scripts.pages import figures
 from scripts.pages.tables import figure, table
 from shared.errors import RetryableError, TrainingError
 from shared.runs import folder
@@ -51,7 +53,8 @@ def show_all(n: int, settings: Settings, store: Path | None, *, as_json: bool) -
         out.print(table_of(found))
     else:
         first = f"`otzyv train linear --here --store {store}`" if store else "`otzyv train linear`"
-        out.print(f"no training runs for this taxonomy; {first} asks for one", soft_wrap=True)
+        told = translated("no training runs for this taxonomy; {command} asks for one", command=first)
+        out.print(told, soft_wrap=True)
 
 
 def table_of(found: Sequence[Run]) -> Group:
@@ -60,14 +63,36 @@ def table_of(found: Sequence[Run]) -> Group:
     rows: list[Sequence[RenderableType]] = []
     for run in ordered:
         score = run.facts.get("metrics", {}).get("weighted_f1")
-        state = (Text(run.status, style=STYLES[run.status]), f"{run.progress:.0%}", clock_time(run.spent_s))
-        result = ("" if score is None else f"{score:.3f}", "" if run.model_id is None else str(run.model_id))
+        done = figures.whole_percent(run.progress)
+        state = (Text(run.status, style=STYLES[run.status]), done, clock_time(run.spent_s))
+        result = (
+            "" if score is None else figures.share(score),
+            "" if run.model_id is None else str(run.model_id),
+        )
         rows.append((str(run.id), run.architecture, str(run.seed), *state, *result))
-    left = (Column("run", no_wrap=True), Column("architecture", overflow="fold", min_width=9))
-    numbers = map(figure, ("done", "time", "weighted F1\non gold", "model"))
-    heads = (*left, figure("seed"), Column("status", no_wrap=True), *numbers)
-    told = [Text(f"run {run.id}: {run.message}") for run in ordered if run.message]
-    return Group(table(heads, rows, left=2), *told)
+    told = [
+        Text(translated("run {number}: {message}", number=run.id, message=run.message))
+        for run in ordered
+        if run.message
+    ]
+    return Group(table(heads(), rows, left=2), *told)
+
+
+def heads() -> tuple[Column, ...]:
+    """The columns of a table of runs."""
+    left = (
+        Column(translated("run"), no_wrap=True),
+        Column(translated("architecture"), overflow="fold", min_width=9),
+        figure(translated("seed")),
+        Column(translated("status"), no_wrap=True),
+    )
+    numbers = (
+        translated("done"),
+        translated("time"),
+        translated("weighted F1\non gold"),
+        translated("model"),
+    )
+    return (*left, *map(figure, numbers))
 
 
 def show(number: int, settings: Settings, store: Path | None) -> None:
@@ -76,15 +101,25 @@ def show(number: int, settings: Settings, store: Path | None) -> None:
         run = _run(runs.get(cursor, number), number)
         points = runs.points(cursor, number)
     out.print(table_of([run]))
-    times = (("asked for", run.created_at), ("began", run.started_at), ("ended", run.finished_at))
+    times = (
+        (translated("asked for"), run.created_at),
+        (translated("began"), run.started_at),
+        (translated("ended"), run.finished_at),
+    )
     for name, moment in times:
         if moment is not None:
             out.print(f"{name}: {moment:%Y-%m-%d %H:%M:%S} UTC")
-    out.print(
-        f"asked for by {run.asked_by}: {run.reason}; experiment {run.experiment}, worker {run.worker or 'none'}"
+    told = translated(
+        "asked for by {who}: {reason}; experiment {experiment}, worker {worker}",
+        who=run.asked_by,
+        reason=run.reason,
+        experiment=run.experiment,
+        worker=run.worker or translated("none"),
     )
-    _print_values("arguments", run.arguments if isinstance(run.arguments, dict) else {"": run.arguments})
-    _print_values("facts", run.facts)
+    out.print(told, soft_wrap=True)
+    arguments = run.arguments if isinstance(run.arguments, dict) else {"": run.arguments}
+    _print_values(translated("arguments"), arguments)
+    _print_values(translated("facts"), run.facts)
     for name in dict.fromkeys(point.name for point in points):
         out.print(_curve(name, [point for point in points if point.name == name]), soft_wrap=True)
 
@@ -106,7 +141,10 @@ def _curve(name: str, points: Sequence[LoggedValue]) -> str:
     least, most = min(values), max(values)
     span = (most - least) or 1.0
     bars = "".join(BARS[round((value - least) / span * (len(BARS) - 1))] for value in picked)
-    return f"{name:16} {bars} {values[0]:.4g} → {values[-1]:.4g} ({least:.4g} to {most:.4g}, {len(values)} points)"
+    first, last, low, high = (figures.short(one, 4) for one in (values[0], values[-1], least, most))
+    reach = translated("{low} to {high}", low=low, high=high)
+    points_there = counted("{number} point", "{number} points", len(values))
+    return f"{name:16} {bars} {first} → {last} ({reach}, {points_there})"
 
 
 def _run(found: Run | None, number: int) -> Run:
@@ -121,12 +159,13 @@ def cancel(number: int, settings: Settings, store: Path | None) -> None:
         run = _run(runs.get(cursor, number), number)
         status = runs.cancel(cursor, number)
     if run.status in ENDED:
-        out.print(f"run {number} {'is' if run.status == 'cancelled' else 'has'} {run.status} already")
+        told = translated("run {number} has ended already: {status}", number=number, status=run.status)
+        out.print(told)
     elif status == "cancelled":
         folder.clear(settings.training, run)
-        out.print(f"run {number} is cancelled")
+        out.print(translated("run {number} is cancelled", number=number))
     else:
-        out.print(f"run {number} stops at its next step")
+        out.print(translated("run {number} stops at its next step", number=number))
 
 
 def watch(numbers: list[int], settings: Settings, store: Path | None) -> bool:
@@ -134,7 +173,7 @@ def watch(numbers: list[int], settings: Settings, store: Path | None) -> bool:
     with opened(settings, store, "otzyv runs") as here:
         wanted = numbers or unfinished(here)
         if not wanted:
-            out.print("no run is queued or at work; see `otzyv runs list`")
+            out.print(translated("no run is queued or at work; see `otzyv runs list`"))
             return True
         return watched(here, wanted)
 
@@ -148,7 +187,8 @@ def unfinished(here: Runtime) -> list[int]:
 
 def watched(here: Runtime, numbers: Sequence[int]) -> bool:
     """The same for runs that other processes work on, which whoever stops watching does not end."""
-    with told_when_ended("go on", lambda: "the runs need nobody to watch them; see `otzyv runs list`"):
+    still = translated("the runs need nobody to watch them; see `otzyv runs list`")
+    with told_when_ended(translated("go on"), lambda: still):
         return follow_all(here, numbers)
 
 
@@ -166,7 +206,7 @@ def follow_all(here: Runtime, numbers: Sequence[int], *, while_: Callable[[], bo
             try:
                 found = _look(here, numbers)
             except RetryableError as error:
-                remark("waiting", str(error))
+                remark(translated("waiting"), str(error))
     found = _look(here, numbers)
     out.print(table_of(found))
     return all(run.status == "succeeded" for run in found)
@@ -188,9 +228,15 @@ class RunNews:
             if changed:
                 self._said[run.id], self._lines[run.id] = doing, Lines(self._clock)
             if changed or (run.status == "running" and self._lines[run.id].due()):
-                share = f", {run.progress:.0%}" if run.status == "running" else ""
+                share = f", {figures.whole_percent(run.progress)}" if run.status == "running" else ""
                 message = f"; {run.message}" if run.message else ""
-                yield f"run {run.id}, {run.architecture}, seed {run.seed}: {run.status}{share}{message}"
+                which = translated(
+                    "run {number}, {architecture}, seed {seed}",
+                    number=run.id,
+                    architecture=run.architecture,
+                    seed=run.seed,
+                )
+                yield f"{which}: {run.status}{share}{message}"
 
 
 def _look(here: Runtime, numbers: Sequence[int]) -> list[Run]:

@@ -9,10 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from rich.table import Table
+
 from scripts.command.console import out, remark
 from scripts.command.database import opened
 from scripts.command.ending import handled
+from scripts.command.help import sentence
 from scripts.files.answer_file import Given, read_answers
+from scripts.language.language import counted, translated
 from scripts.models.registry import user
 from scripts.pages.tables import table
 from scripts.quality.taken_answers import import_answers
@@ -26,6 +30,7 @@ from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import runs, snapshots
 from shared.store.runs import Asked
+from shared.store.snapshots import Snapshot
 from shared.training.arguments import Arguments, arguments
 from workers.process.worker_name import node
 from workers.rabbitmq.queue_states import has_consumers
@@ -42,16 +47,7 @@ OWN = ("architecture", "seed")
 def train(request: TrainOptions, settings: Settings) -> int:
     """Ask for the runs, and watch or do them if asked to; returns the exit status."""
     if "help" in (request.given or ()):
-        rows = (
-            (
-                name,
-                "the architecture's own" if field.default is None else str(field.default),
-                field.description or "",
-            )
-            for name, field in Arguments.model_fields.items()
-            if name not in OWN
-        )
-        out.print(table(("argument", "default", "what it is"), rows, left=3))
+        out.print(arguments_table())
         return 0
     wanted = _wanted(request, settings)
     if request.store is not None and not request.here:
@@ -67,16 +63,34 @@ def train(request: TrainOptions, settings: Settings) -> int:
             for number in numbers:
                 sending.wake_trainer(number)
             if not has_consumers(settings, GPU_TRAIN):
-                remark(
-                    "no worker",
-                    "none that trains runs now; start one: `otzyv worker train`, or train by --here",
+                told = translated(
+                    "none that trains runs now; start one: `otzyv worker train`, or train by --here"
                 )
+                remark(translated("no worker"), told)
         except RetryableError as error:
-            remark("note", f"training workers look for runs by themselves, in a moment: {error}")
+            told = translated(
+                "training workers look for runs by themselves, in a moment: {error}", error=error
+            )
+            remark(translated("note"), told)
         if request.follow:
             return 0 if watched(here, numbers) else UNFINISHED
-    out.print("watch them with `otzyv runs watch`; a worker does them: `otzyv worker train`")
+    told = translated("watch them with `otzyv runs watch`; a worker does them: `otzyv worker train`")
+    out.print(told, soft_wrap=True)
     return 0
+
+
+def arguments_table() -> Table:
+    """What --set takes."""
+    rows = (
+        (
+            name,
+            translated("the architecture's own") if field.default is None else str(field.default),
+            translated(sentence(field.description or "")),
+        )
+        for name, field in Arguments.model_fields.items()
+        if name not in OWN
+    )
+    return table((translated("argument"), translated("default"), translated("what it is")), rows, left=3)
 
 
 def answers_in_file(request: TrainOptions, settings: Settings) -> list[Given]:
@@ -140,17 +154,30 @@ def _ask(here: Runtime, wanted: list[Asked]) -> list[int]:
                 "label reviews first"
             )
         experiment, numbers = runs.ask(cursor, here.taxonomy_id, snapshot.id, wanted)
-    span = f"run {numbers[0]}" if len(numbers) == 1 else f"runs {numbers[0]} to {numbers[-1]}"
-    out.print(
-        f"experiment {experiment}: {span} on {sum(snapshot.counts.values()):,} labelled reviews of "
-        f"{len(snapshot.counts)} categories, {snapshot.gold:,} gold reviews to measure on"
-    )
-    if not snapshot.gold:
-        remark(
-            "no gold",
-            "nothing will say how good these models are; check labels with `otzyv audit`, or name a file with --gold",
-        )
+    tell_asked(experiment, numbers, snapshot)
     return numbers
+
+
+def tell_asked(experiment: int, numbers: list[int], snapshot: Snapshot) -> None:
+    """Which runs there will be, and of what they learn."""
+    told = translated(
+        "experiment {experiment}: {runs}; {reviews}, {categories}; to measure on: {gold}",
+        experiment=experiment,
+        runs=translated("run {number}", number=numbers[0])
+        if len(numbers) == 1
+        else translated("runs {first} to {last}", first=numbers[0], last=numbers[-1]),
+        reviews=counted(
+            "{number} labelled review", "{number} labelled reviews", sum(snapshot.counts.values())
+        ),
+        categories=counted("{number} category", "{number} categories", len(snapshot.counts)),
+        gold=counted("{number} gold review", "{number} gold reviews", snapshot.gold),
+    )
+    out.print(told, soft_wrap=True)
+    if not snapshot.gold:
+        told = translated(
+            "nothing will say how good these models are; check labels with `otzyv audit`, or name a file with --gold"
+        )
+        remark(translated("no gold"), told)
 
 
 def _work(here: Runtime, numbers: list[int], store: Path | None) -> int:
@@ -162,8 +189,11 @@ def _work(here: Runtime, numbers: list[int], store: Path | None) -> int:
     numbers = numbers or unfinished(here)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        again = f"`otzyv train --here{f' --store {store}' if store else ''}` takes it up"
-        remark("stopping", f"the run stops at its next step, a network's with a checkpoint; {again}")
+        told = translated(
+            "the run stops at its next step, a network's with a checkpoint; {command} takes it up",
+            command=f"`otzyv train --here{f' --store {store}' if store else ''}`",
+        )
+        remark(translated("stopping"), told)
         trainer.stop()
 
     with handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -42,6 +42,12 @@ def run(
     )
 
 
+def heard() -> None:
+    """For `preexec_fn`: what tests inherit as ignored, from a shell's background or from nohup, ends the command."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def printed(code: str, *arguments: str | Path) -> str:
     """What a fresh interpreter prints that runs some code to its end."""
     done = subprocess.run(

@@ -13,8 +13,10 @@ import typer.main
 from scripts.cli import app
 from scripts.command import help as helping
 from scripts.pages.templates import ENVIRONMENT
+from shared.classifiers.model_card import CALLED
 from shared.serving import standing
 from shared.stages.llm import UNSCORED
+from shared.training.arguments import Arguments
 
 SCRIPTS = Path(helping.__file__).parents[1]
 Sentence = tuple[str, str | None]
@@ -23,9 +25,15 @@ ELSEWHERE = {
     "shared/serving/standing.py, NOBODY": standing.NOBODY,
     "shared/serving/standing.py, UNCERTIFIED": standing.UNCERTIFIED,
     "shared/stages/llm/server.py, UNSCORED": UNSCORED,
+    **{f"shared/classifiers/model_card.py, {name}": said for name, said in CALLED.items()},
+    **{
+        f"shared/training/arguments.py, {name}": field.description
+        for name, field in Arguments.model_fields.items()
+        if field.description
+    },
 }
 """What `shared` says in English, to logs too, and a command in the language in use."""
-TELLING = {"translated": 1, "counted": 2, "Sentence": 1}
+TELLING = {"translated": 1, "counted": 2, "Sentence": 1, "left_out": 2}
 
 
 def of_help() -> Iterator[tuple[str, Sentence]]:

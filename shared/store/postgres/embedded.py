@@ -56,13 +56,7 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
     finally:
         with undisturbed():
             if server is not None:
-                socket = server.get_postmaster_info().socket_dir
-                server.cleanup()
-                atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
-                # It lies elsewhere where the path of the data is too long for one, and is made anew at each start.
-                if socket is not None and place not in socket.parents:
-                    with suppress(OSError):
-                        socket.rmdir()
+                _stop(server, place)
             elif not was_there:
                 # Its start was interrupted after it had gone into the background.
                 end_at_once(place / "postgres" / "postmaster.pid")
@@ -132,6 +126,25 @@ def is_starting(pid_file: Path) -> bool:
         words = pid_file.read_text().split()
         return words[-1] != "ready" and _is_alive(int(words[0]))
     return False
+
+
+def _stop(server: Any, place: Path) -> None:
+    """Stop a server, and remove where its socket lay if that is elsewhere, the path of the data being too long for it.
+
+    One that was killed has nothing to stop, says so by many errors, and has left its socket.
+    """
+    told = server.get_postmaster_info()
+    try:
+        server.cleanup()
+    except Exception:
+        if _is_alive(told.pid):
+            raise
+    atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
+    if told.socket_dir is not None and place not in told.socket_dir.parents:
+        with suppress(OSError):
+            for left in told.socket_dir.glob(".s.PGSQL.*"):
+                left.unlink()
+            told.socket_dir.rmdir()
 
 
 def _last_words(log: Path, since: int) -> str:

@@ -35,14 +35,6 @@ class Wait(msgspec.Struct, frozen=True):
     since: datetime
     who: str
 
-    def __str__(self) -> str:
-        """One sentence for people."""
-        times = f"{self.count:,} of them, " if self.count > 1 else ""
-        return (
-            f"{self.what}: tried {self.tries:,} times since {self.since:%Y-%m-%d %H:%M} UTC, {times}by {self.who}: "
-            f"{self.reason}"
-        )
-
 
 def note(cursor: Cursor, key: str, who: str, what: str, reason: str, pause_s: float) -> None:
     """One more try has failed, and the next is due after a pause. `key` names what is tried again."""

@@ -14,6 +14,7 @@ from scripts.cli import app
 from scripts.failures.document import as_json, document_of
 from scripts.failures.kinds import loss, question
 from scripts.failures.listing import merged
+from scripts.language.language import grouped
 from shared.errors import ConfigurationError
 from shared.store.failures import Failure, FailureKind
 
@@ -53,7 +54,7 @@ def test_a_dead_letter_queue_that_there_is_not_is_refused() -> None:
         ({"stage": 2}, "Forget these failures? The reviews themselves stay stored"),
         ({"prediction": 1, "stage": 2}, "Forget these failures? The reviews themselves stay stored"),
         ({"rejected": 1}, "Delete 1 payload for good?"),
-        ({"rejected": 1_200}, "Delete 1,200 payloads for good?"),
+        ({"rejected": 1_200}, f"Delete {grouped(1_200)} payloads for good?"),
         ({"stage": 1, "rejected": 2}, "Delete 2 payloads for good, and forget the other failures?"),
     ],
 )
@@ -73,7 +74,7 @@ def test_it_is_said_of_each_kind_what_is_lost() -> None:
         "the review stays stored with its label"
     )
     assert loss("rejected", 1_200) == (
-        "1,200 rejected messages or reviews: never stored as a review, so the payload is gone for good"
+        f"{grouped(1_200)} rejected messages or reviews: never stored as a review, so the payload is gone for good"
     )
 
 

@@ -86,7 +86,7 @@ def test_tasks_that_were_skipped_or_only_predicted_are_counted_by_what_they_lack
     )
     assert answers(path) == [("shop/r1", ("shoes",), "1")]
     assert (
-        "left out: 1 annotations that were skipped, 1 tasks that nobody has answered, "
+        "left out: 1 annotation that was skipped, 1 task that nobody has answered, "
         "2 annotations without a choice of the control category"
     ) in said(capsys)
 
@@ -291,7 +291,7 @@ def test_tasks_are_tasks_though_the_first_has_no_annotations(write, capsys):
     assert answers(write(export(first, task(1, annotation("обувь"))), "e.json")) == [
         ("shop/r1", ("shoes",), "1")
     ]
-    assert "left out: 1 tasks that nobody has answered" in said(capsys)
+    assert "left out: 1 task that nobody has answered" in said(capsys)
 
 
 def test_data_of_tasks_have_their_names_in_any_case_and_in_russian(write):

@@ -147,7 +147,7 @@ def test_what_stands_in_merged_cells_stands_in_each_of_their_rows(merged, capsys
     rows = [["id", "text", "category"], [1, "а", None], [2, "б", None], [3, "в", None], [4, "г", "обувь"]]
     path = merged(rows, (1, 3, 2, 3, "одежда"), (3, 1, 3, 2, "в"))
     assert [row["category"] for row in records(path)] == ["одежда", "одежда", None, "обувь"]
-    assert "note: 1 merged cells: what stands in one counts for each of its rows" in capsys.readouterr().err
+    assert "note: 1 merged cell: what stands in it counts for each of its rows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("span", [(0, 2, 0, 3, "text"), (0, 1, 1, 1, "id"), (0, 1, 0, 3, "Отчёт")])
@@ -229,7 +229,7 @@ def test_cells_with_errors_are_said_once(tmp_path, capsys):
         sheet.write(2, 1, "б")
     file = InputFile(tmp_path / "errors.xlsx")
     assert len(next(file.records())) == len(next(file.records())) == 2
-    told = "note: 1 cells with errors, such as #N/A, the first A3, count as empty"
+    told = "note: 1 cell with an error, such as #N/A, in A3 counts as empty"
     assert capsys.readouterr().err.count(told) == 1
 
 

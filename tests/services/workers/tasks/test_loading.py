@@ -67,7 +67,7 @@ def test_a_model_that_a_worker_cannot_load_is_neither_promoted_nor_predicts_anew
         wait_until(lambda: ask(database, parts) == [(True,)], "the backfill to say so too")
         told = said(otzyv(settings, here, "health"))
         assert told.startswith("degraded ")
-        assert f"model {number}: tried 1 times since " in told
+        assert f"model {number}: tried 1 time since " in told
         assert "backfill 1 part " in told
         said(otzyv(settings, here, "models", "withdraw", "champion"))
         said(otzyv(settings, here, "models", "keep", str(number)))

@@ -425,7 +425,7 @@ def test_labels_of_something_else_replace_those_of_stages_and_not_those_of_peopl
     path.write_text("id,category\n" + "".join(f"{name},обувь\n" for (name,) in names), encoding="utf-8")
     done = run("labels", "import", path, "--method", "my-llm", settings=place.settings)
     assert done.returncode == 0, done.stderr
-    assert "2 reviews have labels by my-llm; 1 keep those that people gave" in done.stdout
+    assert "2 reviews have labels by my-llm; 1 keeps what people gave" in done.stdout
     assert "replaced: 2 by test" in done.stdout
     by = "SELECT coalesce(stage, status), count(*) FROM labels WHERE review_id <= 3 GROUP BY 1 ORDER BY 1"
     assert ask(place.database, by) == [("human", 1), ("my-llm", 2)]
@@ -433,7 +433,7 @@ def test_labels_of_something_else_replace_those_of_stages_and_not_those_of_peopl
         (
             f"id,category\n{names[0][0]},обувь\n{names[0][0]},одежда\n",
             "x",
-            "row 2: expected one answer about the review",
+            "found another answer in row 2 and no order",
         ),
         ("id,category\nnobody,обувь\n", "x", "expected one stored review with the id 'nobody', found none"),
         (f"id,category,confidence\n{names[0][0]},обувь,2\n", "x", "expected a confidence from 0 to 1"),

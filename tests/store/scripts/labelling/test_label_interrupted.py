@@ -14,11 +14,11 @@ import psycopg2
 import pytest
 
 from scripts.language.language import grouped
-from tests.support.processes import OTZYV, run
+from tests.support.processes import OTZYV, heard, run
 from tests.support.servers import PATIENCE_S, wait_until
 
 TEXT = "Красивое платье"
-MANY = 20_000
+MANY = 40_000
 
 
 @pytest.fixture
@@ -45,8 +45,7 @@ def labelling(source: Path, folder: Path, *more: str) -> Iterator[subprocess.Pop
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # Tests that a shell runs in the background inherit that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heard,
     )
     try:
         yield process
@@ -76,6 +75,12 @@ def labels(data: Path) -> int:
     except (psycopg2.Error, OSError, IndexError):
         return 0
     return count
+
+
+def wait_for_labels(data: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until a run has stored labels, and is at work still."""
+    wait_until(lambda: labels(data) or process.poll() is not None, "the first labels")
+    assert process.poll() is None, process.communicate()[1]
 
 
 def is_running(pid: int) -> bool:
@@ -117,7 +122,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
 def test_the_same_command_goes_on_where_a_run_was_ended(tmp_path, many, whole, number, code):
     with labelling(many, tmp_path) as process:
         data = temporary_data(tmp_path)
-        wait_until(lambda: labels(data), "the first labels")
+        wait_for_labels(data, process)
         server = server_pid(data)
         os.killpg(process.pid, number)
         _, said = process.communicate(timeout=PATIENCE_S)
@@ -148,7 +153,7 @@ def figures(tables: str) -> list[str]:
 def test_a_file_that_was_changed_since_is_labelled_anew(tmp_path, many):
     with labelling(many, tmp_path) as process:
         data = temporary_data(tmp_path)
-        wait_until(lambda: labels(data), "the first labels")
+        wait_for_labels(data, process)
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     many.write_text(f"text\n{TEXT}\n", encoding="utf-8")
@@ -160,8 +165,8 @@ def test_a_file_that_was_changed_since_is_labelled_anew(tmp_path, many):
 
 
 def test_two_runs_do_not_write_to_one_file_at_once(tmp_path, many):
-    with labelling(many, tmp_path):
-        wait_until(lambda: labels(temporary_data(tmp_path)), "the first labels")
+    with labelling(many, tmp_path) as process:
+        wait_for_labels(temporary_data(tmp_path), process)
         other = again(many, tmp_path)
     assert other.returncode == 2
     assert "expected one run at a time that writes there, found another" in other.stderr
@@ -170,7 +175,7 @@ def test_two_runs_do_not_write_to_one_file_at_once(tmp_path, many):
 def test_a_run_that_was_killed_is_taken_up_on_its_store_as_well(tmp_path, many):
     store = ("--store", str(tmp_path / "s"))
     with labelling(many, tmp_path, *store) as process:
-        wait_until(lambda: labels(tmp_path / "s" / "postgres"), "the first labels")
+        wait_for_labels(tmp_path / "s" / "postgres", process)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE_S)
     done = again(many, tmp_path, *store)
@@ -200,7 +205,7 @@ def test_a_run_that_was_killed_can_be_repeated_on_its_store_and_ends_its_postgre
     store = tmp_path / "s"
     with labelling(many, tmp_path, "--store", str(store)) as process:
         data = store / "postgres"
-        wait_until(lambda: labels(data), "the first labels")
+        wait_for_labels(data, process)
         server = server_pid(data)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE_S)

@@ -13,9 +13,10 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
+from scripts.language.language import grouped
 from shared.store import Database
 from tests.support.command import run_here
-from tests.support.processes import OTZYV, run
+from tests.support.processes import OTZYV, heard, run
 from tests.support.row_files import read_rows, write_rows
 from tests.support.servers import PATIENCE_S, wait_until
 from tests.support.tiny_registry import Models
@@ -46,7 +47,7 @@ def test_every_row_gets_the_champions_prediction_in_order(
     assert rows[7]["otzyv_status"] == "rejected"
     assert "expected at least one visible character" in rows[7]["reason"]
     assert rows[9]["truncated"] == "True"
-    assert "1 texts were longer than the model reads" in done.stderr
+    assert "1 text was longer than the model reads" in done.stderr
     classifier = registry.artefact(numbers["first"]).classifier()
     for number in (0, 600, 1_199):
         expected = dict(
@@ -57,7 +58,7 @@ def test_every_row_gets_the_champions_prediction_in_order(
         assert shares == pytest.approx(expected, abs=0.12)
         assert rows[number]["category_slug"] == max(shares, key=lambda slug: shares[slug])
         assert float(rows[number]["confidence"]) == max(shares.values())
-    assert "1,200 rows in" in done.stdout
+    assert f"{grouped(1_200)} rows in" in done.stdout
 
 
 def test_a_folder_serves_without_any_database(tiny: Models, reviews: Path, tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_predictions_of_a_run_that_was_ended_are_taken_up_by_the_same_command(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heard,
     )
     wait_until(lambda: any(temporary.glob("otzyv-*/unfinished-*.json")), "the first ones")
     os.killpg(process.pid, number)

@@ -103,7 +103,7 @@ def test_two_choices_in_one_answer_are_refused_or_both_kept(database, tmp_path):
     assert "expected one category for the review 'shop/1', found clothes and shoes by 1" in sentence
     assert "--disagreements keep" in sentence
     assert ask(database, "SELECT count(*) FROM gold") == [(0,)]
-    assert "undecided: 1 reviews" in told("audit", "import", path, "--disagreements", "keep")
+    assert "undecided: 1 review" in told("audit", "import", path, "--disagreements", "keep")
     assert ask(database, "SELECT category, also FROM gold") == [("clothes", ["shoes"])]
     assert settled(database) == both()
 
@@ -165,7 +165,7 @@ def test_a_persons_correction_counts_wherever_it_stands_in_label_studios_csv(
     ordered = rows[::-1] if newest_first else rows
     head = "id,annotator,annotation_id,created_at,updated_at,category"
     path = written(tmp_path / "e.csv", "\n".join([head, *ordered, ""]))
-    assert "left out: 1 other answers of the same people" in told("audit", "import", path)
+    assert "left out: 1 other answer of the same people" in told("audit", "import", path)
     assert settled(database) == both(("1", "clothes"))
 
 
@@ -206,7 +206,7 @@ def test_imported_labels_of_one_review_are_settled_by_the_same_rule(database, tm
         "labels", "import", differing
     )
     corrected = written(tmp_path / "c.csv", f"{head}1,обувь,0.9,a,2\n1,одежда,0.8,a,1\n2,обувь,0.9,,\n")
-    assert "left out: 1 rows of c.csv repeat a review" in told("labels", "import", corrected)
+    assert "left out: 1 row of c.csv repeats a review" in told("labels", "import", corrected)
     repeated = written(tmp_path / "r.csv", "id,category,confidence\n3,обувь,0.9\n3,обувь,0.6\n")
     told("labels", "import", repeated)
     found = ask(
@@ -227,7 +227,7 @@ def test_a_gold_file_in_which_people_differ_is_refused_and_a_correction_counts(t
         tmp_path / "h.csv",
         f"{head}1,туфли,обувь,a,2026-11-28T11:00:00Z\n1,туфли,одежда,a,2026-11-28T10:00:00Z\n",
     )
-    assert "1 rows of h.csv repeat a review" in told("evaluate", "--gold", corrected, "--stage", "keywords")
+    assert "1 row of h.csv repeats a review" in told("evaluate", "--gold", corrected, "--stage", "keywords")
 
 
 def test_labels_in_a_file_that_differ_about_a_gold_review_are_refused(tmp_path):
@@ -242,7 +242,7 @@ def test_guesses_in_a_file_of_labels_are_not_imported_as_labels(database, tmp_pa
     rows = "1,обувь,shoes,accepted\n2,одежда,clothes,needs_review\n3,,,rejected\n"
     said = told("labels", "import", written(tmp_path / "l.csv", f"id,category,category_slug,status\n{rows}"))
     assert "left out: 1 of 3 rows of l.csv, which have no answer" in said
-    assert "left out: 1 rows of l.csv with the status needs_review: guesses" in said
+    assert "left out: 1 row of l.csv with the status needs_review: a guess" in said
     assert ask(database, "SELECT external_id FROM labelled_reviews") == [("1",)]
 
 
@@ -259,14 +259,12 @@ def test_answers_whose_ids_are_those_of_other_reviews_are_refused(database, taxo
     assert ask(database, "SELECT count(*) FROM labels") == [(0,)]
     rows = [row | {"text": f"отзыв\r\n{row['id']}" if row["id"] != 2 else "исправлен"} for row in rows]
     path = written(tmp_path / "rows.json", json.dumps(rows, ensure_ascii=False))
-    assert "note: 1 of 3 rows have another text than the review of their id, the first is row 2" in told(
-        *command, path
-    )
+    assert "note: 1 of 3 rows has another text than the review of its id, row 2" in told(*command, path)
 
 
 @pytest.mark.parametrize("command", [("audit", "import"), ("labels", "import")])
 def test_an_answer_about_a_text_of_before_is_left_out(database, taxonomy, tmp_path, command):
     take_reviews(database, taxonomy, review("1", "уже о другом"))
     path = written(tmp_path / "a.csv", "id,text,category\n1,отзыв 1,обувь\n2,отзыв 2,обувь\n")
-    assert "about texts that have been replaced since" in told(*command, path)
+    assert "about a text that has been replaced since" in told(*command, path)
     assert ask(database, "SELECT external_id FROM labelled_reviews") == [("2",)]

@@ -111,7 +111,9 @@ def test_the_same_answers_again_change_no_row(database, number, tmp_path):
     assert ask(database, query) == before
     fill(table, {"1": "обувь", "2": "обувь", "3": "обувь"})
     told = audit("import", table)
-    assert "3 answers taken in (1 new, 1 instead of earlier ones of the same people, 1 there already)" in told
+    assert (
+        "3 answers taken in (1 new, 1 instead of an earlier one of the same person, 1 there already)" in told
+    )
 
 
 def test_answers_come_back_from_label_studio(database, number, tmp_path):
@@ -150,8 +152,8 @@ def test_an_answer_about_a_text_that_was_replaced_is_left_out_and_told(database,
     fill(table, {"1": "обувь", "2": "обувь"})
     store(database, number, {"1": "огурцы"})
     told = CliRunner().invoke(app, ["audit", "import", str(table)])
-    assert "1 answers taken in" in told.output
-    assert "left out: 1 answers about texts that have been replaced" in " ".join(told.output.split())
+    assert "1 answer taken in" in told.output
+    assert "left out: 1 answer about a text that has been replaced" in " ".join(told.output.split())
     assert labels(database)[0] == ("1", "toys", "needs_review", "keywords")
 
 
@@ -221,10 +223,10 @@ def test_a_report_says_where_the_labels_are_that_none_of_its_rows_counts(databas
     store(database, number, {"7": "огурцы"})
     told = audit("report")
     assert "4 of 7 drawn labels have been checked" in told
-    assert "1 checked reviews are in no row: no stage had a guess" in told
-    assert "1 have answers of which no category has more than half" in told
-    assert "1 are of texts that have been replaced since" in told
-    assert "1 have no answer yet" in told
+    assert "1 checked review is in no row: no stage had a guess" in told
+    assert "1 has answers of which no category has more than half" in told
+    assert "1 is of a text that has been replaced since" in told
+    assert "1 has no answer yet" in told
     found = json.loads(CliRunner().invoke(app, ["audit", "report", "--json"]).stdout)
     others = {name: found[name] for name in ("without_guess", "undecided", "replaced", "unanswered")}
     assert others == dict.fromkeys(others, 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scripts.language.language import THIN, grouped
 from shared.cascade.rule import Curve
 from shared.cascade.stage import Verdict
 from shared.labelling.labeller import Labeller
@@ -231,7 +232,7 @@ def test_a_certified_chain_is_stored_with_its_order_used_again_and_told_of(
     promise = "certified as a chain (keywords,similarity): at least 0.95 of what is released, 95 % certainty"
     listed = " ".join(run_here("thresholds", "list", **chain).stdout.split())
     assert f"thresholds of version 2, {promise}" in listed
-    kept = f"{found['chosen']['kept']:,} of 1,479"
+    kept = f"{grouped(found['chosen']['kept'])} of {grouped(1_479)}".replace(THIN, " ")
     assert f"the chain all {kept} {found['chosen']['bound']:.3f}" in listed
     again = json.loads(run_here("evaluate", "--gold", gold_file, "--calibrated", "--json", **chain).stdout)
     assert again["groups"]["all"]["kept"] == found["chosen"]["kept"], "what was tested is what is kept"

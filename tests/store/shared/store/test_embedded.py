@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +65,14 @@ def test_data_that_cannot_be_served_here_are_told_with_the_reason_and_the_remedy
     )
 
 
+def postmaster(folder: Path) -> int:
+    """The process of the server that runs, or begins to, on the data of a folder; 0 for none."""
+    try:
+        return int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+    except (OSError, IndexError):
+        return 0
+
+
 def test_a_start_that_takes_longer_than_the_wheel_waits_is_no_failure(folder, monkeypatch):
     real, waits = postgres_server.pgexec, [0.05, 10.0]
 
@@ -79,3 +89,13 @@ def test_a_start_that_takes_longer_than_the_wheel_waits_is_no_failure(folder, mo
             database.close()
         waits[:] = [0.05, 10.0]
     assert not (folder / "postgres" / "postmaster.pid").exists()
+
+
+def test_a_server_that_was_killed_leaves_nothing_where_its_socket_was(folder):
+    place = folder / ("long" * 25)
+    with embedded_server(place) as url:
+        socket = Path(url.partition("host=")[2].partition("&")[0])
+        assert folder not in socket.parents
+        assert list(socket.iterdir())
+        os.kill(postmaster(place), signal.SIGKILL)
+    assert not socket.exists()

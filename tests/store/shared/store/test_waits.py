@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from scripts.service import status
+from scripts.service.waited import waited
 from shared.classifiers import Location
 from shared.errors import DatabaseUnavailable, ModelError
 from shared.runtime import runtime
@@ -47,8 +48,8 @@ def test_tries_are_counted_and_alike_waits_are_told_as_one(database: Database) -
         ("backfill 3 part 1", "none found", 1, 1, "cpu@b"),
     }
     (mine,) = listed(database, "backfill 3 ")
-    assert str(mine).startswith("backfill 3 part 1: tried 1 times since ")
-    assert str(mine).endswith("UTC, by cpu@b: none found")
+    assert waited(mine).startswith("backfill 3 part 1: tried 1 time since ")
+    assert waited(mine).endswith("UTC, by cpu@b: none found")
     assert listed(database, "backfill 33 ") == []
 
 
@@ -107,7 +108,7 @@ def test_a_model_that_cannot_be_loaded_is_told_by_status_health_quality_and_a_me
     with pytest.raises(ModelError, match="found none"):
         loader.load(number)
     aged(database, 40)
-    sentence = f"model {number}: tried 1 times since"
+    sentence = f"model {number}: tried 1 time since"
     settings = load(database_url=database_url, amqp_url="amqp://127.0.0.1:1//")
     env = {"OTZYV_DATABASE_URL": database_url, "OTZYV_AMQP_URL": "amqp://127.0.0.1:1//"}
     assert f"waits for its next try: {sentence}" in " ".join(run_here("status", **env).stdout.split())
@@ -120,4 +121,4 @@ def test_a_model_that_cannot_be_loaded_is_told_by_status_health_quality_and_a_me
         if "{" not in line and "#" not in line
     )
     assert float(told["otzyv_oldest_wait_seconds"]) >= 40
-    assert status.waiting(database) == [str(one) for one in listed(database)]
+    assert status.waiting(database) == [waited(one) for one in listed(database)]
