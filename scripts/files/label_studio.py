@@ -66,8 +66,7 @@ def answered_tasks(path: Path, tasks: Chunk, control: str | None) -> Chunk:
             f"{', '.join(names)}; name one with `otzyv audit import --control`"
         )
     if wanted not in (OURS, control, None):
-        told = translated("{field} from the control {control}", field="category", control=repr(wanted))
-        remark(translated("columns"), told)
+        remark(translated("columns"), translated("category from the control {control}", control=repr(wanted)))
     rows = Chunk()
     for number, row, results in found:
         if wanted in results:
