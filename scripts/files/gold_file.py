@@ -64,7 +64,7 @@ def read_gold(
                 f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
             )
         records = _with_texts(gold, records, path, tables)
-    records = with_text(gold, records)
+    tell_empty_texts(gold, records)
     rows = [
         GoldRow(
             text=cell(record, "text"),
@@ -114,22 +114,21 @@ def answered(path: Path, records: Chunk) -> Chunk:
     return found
 
 
-def with_text(path: Path, records: Chunk) -> Chunk:
-    """The rows with a text; how many have none is told. Raises InputFileError where none has."""
-    found = records.where(lambda row: cell(row, "text").strip())
-    if records and not found:
+def tell_empty_texts(path: Path, records: Chunk) -> None:
+    """Say how many rows have no text, which counts as an empty one. Raises InputFileError where none has one."""
+    empty = sum(not cell(row, "text").strip() for row in records)
+    if records and empty == len(records):
         raise InputFileError(
             f"{path}: expected a text in one row at least, found none; fill in the column text"
         )
-    if left := len(records) - len(found):
+    if empty:
         told = translated(
-            "{number} of {all} rows of {file}, which have no text",
-            number=grouped(left),
+            "{number} of {all} rows of {file} have no text: it counts as empty",
+            number=grouped(empty),
             all=grouped(len(records)),
             file=path.name,
         )
-        remark(translated("left out"), told)
-    return found
+        remark(translated("note"), told)
 
 
 def _with_texts(gold: Path, records: Chunk, path: Path, tables: TableOptions) -> Chunk:

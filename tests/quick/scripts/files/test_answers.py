@@ -304,10 +304,10 @@ def test_data_of_tasks_have_their_names_in_any_case_and_in_russian(write):
 # Gold without a text, and texts that share an id
 
 
-def test_gold_without_a_text_is_left_out_and_told_and_refused_where_there_is_none(write, capsys):
+def test_gold_without_a_text_is_told_and_refused_where_there_is_none_at_all(write, capsys):
     path = write("id,text,category\n1,Сапоги,обувь\n2,  ,обувь\n", "gold.csv")
-    assert [row.id for row in read_gold(path, None, TAXONOMY)] == ["1"]
-    assert "left out: 1 of 2 rows of gold.csv, which have no text" in said(capsys)
+    assert [row.text for row in read_gold(path, None, TAXONOMY)] == ["Сапоги", "  "]
+    assert "note: 1 of 2 rows of gold.csv have no text: it counts as empty" in said(capsys)
     with pytest.raises(InputFileError, match="expected a text in one row at least, found none"):
         read_gold(write("text,category\n,обувь\n", "gold.csv"), None, TAXONOMY)
 
