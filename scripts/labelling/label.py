@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from scripts.command import promise
 from scripts.command.console import err, out, remark
-from scripts.command.database import models_in
-from scripts.command.progress import file_progress
+from scripts.command.database import models_in, started
+from scripts.command.progress import file_progress, phase
 from scripts.files import whole_file
 from scripts.files.review_rows import ReviewRows, pack
 from scripts.files.whole_file import OutFile
@@ -35,7 +35,7 @@ from shared.runtime.runtime import Runtime
 from shared.settings import Settings
 from shared.store import asked, batches, places, thresholds
 from shared.store.postgres import schema
-from shared.store.postgres.embedded import embedded_server, undisturbed
+from shared.store.postgres.embedded import undisturbed
 
 # The store can be made anew from the file, so a commit need not wait for the disk.
 SYNC_OFF = "options=-c%20synchronous_commit%3Doff"
@@ -50,21 +50,22 @@ def label(rows: ReviewRows, labels: OutFile, page: Path, store: Path | None, set
     rows.check_ids()
     with unfinished(labels.path, store, identity(rows, settings)) as run:
         summary = _labelled(rows, labels, run, settings)
-        whole_file.write_text(page, html.render(summary))
+        with phase(translated("writing {file}", file=page.name)):
+            whole_file.write_text(page, html.render(summary))
     out.print(terminal.tables(summary))
 
 
 def _labelled(rows: ReviewRows, labels: OutFile, run: UnfinishedRun, settings: Settings) -> RunSummary:
-    started, begun = datetime.now(UTC), time.monotonic()
-    with err.status(translated("starting PostgreSQL")) as status, embedded_server(run.folder) as url:
-        status.stop()
+    at, begun = datetime.now(UTC), time.monotonic()
+    with started(run.folder) as url:
         own = {"database_url": f"{url}&{SYNC_OFF}", "models": models_in(run.folder, settings)}
         chosen = settings.model_copy(update=own)
         database = runtime.open_database(chosen, "otzyv label")
         schema.upgrade(database, tell=lambda sentence: remark(translated("note"), sentence))
         here = runtime.build(chosen, database)
         cascade = runtime.labeller(here)
-        cascade.warm_up(cascade.order)
+        with phase(translated("loading the stages")):
+            cascade.warm_up(cascade.order)
         clock = time.monotonic()
         took = decimal(clock - begun, 1)
         err.print(translated("PostgreSQL and the stages took {seconds} s to start", seconds=took))
@@ -79,15 +80,8 @@ def _labelled(rows: ReviewRows, labels: OutFile, run: UnfinishedRun, settings: S
         tallies = [row for row in run.done.tallies.values() if row.seen or row.stage in awake]
         labelled_file.write(labels, rows, here)
         seconds = before + time.monotonic() - clock
-        summary = summarise(
-            here,
-            run.done.batch,
-            tallies,
-            rows_read,
-            input_name=rows.file.name,
-            started=started,
-            seconds=seconds,
-        )
+        with phase(translated("summing up")):
+            summary = summarise(here, run.done.batch, tallies, rows_read, rows.file.name, at, seconds)
         with database.transaction() as cursor:
             version = next(iter(thresholds.versions(cursor, here.taxonomy_id, 1)), None)
         database.close()

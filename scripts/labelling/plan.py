@@ -12,6 +12,7 @@ from rich.table import Table
 
 from scripts.command.console import out, tell_unanswered
 from scripts.command.database import opened_for
+from scripts.command.progress import phase
 from scripts.files.review_rows import ReviewRows
 from scripts.labelling import sample as sampling
 from scripts.language.language import Sentence, counted, grouped, translated
@@ -39,6 +40,7 @@ TOKENS_PER_CHAR = 0.35
 MILLION = 1_000_000
 LLM = "llm"
 NO_MODEL = Sentence("no model may judge; see `otzyv status`")
+NO_DATABASE = Sentence("rests: no database was reached that may have its model")
 
 
 class StagePlan(msgspec.Struct):
@@ -91,15 +93,17 @@ def _through_the_chain(
     if registered is not None:
         with registered.database.transaction() as cursor:
             stored = thresholds.current(cursor, registered.taxonomy_id)
-    made = {name: _made(name, taxonomy, settings, registered) for name in settings.stages if name != LLM}
+    with phase(translated("loading the stages")):
+        made = {name: _made(name, taxonomy, settings, registered) for name in settings.stages if name != LLM}
     order = tuple(name for name in settings.stages if not isinstance(made.get(name), ConfigurationError))
     for name in settings.stages:
         reached, stage = SampleShare(len(waiting), len(sample)), made.get(name)
         if stage is None:
             planned, waiting = _llm(found, reached, waiting, taxonomy, settings, ask)
         elif isinstance(stage, ConfigurationError):
-            # One that cannot be used is taken to keep nothing.
-            planned = StagePlan(name, reached, notes=[stage.args[0]])
+            # One that cannot be used is taken to keep nothing; one that rests takes no time either.
+            seconds = 0.0 if STAGES[name].may_rest else None
+            planned = StagePlan(name, reached, seconds=seconds, notes=[stage.args[0]])
         else:
             rule = resolve(stage, settings.thresholds, stored.get(name), order)
             planned, waiting = _run(stage, rule, reached, waiting)
@@ -112,6 +116,8 @@ def _made(
 ) -> Stage | ConfigurationError:
     """A stage, or why it cannot be used. Only one whose model is registered looks into a database."""
     place = registered if STAGES[name].may_rest else None
+    if STAGES[name].may_rest and place is None:
+        return ConfigurationError(NO_DATABASE)
     database, taxonomy_id = (place.database, place.taxonomy_id) if place else (None, 0)
     chosen = settings.model_copy(update={"models": place.settings.models}) if place else settings
     try:

@@ -35,7 +35,6 @@ def summarise(
     batch: str,
     tallies: Iterable[StageRow],
     rows_read: int,
-    *,
     input_name: str,
     started: datetime,
     seconds: float,

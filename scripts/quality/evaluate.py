@@ -144,9 +144,10 @@ def _of_chain(
     version, stored = _calibrated(settings, registered) if given.calibrated else (None, {})
     made = in_use(order, taxonomy, settings, registered=registered, certified=given.calibrated)
     if not made or (len(made) < len(order) and (given.stage or given.chain)):
+        where = "see `otzyv models list`" if registered else "name the folder or the server that has one"
         raise ConfigurationError(
             f"evaluate: expected the stages {', '.join(order)}, found no model for "
-            f"{', '.join(name for name in order if name not in made)}; see `otzyv models list`, or leave it out"
+            f"{', '.join(name for name in order if name not in made)}; {where}, or leave it out"
         )
     order, texts = tuple(made), _texts(rows, settings)
     judged = judge(made, texts)

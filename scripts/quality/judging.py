@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from scripts.command.console import remark, tell_unanswered
-from scripts.command.progress import review_progress
+from scripts.command.progress import phase, review_progress
 from scripts.language.language import translated
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage, StageSource, Verdict, raise_if_nothing_came
@@ -56,7 +56,8 @@ def in_use(
         if STAGES[name].may_rest and place is None:
             continue
         chosen = settings.model_copy(update={"models": place.settings.models}) if place else settings
-        stage = _of(stages.build(name, taxonomy, chosen, database, taxonomy_id), certified=certified)
+        with phase(translated("loading {stage}", stage=name)):
+            stage = _of(stages.build(name, taxonomy, chosen, database, taxonomy_id), certified=certified)
         if stage is None:
             told = translated("{stage}: no model may judge; see `otzyv status`", stage=name)
             remark(translated("left out"), told)

@@ -7,10 +7,10 @@ there nothing is copied.
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 import structlog
 from psycopg2.extensions import cursor as Cursor
@@ -22,11 +22,6 @@ from shared.store import Database
 from shared.store.processes import artefacts
 
 log = structlog.get_logger()
-
-_NOWHERE: Final = (
-    "the database keeps no such file either: `otzyv models keep NUMBER`, run where the model's folder is, puts it "
-    "there"
-)
 
 
 class Shelf(Location):
@@ -43,7 +38,7 @@ class Shelf(Location):
         except (ModelError, ModelUnavailable) as error:
             content = self.original(path)
             if content is None:
-                raise type(error)(f"{error}; {_NOWHERE}") from error
+                raise type(error)(f"{error}; {self._remedy(path)}") from error
             return content
 
     def size(self, path: str) -> int:
@@ -54,7 +49,22 @@ class Shelf(Location):
         try:
             return super().size(path) if kept is None else kept
         except (ModelError, ModelUnavailable) as error:
-            raise type(error)(f"{error}; {_NOWHERE}") from error
+            raise type(error)(f"{error}; {self._remedy(path)}") from error
+
+    def _remedy(self, path: str) -> str:
+        """The command, as it is to be typed, that puts the files of a model into the database."""
+        with self._database.transaction() as cursor:
+            number = artefacts.model_of(cursor, split(path)[0])
+        here = Path(self.url)
+        command = f"`otzyv models keep {number or 'NUMBER'} --folder FOLDER`"
+        # What `otzyv label --store` has made has both below it.
+        if (here.parent / "postgres").is_dir():
+            place = shlex.quote(str(here.parent))
+            command = f"`otzyv models keep {number or 'NUMBER'} --folder FOLDER --store {place}`"
+        return (
+            f"the database keeps no such file either: {command} puts it there, where FOLDER is the one that has the "
+            "model's files: OTZYV_MODELS of the Otzyv that wrote it"
+        )
 
     def original(self, path: str) -> bytes | None:
         """What the database has, which replaces the copy here."""

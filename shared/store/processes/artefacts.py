@@ -64,6 +64,12 @@ def kept(cursor: Cursor) -> dict[int, int]:
     return dict(cursor.fetchall())
 
 
+def model_of(cursor: Cursor, artefact_path: str) -> int | None:
+    """The model whose artefact is called so; None where none is registered."""
+    cursor.execute("SELECT id FROM models WHERE artefact_path = %s ORDER BY id LIMIT 1", (artefact_path,))
+    return first_value(cursor, int)
+
+
 def discard(cursor: Cursor, model_id: int) -> int:
     """Keep the files of a model no longer; how many parts they had."""
     cursor.execute("DELETE FROM artefact_parts WHERE model_id = %s", (model_id,))

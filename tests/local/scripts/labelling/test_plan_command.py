@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from scripts.cli import app
 from shared.errors import OtzyvError
+from shared.settings import Settings
 from tests.support.chat_endpoint import chat_endpoint, chosen, completion, encoded, options_in
 
 
@@ -101,6 +103,32 @@ def test_a_model_that_cannot_be_loaded_is_told_and_the_plan_goes_on(reviews, mon
     assert zero_shot["keeps"] is None
     assert zero_shot["note"]
     assert llm["reviews"] == 40
+
+
+def test_without_a_server_the_student_rests_says_why_once_and_leaves_the_plan_whole(reviews, monkeypatch):
+    monkeypatch.setenv("OTZYV_CASCADE_STAGES", "keywords,student")
+    monkeypatch.setenv(
+        "OTZYV_DATABASE_URL", Settings.model_fields["database_url"].default.replace("5432", "1")
+    )
+    assert "left out: student, which rests: PostgreSQL did not finish: " in invoke(reviews).stderr
+    monkeypatch.setitem(Settings.model_fields, "database_url", no_server())
+    done = invoke(reviews)
+    assert (
+        done.stderr.count(
+            "left out: student, which rests: its model would be in a database, and none answers"
+        )
+        == 1
+    )
+    assert "student: rests: no database was reached that may have its model" in done.stdout
+    assert "student: student" not in done.output
+    assert "unknown until every stage" not in done.stdout
+
+
+def no_server() -> Any:
+    """The setting as it is where nobody has named a server, and none runs."""
+    field = copy(Settings.model_fields["database_url"])
+    field.default = Settings.model_fields["database_url"].default.replace("5432", "1")
+    return field
 
 
 def test_a_file_that_cannot_be_read_is_refused_as_everywhere(tmp_path):

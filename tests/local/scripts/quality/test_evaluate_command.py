@@ -57,6 +57,16 @@ def test_one_stage_alone_names_its_model_and_threshold(gold):
     assert found["groups"]["not ambiguous"]["precision"] == 1.0
 
 
+def test_without_a_server_the_stages_that_need_none_are_evaluated_and_the_student_rests(gold, monkeypatch):
+    monkeypatch.setenv("OTZYV_DATABASE_URL", "postgresql://postgres@127.0.0.1:1/none")
+    done = evaluate("--gold", gold, "--json")
+    assert [stage["stage"] for stage in json.loads(done.stdout)["stages"]] == ["keywords", "similarity"]
+    assert "left out: student, which rests: PostgreSQL did not finish" in done.stderr
+    assert "found no model for student; name the folder or the server that has one" in told(
+        "--gold", gold, "--stage", "student"
+    )
+
+
 def test_a_file_of_labels_is_scored_without_running_anything(gold, tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("id,category,status\n1,одежда,accepted\n2,clothes,needs_review\n", encoding="utf-8")

@@ -55,7 +55,7 @@ def test_a_model_that_a_worker_cannot_load_is_neither_promoted_nor_predicts_anew
                 f"model {number}: expected every worker to load it, found 1 of 1 that cannot; cpu@" in refused
             )
             assert f"says: {tmp_path / 'there'}: expected the file marketplace/" in refused
-            assert "`otzyv models keep NUMBER`" in refused
+            assert f"`otzyv models keep {number} --folder FOLDER`" in refused
         assert ask(database, "SELECT count(*) FROM backfills") == [(0,)]
         noted = said(otzyv(settings, here, *promote, "--anyway"))
         assert "found 1 of 1 that cannot" in noted

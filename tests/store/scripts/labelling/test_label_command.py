@@ -114,6 +114,14 @@ def test_the_report_and_the_tables_are_made_and_nothing_else_is_left(tmp_path, r
     done = label(reviews, "--out", results / "labels.csv", TMPDIR=str(temporary))
     assert done.returncode == 0, done.stderr
     assert "10 rows in" in done.stdout
+    told = (
+        "starting PostgreSQL",
+        "loading the stages",
+        "writing labels.csv",
+        "summing up",
+        "writing labels.html",
+    )
+    assert [line for line in told if line not in done.stderr] == [], "nothing that takes seconds is silent"
     assert sorted(path.name for path in results.iterdir()) == ["labels.csv", "labels.html"]
     # Not even a lock: who has the machine's temporary folder in common could not open another's.
     assert [path.name for path in temporary.iterdir()] == []

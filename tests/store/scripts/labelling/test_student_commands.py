@@ -125,12 +125,12 @@ def test_without_a_database_the_default_chain_does_without_the_student(tmp_path:
     done = run_here("evaluate", "--gold", gold, "--json", **nowhere)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["title"] == "keywords,similarity"
-    assert "left out: student: " in done.stderr
+    assert "left out: student, which rests: " in done.stderr
     planned = run_here("plan", EXAMPLES, "--json", **nowhere)
     assert planned.returncode == 0, planned.stderr
     stages = {stage["stage"]: stage for stage in json.loads(planned.stdout)["stages"]}
     assert stages["student"]["keeps"] is None
-    assert "expected a database in which models are registered" in stages["student"]["note"]
+    assert stages["student"]["note"] == "rests: no database was reached that may have its model"
 
 
 def test_the_curve_needs_two_stages(shop: Shop) -> None:

@@ -225,7 +225,7 @@ def test_an_artefact_that_was_changed_is_refused(shell: Shell, folders: list[Pat
     (shell.models / "marketplace").rename(shell.models / "elsewhere")
     sentence = shell.refused("promote", "1")
     assert "expected the file marketplace/" in sentence
-    assert "the database keeps no such file either: `otzyv models keep NUMBER`" in sentence
+    assert "the database keeps no such file either: `otzyv models keep 1 --folder FOLDER`" in sentence
 
 
 def test_weights_of_an_artefact_that_are_no_numbers_are_refused(

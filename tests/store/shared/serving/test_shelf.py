@@ -126,9 +126,14 @@ def test_a_model_of_a_folder_is_put_into_the_database_and_taken_out_again(
     old = Registry(database, Location(str(tmp_path / "old")), here.taxonomy, here.taxonomy_id)
     number = registered(old)
     with pytest.raises(
-        ModelError, match="the database keeps no such file either: `otzyv models keep NUMBER`"
+        ModelError,
+        match=f"the database keeps no such file either: `otzyv models keep {number} --folder FOLDER` puts it there",
     ):
         elsewhere("there").artefact(number)
+    (tmp_path / "a store" / "postgres").mkdir(parents=True)
+    typed = f"`otzyv models keep {number} --folder FOLDER --store '{tmp_path}/a store'` puts it there"
+    with pytest.raises(ModelError, match=typed):
+        elsewhere("a store/models").artefact(number)
     with pytest.raises(ModelError, match="expected the file marketplace"):
         elsewhere("there").keep(number)
     artefact = tmp_path / "old" / old.get(number).path
