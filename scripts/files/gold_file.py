@@ -26,6 +26,12 @@ NO: Final = ("", "0", "false", "no", "n", "нет", "ложь", "-")
 """What cells say, in small letters."""
 
 
+ANOTHER_TEXT: Final = (
+    "{}, row {}: expected one text for an id, found another one of {!r} in an earlier row; give each review an id of "
+    "its own"
+)
+
+
 class GoldRow(msgspec.Struct, frozen=True):
     """A review and the category that people gave it, as a slug. `id` is empty where the file has none."""
 
@@ -58,6 +64,7 @@ def read_gold(
                 f"{gold}: expected a column 'text' or a reviews file, found neither; name it with --reviews"
             )
         records = _with_texts(gold, records, path, tables)
+    tell_empty_texts(gold, records)
     rows = [
         GoldRow(
             text=cell(record, "text"),
@@ -107,6 +114,23 @@ def answered(path: Path, records: Chunk) -> Chunk:
     return found
 
 
+def tell_empty_texts(path: Path, records: Chunk) -> None:
+    """Say how many rows have no text, which counts as an empty one. Raises InputFileError where none has one."""
+    empty = sum(not cell(row, "text").strip() for row in records)
+    if records and empty == len(records):
+        raise InputFileError(
+            f"{path}: expected a text in one row at least, found none; fill in the column text"
+        )
+    if empty:
+        told = translated(
+            "{number} of {all} rows of {file} have no text: it counts as empty",
+            number=grouped(empty),
+            all=grouped(len(records)),
+            file=path.name,
+        )
+        remark(translated("note"), told)
+
+
 def _with_texts(gold: Path, records: Chunk, path: Path, tables: TableOptions) -> Chunk:
     """Gold rows with the texts of reviews that have their ids. Raises InputFileError."""
     texts = by_id(path, tables.records(path, "id", "text"))
@@ -137,10 +161,7 @@ def by_id(path: Path, records: Chunk) -> dict[str, dict[str, Record]]:
     for row, record in records.numbered():
         known = found.setdefault(cell(record, "id"), {}).setdefault(cell(record, "source"), record)
         if cell(known, "text") != cell(record, "text"):
-            raise InputFileError(
-                f"{path}, row {row}: expected one text for an id, found another one of {cell(record, 'id')!r} in an "
-                "earlier row; give each review an id of its own"
-            )
+            raise InputFileError(ANOTHER_TEXT.format(path, row, cell(record, "id")))
     return found
 
 
@@ -149,10 +170,11 @@ def _once(gold: Path, records: Chunk, rows: list[GoldRow], taxonomy: Taxonomy) -
 
     It is ambiguous where anybody says so.
     """
-    keys = [(row.source, row.id) if row.id else ("", row.text) for row in rows]
+    keys = [(row.source, row.id) if row.id else ("", one_line(row.text)) for row in rows]
     first, names, said = dict[Key, GoldRow](), dict[Key, str](), dict[Key, list[Opinion]]()
     for (number, record), key, row in zip(records.numbered(), keys, rows, strict=True):
-        first.setdefault(key, row)
+        if one_line(first.setdefault(key, row).text) != one_line(row.text):
+            raise InputFileError(ANOTHER_TEXT.format(gold, number, row.id))
         names.setdefault(key, f"the review {row.id}" if row.id else "this text")
         slugs = [category_in(gold, number, name, taxonomy) for name in choices(record)]
         said.setdefault(key, []).append(opinion(gold, number, record, slugs, row.ambiguous))
@@ -169,6 +191,11 @@ def _once(gold: Path, records: Chunk, rows: list[GoldRow], taxonomy: Taxonomy) -
         replace(row, category=settled[key], ambiguous=any(one.ambiguous for one in said[key]))
         for key, row in first.items()
     ]
+
+
+def one_line(text: str) -> str:
+    """The text without regard to its white space."""
+    return " ".join(text.split())
 
 
 def category_in(path: Path, row: int, name: str, taxonomy: Taxonomy) -> str:

@@ -216,8 +216,8 @@ class InputFile:
 
         rows = SheetRows(self.path, self._sheet, self._header)
         self.elsewhere = rows.elsewhere
-        self._tell(rows.name)
-        for done, records in rows.chunks():
+        first = self._tell(rows.name)
+        for done, records in rows.chunks(tell=first):
             self._done = done
             yield records
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,8 +70,26 @@ def _row(where: str, data: bytes, remedy: str = "") -> Record:
     try:
         if is_too_deep(data):
             raise RecursionError  # noqa: TRY301  what Python would say of deeper ones
-        return _object.decode(data)
+        row = _object.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InputFileError(
             f"{where}: expected a JSON object, found: {json_fault(error, data)}{remedy}"
         ) from error
+    if any(data.count(f'"{name}"'.encode()) > 1 for name in row):
+        refuse_twice(where, data)
+    return row
+
+
+def refuse_twice(where: str, data: bytes) -> None:
+    """Raises InputFileError where an object has a name twice: of two values, one would be left out without a word."""
+
+    def different(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise InputFileError(
+                f"{where}: expected fields with different names, found {twice!r} twice; rename one, or export "
+                "the file anew"
+            )
+        return dict(pairs)
+
+    json.loads(data, object_pairs_hook=different)

@@ -18,6 +18,8 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 
 TIMES = ("updated_at", "answered_at")
 NUMBER = "annotation_id"
+KINDS = ("choices", "taxonomy")
+"""What Label Studio calls the answers of those of its controls that name categories."""
 LEAVE = "leave the one that counts"
 
 
@@ -57,15 +59,28 @@ def opinion(
 def choices(record: Record) -> list[str]:
     """The categories that a row names: none, one, or several as Label Studio writes them into CSV and JSON."""
     value = record.get("category")
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and value.startswith(("{", "[")):
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
-    if isinstance(value, dict):
-        value = value.get("choices", str(value))
-    if isinstance(value, list):
-        return [str(name) for name in value]
+    if isinstance(value, (dict, list)):
+        return names_in_choice(value)
     said = cell({"category": value}, "category").strip()
     return [said] if said else []
+
+
+def names_in_choice(value: Any) -> list[str]:
+    """What is chosen, of choices or of a taxonomy: of a path through nested ones its end."""
+    if isinstance(value, dict):
+        known = next((value[kind] for kind in KINDS if kind in value), None)
+        return [str(value)] if known is None else names_in_choice(known)
+    names = []
+    for one in value if isinstance(value, list) else [value]:
+        names += (
+            names_in_choice(one)
+            if isinstance(one, dict)
+            else [str(one[-1] if one and isinstance(one, list) else one)]
+        )
+    return names
 
 
 def each_persons(path: Path, name: str, opinions: Sequence[Opinion]) -> list[Opinion]:

@@ -22,7 +22,7 @@ from scripts.language.language import counted, grouped, translated
 from shared.errors import InputFileError
 from shared.reviews import moments, paths, review
 
-TEXT_NAMES: Final = (*RUSSIAN.text[0], "Текст")
+TEXT_NAMES: Final = RUSSIAN.text[0]
 ID_NAMES: Final = ("id", *RUSSIAN.id)
 """What these columns are called in Russian exports, and in ours, the likeliest first; in any case."""
 
@@ -106,7 +106,7 @@ class ReviewRows:
             number += len(records)
 
     def _resolve(self, records: list[Record]) -> None:
-        present = {name: None for record in records for name in record}
+        present = {name: value for record in reversed(records) for name, value in record.items()}
         given, find = self.columns, finder(self.file.path, records, present)
 
         def written(name: str | None, option: str) -> str | None:
@@ -156,10 +156,12 @@ class ReviewRows:
         )
         return "; ".join(told)
 
-    def _missing(self, name: str, option: str, present: Iterable[str]) -> InputFileError:
+    def _missing(self, name: str, option: str, present: dict[str, Any]) -> InputFileError:
         remedy = f"say which one it is with {option}"
         if self.file.format in (".csv", ".xlsx"):
             remedy += ", or with --header in which line the names stand"
+        if array := arrays_in(present):
+            remedy += f", or write the array at {' or '.join(array)} into a file of its own, if that has the reviews"
         if name == "text" and self._preset is None:
             remedy += f", or with --format ({', '.join(PRESETS)}) which marketplace's export it is"
         return InputFileError(
@@ -207,6 +209,17 @@ class ReviewRows:
                     f"{self.file.path}, column {column!r}: expected text in UTF-8, found other bytes"
                 ) from error
         return cell({column: value}, column)
+
+
+def arrays_in(record: Record) -> list[str]:
+    """The paths of arrays of objects in a row of JSON: of reviews, if it is the answer of a marketplace's interface."""
+    found = []
+    for name, value in record.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            found.append(name)
+        elif isinstance(value, dict):
+            found += [f"{name}.{path}" for path in arrays_in(value)]
+    return found
 
 
 Find = Callable[[str], str | None]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from xml.sax.saxutils import unescape
+from zipfile import BadZipFile, ZipFile
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetVisibleEnum
 
@@ -14,6 +19,18 @@ from scripts.command.console import remark
 from scripts.files.record import CHUNK_ROWS, Chunk, column_names, whole_number
 from scripts.language.language import counted, translated
 from shared.errors import InputFileError
+
+_BLOCK: Final = 1 << 20
+_CELL: Final = rb'<c r="([A-Z]+[0-9]+)"'
+# A value that is text may be empty; Excel writes none for no other.
+_UNCOMPUTED: Final = re.compile(
+    _CELL + rb'(?![^>]* t="str")[^>]*><f(?:[^>]*/>|[^>]*>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>'
+)
+_ERROR: Final = re.compile(_CELL + rb'[^>]* t="e"')
+_SHEET: Final = re.compile(r'<(?:\w+:)?sheet [^>]*name="([^"]*)"[^>]* r:id="([^"]*)"')
+_RELATION: Final = re.compile(r"<Relationship [^>]*>")
+_ID: Final = re.compile(r' Id="([^"]*)"')
+_TARGET: Final = re.compile(r' Target="([^"]*)"')
 
 
 class SheetRows:
@@ -63,11 +80,13 @@ class SheetRows:
         header = self._header or next(held, None)
         return any(number > header for number in held) if header else False
 
-    def chunks(self) -> Iterator[tuple[float, Chunk]]:
+    def chunks(self, *, tell: bool = True) -> Iterator[tuple[float, Chunk]]:
         """The rows in chunks of up to 10,000, each with how much of the sheet has been read. Empty ones go.
 
-        What stands in merged cells stands in each of their rows, as people see it.
+        What stands in merged cells stands in each of their rows, as people see it. That is said, with
+        `tell`.
         """
+        UnreadCells(self._path, self._sheet.name).check(self._path, tell=tell)
         merged = MergedCells(self._sheet)
         rows = merged.filled(self._sheet.iter_rows())
         for number, row in rows:
@@ -81,7 +100,7 @@ class SheetRows:
         merged.refuse_header(self._path, number, self.elsewhere)
         used = self._used(number, row)
         names = column_names(self._path, [str(whole_number(row[at])).strip() for at in used])
-        if below := merged.below(number):
+        if tell and (below := merged.below(number)):
             told = counted(
                 "{number} merged cell: what stands in it counts for each of its rows",
                 "{number} merged cells: what stands in one counts for each of its rows",
@@ -143,6 +162,66 @@ class MergedCells:
                     f"{path}, row {header}: expected one name for each column, found a merged cell; name with --header "
                     f"the row in which each column has a name of its own, or take the cells apart{elsewhere}"
                 )
+
+
+class UnreadCells:
+    """Cells of an .xlsx that calamine gives as empty: formulas without a value, and errors such as #N/A.
+
+    A program that is no spreadsheet writes formulas without computing them. `formula` and `error` are the names of the
+    first such cells, or None; of other kinds of workbooks they are not known.
+    """
+
+    def __init__(self, path: Path, sheet: str) -> None:
+        self.formula: str | None = None
+        self.error: str | None = None
+        self.errors = 0
+        with (
+            suppress(BadZipFile, KeyError, OSError, EOFError, RuntimeError, zlib.error),
+            ZipFile(path) as book,
+            book.open(sheet_part(book, sheet)) as part,
+        ):
+            rest = b""
+            while block := part.read(_BLOCK):
+                whole, _, rest = (rest + block).rpartition(b"</c>")
+                self._look(whole + b"</c>")
+                rest = rest[-_BLOCK:]
+
+    def check(self, path: Path, *, tell: bool) -> None:
+        """Raises InputFileError where a formula has no value; says how many cells hold errors."""
+        if self.formula is not None:
+            raise InputFileError(
+                f"{path}, cell {self.formula}: expected a value, found a formula that nobody has computed; open the "
+                "workbook in Excel or LibreOffice, save it and try again"
+            )
+        if tell and self.errors:
+            told = counted(
+                "{number} cell with an error, such as #N/A, in {cell} counts as empty",
+                "{number} cells with errors, such as #N/A, count as empty; the first is {cell}",
+                self.errors,
+                cell=self.error,
+            )
+            remark(translated("note"), told)
+
+    def _look(self, cells: bytes) -> None:
+        if self.formula is None and b"<f" in cells and (found := _UNCOMPUTED.search(cells)):
+            self.formula = found[1].decode()
+        for found in _ERROR.finditer(cells) if b't="e"' in cells else ():
+            self.error = self.error or found[1].decode()
+            self.errors += 1
+
+
+def sheet_part(book: ZipFile, name: str) -> str:
+    """The file of a sheet in an .xlsx. Raises KeyError where it has none."""
+    sheets = {
+        unescape(found[1]): found[2]
+        for found in _SHEET.finditer(book.read("xl/workbook.xml").decode(errors="replace"))
+    }
+    parts: dict[str, str] = {}
+    for one in _RELATION.findall(book.read("xl/_rels/workbook.xml.rels").decode(errors="replace")):
+        if (number := _ID.search(one)) is not None and (target := _TARGET.search(one)) is not None:
+            parts[number[1]] = target[1]
+    part = parts[sheets[name]]
+    return part.removeprefix("/") if part.startswith("/") else f"xl/{part}"
 
 
 def _holds(value: Any) -> bool:

@@ -38,7 +38,9 @@ def place(field: str, given: object) -> Place:
 def path(field: str, given: object) -> str:
     """Names with dots between them."""
     if isinstance(given, str) and all(name.strip() for name in given.split(".")):
-        return given
+        if given == given.strip():
+            return given
+        raise ValueError(f"{field}: expected a path without spaces around it, found {described(given)}")
     raise ValueError(f'{field}: expected a path such as "author.id", found {described(given)}')
 
 

@@ -59,6 +59,8 @@ def load(given: str) -> dict[str, FieldMapping]:
 def parse(name: str, given: object) -> FieldMapping:
     """The mapping of a queue or stream from its JSON. Raises SettingsError with the field that is wrong."""
     try:
+        if not name or name != name.strip():
+            raise ValueError("expected the name of a queue or stream without spaces around it")  # noqa: TRY301
         fields = _fields(given)
         return FieldMapping(
             name,
@@ -72,7 +74,9 @@ def parse(name: str, given: object) -> FieldMapping:
             reviews=syntax.path("reviews", fields.get("reviews", "reviews")),
         )
     except (ValueError, InvalidReview) as error:
-        raise SettingsError(f"OTZYV_MAPPINGS, {name}: {error}; see docs/producers.md") from error
+        raise SettingsError(
+            f"OTZYV_MAPPINGS, {name or repr(name)}: {error}; see docs/producers.md"
+        ) from error
 
 
 def _fields(given: object) -> dict[str, Any]:

@@ -242,3 +242,79 @@ def test_rows_are_named_by_their_lines(write):
     path = write('id;text;category\n1;"Сапоги\n\nи ещё";обувь\n\n2;Чайник;техника\n', "gold.csv")
     with pytest.raises(InputFileError, match=r"row 6: Taxonomy .* found 'техника'"):
         read_gold(path, None, TAXONOMY)
+
+
+# Controls that are not plain choices, and data with other names
+
+
+def result(control: str, kind: str, value: Any) -> dict[str, Any]:
+    return {"from_name": control, "type": kind, "value": {kind: value}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [result("category", "taxonomy", [["Товары", "обувь"]])],
+        [result("category", "choices", [["Товары", "обувь"]])],
+        [result("category", "taxonomy", [["обувь"]]), result("second_best", "choices", ["одежда"])],
+        [result("category", "choices", ["обувь"]), {"type": "relation", "from_id": "a", "to_id": "b"}],
+        [result("category", "choices", ["обувь"]), result("stars", "rating", 4)],
+    ],
+)
+def test_the_control_s_answer_is_taken_whatever_kind_of_control_it_is(write, said):
+    path = write(export(task(1, {"id": 1, "completed_by": 1, "result": said})), "e.json")
+    assert answers(path) == [("shop/r1", ("shoes",), "1")]
+
+
+def test_two_places_in_a_taxonomy_are_two_answers(write):
+    said = [result("category", "taxonomy", [["обувь"], ["Товары", "одежда"]])]
+    path = write(export(task(1, {"id": 1, "completed_by": 1, "result": said})), "e.json")
+    assert answers(path) == [("shop/r1", ("shoes", "clothes"), "1")]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ['[["Товары", "обувь"]]', '["обувь"]', '[{"taxonomy": [["обувь"]]}]', '{"choices": ["обувь"]}', "обувь"],
+)
+def test_a_table_of_label_studio_names_categories_in_several_ways(write, cell):
+    quoted = cell.replace('"', '""')
+    assert answers(write(f'id,category\n1,"{quoted}"\n')) == [("1", ("shoes",), "people")]
+
+
+def test_an_only_control_of_another_name_answers_and_is_told(write, capsys):
+    assert answers(write(export(task(1, annotation("обувь", control="товар"))), "e.json"))
+    assert "columns: category from the control 'товар'" in said(capsys)
+
+
+def test_tasks_are_tasks_though_the_first_has_no_annotations(write, capsys):
+    first = {"id": 5, "data": {"id": "r5", "text": "б"}}
+    assert answers(write(export(first, task(1, annotation("обувь"))), "e.json")) == [
+        ("shop/r1", ("shoes",), "1")
+    ]
+    assert "left out: 1 task that nobody has answered" in said(capsys)
+
+
+def test_data_of_tasks_have_their_names_in_any_case_and_in_russian(write):
+    given = {"id": 1, "data": {"ID": "7", "Отзыв": "Сапоги"}, "annotations": [annotation("обувь")]}
+    path = write(export(given), "e.json")
+    assert answers(path) == [("7", ("shoes",), "1")]
+    assert [(row.id, row.text) for row in read_gold(path, None, TAXONOMY)] == [("7", "Сапоги")]
+
+
+# Gold without a text, and texts that share an id
+
+
+def test_gold_without_a_text_is_told_and_refused_where_there_is_none_at_all(write, capsys):
+    path = write("id,text,category\n1,Сапоги,обувь\n2,  ,обувь\n", "gold.csv")
+    assert [row.text for row in read_gold(path, None, TAXONOMY)] == ["Сапоги", "  "]
+    assert "note: 1 of 2 rows of gold.csv have no text: it counts as empty" in said(capsys)
+    with pytest.raises(InputFileError, match="expected a text in one row at least, found none"):
+        read_gold(write("text,category\n,обувь\n", "gold.csv"), None, TAXONOMY)
+
+
+def test_two_texts_with_one_id_are_refused_in_gold_itself_too(write):
+    path = write("id,text,category\n1,Сапоги,обувь\n1,Чайник,обувь\n", "gold.csv")
+    with pytest.raises(InputFileError, match=r"row 3: expected one text for an id, found another one of '1'"):
+        read_gold(path, None, TAXONOMY)
+    twice = write("id,text,category\n1,Сапоги тёплые,обувь\n1,Сапоги  тёплые ,обувь\n", "gold.csv")
+    assert len(read_gold(twice, None, TAXONOMY)) == 1

@@ -294,6 +294,24 @@ def test_a_malformed_json_array_is_told_with_the_object(write, content, found):
     assert fault(path).startswith(f"{path}{found}")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "where"),
+    [
+        ("a.jsonl", '{"text": "а"}\n{"text": "б", "text": "в"}\n', ", line 2"),
+        ("a.json", '[{"id": 1, "text": "а"}, {"id": 1, "text": "б", "id": 2}]', ", object 2"),
+        ("a.json", '[{"id": 1, "text": {"a": 1, "a": 2}, "a": 1}]', ", object 1"),
+    ],
+)
+def test_a_name_twice_in_a_json_object_is_refused_where_one_value_would_be_lost(write, name, content, where):
+    path = write(content, name)
+    assert fault(path).startswith(f"{path}{where}: expected fields with different names, found")
+
+
+def test_a_name_that_stands_in_a_text_or_deeper_is_not_there_twice(write):
+    rows = write('[{"id": 1, "text": "он \\"id\\" и \\"text\\"", "more": {"id": 2, "text": 3}}]', "a.json")
+    assert texts(rows) == ['он "id" и "text"']
+
+
 def test_a_fault_in_a_json_array_is_told_with_its_line(write):
     object_ = ' {"id": 1, "text": "Сапоги"}'
     for content, line, what in (

@@ -106,3 +106,20 @@ def test_a_name_with_dots_leads_into_nested_objects(write):
     path = write('{"id": 1, "body": {"text": "а"}}\n{"id": 2}\n', "a.jsonl")
     found = ReviewRows(InputFile(path), Columns(text=("body.text",)), "file")
     assert [row["text"] for _, chunk in found.chunks() for row in chunk] == ["а", ""]
+
+
+def test_pluses_minuses_and_times_by_their_other_russian_names_are_read_too(write):
+    path = write("Дата и время;Текст;Плюсы;Минусы\n28.11.2026 10:16;Жмут;;Маломерят\n;;Тёплые;\n")
+    first, second = rows(path, "ozon")
+    assert (first["text"], first["created_at"]) == ("Жмут\nМаломерят", "2026-11-28T10:16:00")
+    assert second["text"] == "Тёплые"
+
+
+def test_a_whole_answer_of_an_interface_is_refused_with_the_place_of_its_reviews(write):
+    answer = {"data": {"countUnanswered": 0, "feedbacks": [OFFICIAL["wildberries"]]}, "error": False}
+    path = write(json.dumps(answer), "a.json")
+    with pytest.raises(
+        InputFileError,
+        match=r"write the array at data\.feedbacks into a file of its own, if that has the reviews",
+    ):
+        rows(path, "wildberries")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -205,3 +206,41 @@ def test_a_sheet_of_opendocument_is_read(tmp_path):
         archive.writestr("META-INF/manifest.xml", "<manifest/>")
         archive.writestr("content.xml", ODS)
     assert wire(tmp_path / "reviews.ods") == [{"source": "file", "id": "123456789012", "text": "Чайник"}]
+
+
+def test_a_formula_that_nobody_has_computed_is_refused_with_its_cell(workbook, tmp_path):
+    path = workbook({"1": [["id", "text"], [1, "а"], ["@", "@"]]})
+    for value in ("<v></v>", "<v />", ""):
+        rewritten = rewrite(path, tmp_path / "other.xlsx", "xl/worksheets/sheet1.xml", f"<f>A2</f>{value}")
+        assert fault(rewritten) == (
+            f"{rewritten}, cell A3: expected a value, found a formula that nobody has computed; open the workbook in "
+            "Excel or LibreOffice, save it and try again"
+        )
+    computed = rewrite(path, tmp_path / "other.xlsx", "xl/worksheets/sheet1.xml", "<f>A2</f><v>5</v>")
+    assert [row["id"] for row in wire(computed)] == ["1", "5"]
+
+
+def test_cells_with_errors_are_said_once(tmp_path, capsys):
+    with xlsxwriter.Workbook(tmp_path / "errors.xlsx") as book:
+        sheet = book.add_worksheet("Отзывы & прочее")
+        sheet.write_row(0, 0, ["id", "text"])
+        sheet.write_row(1, 0, [1, "а"])
+        sheet.write_formula(2, 0, "=NA()", None, "#N/A")
+        sheet.write(2, 1, "б")
+    file = InputFile(tmp_path / "errors.xlsx")
+    assert len(next(file.records())) == len(next(file.records())) == 2
+    told = "note: 1 cell with an error, such as #N/A, in A3 counts as empty"
+    assert capsys.readouterr().err.count(told) == 1
+
+
+def rewrite(path: Path, to: Path, part: str, formula: str) -> Path:
+    """A copy of a workbook with a formula in place of the cells that say @."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
+        strings = re.findall(r"<si>.*?</si>", old.read("xl/sharedStrings.xml").decode())
+        number = next(at for at, one in enumerate(strings) if ">@<" in one)
+        for name in old.namelist():
+            data = old.read(name).decode()
+            if name == part:
+                data = re.sub(rf'(<c r="A[0-9]+") t="s"><v>{number}</v></c>', rf"\1>{formula}</c>", data)
+            new.writestr(name, data)
+    return to

@@ -69,6 +69,7 @@ def test_a_file_is_read_with_its_byte_order_mark(tmp_path):
         ({"id": ""}, 'id: expected a path such as "author.id", found ""'),
         ({"id": "a..b"}, 'id: expected a path such as "author.id", found "a..b"'),
         ({"id": {"const": "1"}}, 'found {"const":"1"}'),
+        ({"id": "externalId "}, 'id: expected a path without spaces around it, found "externalId "'),
         ({"text": []}, "text: expected one or more different paths, found []"),
         ({"text": ["text", "text"]}, 'text: expected one or more different paths, found ["text","text"]'),
         ({"source": {"const": 5}}, 'or {"const": "shop"} for all; found {"const":5}'),
@@ -113,6 +114,8 @@ def test_a_zone_without_a_time_is_refused():
         ('{"a": {"id": "id", "id": "externalId", "text": "t"}}', "found: the name 'id' twice in one object"),
         ('{"a": {}, "a": {}}', "found: the name 'a' twice in one object"),
         ('{"a": ' + "[" * 200 + "]" * 200 + "}", "found: too many objects in each other"),
+        (json.dumps({"shop ": GOOD}), "expected the name of a queue or stream without spaces around it"),
+        (json.dumps({"": GOOD}), "OTZYV_MAPPINGS, '': expected the name of a queue or stream"),
         ('{"a": "id"}', 'expected an object with id, text and source, found "id"'),
     ],
 )  # fmt: skip
