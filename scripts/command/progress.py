@@ -14,7 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from scripts.command.console import err
-from scripts.language.language import counted, grouped, translated
+from scripts.language.language import counted, grouped, in_percent, translated
 from shared.runs.pace import clock_time
 
 FIRST_LINE_S: Final = 10.0
@@ -170,7 +170,7 @@ class OneLine:
 
 def percent(task: Task) -> str:
     """How much of all is done."""
-    return f"{task.percentage:.0f} %"
+    return in_percent(f"{task.percentage:.0f}")
 
 
 def done(task: Task) -> str:

@@ -111,6 +111,11 @@ def written(number: str) -> str:
     return number.replace(".", ",") if current() == RUSSIAN else number
 
 
+def in_percent(number: str) -> str:
+    """Digits with the sign: `56%`, in Russian `56 %`."""
+    return f"{number}{THIN if current() == RUSSIAN else ''}%"
+
+
 @cache
 def catalogue(language: str) -> NullTranslations:
     """The translations into a language: none into English, in which sentences stand in code."""

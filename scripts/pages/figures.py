@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scripts.language import language
-from scripts.language.language import decimal, translated
+from scripts.language.language import decimal, in_percent, translated
 
 THIN = language.THIN
 NONE = "–"
@@ -18,16 +18,12 @@ def percent(share: float) -> str:
         return f"<{THIN}{percent(0.001)}"
     if 0.999 < share < 1:
         return f">{THIN}{percent(0.999)}"
-    return f"{decimal(share * 100, 0 if share in (0, 1) else 1)}{_space()}%"
-
-
-def _space() -> str:
-    return THIN if language.current() == language.RUSSIAN else ""
+    return in_percent(decimal(share * 100, 0 if share in (0, 1) else 1))
 
 
 def whole_percent(share: float) -> str:
     """How much is done: 0.5 as `50%`, in Russian `50 %`."""
-    return f"{share * 100:.0f}{_space()}%"
+    return in_percent(f"{share * 100:.0f}")
 
 
 def confidence(value: float | None) -> str:

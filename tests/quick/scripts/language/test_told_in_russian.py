@@ -8,7 +8,7 @@ from scripts.failures.details import since_then
 from scripts.failures.kinds import number_of, question
 from scripts.labelling.drafting import head
 from scripts.labelling.sample import SampledTexts
-from scripts.language.language import THIN, speaking
+from scripts.language.language import THIN, in_percent, speaking
 from scripts.pages import figures
 from shared.taxonomy.drafting.page import Coverage
 
@@ -52,6 +52,7 @@ def test_what_became_of_a_failure_is_told_in_russian(settled, told):
 def test_figures_have_decimal_commas_and_spaces():
     assert figures.span(0.5, 0.9876) == "0,500–0,988"
     assert figures.whole_percent(0.5) == f"50{THIN}%"
+    assert in_percent("7") == f"7{THIN}%"
     assert figures.large(12_345.67, 1) == f"12{THIN}345,7"
     assert figures.short(0.123456, 3) == "0,123"
 
