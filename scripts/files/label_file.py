@@ -10,6 +10,7 @@ from scripts.files.gold_file import GoldRow, Key, category_in
 from scripts.files.opinions import choices, of_one_mind, opinion
 from scripts.files.options import AS_FOUND, TableOptions
 from scripts.files.record import Record, cell
+from shared.errors import InputFileError
 from shared.quality.agreement import Opinion
 from shared.taxonomy import Taxonomy
 
@@ -47,6 +48,12 @@ def read_labels(
         if slugs:
             names[here] = f"the id {'/'.join(filter(None, here))!r}" if by_id else "one text"
             said.setdefault(here, []).append(opinion(path, number, record, slugs))
+    if gold and not found:
+        shared = "text" if not by_id else "source and id" if with_source else "id"
+        raise InputFileError(
+            f"{path}: expected labels of the gold reviews, found none with the {shared} of one; check that both files "
+            "are about the same reviews, and that these columns hold the same"
+        )
     settled = of_one_mind(path, said, names)
     rows = [found.get(one) for one in keys]
     final = [settled.get(one) for one in keys]

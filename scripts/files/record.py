@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +83,8 @@ def whole_number(value: Any) -> Any:
 
     A column with gaps is often stored as floating point, and a workbook knows nothing else.
     """
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else value
     certain = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     return int(value) if certain else value
 
