@@ -60,17 +60,20 @@ def sentence(text: str) -> str:
 def spoken(command: TyperCommand | Any) -> Any:
     """The command itself, with its help and that of its options and subcommands in the language in use."""
     command.context_class = Context
-    if language.current() == language.ENGLISH:
-        return command
+    if language.current() != language.ENGLISH:
+        _translate(command)
+    for below in getattr(command, "commands", {}).values():
+        spoken(below)
+    return command
+
+
+def _translate(command: TyperCommand | Any) -> None:
     for of_command in ("options_metavar", "subcommand_metavar"):
         if getattr(command, of_command, None):
             setattr(command, of_command, translated(getattr(command, of_command)))
     for one in (command, command.get_help_option(typer.Context(command)), *command.params):
         if getattr(one, "help", None):
             one.help = translated(sentence(one.help))
-    for below in getattr(command, "commands", {}).values():
-        spoken(below)
-    return command
 
 
 def language_taken(arguments: Sequence[str]) -> tuple[str | None, list[str]]:

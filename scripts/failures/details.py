@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import typer
 from rich.table import Column
 from rich.text import Text
@@ -92,9 +94,23 @@ def _facts(failure: Failure) -> list[tuple[str, str | None]]:
         (translated("taxonomy"), failure.taxonomy),
         (translated("review"), name),
         (translated("review number"), stored),
-        (translated("since then"), failure.settled),
+        (translated("since then"), since_then(failure.settled)),
         (translated("retry"), retry),
     ]
+
+
+def since_then(settled: str | None) -> str | None:
+    """What the store says has become of a review, in the language in use."""
+    begin, _, rest = (settled or "").rpartition(" ")
+    if begin == "it has a label,":
+        return translated("it has a label, {status}", status=rest)
+    if begin == "it waits for":
+        return translated("it waits for {stage}", stage=rest)
+    if predicted := re.fullmatch(r"model (\d+) has predicted it", settled or ""):
+        return translated("model {number} has predicted it", number=predicted[1])
+    if settled == "its text has been replaced":
+        return translated("its text has been replaced")
+    return settled
 
 
 def _cut(failure: Failure) -> str:

@@ -80,14 +80,7 @@ class ChainCalibration(msgspec.Struct, frozen=True):
             categories = [(part.name, *_kept(part)) for part in found.categories]
             out.print(table((translated("category"), *kept), categories, left=1))
             out.print(translated("coverage {share}", share=figures.share(point.kept / max(1, found.gold))))
-        tested = sum(len(one.points) for one in found.sequences)
-        told = translated(
-            "{tested} chains tested in {sequences} fixed sequences, {certified} certified",
-            tested=grouped(tested),
-            sequences=len(found.sequences),
-            certified=len(found.passed),
-        )
-        out.print(told)
+        out.print(calibration_plot.chains_tested(found))
         for sentence in reasons(found):
             remark(translated("note") if found.certified else translated("not certified"), sentence)
 

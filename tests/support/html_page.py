@@ -5,7 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 
+from scripts.pages import templates
 from scripts.pages.templates import SCRIPT
 
 
@@ -18,11 +20,18 @@ class Page(HTMLParser):
         self.marked: list[str] = []
         self.text = ""
         self.scripts: list[str] = []
+        self.boxes: list[set[str]] = []
+        """Of each table, the classes of all that it stands in."""
         self._in_mark = False
+        self._open: list[tuple[str, str]] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "table":
+            self.boxes.append({name for _, classes in self._open for name in classes.split()})
+        if tag in ("div", "figure", "details", "section"):
+            self._open.append((tag, dict(attrs).get("class") or ""))
         if tag == "mark":
             self._in_mark = True
             self.marked.append("")
@@ -30,6 +39,8 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "mark":
             self._in_mark = False
+        if self._open and self._open[-1][0] == tag:
+            self._open.pop()
 
     def handle_data(self, data: str) -> None:
         if self.cdata_elem == "script":
@@ -46,6 +57,15 @@ class Page(HTMLParser):
         assert [tag for tag, _ in self.tags].count("script") == 1
         assert "img" not in {tag for tag, _ in self.tags}
         assert not [name for _, attributes in self.tags for name in attributes if name.startswith("on")]
+
+    def check_tables_scroll_in_their_boxes(self) -> None:
+        """Fails over a table that would make the page wider than a narrow window."""
+        style = Path(templates.__file__).with_name("style.css").read_text(encoding="utf-8")
+        for name in ("card", "scrolled"):
+            assert any(
+                rule.startswith(f".{name} ") and "overflow-x: auto" in rule for rule in style.splitlines()
+            )
+        assert [box for box in self.boxes if not box & {"card", "scrolled"}] == []
 
     def check_loads_nothing_and_runs_our_script_alone(self) -> None:
         """Fails over a tag or a policy by which anything else could run, or that names something outside the page."""

@@ -20,8 +20,10 @@ WORD: Final = re.compile(r"[A-Za-z]{2,}")
 SENTENCE: Final = re.compile(r"[A-Za-z]{2,}\S*(?: \S+)* [A-Za-z]{2,}\S*(?: \S+)* [A-Za-z]{2,}")
 """Three words or more."""
 COMMAND: Final = re.compile(r"`?otzyv [a-z{} -]+`?")
-UNHEARD: Final = re.compile(r".*(Error|Refused|Unavailable)$|unknown|compile|Option|Argument|Typer")
-"""Calls whose words are errors, which stay English, or help, which `of_help` asks for."""
+UNHEARD: Final = re.compile(
+    r".*(Error|Refused|Unavailable)$|unknown|compile|fullmatch|search|Option|Argument|Typer"
+)
+"""Calls whose words are errors, which stay English, patterns, or help, which `of_help` asks for."""
 NAMES: Final = {
     "text", "id", "created_at", "created_at (UTC)", "source", "meta", "--category-floor", "--stage-floor",
     "accepted", "needs_review", "human", "stream {}", "{}: {} UTC", "share",
@@ -87,18 +89,18 @@ class Reader:
         elif not self._is_unheard(node):
             if isinstance(node, ast.Module | ast.FunctionDef):
                 values = {**values, **_assigned(node)}
-            inside = printed and not isinstance(node, ast.Subscript | ast.Compare)
+            inside = printed and not isinstance(node, ast.Subscript)
             for child in _children(node):
                 yield from self.below(child, values, printed=inside)
 
     def _is_unheard(self, node: ast.AST) -> bool:
-        """Docstrings, errors, and what becomes a part of one."""
+        """Docstrings, what is compared, errors, and what becomes a part of one."""
         if isinstance(node, ast.Expr):
             return isinstance(node.value, ast.Constant)
         if isinstance(node, ast.Assign | ast.AugAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             return any(one.id in self._raised for target in targets for one in _names(target))
-        return isinstance(node, ast.Raise)
+        return isinstance(node, ast.Raise | ast.Compare)
 
     def _of_call(self, call: ast.Call, values: Values, *, printed: bool) -> Iterator[tuple[int, str]]:
         called = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")

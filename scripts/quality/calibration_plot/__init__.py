@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scripts.language.language import grouped, translated, written
+from scripts.language.language import counted, grouped, translated, written
 from scripts.pages import colours, figures
 from scripts.pages.axis import Axis
 from scripts.pages.templates import rendered
@@ -48,7 +48,31 @@ def render_chains(finding: ChainFinding, suffix: str, told: PageWords = NOTHING)
     """A panel for the main sequence and one for each other that has a certified chain, in the same way."""
     main, *others = finding.sequences
     panels = [_of_sequence(finding, one) for one in [main, *(one for one in others if one.passed)]]
-    return _render(panels, finding.target, suffix, chain=True, told={**told, "finding": finding})
+    words = {"finding": finding, "tested": chains_tested(finding), "not_drawn": not_drawn(others)}
+    return _render(panels, finding.target, suffix, chain=True, told={**told, **words})
+
+
+def chains_tested(finding: ChainFinding) -> str:
+    """How many chains were tested and how many of them are certified, in all sequences together."""
+    return translated(
+        "{tested} chains tested in {sequences} fixed sequences, {certified} certified",
+        tested=grouped(sum(len(one.points) for one in finding.sequences)),
+        sequences=len(finding.sequences),
+        certified=grouped(len(finding.passed)),
+    )
+
+
+def not_drawn(others: Sequence[SequenceFinding]) -> str:
+    """Which sequences beside the main one have no picture, and why; empty where all have one."""
+    names = [sequence_title(one.name) for one in others if not one.passed]
+    if not names:
+        return ""
+    return counted(
+        "{number} sequence has no picture, because its first chain failed: {names}",
+        "{number} sequences have no picture, because the first chain of each failed: {names}",
+        len(names),
+        names="; ".join(names),
+    )
 
 
 def _render(panels: Sequence[Panel], target: float, suffix: str, *, chain: bool, told: PageWords) -> str:

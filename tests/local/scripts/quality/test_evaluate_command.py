@@ -157,6 +157,7 @@ def test_behind_every_cell_of_the_matrix_are_its_reviews(gold, tmp_path):
     page = report.read_text(encoding="utf-8")
     seen = Page(page)
     seen.check_loads_nothing_and_runs_our_script_alone()
+    seen.check_tables_scroll_in_their_boxes()
     links = [str(tag["href"])[1:] for name, tag in seen.tags if name == "a" and "cell-" in str(tag["href"])]
     places = [tag["id"] for name, tag in seen.tags if str(tag.get("id")).startswith("cell-")]
     assert len(places) == 4

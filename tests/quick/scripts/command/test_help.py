@@ -71,6 +71,16 @@ def test_a_wrong_argument_is_told_under_a_russian_head():
     assert "─ Ошибка ─" in said.stderr
 
 
+@pytest.mark.parametrize("spoken", ["en", "ru"])
+@pytest.mark.parametrize("command", ["label", "models promote", "failures list", "calibrate", "worker cpu"])
+def test_no_word_of_help_is_broken_where_a_terminal_is_narrow(spoken, command):
+    def words(columns):
+        said = run_here(*command.split(), "--help", "--language", spoken, COLUMNS=columns).stdout
+        return {word for line in said.splitlines() for word in line.strip("│ ").split()}
+
+    assert {word for word in words("80") - words("240") if word[0] not in "╭╰─"} == set()
+
+
 def test_another_language_is_refused_with_those_that_there_are():
     with pytest.raises(ConfigurationError, match="--language: expected en or ru, found 'fr'; leave it out"):
         language_taken(["--language", "fr", "db"])

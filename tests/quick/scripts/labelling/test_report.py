@@ -142,6 +142,7 @@ def test_the_page_loads_nothing_and_runs_nothing() -> None:
     assert "https://" not in page
     seen = Page(page)
     seen.check_loads_nothing_and_runs_our_script_alone()
+    seen.check_tables_scroll_in_their_boxes()
     assert not re.search(r"url\(|@import", page)
     policy = next(tag[1] for tag in seen.tags if "http-equiv" in tag[1])
     assert (policy["content"] or "").startswith("default-src 'none'")

@@ -38,6 +38,21 @@ def test_the_chosen_chain_is_a_dot_in_the_panel_of_its_sequence(suffix):
     assert "share of all reviews that the chain keeps" in page
 
 
+@pytest.mark.parametrize("target", [0.9, 0.999])
+def test_the_page_says_which_sequences_have_no_picture_and_why(target):
+    found = certify_chain(VERDICTS, GOLD, DEFAULTS, target, floors=Floors(0.0, 0.0))
+    page = render_chains(found, ".html")
+    text = Page(page).text
+    missing = [one.name for one in found.sequences[1:] if not one.passed]
+    tested = sum(len(one.points) for one in found.sequences)
+    assert f"{tested} chains tested in {len(found.sequences)} fixed sequences" in text
+    assert len(re.findall("<svg", page)) + len(missing) == len(found.sequences)
+    assert missing
+    assert f"no picture, because the first chain of each failed: {'; '.join(missing)}." in text or (
+        f"1 sequence has no picture, because its first chain failed: {missing[0]}." in text
+    )
+
+
 def test_without_a_certified_chain_the_main_sequence_is_drawn_without_a_dot():
     page = render_chains(certify_chain(VERDICTS, GOLD, DEFAULTS, 0.999), ".svg")
     assert "one,two, from the defaults" in page
@@ -82,6 +97,7 @@ def test_the_page_says_first_whether_the_chain_is_certified(target, sentence):
     found = certify_chain(VERDICTS, GOLD, DEFAULTS, target, floors=Floors(0.0, 0.0))
     seen = Page(render_chains(found, ".html"))
     seen.check_loads_nothing_and_runs_our_script_alone()
+    seen.check_tables_scroll_in_their_boxes()
     assert sentence in seen.text
     if found.chosen is not None:
         assert f"it keeps {found.chosen.kept} " in seen.text

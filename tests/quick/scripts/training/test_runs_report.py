@@ -243,6 +243,7 @@ def test_the_page_is_one_file_that_loads_and_runs_nothing(board):
     assert "https://" not in page
     assert page.replace("http://www.w3.org/2000/svg", "").count("http://") == 0
     Page(page).check_loads_nothing_and_runs_our_script_alone()
+    Page(page).check_tables_scroll_in_their_boxes()
     assert "default-src 'none'" in page
     assert page.lstrip().startswith("<!doctype html>")
 
