@@ -49,11 +49,7 @@ def read_labels(
             names[here] = f"the id {'/'.join(filter(None, here))!r}" if by_id else "one text"
             said.setdefault(here, []).append(opinion(path, number, record, slugs))
     if gold and not found:
-        shared = "text" if not by_id else "source and id" if with_source else "id"
-        raise InputFileError(
-            f"{path}: expected labels of the gold reviews, found none with the {shared} of one; check that both files "
-            "are about the same reviews, and that these columns hold the same"
-        )
+        raise about_nothing(path, "text" if not by_id else "source and id" if with_source else "id")
     settled = of_one_mind(path, said, names)
     rows = [found.get(one) for one in keys]
     final = [settled.get(one) for one in keys]
@@ -62,3 +58,11 @@ def read_labels(
         for row, slug in zip(rows, final, strict=True)
     ]
     return accepted, final, rows.count(None)
+
+
+def about_nothing(path: Path, shared: str) -> InputFileError:
+    """The error over labels of which none shares that with a gold review."""
+    return InputFileError(
+        f"{path}: expected labels of the gold reviews, found none with the {shared} of one; check that both files are "
+        "about the same reviews, and that these columns hold the same"
+    )
