@@ -86,7 +86,7 @@ def require_columns(
         if column not in present:
             remedy = "rename one"
             if not path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".ndjson", ".parquet")):
-                remedy += ", or name with --header the line in which the names stand"
+                remedy += ", or name with --header the line or row in which the names stand"
             raise InputFileError(
                 f"{path}: expected a column {column!r}, found {', '.join(map(repr, found))}; {remedy}{elsewhere}"
             )

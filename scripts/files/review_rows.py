@@ -159,7 +159,7 @@ class ReviewRows:
     def _missing(self, name: str, option: str, present: dict[str, Any]) -> InputFileError:
         remedy = f"say which one it is with {option}"
         if self.file.format in (".csv", ".xlsx"):
-            remedy += ", or with --header in which line the names stand"
+            remedy += ", or with --header in which line or row the names stand"
         if array := arrays_in(present):
             remedy += f", or write the array at {' or '.join(array)} into a file of its own, if that has the reviews"
         if name == "text" and self._preset is None:

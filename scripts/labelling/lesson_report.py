@@ -11,7 +11,7 @@ from scripts.command.console import out, remark
 from scripts.command.escaping import escaped
 from scripts.language.language import Sentence, counted, decimal, grouped, translated
 from scripts.pages import figures
-from scripts.pages.tables import figure, name, table
+from scripts.pages.tables import figure, table
 from shared.learning.effect import Effect
 from shared.learning.ground import LEAST_LABELS
 from shared.learning.learning import Lesson
@@ -44,7 +44,7 @@ def show(lesson: Lesson, taken: Sequence[Proposal], changes: Effect, taxonomy: T
             figure(translated("reviews")),
             example(),
         )
-        out.print(table(heads, moves[:MOST_CHANGES]))
+        out.print(table(heads, moves[:MOST_CHANGES], expand=True))
         if (more := len(moves) - MOST_CHANGES) > 0:
             others = sum(one.count for one in changes.changes[MOST_CHANGES:])
             told = translated(
@@ -79,13 +79,13 @@ def proposals(lesson: Lesson, taken: Collection[int], *, examples: bool) -> Tabl
         rows.append((*cells, *((cut(one.example),) if examples else ())))
     heads = (translated("kind"), translated("category"), translated("weight"), translated("labels"))
     measured = (translated("unseen"), translated("new"), translated("precision"))
-    first = (figure(translated("no")), name(translated("entry")))
+    first = (figure(translated("no")), Column(translated("entry"), overflow="fold", min_width=8))
     return table((*first, *map(figure, (*heads, *measured)), *((example(),) if examples else ())), rows)
 
 
 def example() -> Column:
     """A column for the beginnings of reviews: it gets what the others leave."""
-    return Column(translated("for example"), no_wrap=True, overflow="ellipsis")
+    return Column(translated("for example"), no_wrap=True, overflow="ellipsis", ratio=1)
 
 
 def needed(labels: int, more: int) -> str:

@@ -134,7 +134,7 @@ def test_a_missing_column_is_told_with_the_columns_there_are(write, option, colu
     path = write("id,text\n1,а\n")
     assert fault(path, columns) == (
         f"{path}: expected a column 'body', found 'id', 'text'; say which one it is with {option}, or with "
-        "--header in which line the names stand"
+        "--header in which line or row the names stand"
     )
 
 
@@ -195,8 +195,8 @@ def texts_of_column(path: Path, name: str) -> list[str]:
 def test_a_file_without_a_text_is_refused_with_its_columns_and_the_formats_of_marketplaces(write):
     assert fault(write("Товар,Оценка\nЧайник,5\n")).endswith(
         "expected a column 'text', found 'Товар', 'Оценка'; say which one it is with --text-column, or with --header "
-        "in which line the names stand, or with --format (wildberries, ozon, yandex-market) which marketplace's export "
-        "it is"
+        "in which line or row the names stand, or with --format (wildberries, ozon, yandex-market) which marketplace's "
+        "export it is"
     )
 
 

@@ -161,7 +161,7 @@ def test_names_in_merged_cells_are_refused_and_those_of_the_row_below_are_taken(
 
 def test_a_title_above_the_names_is_passed_by_naming_their_row(workbook):
     path = workbook({"1": [["Отчёт за ноябрь"], [], ["text", "id"], ["а", 7]]})
-    assert "or with --header in which line the names stand" in fault(path)
+    assert "or with --header in which line or row the names stand" in fault(path)
     assert texts(path, header=3) == ["а"]
     assert "expected a row with the columns' names, found none" in fault(path, header=9)
 
