@@ -35,8 +35,7 @@ def read_labels(
     def key(source: str, name: str, text: str) -> Key:
         return (source if with_source else "", name) if by_id else ("", text)
 
-    keys = [key(row.source, row.id, row.text) for row in gold]
-    wanted, names = set(keys), dict[Key, str]()
+    wanted, names = set(keys := [key(row.source, row.id, row.text) for row in gold]), dict[Key, str]()
     found, said = dict[Key, Record](), dict[Key, list[Opinion]]()
     for number, record in records.numbered():
         here = key(*(cell(record, name) for name in ("source", "id", "text")))
