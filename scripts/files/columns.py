@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
-from scripts.command.console import remark
+from scripts.command.console import left_out, remark
 from scripts.files.record import Chunk, Record
 from scripts.language.language import translated
 from shared.errors import InputFileError
@@ -76,6 +76,19 @@ def in_our_words(path: Path, rows: Chunk) -> Chunk:
     remark(translated("columns"), "; ".join(told))
     named = [{renamed.get(name, name): value for name, value in record.items()} for record in rows]
     return Chunk(named, rows.numbers)
+
+
+def without_rejected(rows: Chunk) -> Chunk:
+    """The rows without those whose answers Toloka says were rejected; how many there are is told."""
+    columns = [name for name in names_in(rows) if plain(name) == "assignment:status"]
+    found = rows.where(lambda row: not any(str(row.get(name)).upper() == "REJECTED" for name in columns))
+    if left := len(rows) - len(found):
+        left_out(
+            "{number} row whose answer was rejected (ASSIGNMENT:status)",
+            "{number} rows whose answers were rejected (ASSIGNMENT:status)",
+            left,
+        )
+    return found
 
 
 def require_columns(

@@ -247,7 +247,9 @@ def lone_quote(delimiter: str) -> re.Pattern[str]:
     """A quote with other characters on both sides. Inside of a quoted cell it is doubled, and any other begins or ends
     one."""
     other = rf'[^"{re.escape(delimiter)}\r\n]'
-    return re.compile(rf'(?<={other})"(?={other})')
+    return re.compile(
+        rf'"(?={other})(?<={other}")'
+    )  # begins with what is rare: it is looked for in every line
 
 
 def holds_rows(lines: Sequence[str], at: int, width: int, delimiter: str, *, quoting: bool) -> bool:

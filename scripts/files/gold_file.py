@@ -21,8 +21,8 @@ from shared.taxonomy import Taxonomy
 
 Key = tuple[str, str]
 
-YES: Final = ("1", "true", "yes", "y", "да", "истина", "+")
-NO: Final = ("", "0", "false", "no", "n", "нет", "ложь", "-")
+YES: Final = ("1", "1.0", "1,0", "true", "yes", "y", "да", "истина", "+")
+NO: Final = ("", "0", "0.0", "0,0", "false", "no", "n", "нет", "ложь", "-")
 """What cells say, in small letters."""
 
 

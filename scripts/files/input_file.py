@@ -16,7 +16,7 @@ from scripts.command.console import left_out, remark
 from scripts.command.escaping import storable
 from scripts.files.csv_rows import CsvRows, Quotes, csv_format, one_character, opened_text
 from scripts.files.json_rows import json_rows
-from scripts.files.record import Chunk, repeats_header
+from scripts.files.record import Chunk, repeated_headers, repeats_header
 from scripts.files.text_encoding import encoding_of, first_bad_line, python_name
 from scripts.language.language import counted, translated
 from shared.errors import InputFileError
@@ -133,7 +133,7 @@ class InputFile:
         empty, repeated, told = True, Chunk(), self._told
         try:
             for chunk in reader():
-                repeated += (again := chunk.where(repeats_header))
+                repeated += (again := repeated_headers(chunk))
                 repeated.numbers += again.numbers
                 kept = chunk.where(lambda row: not repeats_header(row)) if again else chunk
                 # Whoever asks for the first rows hears at once that there are none.

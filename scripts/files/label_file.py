@@ -10,6 +10,7 @@ from scripts.files.gold_file import GoldRow, Key, category_in
 from scripts.files.opinions import choices, of_one_mind, opinion
 from scripts.files.options import AS_FOUND, TableOptions
 from scripts.files.record import Record, cell
+from shared.errors import InputFileError
 from shared.quality.agreement import Opinion
 from shared.taxonomy import Taxonomy
 
@@ -34,8 +35,7 @@ def read_labels(
     def key(source: str, name: str, text: str) -> Key:
         return (source if with_source else "", name) if by_id else ("", text)
 
-    keys = [key(row.source, row.id, row.text) for row in gold]
-    wanted, names = set(keys), dict[Key, str]()
+    wanted, names = set(keys := [key(row.source, row.id, row.text) for row in gold]), dict[Key, str]()
     found, said = dict[Key, Record](), dict[Key, list[Opinion]]()
     for number, record in records.numbered():
         here = key(*(cell(record, name) for name in ("source", "id", "text")))
@@ -47,6 +47,8 @@ def read_labels(
         if slugs:
             names[here] = f"the id {'/'.join(filter(None, here))!r}" if by_id else "one text"
             said.setdefault(here, []).append(opinion(path, number, record, slugs))
+    if gold and not found:
+        raise about_nothing(path, "text" if not by_id else "source and id" if with_source else "id")
     settled = of_one_mind(path, said, names)
     rows = [found.get(one) for one in keys]
     final = [settled.get(one) for one in keys]
@@ -55,3 +57,11 @@ def read_labels(
         for row, slug in zip(rows, final, strict=True)
     ]
     return accepted, final, rows.count(None)
+
+
+def about_nothing(path: Path, shared: str) -> InputFileError:
+    """The error over labels of which none shares that with a gold review."""
+    return InputFileError(
+        f"{path}: expected labels of the gold reviews, found none with the {shared} of one; check that both files are "
+        "about the same reviews, and that these columns hold the same"
+    )

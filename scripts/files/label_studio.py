@@ -95,7 +95,7 @@ def _of_task(path: Path, number: int, task: Record, without: Counter[str]) -> It
             row: Record = {name: data[called] for name, called in named.items()}
             row |= {name: one.get(name) for name in ("updated_at", "created_at")}
             row["annotator"] = by.get("email", by.get("id", "")) if isinstance(by, dict) else by
-            yield number, row | {"annotation_id": one.get("id"), TASK: number}, _choices(one["result"])
+            yield number, row | {"annotation_id": one.get("id"), TASK: number}, _choices(one["result"] or [])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputFileError(
             f"{path}, task {number}: expected data and annotations as Label Studio exports them, found none or "

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from scripts.files.columns import in_our_words, names_in, require_columns
+from scripts.files.columns import in_our_words, names_in, require_columns, without_rejected
 from scripts.files.csv_rows import Quotes
 from scripts.files.ids import are_fractions, refuse_damaged, refuse_ruined, refuse_zeros, whole
 from scripts.files.input_file import InputFile
@@ -87,7 +87,7 @@ class TableOptions:
         found = joined_chunks(file.records())
         if are_tasks(found):
             found, control = answered_tasks(path, found, control), None
-        rows = in_our_words(path, found)
+        rows = in_our_words(path, without_rejected(found))
         present = names_in(rows)
         answer = control or ("answer" if "answer" in present else None)
         if answer is not None:
@@ -113,8 +113,12 @@ class TableOptions:
 
 
 def with_whole_ids(rows: Chunk) -> Chunk:
-    """The rows with 42 for an id or annotator 42.0."""
-    fractions = {name for name in ("id", "annotator") if are_fractions(row.get(name) for row in rows)}
+    """The rows with 42 for an id, a number or an annotator 42.0."""
+    fractions = {
+        name
+        for name in ("id", "annotator", "annotation_id", "audit")
+        if are_fractions(row.get(name) for row in rows)
+    }
     for row in rows:
         for name in fractions:
             row[name] = whole(row.get(name))

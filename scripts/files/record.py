@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,8 +64,16 @@ def column_names(path: Path, names: Sequence[str]) -> list[str]:
     return named
 
 
+def repeated_headers(rows: Chunk) -> Chunk:
+    """The rows whose cells are all the names of their columns, as where one table was put behind another."""
+    first = next((name for row in rows[:1] for name in row if not name.startswith(UNNAMED)), None)
+    if first is None or not any(str(row.get(first)).endswith(first) for row in rows):
+        return Chunk()
+    return rows.where(repeats_header)
+
+
 def repeats_header(record: Record) -> bool:
-    """Whether all of a row's cells are the names of their columns, as where one table was put behind another."""
+    """Whether all cells of a row are the names of their columns."""
     return len(record) > 1 and all(
         isinstance(value, str) and (value.strip(UNSEEN) == name or (not value and name.startswith(UNNAMED)))
         for name, value in record.items()
@@ -82,6 +91,8 @@ def whole_number(value: Any) -> Any:
 
     A column with gaps is often stored as floating point, and a workbook knows nothing else.
     """
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else value
     certain = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     return int(value) if certain else value
 

@@ -117,7 +117,9 @@ class ReviewRows:
 
         named = msgspec.structs.replace(
             given,
-            text=tuple(found for name in given.text if (found := written(name, "--text-column"))),
+            text=tuple(
+                dict.fromkeys(found for name in given.text if (found := written(name, "--text-column")))
+            ),
             id=written(given.id, "--id-column"),
             source=written(given.source, "--source-column"),
             created_at=written(given.created_at, "--created-column"),

@@ -61,15 +61,15 @@ def _stages(summary: RunSummary) -> Table:
         )
         for stage in summary.stages
     ]
-    # Eight columns have to fit into 80 characters.
+    # Eight columns have to fit into 80 characters, for millions of reviews too.
     heads = (
         translated("seen"),
         translated("kept"),
         translated("of\nseen"),
         translated("passed\non"),
-        translated("abstained"),
-        translated("kept from\nconfidence"),
-        translated("mean\nconfidence"),
+        translated("ab-\nstained"),
+        translated("kept\nfrom\nconfi-\ndence"),
+        translated("mean\nconfi-\ndence"),
     )
     stage_head = Column(translated("stage"), no_wrap=True)
     return table((stage_head, *map(figure, heads)), rows, title=translated("Stages"), **LINED)

@@ -318,3 +318,34 @@ def test_two_texts_with_one_id_are_refused_in_gold_itself_too(write):
         read_gold(path, None, TAXONOMY)
     twice = write("id,text,category\n1,Сапоги тёплые,обувь\n1,Сапоги  тёплые ,обувь\n", "gold.csv")
     assert len(read_gold(twice, None, TAXONOMY)) == 1
+
+
+# What other tools and programs write
+
+
+def test_answers_that_toloka_has_rejected_are_left_out_and_told(write, capsys):
+    path = write(
+        "INPUT:id\tOUTPUT:category\tASSIGNMENT:worker_id\tASSIGNMENT:status\n"
+        "1\tодежда\tw1\tREJECTED\n1\tобувь\tw2\tACCEPTED\n",
+        "a.tsv",
+    )
+    assert answers(path) == [("1", ("shoes",), "w2")]
+    assert "left out: 1 row whose answer was rejected (ASSIGNMENT:status)" in said(capsys)
+
+
+def test_numbers_that_pandas_has_made_fractions_of_are_numbers_still(write):
+    path = write(
+        "text,category,annotator,annotation_id,ambiguous\nСапоги,одежда,1.0,9.0,0.0\nСапоги,обувь,1.0,10.0,1.0\n",
+        "gold.csv",
+    )
+    assert [(row.category, row.ambiguous) for row in read_gold(path, None, TAXONOMY)] == [("shoes", True)]
+
+
+def test_labels_of_which_none_is_about_gold_are_refused_not_measured(write):
+    gold = read_gold(write("id,source,text,category\n1,shop,Сапоги,обувь\n", "gold.csv"), None, TAXONOMY)
+    other = write("id,source,category\n1,labels,обувь\n", "labels.csv")
+    with pytest.raises(
+        InputFileError, match="found none with the source and id of one; check that both files"
+    ):
+        read_labels(other, gold, TAXONOMY)
+    assert read_labels(write("id,category\n1,обувь\n", "labels.csv"), gold, TAXONOMY)[2] == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import pyarrow as pa
 import pytest
 
 from scripts.files.gold_file import read_gold
@@ -50,6 +53,12 @@ def test_whole_ids_that_pandas_has_written_beside_gaps_are_whole_again_in_text_t
     assert [row["id"] for row in wire(write("id,text\n1.0,а\n1.1,б\n"))] == ["1.0", "1.1"]
     gold = write("id,text,category,annotator\n1.0,а,обувь,7.0\n,б,обувь,\n", "gold.csv")
     assert [row.id for row in read_gold(gold, None, default_taxonomy())] == ["1", ""]
+
+
+def test_whole_decimals_of_a_database_are_whole_numbers(write):
+    ids = pa.array([Decimal("12.000"), Decimal("12.500"), None], pa.decimal128(20, 3))
+    rows = wire(write(pa.table({"id": ids, "text": ["а", "б", "в"]}), "a.parquet"))
+    assert [row["id"] for row in rows] == ["12", "12.500", "row-3-b8012cb6"]
 
 
 def test_rows_that_others_replace_are_told_before_the_work_and_refused_where_they_are_most(write, capsys):

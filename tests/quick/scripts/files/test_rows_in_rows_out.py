@@ -222,6 +222,7 @@ def test_a_text_is_joined_from_columns_any_of_which_may_be_empty(write):
     path = write("text,pros,cons\nЖмут,,маломерят\n,тёплые,\n,,\n")
     columns = Columns(text=("text", "pros", "cons"))
     assert [row["text"] for row in wire(path, columns)] == ["Жмут\nмаломерят", "тёплые", ""]
+    assert wire(path, Columns(text=("cons", "CONS")))[0]["text"] == "маломерят"
     assert "expected a column 'minus'" in fault(path, Columns(text=("text", "minus")))
 
 

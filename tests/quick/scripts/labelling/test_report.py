@@ -214,7 +214,28 @@ def test_counts_shares_and_thresholds_appear_on_the_page() -> None:
 
 def test_thresholds_are_on_the_scale_of_confidences_and_that_is_said() -> None:
     assert "kept from a confidence of 0.87" in Page(render(a_run())).text
-    assert "kept from" in terminal(a_run())
+
+
+@pytest.mark.parametrize("spoken", language.LANGUAGES)
+def test_eighty_columns_hold_the_figures_of_millions(spoken: str) -> None:
+    stage = StageRow(
+        stage="similarity",
+        seen=1_153_283,
+        kept=721_001,
+        abstained=191_400,
+        threshold=0.8,
+        mean_confidence=0.95,
+    )
+    with language.speaking(spoken):
+        told = terminal(msgspec.structs.replace(a_run(), stages=(stage,)))
+        line = next(line for line in told.splitlines() if "similarity" in line)
+        figured = (
+            figures.count(stage.seen),
+            figures.percent(stage.kept / stage.seen),
+            figures.confidence(0.95),
+        )
+    assert "…" not in line
+    assert all(one in line for one in figured)
 
 
 def test_what_earlier_runs_had_judged_is_said_where_no_stage_saw_it() -> None:
