@@ -87,7 +87,7 @@ class ChatServer:
         extra: fields merged into every request; None removes a field. For a cloud that has renamed one:
             `{"max_tokens": None, "max_completion_tokens": 1}`.
 
-    Raises ModelError where `base_url` is not an HTTP address.
+    Raises ModelError where `base_url` is not an HTTP address, or certificates cannot be read.
     """
 
     def __init__(
@@ -123,11 +123,17 @@ class ChatServer:
         self._extra = dict(extra or {})
         self._has_answered = False
         self._has_told = False
-        self._client = httpx2.Client(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx2.Timeout(timeout_s, connect=connect_timeout_s),
-            limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-        )
+        try:
+            self._client = httpx2.Client(
+                headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+                timeout=httpx2.Timeout(timeout_s, connect=connect_timeout_s),
+                limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            )
+        except OSError as error:
+            raise ModelError(
+                f"{self._server}: expected certificates of authorities where SSL_CERT_FILE or SSL_CERT_DIR say, found: "
+                f"{error}; correct these variables, or unset them"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
