@@ -23,26 +23,15 @@ from shared.classifiers.packaging.export import export
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import servable
 from shared.errors import ModelError, TrainingError
-from shared.taxonomy import Taxonomy
 from shared.training.architectures import network, with_defaults
 from tests.support import tiny_encoders
-from tests.support.tiny_classifier import LABELS, TEXTS
+from tests.support.tiny_classifier import LABELS, TAXONOMY, TEXTS
 from tests.support.tiny_training import chosen
 
 TRAINED = ("full", "lora", "mlp", "bert_lstm")
 SECONDS = 900
 """For one family."""
 MEMORY_BYTES = 12 * 2**30
-
-TAXONOMY = Taxonomy.parse("""
-name: test
-none_category: nothing
-categories:
-  - {slug: clothes, title: одежда}
-  - {slug: shoes, title: обувь}
-  - {slug: electronics, title: электроника}
-  - {slug: nothing, title: нет товара}
-""")
 
 
 def told(what: Callable[[], str]) -> str:

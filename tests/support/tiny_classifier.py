@@ -7,9 +7,19 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from shared.taxonomy import Taxonomy
 from tests.support import tiny_models
 
 LABELS = ("clothes", "shoes", "electronics", "nothing")
+TAXONOMY = Taxonomy.parse("""
+name: test
+none_category: nothing
+categories:
+  - {slug: clothes, title: одежда}
+  - {slug: shoes, title: обувь}
+  - {slug: electronics, title: электроника}
+  - {slug: nothing, title: нет товара}
+""")
 TEXTS = [f"{sentence} {number}" for number in range(40) for sentence in tiny_models.CORPUS]
 
 

@@ -18,22 +18,12 @@ from shared.classifiers.packaging.package import servable
 from shared.classifiers.packaging.suitable import PROVEN
 from shared.compute.arrays import Float32s
 from shared.errors import ModelError
-from shared.taxonomy import Taxonomy
 from shared.training.architectures import network, with_defaults
 from shared.training.architectures.encoder import head_of
 from tests.support import tiny_encoders
-from tests.support.tiny_classifier import LABELS, TEXTS
+from tests.support.tiny_classifier import LABELS, TAXONOMY, TEXTS
 from tests.support.tiny_training import chosen
 
-TAXONOMY = Taxonomy.parse("""
-name: test
-none_category: nothing
-categories:
-  - {slug: clothes, title: одежда}
-  - {slug: shoes, title: обувь}
-  - {slug: electronics, title: электроника}
-  - {slug: nothing, title: нет товара}
-""")
 IMPORTED = ["albert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "roformer"]
 REFUSED = {
     "bart": "expected an encoder, such as BERT, found bart, which has a decoder behind it",

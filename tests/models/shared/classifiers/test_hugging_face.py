@@ -27,17 +27,8 @@ from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.taxonomy import Taxonomy
 from tests.support import tiny_classifier, tiny_models
-from tests.support.tiny_classifier import LABELS, TEXTS
+from tests.support.tiny_classifier import LABELS, TAXONOMY, TEXTS
 
-TAXONOMY = Taxonomy.parse("""
-name: test
-none_category: nothing
-categories:
-  - {slug: clothes, title: одежда}
-  - {slug: shoes, title: обувь}
-  - {slug: electronics, title: электроника}
-  - {slug: nothing, title: нет товара}
-""")
 WEIGHTS = "model.safetensors"
 
 

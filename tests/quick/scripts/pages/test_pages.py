@@ -24,7 +24,7 @@ def test_every_page_stands_in_the_one_frame_and_brings_no_style_or_script_of_its
     text = page.read_text(encoding="utf-8")
     assert text.startswith('{% extends "pages/page.html" %}')
     assert not re.search(r"<(style|script|meta|link)\b", text)
-    for block in ("title", "kind", "sections", "body", "footer"):
+    for block in ("title", "kind", "sections", "body", "words"):
         assert f"{{% block {block} %}}" in text
 
 
