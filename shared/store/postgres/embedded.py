@@ -67,7 +67,7 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
 def end_at_once(pid_file: Path) -> None:
     """End the server that has written down its number there, if one has; until it is gone it writes in its folder."""
     with suppress(OSError, ValueError, IndexError):
-        pid = int(pid_file.read_text().split()[0])
+        pid = abs(int(pid_file.read_text().split()[0]))  # one that initdb runs has a minus before its number
         os.kill(pid, signal.SIGQUIT)
         until = time.monotonic() + LONGEST_END_S
         while _is_alive(pid) and time.monotonic() < until:
@@ -112,6 +112,7 @@ def start_patiently(server: Any, pid_file: Path) -> None:
             server.start()
         except Exception as error:
             if time.monotonic() > until or not (is_late(error) or state_of(pid_file) != "absent"):
+                atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
                 raise
         else:
             return
