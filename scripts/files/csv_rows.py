@@ -30,6 +30,7 @@ LONGEST_CELL: Final = 1 << 22
 """Characters: a quote that opens and is never closed must not take a whole file into memory."""
 csv.field_size_limit(LONGEST_CELL)
 
+LIKE_ROWS: Final = "with what looks like other rows between"
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _WHOLE_LINE: Final = re.compile(r'"(?:[^"]|"")*"\s*')
 _LINE_END: Final = re.compile(r"[\r\n]")
@@ -114,7 +115,14 @@ class CsvRows:
         """The rows as records."""
         names = column_names(self._path, next(filter(_holds_something, self._rows()), ()))
         if not names:
-            raise InputFileError(f"{self._path}: expected a header line, found blank lines")
+            found = (
+                "blank lines"
+                if not self._skipped
+                else f"none from line {self._skipped + 1} on; name it with --header"
+            )
+            raise InputFileError(f"{self._path}: expected a header line, found {found}")
+        if len(names) > 1 and self._may_be_rows(len(names), all):
+            raise self._swallowing(self._begins, self._skipped + self._lines.read, LIKE_ROWS)
         ours, chunk = are_ours(names), Chunk()
         for row in self._rows():
             record = dict(zip(names, self._fitted(row, len(names)), strict=True))
@@ -151,6 +159,8 @@ class CsvRows:
         if len(row) == width:
             return row
         if len(row) < width:
+            if self._may_be_rows(width, any):
+                raise self._swallowing(self._begins, self._skipped + self._lines.read, LIKE_ROWS)
             self._refuse_quoted_delimiters(row, width)
             self.short = counted_from(self.short, self._begins)
             return row + [""] * (width - len(row))
@@ -192,27 +202,29 @@ class CsvRows:
     def _refuse_swallowed(self, row: list[str]) -> None:
         """Rows between two stray quotes make one legal cell. Raises InputFileError where it looks like rows, or where
         another quote shows that the file has quotes as parts of texts."""
-        lines, mark = self._lines, self._format.delimiter
+        lines, mark, last = self._lines, self._format.delimiter, self._skipped + self._lines.read
         several = [at for at, cell in enumerate(row) if _LINE_END.search(cell)]
-        could_be_rows = several and all(line.count(mark) == len(row) - 1 for line in lines.taken)
         if any(holds_rows(lines.taken, at, len(row), mark, quoting=self._format.quoting) for at in several):
-            last, found = self._skipped + lines.read, "with what looks like other rows between"
-        elif could_be_rows and lines.lone:
-            last, found = self._skipped + lines.read, f"with {self._lone_one()}"
-        elif self._several is not None and lines.lone:
-            (self._begins, last), found = self._several, f"with {self._lone_one()}"
-        else:
-            if could_be_rows and self._several is None:
-                self._several = self._begins, self._skipped + lines.read
-            return
-        raise InputFileError(
-            f"{self._path}, line {self._begins}: expected a row, found a quote that opens in this line and "
-            f"closes in line {last}, {found}; if quotes are a part of the "
-            "texts, add --quotes none, and if all of this is one text, --quotes always"
+            raise self._swallowing(self._begins, last, LIKE_ROWS)
+        if self._may_be_rows(len(row), all):
+            self._several = self._several or (self._begins, last)
+        if self._several is not None and lines.lone:
+            other = f"with another one inside of a text in line {self._skipped + lines.lone}"
+            raise self._swallowing(*self._several, other)
+
+    def _may_be_rows(self, width: int, how_many: Callable[[Iterable[bool]], bool]) -> bool:
+        """Whether all, or any, of the lines of a row that goes over several have the delimiters of a row."""
+        several = self._format.quotes == "auto" and len(self._lines.taken) > 1
+        return several and how_many(
+            line.count(self._format.delimiter) == width - 1 for line in self._lines.taken
         )
 
-    def _lone_one(self) -> str:
-        return f"another one inside of a text in line {self._skipped + self._lines.lone}"
+    def _swallowing(self, first: int, last: int, found: str) -> InputFileError:
+        return InputFileError(
+            f"{self._path}, line {first}: expected a row, found a quote that opens in this line and closes in line "
+            f"{last}, {found}; if quotes are a part of the texts, add --quotes none, and if all of this is one text, "
+            "--quotes always"
+        )
 
 
 def counted_from(known: list[int], line: int) -> list[int]:

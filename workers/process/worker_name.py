@@ -18,7 +18,7 @@ from kombu import Connection
 
 from shared.errors import ConfigurationError, PublishingBlocked
 from shared.settings import Settings
-from workers.rabbitmq.connection import connected
+from workers.rabbitmq.connection import connected, to_rabbitmq, translated
 
 TO_NOBODY: Final = b'{"destination": ["nobody"]}'
 """What Celery reads in a mailbox, and leaves alone."""
@@ -30,18 +30,20 @@ def claimed(app: Celery, settings: Settings, kind: str, wanted: str | None) -> I
 
     Raises ConfigurationError where another worker has the name that was asked for.
     """
-    with connected(settings) as connection:
+    with to_rabbitmq(settings) as connection:
         connection.heartbeat = 0  # nobody answers while models are loaded
-        if wanted is not None:
-            if not _claim(app, settings, connection, wanted):
-                raise ConfigurationError(
-                    f"--name {wanted}: expected a name that no other worker has, found that {node(wanted)} is at work; "
-                    "choose another, or leave --name out"
-                )
-            yield wanted
-        else:
-            numbered = (kind if number == 1 else f"{kind}-{number}" for number in count(1))
-            yield next(name for name in numbered if _claim(app, settings, connection, name))
+        numbered = (kind if number == 1 else f"{kind}-{number}" for number in count(1))
+        with translated():  # what goes wrong afterwards is not RabbitMQ's
+            free = (
+                one for one in ([wanted] if wanted else numbered) if _claim(app, settings, connection, one)
+            )
+            name = next(free, None)
+        if name is None:
+            raise ConfigurationError(
+                f"--name {wanted}: expected a name that no other worker has, found that {node(str(wanted))} is at "
+                "work; choose another, or leave --name out"
+            )
+        yield name
 
 
 def node(name: str) -> str:

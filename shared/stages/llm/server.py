@@ -11,8 +11,9 @@ import json
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, Self
@@ -69,6 +70,18 @@ UNSCORED: Final = (
 """What follows `an answer`: said at the first one, by `otzyv plan` and by `otzyv status`."""
 
 
+@contextmanager
+def certificates_named(server: str) -> Iterator[None]:
+    """Raises ModelError where a client of HTTP cannot be made."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelError(
+            f"{server}: expected certificates of authorities where SSL_CERT_FILE or SSL_CERT_DIR say, found: {error}; "
+            "correct these variables, or unset them"
+        ) from error
+
+
 class ChatServer:
     """Implements `shared.stages.llm.choice.Backend`. Close it when done; threads may share it.
 
@@ -87,7 +100,7 @@ class ChatServer:
         extra: fields merged into every request; None removes a field. For a cloud that has renamed one:
             `{"max_tokens": None, "max_completion_tokens": 1}`.
 
-    Raises ModelError where `base_url` is not an HTTP address.
+    Raises ModelError where `base_url` is not an HTTP address, or certificates cannot be read.
     """
 
     def __init__(
@@ -123,11 +136,12 @@ class ChatServer:
         self._extra = dict(extra or {})
         self._has_answered = False
         self._has_told = False
-        self._client = httpx2.Client(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=httpx2.Timeout(timeout_s, connect=connect_timeout_s),
-            limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-        )
+        with certificates_named(self._server):
+            self._client = httpx2.Client(
+                headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+                timeout=httpx2.Timeout(timeout_s, connect=connect_timeout_s),
+                limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            )
 
     def __enter__(self) -> Self:
         return self

@@ -67,6 +67,27 @@ def test_a_delimiter_in_quotes_does_not_take_a_cell_from_its_row(write):
     assert rows_of(path, quotes="always") == rows_of(path, quotes="none") == 2
 
 
+@pytest.mark.parametrize(
+    ("lines", "where"),
+    [
+        ('id,text,"note\n1,Чайник,x"\n2,Плед,y\n', 1),
+        ('id,"text\n1,Чайник"\n2,Плед\n', 1),
+        ('id,text,rating\n1,"Чайник,5\n2,Плед"\n3,Шуба,4\n', 2),
+    ],
+)
+def test_a_quote_in_the_header_or_in_a_short_row_swallows_none_either(write, lines, where):
+    path = write(lines)
+    assert fault(path).startswith(
+        f"{path}, line {where}: expected a row, found a quote that opens in this line"
+    )
+
+
+def test_a_name_of_a_column_may_go_over_several_lines(write):
+    path = write('id,"Текст\nотзыва","Дата,\nкогда"\n1,а,x\n')
+    assert texts(path) == ["а"]
+    assert "found none from line 9 on; name it with --header" in fault(path, header=9)
+
+
 LONG = [
     "Жмут,\nно тёплые",
     "Размер 42,5\nмал",

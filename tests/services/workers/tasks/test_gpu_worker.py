@@ -29,6 +29,8 @@ from tests.support.processes import kill, run, running, started
 from tests.support.producer import publish, review
 from tests.support.row_files import read_rows, write_rows
 from tests.support.servers import wait_until
+from workers.app import app
+from workers.process.worker_name import claimed
 from workers.rabbitmq.connection import connected
 
 VAGUE = "Тростниковая трещотка звучит громко, номер {}"
@@ -303,3 +305,15 @@ def weighted_f1(gold: dict[str, str], answers: dict[str, str]) -> float:
 
     names = sorted(gold)
     return float(f1_score([gold[n] for n in names], [answers[n] for n in names], average="weighted"))
+
+
+def test_what_goes_wrong_while_a_worker_starts_is_not_told_of_rabbitmq(
+    settings: Settings, database: Database
+) -> None:
+    told = {"OTZYV_LLM_URL": "http://127.0.0.1:9", "OTZYV_LLM_MODEL": "test", "SSL_CERT_FILE": "/nowhere.pem"}
+    ended = run("worker", "gpu", settings=chain(settings, "llm"), **told)
+    said = " ".join(ended.stderr.split())
+    assert "expected certificates of authorities where SSL_CERT_FILE" in said
+    assert "RabbitMQ" not in said
+    with pytest.raises(FileNotFoundError), claimed(app, settings, "gpu", None):
+        raise FileNotFoundError
