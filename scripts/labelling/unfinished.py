@@ -11,10 +11,12 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -26,6 +28,9 @@ from scripts.language.language import counted, translated
 from shared.errors import ConfigurationError
 from shared.runtime import runtime
 from shared.settings import Settings
+
+LONGEST_REMOVAL_S: Final = 10.0
+"""How long a folder is waited for that cannot be removed yet."""
 
 
 class Done(msgspec.Struct):
@@ -84,7 +89,16 @@ class UnfinishedRun:
         for name in (self.file, self.file.with_suffix(".lock")):
             name.unlink(missing_ok=True)
         if temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder in which processes of an interrupted start of PostgreSQL may write for a moment more."""
+    until = time.monotonic() + LONGEST_REMOVAL_S
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def identity(rows: ReviewRows, settings: Settings, *by: str) -> str:

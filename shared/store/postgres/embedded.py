@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from shared.errors import ConfigurationError
 
@@ -67,7 +67,7 @@ def embedded_server(directory: Path | None = None) -> Iterator[str]:
 def end_at_once(pid_file: Path) -> None:
     """End the server that has written down its number there, if one has; until it is gone it writes in its folder."""
     with suppress(OSError, ValueError, IndexError):
-        pid = int(pid_file.read_text().split()[0])
+        pid = abs(int(pid_file.read_text().split()[0]))  # one that initdb runs has a minus before its number
         os.kill(pid, signal.SIGQUIT)
         until = time.monotonic() + LONGEST_END_S
         while _is_alive(pid) and time.monotonic() < until:
@@ -110,22 +110,31 @@ def start_patiently(server: Any, pid_file: Path) -> None:
     while True:
         try:
             server.start()
-        except subprocess.TimeoutExpired:
-            if time.monotonic() > until:
+        except Exception as error:
+            if time.monotonic() > until or not (is_late(error) or state_of(pid_file) != "absent"):
+                atexit.unregister(server._cleanup)  # it would make the folder anew, for its lock
                 raise
         else:
             return
-        # Of one that runs and is not ready yet another start would say that something is wrong.
-        while is_starting(pid_file) and time.monotonic() < until:
+        # Of one that is not ready another start would say that something is wrong, and one that has been sent off need
+        # not have written down its number yet.
+        limits = {"starting": until, "ready": 0.0, "absent": time.monotonic() + LONGEST_END_S}
+        while time.monotonic() < limits[state_of(pid_file)]:
             time.sleep(0.1)
 
 
-def is_starting(pid_file: Path) -> bool:
-    """Whether a server lives that has written down its number there, and not that it is ready."""
+def is_late(error: BaseException | None) -> bool:
+    """Whether a start was given up for the time that it took, or the log of one was missed that had not begun."""
+    return error is not None and (isinstance(error, subprocess.TimeoutExpired) or is_late(error.__context__))
+
+
+def state_of(pid_file: Path) -> Literal["absent", "starting", "ready"]:
+    """How far the server is that has written down its number there."""
     with suppress(OSError, ValueError, IndexError):
         words = pid_file.read_text().split()
-        return words[-1] != "ready" and _is_alive(int(words[0]))
-    return False
+        if _is_alive(int(words[0])):
+            return "ready" if words[-1] == "ready" else "starting"
+    return "absent"
 
 
 def _stop(server: Any, place: Path) -> None:

