@@ -81,12 +81,12 @@ def _labelled(rows: ReviewRows, labels: OutFile, run: UnfinishedRun, settings: S
         labelled_file.write(labels, rows, here)
         seconds = before + time.monotonic() - clock
         with phase(translated("summing up")):
-            summary = summarise(here, run.done.batch, tallies, rows_read, rows.file.name, at, seconds)
-        with database.transaction() as cursor:
-            version = next(iter(thresholds.versions(cursor, here.taxonomy_id, 1)), None)
+            with database.transaction() as cursor:
+                version = next(iter(thresholds.versions(cursor, here.taxonomy_id, 1)), None)
+            held = str(promise.by_rules(version, {stage: rules[stage] for stage in awake}) or "")
+            summary = summarise(here, run.done.batch, tallies, rows_read, rows.file.name, at, seconds, held)
         database.close()
-    certified = promise.by_rules(version, {stage: rules[stage] for stage in awake})
-    return replace(summary, certified=str(certified or ""))
+    return summary
 
 
 def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:

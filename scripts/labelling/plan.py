@@ -17,7 +17,7 @@ from scripts.files.review_rows import ReviewRows
 from scripts.labelling import sample as sampling
 from scripts.language.language import Sentence, counted, grouped, translated
 from scripts.pages import figures
-from scripts.pages.tables import table
+from scripts.pages.tables import figure, table
 from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage, StageSource, raise_if_nothing_came
 from shared.catalogue import STAGES
@@ -269,7 +269,7 @@ def _table(found: Plan, settings: Settings) -> Table:
             )
         )
     first = (translated("stage"), translated("reviews"), translated("of all"), translated("keeps"))
-    interval = translated("{certainty} % interval", certainty=95)
+    interval = figure(translated("{certainty} % interval", certainty=95))
     return table((*first, interval, translated("seconds"), translated("tokens"), translated("cost")), rows)
 
 

@@ -38,12 +38,17 @@ def summarise(
     input_name: str,
     started: datetime,
     seconds: float,
+    held: str,
 ) -> RunSummary:
-    """Everything the report shows about one batch, of whose confidences the tallies of its stages know nothing yet."""
+    """Everything the report shows about one batch, of whose confidences the tallies of its stages know nothing yet.
+
+    `held` is what is certified of the labels of its stages; it is shown if they gave any.
+    """
+    tallies = tuple(tallies)
     this = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
         counts = overview.categories(cursor, *this)
-        earlier = earlier_in_words(overview.settled_before(cursor, *this))
+        before = overview.settled_before(cursor, *this)
         progress = batches.progress(cursor, *this)
         sure = export.examples(cursor, *this, SAMPLES_PER_CATEGORY, "accepted")
         unsure = export.examples(cursor, *this, UNSURE_SHOWN, "needs_review")
@@ -67,8 +72,15 @@ def summarise(
         stages=tuple(stages),
         unsure=tuple(unsure[:UNSURE_SHOWN]),
         rejections=tuple(rejections),
-        earlier=earlier,
+        certified=held if by_stages(tallies, before) else "",
+        earlier=earlier_in_words(before),
     )
+
+
+def by_stages(tallies: Iterable[StageRow], before: Iterable[StageCount]) -> bool:
+    """Whether stages of this run gave any of its labels, now or before."""
+    kept = {row.stage for row in before if row.status == "accepted"}
+    return any(tally.kept or tally.stage in kept for tally in tallies)
 
 
 def earlier_in_words(counts: Sequence[StageCount]) -> str:

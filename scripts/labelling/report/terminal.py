@@ -57,7 +57,7 @@ def _stages(summary: RunSummary) -> Table:
             figures.count(stage.passed_on) if stage.seen else figures.NONE,
             figures.count(stage.abstained) if stage.seen else figures.NONE,
             figures.confidence(stage.threshold),
-            figures.confidence(stage.mean_confidence),
+            figures.confidence(stage.mean_confidence) if stage.kept else figures.NONE,
         )
         for stage in summary.stages
     ]

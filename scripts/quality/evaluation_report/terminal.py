@@ -91,9 +91,10 @@ def _stages(result: Evaluation) -> Table:
 def _chains(result: Evaluation) -> Table:
     rows = []
     for row in result.chains:
-        scores = (row.accepted.precision, row.accepted.coverage, row.final.weighted_f1, row.final.macro_f1)
+        kept = figures.share(row.accepted.precision) if row.accepted.coverage else figures.NONE
+        scores = (row.accepted.coverage, row.final.weighted_f1, row.final.macro_f1)
         costs = (figures.percent(row.sent_to_llm), decimal(row.seconds, 2), figures.count(row.tokens))
-        rows.append((row.name, *map(figures.share, scores), *costs))
+        rows.append((row.name, kept, *map(figures.share, scores), *costs))
     heads = translated(
         "chain, precision, coverage, weighted F1\non gold, macro F1\non gold, to LLM, seconds, tokens"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.labelling.run_summary import earlier_in_words, mean_confidence
+from scripts.labelling.report.summary import StageRow
+from scripts.labelling.run_summary import by_stages, earlier_in_words, mean_confidence
 from shared.store.reports.overview import CategoryCount, StageCount
 
 
@@ -32,3 +33,11 @@ def test_labels_of_earlier_runs_are_told_by_stage_with_those_that_wait_for_peopl
         "378 reviews had been judged by earlier runs, and no stage saw them now: keywords 223, 155 needs review"
     )
     assert earlier_in_words([]) == ""
+
+
+def test_a_certificate_of_stages_is_not_shown_of_labels_that_none_of_them_gave() -> None:
+    idle = [StageRow(stage="keywords", seen=3)]
+    elsewhere = [StageCount("imported", "accepted", 9), StageCount("keywords", "needs_review", 1)]
+    assert not by_stages(idle, elsewhere)
+    assert by_stages([StageRow(stage="keywords", seen=3, kept=1)], elsewhere)
+    assert by_stages(idle, [StageCount("keywords", "accepted", 1)])
