@@ -33,18 +33,14 @@ SETTLED: Final = ("accepted", "needs_review", "human")
 def summarise(
     here: Runtime,
     batch: str,
-    tallies: Iterable[StageRow],
+    tallies: Sequence[StageRow],
     rows_read: int,
     input_name: str,
     started: datetime,
     seconds: float,
     held: str,
 ) -> RunSummary:
-    """Everything the report shows about one batch, of whose confidences the tallies of its stages know nothing yet.
-
-    `held` is what is certified of the labels of its stages; it is shown if they gave any.
-    """
-    tallies = tuple(tallies)
+    """What the report shows of a batch. Tallies know no confidences yet; `held` is certified of labels by its stages."""
     this = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
         counts = overview.categories(cursor, *this)
@@ -53,10 +49,7 @@ def summarise(
         sure = export.examples(cursor, *this, SAMPLES_PER_CATEGORY, "accepted")
         unsure = export.examples(cursor, *this, UNSURE_SHOWN, "needs_review")
         rejected, rejections = export.rejections(cursor, batch, REJECTIONS_SHOWN)
-        stages = []
-        for tally in tallies:
-            bins, mean = overview.confidences(cursor, *this, tally.stage, BINS)
-            stages.append(replace(tally, mean_confidence=mean, histogram=bins))
+        found = [overview.confidences(cursor, *this, tally.stage, BINS) for tally in tallies]
     totals = {status: sum(row.count for row in counts if row.status == status) for status in SETTLED}
     return RunSummary(
         title=translated("Categories of {file}", file=input_name),
@@ -69,7 +62,10 @@ def summarise(
         rejected=rejected,
         statuses=StatusCounts(**totals, waiting=sum(progress.waiting.values()) if progress else 0),
         categories=_categories(here, counts, sure),
-        stages=tuple(stages),
+        stages=tuple(
+            replace(tally, mean_confidence=mean, histogram=bins)
+            for tally, (bins, mean) in zip(tallies, found, strict=True)
+        ),
         unsure=tuple(unsure[:UNSURE_SHOWN]),
         rejections=tuple(rejections),
         certified=held if by_stages(tallies, before) else "",
