@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from msgspec.structs import replace
+from psycopg2.extensions import cursor as Cursor
 
 from scripts.labelling.report.summary import (
     BINS,
@@ -40,7 +41,7 @@ def summarise(
     seconds: float,
     held: str,
 ) -> RunSummary:
-    """What the report shows of a batch. Tallies know no confidences yet; `held` is certified of labels by its stages."""
+    """What a batch's report shows. Tallies know no confidences yet; `held` is certified of labels by its stages."""
     this = batch, here.taxonomy_id
     with here.database.transaction() as cursor:
         counts = overview.categories(cursor, *this)
@@ -49,7 +50,7 @@ def summarise(
         sure = export.examples(cursor, *this, SAMPLES_PER_CATEGORY, "accepted")
         unsure = export.examples(cursor, *this, UNSURE_SHOWN, "needs_review")
         rejected, rejections = export.rejections(cursor, batch, REJECTIONS_SHOWN)
-        found = [overview.confidences(cursor, *this, tally.stage, BINS) for tally in tallies]
+        stages = [with_confidences(cursor, *this, tally) for tally in tallies]
     totals = {status: sum(row.count for row in counts if row.status == status) for status in SETTLED}
     return RunSummary(
         title=translated("Categories of {file}", file=input_name),
@@ -62,15 +63,18 @@ def summarise(
         rejected=rejected,
         statuses=StatusCounts(**totals, waiting=sum(progress.waiting.values()) if progress else 0),
         categories=_categories(here, counts, sure),
-        stages=tuple(
-            replace(tally, mean_confidence=mean, histogram=bins)
-            for tally, (bins, mean) in zip(tallies, found, strict=True)
-        ),
+        stages=tuple(stages),
         unsure=tuple(unsure[:UNSURE_SHOWN]),
         rejections=tuple(rejections),
         certified=held if by_stages(tallies, before) else "",
         earlier=earlier_in_words(before),
     )
+
+
+def with_confidences(cursor: Cursor, batch: str, taxonomy_id: int, tally: StageRow) -> StageRow:
+    """What a stage did, and how sure it was."""
+    bins, mean = overview.confidences(cursor, batch, taxonomy_id, tally.stage, BINS)
+    return replace(tally, mean_confidence=mean, histogram=bins)
 
 
 def by_stages(tallies: Iterable[StageRow], before: Iterable[StageCount]) -> bool:
