@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from scripts.language.language import counted, grouped, translated
+
+YES: Final = ("y", "yes", "д", "да")
 
 # Names of files and columns are printed as they are, never read as markup.
 out = Console(highlight=False, markup=False)
@@ -34,6 +37,14 @@ def tell(error: Exception) -> None:
 def remark(word: str, text: str, style: str = "yellow") -> None:
     """A line on standard error that begins with a coloured word."""
     err.print(Text.assemble((word, style), ": ", text), soft_wrap=True)
+
+
+def require_yes(question: str) -> None:
+    """Ask a person, who may answer in either language. Raises typer.Exit where the answer is not yes, which is told."""
+    asked = f"{question} [{translated('y/N')}]"
+    if typer.prompt(asked, default="", show_default=False, err=True).strip().lower() not in YES:
+        remark(translated("note"), translated("nothing is changed"))
+        raise typer.Exit(1)
 
 
 def left_out(one: str, many: str, number: int, /, **values: Any) -> None:

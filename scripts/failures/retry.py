@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import msgspec
-import typer
 
-from scripts.command.console import err, out, remark
+from scripts.command.console import err, out, remark, require_yes
 from scripts.command.progress import review_progress
 from scripts.failures.details import unknown
 from scripts.failures.kinds import loss, question
@@ -86,7 +85,7 @@ def drop(choice: FailureFilter, settings: Settings, *, ask: bool) -> None:
     if ask:
         for kind, count in counts.items():
             err.print(loss(kind, count), soft_wrap=True)
-        typer.confirm(question(counts), abort=True, err=True)
+        require_yes(question(counts))
     parts = (part for kind in counts for part in second_try.drop(database, choice, kind))
     _, done, to_people = _through(translated("dropped"), parts, sum(counts.values()), SWEPT)
     told = translated("dropped: {number}", number=grouped(done))
@@ -167,7 +166,7 @@ def drop_dead_letters(queue: str, settings: Settings, *, ask: bool) -> None:
             total,
             queue=queue,
         )
-        typer.confirm(asked, abort=True, err=True)
+        require_yes(asked)
     with Confirmed(settings) as confirmed:
         steps = (RetriedPart(1, 1) for _ in DeadLetters(confirmed).drop(line, total))
         _, dropped, _ = _through(translated("removed from {queue}", queue=queue), steps, total)

@@ -56,7 +56,7 @@ def draw(
         # Inside the transaction: an audit that nobody can open should not be.
         audit_file.write(path, number, items, here.taxonomy, show_labels=show_labels, semicolons=semicolons)
     told = translated(
-        "audit {number}: {drawn} of {all} labels, strata: {strata}, seed {seed}: {file}",
+        "audit {number}: {drawn} of {all} judged reviews, strata: {strata}, seed {seed}: {file}",
         number=number,
         drawn=grouped(len(items)),
         all=grouped(labels_there),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import typer
-
-from scripts.command.console import out
+from scripts.command.console import out, require_yes
 from scripts.command.progress import review_progress
 from scripts.language.language import counted, translated
 from shared.errors import ConfigurationError
@@ -35,9 +33,9 @@ def prune(settings: Settings, days: int, *, dry_run: bool, yes: bool) -> None:
             f"otzyv db prune: expected no training that reads old reviews, found unfinished runs "
             f"({', '.join(map(str, training))}); wait for them, or `otzyv runs cancel`"
         )
-    if found.going and not yes and not typer.confirm(translated("Delete them for good?"), err=True):
-        raise typer.Exit(1)
     if found.going:
+        if not yes:
+            require_yes(translated("Delete them for good?"))
         gone = 0
         with review_progress() as progress:
             task = progress.add_task(translated("deleting"), total=found.going, note="")

@@ -190,7 +190,7 @@ def _notes(chosen: Arguments, data: Data) -> list[str]:
     ]
     told = facts(data)
     notes += [
-        f"{slug} is learnt from {count:,} reviews and {told['taxonomy_texts'][slug]:,} texts of the taxonomy"
+        f"reviews that {slug} is learnt from: {count:,}, and texts of the taxonomy: {told['taxonomy_texts'][slug]:,}"
         for slug, count in told["training_reviews"].items()
         if count < chosen.fewest <= count + told["taxonomy_texts"][slug]
     ]
