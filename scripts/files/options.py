@@ -22,13 +22,15 @@ from shared.reviews import review
 FileArgument = Annotated[
     Path,
     typer.Argument(
-        help=".csv, .tsv, .txt, .json, .jsonl, .ndjson, each also with .gz; .xlsx, .xlsm, .xlsb, .xls, .ods; or .parquet"
+        help=".csv, .tsv, .txt, .json, .jsonl, .ndjson, each also with .gz; .xlsx, .xlsm, .xlsb, .xls, .ods; or "
+        ".parquet"
     ),
 ]
 TextColumn = Annotated[
     list[str] | None,
     typer.Option(
-        help="Column with the review's text; several times, to join columns. (default: text, or a name like it, as found)"
+        help="Column with the review's text; several times, to join columns. (default: text, or a name like it, as "
+        "found)"
     ),
 ]
 

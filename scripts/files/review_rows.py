@@ -286,8 +286,16 @@ def usual_time(records: list[Record], find: Find) -> str | None:
     for name in RUSSIAN.created_at:
         if (found := find(name)) is not None:
             written = (moment(paths.at(record, found)) for record in records)
-            if all(not at or isinstance(at, date) or moments.of_text(str(at)) for at in written):
+            other = (at for at in written if at and not isinstance(at, date) and not moments.of_text(str(at)))
+            if (first := next(other, None)) is None:
                 return found
+            told = translated(
+                "{column} is not taken as created_at, since {value} is no time; --created-column takes it all the "
+                "same, and such rows are rejected",
+                column=repr(found),
+                value=repr(str(first)[:40]),
+            )
+            remark(translated("note"), told)
     return None
 
 

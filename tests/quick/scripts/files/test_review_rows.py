@@ -200,9 +200,10 @@ def test_a_file_without_a_text_is_refused_with_its_columns_and_the_formats_of_ma
     )
 
 
-def test_a_russian_date_that_is_none_is_left_alone_and_no_row_is_lost_for_it(write):
+def test_a_russian_date_that_is_none_is_left_alone_and_no_row_is_lost_for_it(write, capsys):
     (row,) = wire(write("Отзыв,Дата\nЖмут,позавчера\n"))
     assert "created_at" not in row
+    assert "'Дата' is not taken as created_at, since 'позавчера' is no time" in capsys.readouterr().err
 
 
 def test_advantages_beside_a_text_that_was_found_by_its_name_are_told(write, capsys):
