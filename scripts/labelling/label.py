@@ -90,7 +90,7 @@ def _labelled(rows: ReviewRows, labels: OutFile, run: UnfinishedRun, settings: S
 
 
 def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:
-    """Reviews that an earlier run on this store left in line, for whatever stage, go on first.
+    """Reviews that an earlier run on this store left in line, for whatever stage, go on first, and that is told.
 
     Where tokens are rationed, those that wait for them are chosen from with all others at the end.
     """
@@ -102,9 +102,21 @@ def _take_up_waiting(cascade: Labeller, here: Runtime) -> None:
             continue
         with here.database.transaction() as cursor:
             ids = places.ids(cursor, here.taxonomy_id, stage)
+        seen = kept = 0
         for start in range(0, len(ids), rows):
-            if _run(cascade, stage, ids[start : start + rows]).error is not None:
+            outcome = _run(cascade, stage, ids[start : start + rows])
+            seen, kept = seen + outcome.counts.seen, kept + outcome.counts.kept
+            if outcome.error is not None:
                 break
+        if seen:
+            told = counted(
+                "{number} review had waited for {stage} before this file; kept: {kept}",
+                "{number} reviews had waited for {stage} before this file; kept: {kept}",
+                seen,
+                stage=stage,
+                kept=grouped(kept),
+            )
+            remark(translated("taken up"), told)
 
 
 def _run(cascade: Labeller, stage: str, ids: list[int]) -> StageOutcome:

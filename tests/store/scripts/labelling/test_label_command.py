@@ -411,6 +411,7 @@ def test_reviews_that_an_earlier_run_left_in_line_go_on_in_the_next_run_on_the_s
         done = label_here(other, "--out", out, "--store", kept, **llm(endpoint))
         assert len(endpoint.requests) == 2
     assert done.returncode == 0, done.stderr
+    assert "taken up: 2 reviews had waited for llm before this file; kept: 2" in done.stderr
     with embedded_server(kept) as url:
         database = Database(url)
         assert ask(database, "SELECT count(*) FROM waiting") == [(0,)]
