@@ -222,7 +222,7 @@ def _shown(found: Plan, settings: Settings) -> RenderableType:
             interval=figures.span(*found.left.interval),
         ),
         translated(
-            "time with the workers of this machine: {time}",
+            "time of the stages with the workers of this machine, without queue and database: {time}",
             time=unknown if eta is None else figures.duration(eta),
         ),
     ]

@@ -79,6 +79,7 @@ def _outcome(summary: RunSummary) -> Text:
     statuses = summary.statuses
     parts = [
         (summary.labelled, translated("{number} labelled"), "green"),
+        (statuses.human, translated("{number} of them by people"), "green"),
         (statuses.waiting, translated("{number} waiting"), "yellow"),
         (statuses.needs_review, translated("{number} needs review"), "yellow"),
         (summary.rejected, translated("{number} rejected"), "red"),
