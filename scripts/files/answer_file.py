@@ -53,15 +53,7 @@ def read_answers(
             labelled,
         )
         remark(translated("note"), told)
-    answers = [_given(path, number, row, taxonomy, annotator) for number, row in rows.numbered()]
-    if unnamed := sum(not one.opinion.annotator for one in answers):
-        told = counted(
-            "{number} answer names nobody who gave it, and counts as of one more person; --annotator names one",
-            "{number} answers name nobody who gave them, and count as of one more person; --annotator names one",
-            unnamed,
-        )
-        remark(translated("note"), told)
-    return answers
+    return [_given(path, number, row, taxonomy, annotator) for number, row in rows.numbered()]
 
 
 def _given(path: Path, number: int, row: Record, taxonomy: Taxonomy, annotator: str) -> Given:

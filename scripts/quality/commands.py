@@ -133,6 +133,7 @@ def audit_import(
     """Take answers in: they become gold, and people's labels."""
     chosen = settings(taxonomy=taxonomy)
     answers = read_answers(file, runtime.load_taxonomy(chosen), annotator, control, tables)
+    taken_answers.tell_unnamed(answers)
     with opened(chosen, store, "otzyv audit") as here:
         taken_answers.import_answers(file, answers, here, disagreements=disagreements)
 

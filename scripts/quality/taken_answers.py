@@ -62,6 +62,17 @@ def import_answers(
     tell_taken(settled, Taken(len(answers), before.count(None), same), len(present), len(given))
 
 
+def tell_unnamed(given: Sequence[Given]) -> None:
+    """Say how many answers name nobody, if some do."""
+    if unnamed := sum(not one.opinion.annotator for one in given):
+        told = counted(
+            "{number} answer names nobody who gave it, and counts as of one more person; --annotator names one",
+            "{number} answers name nobody who gave them, and count as of one more person; --annotator names one",
+            unnamed,
+        )
+        remark(translated("note"), told)
+
+
 def _present(cursor: Cursor, path: Path, given: Sequence[Given], here: Runtime) -> Present:
     """The answers with their reviews, without those about a text that has been replaced."""
     for number in {one.audit for one in given if one.audit is not None}:

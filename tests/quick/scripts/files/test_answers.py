@@ -349,11 +349,3 @@ def test_labels_of_which_none_is_about_gold_are_refused_not_measured(write):
     ):
         read_labels(other, gold, TAXONOMY)
     assert read_labels(write("id,category\n1,обувь\n", "labels.csv"), gold, TAXONOMY)[2] == 0
-
-
-def test_answers_of_nobody_are_told_since_they_count_as_of_one_more_person(write, capsys):
-    path = write("id;category;annotator\n1;обувь;Анна\n2;обувь;\n".encode(), "a.csv")
-    read_answers(path, TAXONOMY, "")
-    assert "1 answer names nobody who gave it" in capsys.readouterr().err
-    read_answers(path, TAXONOMY, "Борис")
-    assert "nobody" not in capsys.readouterr().err
