@@ -22,7 +22,7 @@ from tests.support.stored import ask, review, take_reviews
 
 SIGNS = ("=", "+", "-", "@", "\t", "\r", "'=", "''-")
 NAMES = [f"{sign}{number}x" for number, sign in enumerate(SIGNS)]
-TEXTS = [f"{sign}удобные кроссовки" for sign in SIGNS]
+TEXTS = [f"{sign}удобные кроссовки, пара {number}" for number, sign in enumerate(SIGNS)]
 
 
 def otzyv(*arguments: object) -> str:
