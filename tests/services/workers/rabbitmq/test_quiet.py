@@ -14,7 +14,7 @@ from tests.support.servers import RabbitNode, wait_until
 
 
 def complaints(rabbit: RabbitNode, since: int) -> str:
-    """Warnings and errors, with the lines that say more; but for what RabbitMQ says of the store of a new virtual host."""
+    """Warnings and errors, with the lines that say more; but for what is said of the store of a new virtual host."""
     lines = rabbit.log[since:].splitlines()
     serious = re.compile(
         r"\[(warning|error|critical)\](?!.*Message store .* rebuilding indices from scratch)"
