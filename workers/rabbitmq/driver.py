@@ -34,7 +34,8 @@ ANSWER_S: Final = 20.0
 CLOSE_S: Final = 3.0
 """Seconds for RabbitMQ's answer to a good-bye."""
 AT_ONCE_S: Final = 0.001
-"""For what has come already. Not 0: without blocking, py-amqp spins until the rest of a frame has come."""
+"""For what has come already. Not 0: without blocking, py-amqp spins until the rest of a frame has come, and where that
+never comes, a worker of Celery's neither ends its connection nor does anything else."""
 
 
 class Asking:
@@ -182,9 +183,12 @@ class TellingConnection(Asking, pyamqp.Connection):
             self._until = before
 
     def drain_events(self, timeout: float | None = None) -> None:
-        """Take in what comes next. Raises TimeoutError where that was only heartbeats."""
+        """Take in what comes next. Raises TimeoutError where that was only heartbeats.
+
+        0 is what Celery's loop asks with, for what has come already.
+        """
         if timeout == 0:
-            super().drain_events(timeout)
+            super().drain_events(AT_ONCE_S)
             return
         until = self._until if timeout is None else time.monotonic() + timeout
         while not self.blocking_read(None if until is None else max(AT_ONCE_S, until - time.monotonic())):
