@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import amqp.exceptions
 import kombu.exceptions
@@ -104,3 +106,26 @@ def test_every_connection_of_ours_has_that_driver(scheme: str) -> None:
 def test_a_block_is_an_error_that_may_pass_and_no_full_queue() -> None:
     assert issubclass(PublishingBlocked, BrokerUnavailable)
     assert not issubclass(PublishingBlocked, QueueFull)
+
+
+class Silent:
+    """A transport by which nothing comes; it remembers for how long it was asked to wait."""
+
+    def __init__(self) -> None:
+        self.asked: list[float | None] = []
+
+    @contextmanager
+    def having_timeout(self, timeout: float | None) -> Iterator[None]:
+        self.asked.append(timeout)
+        yield
+
+    def read_frame(self) -> None:
+        raise TimeoutError
+
+
+def test_who_asks_for_what_has_come_waits_for_a_moment_and_never_without_a_limit():
+    connection = driver.TellingConnection("nowhere:1")
+    connection._transport = silent = Silent()
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0)
+    assert silent.asked == [driver.AT_ONCE_S]
