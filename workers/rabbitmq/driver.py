@@ -34,8 +34,8 @@ ANSWER_S: Final = 20.0
 CLOSE_S: Final = 3.0
 """Seconds for RabbitMQ's answer to a good-bye."""
 AT_ONCE_S: Final = 0.001
-"""For what has come already. Not 0: asked without blocking, py-amqp 5.4.2 may hold a worker of Celery's for ever, and then
-it sends no heartbeats, does not end its connection, and says nothing."""
+"""For what has come already. Not 0: asked without blocking, py-amqp 5.4.2 may hold a worker of Celery's for ever, and
+then it sends no heartbeats, does not end its connection, and says nothing."""
 
 
 class Asking:
