@@ -175,7 +175,7 @@ def test_two_runs_do_not_write_to_one_file_at_once(tmp_path, many):
 def test_a_run_that_was_killed_is_taken_up_on_its_store_as_well(tmp_path, many):
     store = ("--store", str(tmp_path / "s"))
     with labelling(many, tmp_path, *store) as process:
-        wait_for_labels(tmp_path / "s" / "postgres", process)
+        wait_until(lambda: [*(tmp_path / "s").glob("unfinished-*.json")], "what is done to be noted")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE_S)
     done = again(many, tmp_path, *store)

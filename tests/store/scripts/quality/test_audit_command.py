@@ -73,7 +73,7 @@ def labels(database: Database) -> list[tuple[object, ...]]:
 
 def test_checked_labels_become_gold_and_peoples_labels_and_are_reported(database, number, tmp_path):
     table = tmp_path / "audit.csv"
-    assert "audit 1: 4 of 4 labels" in audit("draw", "--n", 10, "--out", table)
+    assert "audit 1: 4 of 4 judged reviews" in audit("draw", "--n", 10, "--out", table)
     text = table.read_text(encoding="utf-8")
     assert ",'=4," in text, "no cell is a formula"
     shown = [value for row in read_rows(table) for name, value in row.items() if name != "allowed"]
