@@ -93,6 +93,11 @@ ARCHITECTURES: Final[dict[str, ListedArchitecture]] = _by_name(
 )
 
 
+def light_stages(settings: object) -> list[str]:
+    """The stages that need no GPU by these settings."""
+    return [name for name, row in STAGES.items() if row.queue_by(settings) != GPU_QUEUE]
+
+
 def load(code: str) -> Any:
     """What a row's `module:name` stands for."""
     module, _, name = code.partition(":")

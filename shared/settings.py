@@ -235,8 +235,16 @@ class Settings(BaseSettings):
     batch_rows: int = Field(
         500, ge=1, le=500, description="Reviews in one task, and in one message that `enqueue` sends."
     )
+    judge_first: bool = Field(
+        True,
+        description="Judge reviews by the stages that need no GPU before they are stored: CPU workers take in what "
+        "producers publish. false: `otzyv ingest` stores it, and CPU workers judge what it sends them.",
+    )
     linger_ms: int = Field(
-        50, ge=0, le=60_000, description="How long ingest gathers messages before it stores a short batch."
+        10,
+        ge=0,
+        le=60_000,
+        description="How long messages are gathered before a short batch of them is taken in.",
     )
     ingest_prefetch_messages: int = Field(
         200, ge=1, le=10_000, description="Messages that ingest may hold unacknowledged; bounds its memory."

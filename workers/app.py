@@ -12,6 +12,7 @@ from celery.signals import worker_process_shutdown
 from shared.errors import SettingsError
 from shared.settings import RETRAINING, Settings, settings
 from workers.process.breaker import StopConsuming
+from workers.process.taking import TakeIn
 from workers.rabbitmq import connection, driver, topology
 
 
@@ -91,6 +92,7 @@ def _schedule(chosen: Settings) -> dict[str, Any]:
 # `celery -A workers.app` and the decorators of tasks need an application to be there. It knows its tasks by module, and
 # asks the environment when it is first used.
 TASKS = (
+    "intake.task",
     "tasks.backfill",
     "tasks.labelling",
     "tasks.loading",
@@ -111,5 +113,6 @@ class Application(Celery):  # type: ignore[misc]  # Celery has no types
 
 app = Application("otzyv", include=[f"workers.{name}" for name in TASKS])
 app.steps["consumer"].add(StopConsuming)
+app.steps["consumer"].add(TakeIn)
 # A child of a worker ends without what other processes do at their end.
 worker_process_shutdown.connect(driver.close_all)

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_batch, execute_values
 
 from scripts.bench.turns import CHUNK, Peer, chunked, rates
-from shared.labelling.intake import take_in
+from shared.intake.intake import take_in
 from shared.reviews.review import make
 from shared.reviews.wire import Message
 from shared.runtime import runtime

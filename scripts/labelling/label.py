@@ -26,8 +26,8 @@ from scripts.labelling.unfinished import UnfinishedRun, identity, unfinished
 from scripts.language.language import counted, decimal, grouped, translated
 from shared.catalogue import LLM
 from shared.errors import ConfigurationError
+from shared.intake.intake import take_in
 from shared.labelling import rationing
-from shared.labelling.intake import take_in
 from shared.labelling.labeller import Labeller, StageOutcome
 from shared.reviews.wire import BatchPart, Message, decode, encode, masked
 from shared.runtime import runtime

@@ -20,7 +20,8 @@ from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import Settings
 from shared.store import streams
-from workers.ingest import envelope, mappings, sample, stream_start
+from workers.ingest import sample, stream_start
+from workers.intake import envelope, mappings
 from workers.rabbitmq import topology
 from workers.rabbitmq.connection import connected
 

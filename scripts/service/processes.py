@@ -29,10 +29,11 @@ from shared.store import gpu_claims
 from shared.store.postgres import schema
 from shared.store.processes.waits import Waiting
 from workers.app import app
-from workers.ingest import mappings, stream_start
+from workers.ingest import stream_start
 from workers.ingest.ingest import Ingest
 from workers.ingest.queue_source import QueueSource
 from workers.ingest.stream_source import StreamSource
+from workers.intake import mappings
 from workers.monitoring import processes as observed
 from workers.process import worker_name
 from workers.rabbitmq import topology

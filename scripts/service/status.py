@@ -26,7 +26,8 @@ from shared.store import Database, aliases, asked, awaiting, batches, streams, t
 from shared.store.llm import answers, budget
 from shared.store.processes import waits
 from shared.store.reports import overview
-from workers.ingest import mappings, stream_bounds
+from workers.ingest import stream_bounds
+from workers.intake import mappings
 from workers.rabbitmq import connection as rabbitmq
 from workers.rabbitmq.queue_states import QueueState, check_takes_messages, queue_states, refuse_away
 

@@ -7,50 +7,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from operator import add
 from typing import Final
 
 import msgspec
-import structlog
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import ABSTAINED, Answer, Stage, StageSource, Verdict
+from shared.cascade.stage import ABSTAINED, Answer, Stage, StageSource
 from shared.catalogue import STAGES, STUDENT
 from shared.errors import OtzyvError
+from shared.labelling.opinion import Opinion, StageCounts, labels_for_people, weighed
 from shared.labelling.rules import Rules
-from shared.quality.withholding import is_withheld
 from shared.store import Database, labels, places, verdicts
 from shared.store import withheld as held_back
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
 from shared.text.masking import without_words
-
-log = structlog.get_logger()
-
-
-JudgedReview = tuple[WaitingReview, Verdict]
-
-
-class StageCounts(msgspec.Struct, frozen=True):
-    """How many reviews a stage has seen, kept, abstained from, and passed on to the next stage or to a person.
-
-    `withheld` of those passed on would have been kept. `kept_after_s` and `to_people_after_s` are the seconds from the
-    arrival of each review that got its label here to that label.
-    """
-
-    seen: int = 0
-    kept: int = 0
-    abstained: int = 0
-    passed_on: int = 0
-    withheld: int = 0
-    kept_after_s: list[float] = []
-    to_people_after_s: list[float] = []
-
-    def __add__(self, other: StageCounts) -> StageCounts:
-        """Both together."""
-        mine, others = msgspec.structs.astuple(self), msgspec.structs.astuple(other)
-        return StageCounts(*map(add, mine, others))
 
 
 class StageOutcome(msgspec.Struct, frozen=True):
@@ -119,29 +91,29 @@ class Labeller:
         self.taxonomy_id: Final = taxonomy_id
         self.order: Final = tuple(order)
         self._stages = stages
-        self._rules = rules
-        self._withhold = withhold
+        self.rules: Final = rules
+        self.withhold: Final = withhold
 
     def rule(self, stage_name: str) -> StageRule:
         """Which verdicts of a stage are kept now; none of one in which nothing judges."""
-        stage, order = self._now(stage_name), self.awake
+        stage, order = self.stage(stage_name), self.awake
         with self.database.transaction() as cursor:
-            return StageRule(None) if stage is None else self._rules.current(cursor, stage, order)
+            return StageRule(None) if stage is None else self.rules.current(cursor, stage, order)
 
     def warm_up(self, names: Sequence[str]) -> None:
         """Build those of the named stages that are in use. Raises ConfigurationError for one that cannot be built."""
         for name in names:
             if name in self.order:
-                self._now(name)
+                self.stage(name)
 
-    def _now(self, name: str) -> Stage | None:
-        """A stage as it judges this moment; None where nothing does."""
+    def stage(self, name: str) -> Stage | None:
+        """A stage as it judges this moment; None where nothing does. Raises what stands in the way of building it."""
         found = self._stages[name]
         return found.now() if isinstance(found, StageSource) else found
 
     def student(self) -> Stage | None:
         """The stage `student` as it judges this moment; None where it is not in use, or rests."""
-        return self._now(STUDENT) if STUDENT in self.order else None
+        return self.stage(STUDENT) if STUDENT in self.order else None
 
     @property
     def awake(self) -> tuple[str, ...]:
@@ -171,94 +143,52 @@ class Labeller:
         """The first half of `run`: none for a stage that is not in use, whose reviews the sweep sends on."""
         if stage_name not in self.order:
             return Reading(stage_name, None, None, review_ids, [], StageRule(None), time.monotonic())
-        stage, order = self._now(stage_name), self.awake
+        stage, order = self.stage(stage_name), self.awake
         later = self.order[self.order.index(stage_name) + 1 :]
         next_stage = next((name for name in later if name in order), None)
         with self.database.transaction() as cursor:
             read_at = time.monotonic()
             waiting = places.texts(cursor, review_ids, self.taxonomy_id, stage_name)
-            rule = StageRule(None) if stage is None else self._rules.current(cursor, stage, order)
+            rule = StageRule(None) if stage is None else self.rules.current(cursor, stage, order)
             return Reading(stage_name, stage, next_stage, review_ids, waiting, rule, read_at)
 
     def judge(self, reading: Reading) -> StageOutcome:
         """The second half: ask the stage, keep or pass on, in one transaction."""
         if reading.stage not in self.order:
             return StageOutcome()
-        answers = self._answers(reading)
-        both = list(zip(reading.waiting, answers, strict=True))
-        late = [(row.review_id, answer.error) for row, answer in both if answer.may_pass]
-        refused = [answer.error for answer in answers if answer.error and not answer.may_pass]
-        if refused:
-            # No retry would mend them: they count as abstentions.
-            log.warning("stage.no_answer", stage=reading.stage, reviews=len(refused), first=str(refused[0]))
         rule, next_stage = reading.rule, reading.next_stage
-        judged = [(row, rule.weigh(answer.verdict)) for row, answer in both if not answer.may_pass]
-        sure = [(row, verdict) for row, verdict in judged if verdict and rule.keeps(verdict)]
-        withheld = self._withheld(reading.stage, sure)
-        labelled = {row.review_id for row, _ in sure} - {row.review_id for row, _ in withheld}
-        kept = [(row, verdict) for row, verdict in sure if row.review_id in labelled]
-        unsure = [row for row, _ in judged if row.review_id not in labelled]
-        forward = self._settle(reading, judged, kept, withheld, unsure)
-        passed = time.monotonic() - reading.read_at
-        counts = StageCounts(
-            seen=len(reading.waiting),
-            kept=len(kept),
-            abstained=sum(verdict is None for _, verdict in judged),
-            passed_on=len(unsure),
-            withheld=len(withheld),
-            kept_after_s=[row.age_s + passed for row, _ in kept],
-            to_people_after_s=[] if next_stage else [row.age_s + passed for row in unsure],
-        )
-        unanswered = [review_id for review_id, _ in late]
-        return StageOutcome(counts, next_stage, forward, unanswered, late[0][1] if late else None)
-
-    def _withheld(self, stage: str, sure: Sequence[JudgedReview]) -> list[JudgedReview]:
-        """Those of the sure that go on all the same."""
-        share = self._withhold if stage == STUDENT else 0.0
-        return [
-            (row, verdict)
-            for row, verdict in sure
-            if is_withheld(self.taxonomy_id, row.review_id, row.revision, share)
-        ]
+        answers = self._answers(reading)
+        found = weighed(reading.stage, rule, reading.waiting, answers, self.taxonomy_id, self.withhold)
+        forward = self._settle(reading, found)
+        counts = found.counts(time.monotonic() - reading.read_at, is_last=next_stage is None)
+        return StageOutcome(counts, next_stage, forward, found.late, found.error)
 
     def _answers(self, reading: Reading) -> list[Answer]:
         if reading.judge is None:
             return [ABSTAINED] * len(reading.waiting)
         return reading.judge.answers([without_words(row.text) for row in reading.waiting])
 
-    def _settle(
-        self,
-        reading: Reading,
-        judged: Sequence[tuple[WaitingReview, Verdict | None]],
-        kept: Sequence[JudgedReview],
-        withheld: Sequence[JudgedReview],
-        unsure: Sequence[WaitingReview],
-    ) -> list[int]:
+    def _settle(self, reading: Reading, found: Opinion) -> list[int]:
         """Write what a stage answered, and let the unsure wait for the next stage; their ids are returned."""
-        next_stage = reading.next_stage
-        given = [(row, verdict) for row, verdict in judged if verdict is not None]
-        accepted = [
-            Label(
-                row.review_id, row.revision, verdict.category, verdict.confidence, reading.stage, "accepted"
-            )
-            for row, verdict in kept
-        ]
+        next_stage, accepted = reading.next_stage, found.labels(reading.stage)
         with self.database.transaction() as cursor:
             held = places.hold(cursor, reading.review_ids, self.taxonomy_id)
             if reading.judge is not None:
                 told = self.taxonomy_id, reading.stage, reading.judge.model
-                verdicts.write(cursor, given, *told)
+                verdicts.write(cursor, found.given, *told)
                 here = [
-                    one for one in withheld if places.with_revision(held, one[0].review_id, one[0].revision)
+                    one
+                    for one in found.withheld
+                    if places.with_revision(held, one[0].review_id, one[0].revision)
                 ]
-                held_back.note(cursor, here, *told, self._withhold)
+                held_back.note(cursor, here, *told, self.withhold)
             if next_stage is None:
-                accepted += for_people(cursor, unsure, self.taxonomy_id)
+                accepted += for_people(cursor, found.unsure, self.taxonomy_id)
             labels.settle(cursor, accepted, self.taxonomy_id, held)
             if next_stage is None:
                 return []
             there = [review_id for review_id, position in held.items() if position.stage == next_stage]
-            moved = places.pass_on(cursor, unsure, self.taxonomy_id, next_stage, held)
+            moved = places.pass_on(cursor, found.unsure, self.taxonomy_id, next_stage, held)
             return sorted({*there, *moved})
 
     def resettle(self, limit: int) -> dict[str, list[int]]:
@@ -295,10 +225,4 @@ class Labeller:
 
 def for_people(cursor: Cursor, unsure: Sequence[WaitingReview], taxonomy_id: int) -> list[Label]:
     """Labels of reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
-    guesses = verdicts.guesses(cursor, unsure, taxonomy_id)
-    rows = []
-    for row in unsure:
-        guess = guesses.get(row.review_id)
-        category, confidence, stage = msgspec.structs.astuple(guess) if guess else (None, None, None)
-        rows.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
-    return rows
+    return labels_for_people(unsure, verdicts.guesses(cursor, unsure, taxonomy_id))

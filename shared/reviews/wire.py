@@ -62,12 +62,13 @@ class BatchPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What one incoming message holds."""
+    """What one incoming message holds; `arrived_at` is when it came to a process that works on several at once."""
 
     reviews: list[Review]
     rejected: list[Rejected]
     batch: BatchPart | None = None
     origin: Origin | None = None
+    arrived_at: datetime | None = None
 
 
 class _WireReview(msgspec.Struct, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ that a promotion counts from the next batch on, and no batch is mixed.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -29,6 +29,17 @@ CHALLENGED_S: Final = 60.0
 """Seconds within which the next batch for a challenger is expected."""
 
 
+Answers = Mapping[int, Sequence[Prediction]]
+"""Predictions by the number of the model that gave them."""
+
+
+class Serving(msgspec.Struct, frozen=True):
+    """Who predicts this moment; nobody where there is no champion, or none that can be loaded."""
+
+    champion: Loaded | None = None
+    challenger: Loaded | None = None
+
+
 class AwaitedPredictions(msgspec.Struct, frozen=True):
     """Reviews that await a prediction as they were read at a moment of the monotonic clock, and who is to give it.
 
@@ -37,8 +48,7 @@ class AwaitedPredictions(msgspec.Struct, frozen=True):
 
     waiting: list[WaitingReview]
     read_at: float
-    champion: Loaded | None = None
-    challenger: Loaded | None = None
+    serving: Serving = Serving()
     parked: int = 0
 
     @property
@@ -90,36 +100,33 @@ class Predictor:
 
     def read(self, review_ids: Sequence[int]) -> AwaitedPredictions:
         """The first half of `run`: who serves now, and which texts await it; all are parked if nobody does."""
+        serving = self.serving()
+        with self.database.transaction() as cursor:
+            read_at = time.monotonic()
+            if serving.champion is None:
+                parked = awaiting.park(cursor, review_ids, self.taxonomy_id)
+                return AwaitedPredictions([], read_at, parked=parked)
+            waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
+        return AwaitedPredictions(waiting, read_at, serving)
+
+    def serving(self) -> Serving:
+        """Who serves now, loaded."""
         with self.database.transaction() as cursor:
             wanted = aliases.current(cursor, self.taxonomy)
         try:
             champion = self._champion(wanted.get("champion"))
-            challenger = self._challenger(wanted.get("challenger"))
+            return Serving(champion, self._challenger(wanted.get("challenger")))
         except (ModelError, ModelUnavailable) as error:
             # Not tried again here: a sweep would take what is between two tries for lost, and send it once more.
             log.error("model.none_can_serve", error=str(error))  # noqa: TRY400
-            champion = challenger = None
-        with self.database.transaction() as cursor:
-            read_at = time.monotonic()
-            if champion is None:
-                parked = awaiting.park(cursor, review_ids, self.taxonomy_id)
-                return AwaitedPredictions([], read_at, parked=parked)
-            waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
-        return AwaitedPredictions(waiting, read_at, champion, challenger)
+            return Serving()
 
     def predict(self, awaited: AwaitedPredictions) -> PredictionOutcome:
         """The second half: predictions of the champion, and of the challenger if it gives any, in one transaction."""
-        waiting, champion, challenger = awaited.waiting, awaited.champion, awaited.challenger
+        waiting, champion = awaited.waiting, awaited.serving.champion
         if champion is None:
             return PredictionOutcome(0, awaited.parked, None)
-        answers = {champion.model_id: rows_of(champion.classifier, waiting)}
-        if challenger is not None:
-            try:
-                answers[challenger.model_id] = rows_of(challenger.classifier, waiting)
-                self._challenging.over()
-            except Exception as error:  # noqa: BLE001  the champion's predictions must not be lost
-                log.warning("model.challenger_failed", model_id=challenger.model_id, error=str(error))
-                self._challenging.again(f"model {challenger.model_id}: {error}", CHALLENGED_S)
+        answers = self.answers(awaited.serving, waiting)
         with self.database.transaction() as cursor:
             settled = {row.review_id for row in awaiting.settle(cursor, waiting, self.taxonomy_id)}
             for model_id, rows in answers.items():
@@ -127,6 +134,19 @@ class Predictor:
         passed = time.monotonic() - awaited.read_at
         after_s = [row.age_s + passed for row in waiting if row.review_id in settled]
         return PredictionOutcome(len(settled), 0, champion.model_id, after_s)
+
+    def answers(self, serving: Serving, rows: Sequence[WaitingReview]) -> Answers:
+        """What the champion says, and the challenger if it says anything. Nothing is written."""
+        champion, challenger = serving.champion, serving.challenger
+        answers = {} if champion is None else {champion.model_id: rows_of(champion.classifier, rows)}
+        if challenger is not None:
+            try:
+                answers[challenger.model_id] = rows_of(challenger.classifier, rows)
+                self._challenging.over()
+            except Exception as error:  # noqa: BLE001  the champion's predictions must not be lost
+                log.warning("model.challenger_failed", model_id=challenger.model_id, error=str(error))
+                self._challenging.again(f"model {challenger.model_id}: {error}", CHALLENGED_S)
+        return answers
 
     def revisions(self, review_ids: Sequence[int]) -> dict[int, int]:
         """Those of the reviews that await a prediction, with their revisions; no model is loaded."""

@@ -12,7 +12,7 @@ from shared.reviews.labelled_text import Row
 from shared.store import places
 from shared.store.gold import PEOPLE
 from shared.store.places import HeldPositions, with_revision
-from shared.store.postgres.copying import NULL, copied
+from shared.store.postgres.copying import NULL, copied, copy
 from shared.store.postgres.fetched import all_of, first_column, first_value
 from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
@@ -66,19 +66,28 @@ def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: HeldPo
         return
     places.leave(cursor, [row.review_id for row in rows], taxonomy_id)
     added = copied(
-        cursor,
-        "labels",
-        "review_id, taxonomy_id, revision, category, confidence, stage, status",
-        [
-            f"{row.review_id}\t{taxonomy_id}\t{row.revision}\t{_or_null(row.category)}\t{_or_null(row.confidence)}\t"
-            f"{_or_null(row.stage)}\t{row.status}\n".encode()
-            for row in rows
-            if row.revision == 1
-        ],
+        cursor, "labels", _COLUMNS, _lines([row for row in rows if row.revision == 1], taxonomy_id)
     )
     others = [row for row in rows if not added or row.revision != 1]
     if others:
         cursor.execute(_REPLACE, (taxonomy_id, recordset(others)))
+
+
+def add(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
+    """Write labels of reviews that this transaction has stored, so that nobody has labelled any of them."""
+    if rows:
+        copy(cursor, "labels", _COLUMNS, _lines(rows, taxonomy_id))
+
+
+_COLUMNS = "review_id, taxonomy_id, revision, category, confidence, stage, status"
+
+
+def _lines(rows: Sequence[Label], taxonomy_id: int) -> list[bytes]:
+    return [
+        f"{row.review_id}\t{taxonomy_id}\t{row.revision}\t{_or_null(row.category)}\t{_or_null(row.confidence)}\t"
+        f"{_or_null(row.stage)}\t{row.status}\n".encode()
+        for row in rows
+    ]
 
 
 def _or_null(value: str | float | None) -> str | float:

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.copying import copy
 from shared.store.postgres.fetched import all_of, first_column
 from shared.store.postgres.recordset import array
 
@@ -90,6 +91,13 @@ def leave(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, table: Ta
         f"DELETE FROM {table} WHERE taxonomy_id = %s AND review_id = ANY(%s::bigint[])",  # noqa: S608
         (taxonomy_id, array(review_ids)),
     )
+
+
+def take(cursor: Cursor, stages: Mapping[int, str], taxonomy_id: int) -> None:
+    """Places in line for reviews that this transaction has stored: each waits for a stage."""
+    if stages:
+        lines = [f"{number}\t{taxonomy_id}\t1\t{stage}\n".encode() for number, stage in stages.items()]
+        copy(cursor, "waiting", "review_id, taxonomy_id, revision, stage", lines)
 
 
 def pass_on(

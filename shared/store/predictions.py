@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.postgres.copying import copy
 from shared.store.postgres.recordset import recordset
 
 
@@ -19,6 +20,18 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
     confidence: float
     truncated: bool
     probabilities: Sequence[float]
+
+
+def add(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:
+    """Record a model's predictions of reviews that this transaction has stored, so that nobody has any of them."""
+    lines = [
+        f"{row.review_id}\t{model_id}\t{row.revision}\t{row.category}\t{row.confidence:.7g}\t"
+        f"{'t' if row.truncated else 'f'}\t{{{','.join(f'{share:.7g}' for share in row.probabilities)}}}\n".encode()
+        for row in rows
+    ]
+    if lines:
+        columns = "review_id, model_id, revision, category, confidence, truncated, probabilities"
+        copy(cursor, "predictions", columns, lines)
 
 
 def write(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.reviews.review import Review
 from shared.reviews.wire import Message
-from shared.store.postgres.copying import NULL, cell, copied, copy
+from shared.store.postgres.copying import NULL, cell, copied
 from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array, recordset
 
@@ -19,75 +20,112 @@ from shared.store.postgres.recordset import array, recordset
 class Upserted(msgspec.Struct, frozen=True):
     """What became of the reviews of some messages.
 
-    `ids` holds the review ids of each message; `first_stage` those that wait for the first stage, to be sent. `fresh`
-    are those that nobody knew, `known` the others, of which so many were `replaced`.
+    `ids` holds the review ids of each message. `added` are new ones, whose places in line are still to be taken;
+    `in_line` are all others that wait for the first stage now, to be sent. `fresh` are those that nobody knew, `known`
+    the others, of which so many were `replaced`.
     """
 
     ids: list[list[int]]
-    first_stage: list[int]
+    added: list[int]
+    in_line: list[int]
     fresh: list[int]
     known: list[int]
     replaced: int
+
+    def in_order(self, chosen: Collection[int]) -> list[int]:
+        """Some of them, each once, in the order in which they came."""
+        return [one for one in dict.fromkeys(chain.from_iterable(self.ids)) if one in chosen]
 
 
 Name = tuple[str, str]
 """Source and external id."""
 
-_Incoming = tuple[Review, str | None, datetime | None]
-"""A review on its way in, the id of its batch, if any, and when it came, where it was rejected then."""
 
+class Incoming(NamedTuple):
+    """A review on its way in.
 
-def upsert(cursor: Cursor, messages: Sequence[Message], taxonomy_id: int, first_stage: str) -> Upserted:
-    """Store reviews and put those without a label in line for the first stage, in one transaction.
-
-    A review that is known with the same text changes no row. The last of several with one name wins; one that was
-    rejected when it came, and is sent again, replaces nothing that came after it.
-    Known names are locked first, then new ones are added, each in their order: two such transactions do not wait for
-    each other in a circle, unless a third has just stored the same new names.
+    `batch_id` is that of its batch, if any; `came_at` when it came, where it was rejected then and is sent again;
+    `arrived_at` when its message came to a process that works on several at once.
     """
-    newest: dict[Name, _Incoming] = {}
+
+    review: Review
+    batch_id: str | None
+    came_at: datetime | None
+    arrived_at: datetime | None
+
+
+def newest(messages: Sequence[Message]) -> dict[Name, Incoming]:
+    """The reviews of messages by name: the last of several wins, but for one that was rejected before others came."""
+    found: dict[Name, Incoming] = {}
     for message in messages:
         batch_id = str(message.batch.id) if message.batch else None
         came_at = None if message.origin is None else message.origin.at
-        newest.update(
-            ((review.source, review.id), (review, batch_id, came_at))
+        found.update(
+            ((review.source, review.id), Incoming(review, batch_id, came_at, message.arrived_at))
             for review in message.reviews
-            if came_at is None or _came_before(newest.get((review.source, review.id)), came_at)
+            if came_at is None or _came_before(found.get((review.source, review.id)), came_at)
         )
-    ids, fresh, replaced = _store(cursor, newest, taxonomy_id, first_stage)
+    return found
+
+
+def draw_numbers(cursor: Cursor, incoming: Mapping[Name, Incoming]) -> dict[Name, int]:
+    """Numbers for reviews that may be new; those of others are used by nobody."""
+    cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(incoming),))
+    # Both in order, so that the keys of neighbours lie side by side in the indexes.
+    return dict(zip(sorted(incoming), sorted(first_column(cursor)), strict=True))
+
+
+def upsert(
+    cursor: Cursor,
+    messages: Sequence[Message],
+    incoming: Mapping[Name, Incoming],
+    taxonomy_id: int,
+    first_stage: str,
+    numbers: Mapping[Name, int],
+) -> Upserted:
+    """Store the reviews of messages, and put known ones without a label in line for the first stage.
+
+    `incoming` are the `newest` of them, `numbers` are drawn for these. A review that is known with the same text
+    changes no row. One that was rejected when it came, and is sent again, replaces nothing that came after it.
+    Known names are locked first, then new ones are added, each in their order: two such transactions do not wait for
+    each other in a circle, unless a third has just stored the same new names.
+    """
+    ids, added, fresh, replaced = _store(cursor, incoming, taxonomy_id, first_stage, numbers)
     known = sorted({*ids.values()}.difference(fresh))
-    in_line = {*fresh, *_line_up(cursor, known, replaced, taxonomy_id, first_stage)}
+    others = [*set(fresh).difference(added), *_line_up(cursor, known, replaced, taxonomy_id, first_stage)]
     of_messages = [[ids[review.source, review.id] for review in message.reviews] for message in messages]
-    in_order = dict.fromkeys(chain.from_iterable(of_messages))
-    to_send = [review_id for review_id in in_order if review_id in in_line]
-    return Upserted(of_messages, to_send, fresh, known, len(replaced))
+    return Upserted(of_messages, added, others, fresh, known, len(replaced))
 
 
-def _came_before(other: _Incoming | None, came_at: datetime) -> bool:
-    return other is None or (other[2] is not None and other[2] <= came_at)
+def _came_before(other: Incoming | None, came_at: datetime) -> bool:
+    return other is None or (other.came_at is not None and other.came_at <= came_at)
 
 
 def _store(
-    cursor: Cursor, newest: Mapping[Name, _Incoming], taxonomy_id: int, first_stage: str
-) -> tuple[dict[Name, int], list[int], list[int]]:
-    """Add, replace or leave reviews as they are: all their ids by name, those of new ones, and of replaced ones."""
+    cursor: Cursor,
+    newest: Mapping[Name, Incoming],
+    taxonomy_id: int,
+    first_stage: str,
+    numbers: Mapping[Name, int],
+) -> tuple[dict[Name, int], list[int], list[int], list[int]]:
+    """Add, replace or leave reviews as they are: all ids by name; of those added, of all new ones, of replaced ones."""
     names = sorted(newest)
     known = _hold_known(cursor, names)
-    unknown = [newest[name] for name in names if name not in known and newest[name][2] is None]
-    ids = _add(cursor, unknown, taxonomy_id, first_stage)
-    fresh = list(ids.values())
+    unknown = [name for name in names if name not in known and newest[name].came_at is None]
+    ids = _add(cursor, {numbers[name]: newest[name] for name in unknown})
+    added = list(ids.values())
     ids.update(
-        (name, review_id) for name, (review_id, sha) in known.items() if sha == newest[name][0].text_sha
+        (name, review_id) for name, (review_id, sha) in known.items() if sha == newest[name].review.text_sha
     )
     written = _write(cursor, [newest[name] for name in names if name not in ids], taxonomy_id, first_stage)
     ids.update({(source, external_id): review_id for review_id, _, source, external_id in written})
     replaced = [review_id for review_id, revision, _, _ in written if revision > 1]
-    fresh += [review_id for review_id, revision, _, _ in written if revision == 1]
+    fresh = added + [review_id for review_id, revision, _, _ in written if revision == 1]
     # What is left has been stored by another process meanwhile, with the same text, or came later; writing has locked
     # it.
     late = _hold_known(cursor, [name for name in names if name not in ids])
     ids.update((name, review_id) for name, (review_id, _) in late.items())
-    return ids, fresh, replaced
+    return ids, added, fresh, replaced
 
 
 def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, tuple[int, str]]:
@@ -113,45 +151,39 @@ def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, tuple[int, 
     }
 
 
-def _add(
-    cursor: Cursor, incoming: Sequence[_Incoming], taxonomy_id: int, first_stage: str
-) -> dict[Name, int]:
-    """Add reviews that nobody knows, with their places in line; nothing where one has been stored meanwhile."""
-    if not incoming:
-        return {}
-    cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(incoming),))
-    numbers = sorted(first_column(cursor))
+def _add(cursor: Cursor, incoming: Mapping[int, Incoming]) -> dict[Name, int]:
+    """Add reviews that nobody knows, by their numbers; nothing where one has been stored meanwhile."""
     lines = []
-    for number, (review, batch_id, _) in zip(numbers, incoming, strict=True):
+    for number, (review, batch_id, _, arrived_at) in incoming.items():
         created_at = NULL if review.created_at is None else review.created_at.isoformat()
         meta = NULL if review.meta is None else cell(review.meta)
         lines.append(
             f"{number}\t{cell(review.source)}\t{cell(review.id)}\t{cell(review.text)}\t\\\\x{review.text_sha}\t"
-            f"{created_at}\t{meta}\t{batch_id or NULL}\n".encode()
+            f"{created_at}\t{meta}\t{batch_id or NULL}\t{arrived_at or 'now'}\n".encode()
         )
-    columns = "id, source, external_id, text, text_sha, created_at, meta, batch_id"
+    columns = "id, source, external_id, text, text_sha, created_at, meta, batch_id, received_at"
     if not copied(cursor, "reviews", columns, lines):
         return {}
-    end = f"\t{taxonomy_id}\t1\t{first_stage}\n"
-    places = [f"{number}{end}".encode() for number in numbers]
-    copy(cursor, "waiting", "review_id, taxonomy_id, revision, stage", places)
-    return {
-        (review.source, review.id): number for number, (review, *_) in zip(numbers, incoming, strict=True)
-    }
+    return {(one.review.source, one.review.id): number for number, one in incoming.items()}
 
 
+# Of two texts that came one after the other and are stored by two processes at once, the later one stays. Clocks of
+# machines differ: what came more than a minute before is no neighbour, and is replaced whatever they say.
 _WRITE = """
 WITH written AS (
-    INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id, came_at)
-    SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id, came_at
+    INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id, came_at, received_at)
+    SELECT source, external_id, text, decode(text_sha, 'hex'), created_at, meta, batch_id, came_at,
+        coalesce(arrived_at, now())
     FROM json_to_recordset(%s) AS i (source text, external_id text, text text, text_sha text,
-        created_at timestamptz, meta jsonb, batch_id uuid, came_at timestamptz)
+        created_at timestamptz, meta jsonb, batch_id uuid, came_at timestamptz, arrived_at timestamptz)
     ON CONFLICT (source, external_id) DO UPDATE
     SET text = excluded.text, text_sha = excluded.text_sha, revision = reviews.revision + 1,
         created_at = excluded.created_at, meta = excluded.meta, batch_id = excluded.batch_id,
-        received_at = now(), came_at = excluded.came_at
-    WHERE reviews.text_sha <> excluded.text_sha AND (excluded.came_at IS NULL
-        OR coalesce(reviews.came_at <= excluded.came_at, reviews.received_at < excluded.came_at))
+        received_at = excluded.received_at, came_at = excluded.came_at
+    WHERE reviews.text_sha <> excluded.text_sha AND CASE WHEN excluded.came_at IS NULL
+        THEN NOT (%s AND reviews.received_at BETWEEN excluded.received_at + interval '1 microsecond'
+            AND excluded.received_at + interval '1 minute')
+        ELSE coalesce(reviews.came_at <= excluded.came_at, reviews.received_at < excluded.came_at) END
     RETURNING id, revision, source, external_id),
 in_line AS (
     INSERT INTO waiting (review_id, taxonomy_id, revision, stage)
@@ -161,7 +193,7 @@ SELECT id, revision, source, external_id FROM written
 
 
 def _write(
-    cursor: Cursor, incoming: Sequence[_Incoming], taxonomy_id: int, first_stage: str
+    cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first_stage: str
 ) -> list[tuple[int, int, str, str]]:
     """Insert or replace reviews; those that nobody knew get their place in line, since nothing can be known of them.
 
@@ -179,10 +211,12 @@ def _write(
             "meta": None if review.meta is None else msgspec.Raw(review.meta.encode()),
             "batch_id": batch_id,
             "came_at": came_at,
+            "arrived_at": arrived_at,
         }
-        for review, batch_id, came_at in incoming
+        for review, batch_id, came_at, arrived_at in incoming
     ]
-    cursor.execute(_WRITE, (recordset(rows), taxonomy_id, first_stage))
+    keeps_order = all(one.arrived_at is not None for one in incoming)
+    cursor.execute(_WRITE, (recordset(rows), keeps_order, taxonomy_id, first_stage))
     return cursor.fetchall()
 
 

@@ -129,25 +129,27 @@ def move(cursor: Cursor, step: Step, unsent: Sequence[int]) -> None:
         )
 
 
-def unsent(cursor: Cursor, name: str, stage: str) -> list[dict[int, list[int]]]:
-    """Reviews of the last transaction that still wait for a stage, and those that await a prediction, by taxonomy."""
+def unsent(cursor: Cursor, name: str) -> tuple[dict[tuple[str, int], list[int]], dict[int, list[int]]]:
+    """Reviews of the last transaction that still wait: by stage and taxonomy, and for predictions by taxonomy."""
     cursor.execute("SELECT unsent FROM streams WHERE name = %s", (name,))
     # As a parameter: the line is joined with no list, see `places`.
-    values = {"stage": stage, "ids": array(first_value(cursor, list) or ())}
-    found = []
-    for table, condition in (
-        ("waiting", "stage = %(stage)s"),
-        ("awaiting_prediction", "sent_at IS NOT NULL"),
-    ):
-        cursor.execute(
-            f"""
-            SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM {table}
-            WHERE {condition} AND review_id = ANY(%(ids)s::bigint[]) GROUP BY taxonomy_id ORDER BY taxonomy_id
-            """,  # noqa: S608  constants of this function
-            values,
-        )
-        found.append(dict(cursor.fetchall()))
-    return found
+    ids = array(first_value(cursor, list) or ())
+    cursor.execute(
+        """
+        SELECT stage, taxonomy_id, array_agg(review_id ORDER BY review_id) FROM waiting
+        WHERE review_id = ANY(%s::bigint[]) GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        (ids,),
+    )
+    unlabelled = {(stage, taxonomy_id): found for stage, taxonomy_id, found in cursor.fetchall()}
+    cursor.execute(
+        """
+        SELECT taxonomy_id, array_agg(review_id ORDER BY review_id) FROM awaiting_prediction
+        WHERE sent_at IS NOT NULL AND review_id = ANY(%s::bigint[]) GROUP BY 1 ORDER BY 1
+        """,
+        (ids,),
+    )
+    return unlabelled, dict(cursor.fetchall())
 
 
 def listed(cursor: Cursor) -> list[Stream]:

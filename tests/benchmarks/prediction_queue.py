@@ -27,7 +27,7 @@ from scripts.models.predict import ModelHandle, _answers, _load
 from shared.classifiers import Artefact, Location
 from shared.classifiers.packaging.hugging_face import read_folder
 from shared.classifiers.packaging.package import package
-from shared.labelling.intake import take_in
+from shared.intake.intake import take_in
 from shared.reviews.review import make
 from shared.reviews.wire import Message
 from shared.runtime import runtime

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.labelling.intake import Stored, take_in
+from shared.intake.intake import Stored, take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.reviews.review import Review

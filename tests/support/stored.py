@@ -10,10 +10,11 @@ from typing import Any
 import psycopg2
 
 from shared.cascade.stage import Answer, Match, Verdict
-from shared.labelling.intake import Stored, take_in
+from shared.intake.intake import Stored, take_in
 from shared.reviews.review import Review, make
 from shared.reviews.wire import Message
-from shared.store import Database
+from shared.store import Database, places, reviews
+from shared.store.reviews import Upserted
 
 QUEUE = "reviews.incoming"
 TO_PREDICT = {"predict_queue": "cpu.classify"}
@@ -40,11 +41,20 @@ def review(name: str, text: str, source: str = "shop", **fields: Any) -> Review:
     return make(source, name, text, max_text_chars=20_000, **fields)
 
 
-def take_reviews(database: Database, taxonomy_id: int, *reviews: Review, **more: Any) -> Stored:
+def take_reviews(database: Database, taxonomy_id: int, *given: Review, **more: Any) -> Stored:
     """Store reviews for a taxonomy as one message would bring them; they wait for the keyword stage."""
-    message = Message(list(reviews), [])
+    message = Message(list(given), [])
     chosen: dict[str, Any] = {"queue": QUEUE, "first_stage": "keywords", **more}
     return take_in(database, [message], taxonomy_id=taxonomy_id, **chosen)
+
+
+def upserted(cursor: Any, messages: Sequence[Message], taxonomy_id: int, stage: str) -> Upserted:
+    """Store the reviews of messages inside a transaction; new ones wait for a stage."""
+    incoming = reviews.newest(messages)
+    numbers = reviews.draw_numbers(cursor, incoming)
+    stored = reviews.upsert(cursor, messages, incoming, taxonomy_id, stage, numbers)
+    places.take(cursor, dict.fromkeys(stored.added, stage), taxonomy_id)
+    return stored
 
 
 def ask(database: Database, query: str, *values: object) -> list[tuple[Any, ...]]:

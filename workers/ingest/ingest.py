@@ -13,28 +13,25 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-import msgspec
 import structlog
 from kombu import Connection
 from kombu.message import Message as Delivery
 
-from shared.errors import ConfigurationError, PoisonError, PositionLost, PublishingBlocked, RetryableError
-from shared.labelling.intake import take_in
-from shared.reviews import wire
+from shared.errors import ConfigurationError, PositionLost, PublishingBlocked, RetryableError
 from shared.reviews.field_mapping import FieldMapping
-from shared.reviews.wire import Rejected
+from shared.runtime.judging import judging
 from shared.runtime.runtime import Runtime
 from shared.store.processes.waits import Waiting
-from workers.ingest import envelope
-from workers.ingest.gathered import count, due, is_full, most_reviews, nothing
+from workers.ingest.gathered import due, is_full, most_reviews, nothing
 from workers.ingest.source import HeldMessage, MessageSource, Stopped
+from workers.intake import envelope
+from workers.intake.door import Admitted, Door, Way
 from workers.monitoring import metrics
 from workers.process import crash_points
 from workers.rabbitmq import topology
 from workers.rabbitmq.backoff import LONGEST_PAUSE_S, pause_s
 from workers.rabbitmq.connection import connected
 from workers.rabbitmq.topology import LANES, Lane
-from workers.tasks import sending
 
 log = structlog.get_logger()
 
@@ -54,6 +51,7 @@ class Ingest:
         self._source = source
         self._mappings = mappings
         self._settings = runtime.settings
+        self._door = Door(runtime, source.name, judging(runtime) if runtime.settings.judge_first else None)
         self._gathered = nothing()
         self._stopping = False
         self._failures = 0  # since messages were last stored and acknowledged
@@ -149,8 +147,8 @@ class Ingest:
         if not part:
             return False
         try:
-            sent, rejected = self._store(part, lane)
-            self._source.keep_rejected(rejected)
+            admitted = self._store(part, lane)
+            self._source.keep_rejected(admitted.rejected)
         except PositionLost:
             raise
         except (RetryableError, ConfigurationError) as error:
@@ -168,61 +166,29 @@ class Ingest:
         gathered.forget(part)
         self._failures = 0
         self._waits[lane].over()
-        self._tell(lane, part, sent, len(rejected))
+        self._tell(lane, part, admitted)
         return True
 
-    def _tell(self, lane: Lane, part: Sequence[HeldMessage], sent: int, rejected: int) -> None:
-        source = self._source.name
-        stored = sum(count(one.message) for one in part) - rejected
+    def _tell(self, lane: Lane, part: Sequence[HeldMessage], admitted: Admitted) -> None:
+        source, rejected = self._source.name, len(admitted.rejected)
         metrics.INGEST_MESSAGES.add(len(part), source=source)
-        metrics.INGEST_REVIEWS.add(stored, source=source)
+        metrics.INGEST_REVIEWS.add(admitted.reviews, source=source)
         metrics.INGEST_REJECTED.add(rejected, source=source)
         log.info(
             "ingest.stored",
             lane=lane,
             messages=len(part),
-            reviews=stored,
+            reviews=admitted.reviews,
             rejected=rejected,
-            sent=sent,
+            sent=admitted.sent,
             **self._source.place,
         )
 
-    def _store(self, held: list[HeldMessage], lane: Lane) -> tuple[int, list[Rejected]]:
-        """Store messages and send their first tasks; returns how many reviews were sent, and what was rejected.
-
-        A message that PostgreSQL refuses is rejected whole, and does not hold up its neighbours.
-        """
-        try:
-            sent = self._store_once(held, lane)
-        except PoisonError as error:
-            if len(held) > 1:
-                parts = [self._store([one], lane) for one in held]
-                return sum(part[0] for part in parts), [item for part in parts for item in part[1]]
-            message = held[0].message
-            rejected = [*message.rejected, Rejected(str(error), wire.encode_reviews(message.reviews))]
-            message = msgspec.structs.replace(message, reviews=[], rejected=rejected)
-            held = [HeldMessage(held[0].delivery, message)]
-            sent = self._store_once(held, lane)
-        return sent, [item for one in held for item in one.message.rejected]
-
-    def _store_once(self, held: list[HeldMessage], lane: Lane) -> int:
+    def _store(self, held: list[HeldMessage], lane: Lane) -> Admitted:
+        """Store messages and send what follows."""
         self._source.check()
-        first_stage = self._settings.stages[0]
-        step = self._source.step(held)
-        stored = take_in(
-            self._runtime.database,
-            [one.message for one in held],
-            queue=self._source.name,
-            taxonomy_id=self._runtime.taxonomy_id,
-            first_stage=first_stage,
-            predict_queue=topology.CPU_CLASSIFY.queue if self._settings.predictions else None,
-            step=step,
-        )
-        self._source.stored(step)
-        crash_points.at("ingest.stored")
-        sending.to_stage(first_stage, stored.first_stage, self._runtime.taxonomy_id, lane)
-        sending.to_be_predicted(stored.unpredicted, self._runtime.taxonomy_id, lane)
-        return len(stored.first_stage)
+        way = Way(lambda places: self._source.step([held[at] for at in places]), self._source.stored)
+        return self._door.admit([one.message for one in held], lane, way)
 
 
 def _took(connection: Connection, timeout: float) -> bool:

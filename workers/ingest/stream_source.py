@@ -169,12 +169,11 @@ class StreamSource(MessageSource):
 
     def _send_again(self) -> None:
         """First tasks of the last transaction, in case its process died before it had sent them."""
-        stage = self._runtime.settings.stages[0]
         with self._runtime.database.transaction() as cursor:
-            unlabelled, unpredicted = streams.unsent(cursor, self._stream, stage)
-        for taxonomy_id, review_ids in unlabelled.items():
+            unlabelled, unpredicted = streams.unsent(cursor, self._stream)
+        for (stage, taxonomy_id), review_ids in unlabelled.items():
             sending.to_stage(stage, review_ids, taxonomy_id)
-            log.info("ingest.sent_again", stream=self._stream, reviews=len(review_ids))
+            log.info("ingest.sent_again", stream=self._stream, stage=stage, reviews=len(review_ids))
         for taxonomy_id, review_ids in unpredicted.items():
             sending.to_be_predicted(review_ids, taxonomy_id)
 

@@ -19,6 +19,8 @@ from billiard.process import current_process
 from prometheus_client import CollectorRegistry, ProcessCollector, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from shared.labelling.opinion import StageCounts
+
 MetricKind = Literal["counter", "gauge", "histogram"]
 ServedBy = Literal["ingest", "worker", "beat"]
 
@@ -205,6 +207,17 @@ def _made(metric: Metric) -> Any:
     }
     kind = getattr(prometheus_client, metric.kind.capitalize())
     return kind(metric.name, metric.help, metric.labels, **options.get(metric.kind, {}))
+
+
+def count_stage(stage: str, counts: StageCounts) -> None:
+    """What a stage did with some reviews."""
+    STAGE_SEEN.add(counts.seen, stage=stage)
+    STAGE_KEPT.add(counts.kept, stage=stage)
+    STAGE_PASSED.add(counts.passed_on, stage=stage)
+    STAGE_ABSTAINED.add(counts.abstained, stage=stage)
+    STAGE_WITHHELD.add(counts.withheld, stage=stage)
+    LABEL_LATENCY.observe(counts.kept_after_s, stage=stage, status="accepted")
+    LABEL_LATENCY.observe(counts.to_people_after_s, stage=stage, status="needs_review")
 
 
 def begin(metrics: Iterable[Metric], labels: Mapping[str, Sequence[str]]) -> None:

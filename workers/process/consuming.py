@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from workers.process.breaker import StopConsuming, breaker
+from workers.process.taking import TakeIn
 
 
 def consumed_queues() -> list[str]:
     """The queues that this process's worker consumes now."""
     tasks = getattr(StopConsuming.consumer, "task_consumer", None)
-    return sorted(queue.name for queue in tasks.queues if tasks.consuming_from(queue)) if tasks else []
+    found = [queue.name for queue in tasks.queues if tasks.consuming_from(queue)] if tasks else []
+    return sorted([*found, *TakeIn.queues()])
 
 
 def worker_state(wanted: list[str]) -> str | None:

@@ -98,6 +98,7 @@ WORKER_LINES = {
 """What a kind of worker consumes."""
 
 # The names of tasks on the wire, which stay when code moves: messages of the version before lie in queues.
+TAKE_IN: Final = "workers.intake.take_in"  # never on the wire: see workers.process.taking
 CLASSIFY: Final = "workers.prediction.classify"
 BACKFILL: Final = "workers.backfill.part"
 SWEEP: Final = "workers.upkeep.sweep"

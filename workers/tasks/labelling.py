@@ -109,15 +109,9 @@ def label(self: StageTask, batch: Batch) -> None:
     whole = self.stage in stages_of("cpu", settings())
     outcome = self.judged(labeller, batch, batch) if whole else self.in_slices(labeller, batch)
     counts, stage = outcome.counts, self.stage
-    metrics.STAGE_SEEN.add(counts.seen, stage=stage)
-    metrics.STAGE_KEPT.add(counts.kept, stage=stage)
-    metrics.STAGE_PASSED.add(counts.passed_on, stage=stage)
-    metrics.STAGE_ABSTAINED.add(counts.abstained, stage=stage)
-    metrics.STAGE_WITHHELD.add(counts.withheld, stage=stage)
+    metrics.count_stage(stage, counts)
     metrics.STAGE_UNANSWERED.add(len(outcome.unanswered), stage=stage)
     metrics.STAGE_SECONDS.observe([time.monotonic() - began], stage=stage)
-    metrics.LABEL_LATENCY.observe(counts.kept_after_s, stage=stage, status="accepted")
-    metrics.LABEL_LATENCY.observe(counts.to_people_after_s, stage=stage, status="needs_review")
     log.info(
         "stage.done",
         stage=stage,

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 import structlog
 
 from shared.runtime import runtime
-from shared.runtime.runtime import Runtime
-from shared.serving.predictor import Predictor
-from shared.serving.shelf import place_of_models
+from shared.runtime.judging import predictor
 from shared.store import failures, places
 from workers.app import app
 from workers.monitoring import metrics
@@ -19,18 +17,6 @@ from workers.rabbitmq.topology import CLASSIFY, CPU_CLASSIFY
 from workers.tasks.batch_task import Batch, BatchTask, blaming
 
 log = structlog.get_logger()
-
-
-def predictor(here: Runtime) -> Predictor:
-    """The predictor for a runtime's taxonomy."""
-    return Predictor(
-        here.database,
-        place_of_models(here.database, here.settings.models),
-        here.taxonomy_id,
-        here.taxonomy.name,
-        here.taxonomy.slugs,
-    )
-
 
 predictors = runtime.of_taxonomies(predictor)
 

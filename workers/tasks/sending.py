@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from shared.errors import PublishingBlocked
+from shared.intake.intake import Stored
 from shared.reviews.wire import Rejected
 from shared.settings import settings
 from workers.app import app
@@ -25,6 +26,13 @@ def to_stage(stage: str, review_ids: Sequence[int], taxonomy_id: int, lane: Lane
     """Send reviews to a stage, a batch per message."""
     line = topology.stage_lines(settings())[stage]
     _send_batches(topology.stage_task(stage), line, review_ids, taxonomy_id, lane)
+
+
+def what_follows(stored: Stored, taxonomy_id: int, lane: Lane = "live") -> None:
+    """Send what a transaction of intake has left to do."""
+    for stage, review_ids in stored.to_stages.items():
+        to_stage(stage, review_ids, taxonomy_id, lane)
+    to_be_predicted(stored.unpredicted, taxonomy_id, lane)
 
 
 def to_be_predicted(review_ids: Sequence[int], taxonomy_id: int, lane: Lane = "live") -> None:

@@ -12,6 +12,7 @@ from shared.errors import OtzyvError
 from shared.labelling import rationing
 from shared.labelling.labeller import Labeller
 from shared.runtime import runtime
+from shared.runtime.judging import predictor
 from shared.serving.predictor import Predictor
 from shared.settings import load, settings
 from shared.store import aliases, awaiting, backfills, places
@@ -20,7 +21,6 @@ from workers.app import app
 from workers.rabbitmq import topology
 from workers.rabbitmq.queue_states import depth
 from workers.tasks import sending
-from workers.tasks.prediction import predictor
 from workers.tasks.task import MessageArguments, Task
 
 log = structlog.get_logger()

@@ -28,6 +28,7 @@ WAYS = {
     "otzyv": "otzyv ingest, 250 reviews a message",
     "naive": "one review a message, one INSERT and one acknowledgement each",
 }
+STORING = {**pipeline.SETTINGS, "OTZYV_JUDGE_FIRST": "false"}
 TABLE = "CREATE TABLE arrivals (LIKE reviews INCLUDING ALL)"
 INSERT = """
 INSERT INTO arrivals (source, external_id, text, text_sha) VALUES (%s, %s, %s, sha256(convert_to(%s, 'UTF8')))
@@ -60,7 +61,7 @@ def _otzyv(settings: Settings, database: Database, folder: Path, batch: pipeline
     """Everything waits in the queue before ingest starts; the first transaction only begins the time."""
     before = pipeline.asked(database, "SELECT coalesce(max(id), 0) FROM reviews")
     pipeline.publish(settings, batch)
-    with processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **pipeline.SETTINGS):
+    with processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **STORING):
         pipeline.wait_for(database, f"SELECT count(*) FROM reviews WHERE id > {before}", len(batch))  # noqa: S608
     with database.transaction() as cursor:
         cursor.execute(

@@ -49,7 +49,6 @@ WITH_STUDENT = "Otzyv: keywords, similarity, student and labels, all guarantees"
 PARTS = {
     "producer": "producer",
     "broker": "RabbitMQ",
-    "ingest": "ingest",
     "stage": "worker",
     "store": "PostgreSQL",
 }
@@ -77,11 +76,10 @@ def supply(texts: Sequence[str]) -> Callable[[int], Reviews]:
 
 
 class Otzyv:
-    """Ingest and a CPU worker on all cores, and a producer in this process."""
+    """A CPU worker on all cores, and a producer in this process."""
 
-    def __init__(self, settings: Settings, database: Database, ingest: int, worker: int) -> None:
-        self._settings, self._database = settings, database
-        self.ingest, self.worker = ingest, worker
+    def __init__(self, settings: Settings, database: Database, worker: int) -> None:
+        self._settings, self._database, self.worker = settings, database, worker
         self._before = self._published = 0
 
     def run(self, reviews: Reviews) -> dict[str, float]:
@@ -130,7 +128,6 @@ class Otzyv:
         return {
             "producer": {os.getpid(): time.process_time()},
             "broker": processes.cpu_seconds_named("beam.smp"),
-            "ingest": {self.ingest: processes.cpu_seconds(self.ingest)},
             "stage": {self.worker: processes.cpu_seconds(self.worker)},
             "store": processes.cpu_seconds_named("postgres"),
         }
@@ -142,10 +139,9 @@ def otzyv(settings: Settings, folder: Path, **chosen: str) -> Iterator[Otzyv]:
     more = {**SETTINGS, "OTZYV_WORKER_PROCESSES": str(CORES), **chosen}
     with (
         opened(settings) as database,
-        processes.otzyv("ingest", settings=settings, log=folder / "ingest.log", **more) as ingest,
         processes.otzyv("worker", "cpu", settings=settings, log=folder / "worker.log", **more) as worker,
     ):
-        yield Otzyv(settings, database, ingest, worker)
+        yield Otzyv(settings, database, worker)
 
 
 @contextmanager

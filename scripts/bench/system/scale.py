@@ -42,7 +42,7 @@ class ScaleTurn(msgspec.Struct, frozen=True):
     """What was measured at a mark.
 
     `stored` reviews before it, microseconds of CPU a review by part, the same for all reviews since the measurement
-    before, and `memory`, the resident bytes of ingest and of the worker's largest process. A measurement may be
+    before, and `memory`, the resident bytes of the worker's largest process and of all of them. A measurement may be
     charged for upkeep of all that came before it, which the longer stretch evens out.
     """
 
@@ -69,8 +69,8 @@ def run(settings: Settings, texts: Sequence[str], folder: Path, marks: Sequence[
                 cpu_us=_cpu_us(found, added),
                 cpu_us_since=_cpu_us(between + found, filled + added),
                 memory={
-                    "ingest": max(processes.resident_bytes(ours.ingest).values()),
                     "worker": max(processes.resident_bytes(ours.worker).values()),
+                    "all": sum(processes.resident_bytes(ours.worker).values()),
                 },
             )
             stored += added
@@ -83,7 +83,7 @@ def shown(turns: list[ScaleTurn]) -> list[Table]:
         rows.append((f"{words}, µs", *(f"{turn.cpu_us[part]:.1f}" for turn in turns)))
     rows += _totals("all, µs of CPU a review", [turn.cpu_us for turn in turns])
     rows += _totals("all since the measurement before", [turn.cpu_us_since for turn in turns])
-    for process, words in (("ingest", "ingest, MiB"), ("worker", "a process of the worker, MiB")):
+    for process, words in (("worker", "a process of the worker, MiB"), ("all", "all of the worker's, MiB")):
         rows.append((words, *(f"{turn.memory[process] / 2**20:.0f}" for turn in turns)))
     return [table(("stored before", *(f"{turn.stored:,}" for turn in turns)), rows, pad_edge=True)]
 

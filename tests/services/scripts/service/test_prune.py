@@ -12,10 +12,9 @@ from shared.reviews.wire import BatchPart, Message
 from shared.settings import Settings
 from shared.store import Database, gold, labels, retention, taxonomies
 from shared.store.gold import GoldAnswer
-from shared.store.reviews import upsert
 from tests.support import ledger
 from tests.support.processes import run
-from tests.support.stored import ask, review, take_reviews
+from tests.support.stored import ask, review, take_reviews, upserted
 from tests.support.stored import waiting as in_line
 
 
@@ -123,7 +122,7 @@ def test_what_comes_again_while_it_is_old_is_in_line_and_stays(
         other = taxonomies.register(cursor, "test", "2", "{}")
     with database.transaction() as coming:
         incoming = [Message([review("plain", "туфли")], [])]
-        assert upsert(coming, incoming, other, "keywords").first_stage == [names["plain"]]
+        assert upserted(coming, incoming, other, "keywords").in_line == [names["plain"]]
         with database.transaction() as cursor:
             assert retention.prune(cursor, before, 100) == 1
     with database.transaction() as cursor:

@@ -14,7 +14,7 @@ import pytest
 from kombu import Connection
 
 from shared.errors import ConfigurationError, PositionLost
-from shared.labelling.intake import take_in
+from shared.intake.intake import take_in
 from shared.reviews.wire import Message, Rejected
 from shared.settings import Settings
 from shared.store import Database, streams

@@ -16,6 +16,7 @@ from shared.classifiers import Artefact, Location, linear
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.runtime import runtime
+from shared.runtime.judging import predictor
 from shared.serving.registry import Registry
 from shared.settings import load
 from shared.store import Database
@@ -24,7 +25,6 @@ from tests.support.command import run_here
 from tests.support.row_files import read_rows, write_rows
 from tests.support.stored import TO_PREDICT, ask, review, take_reviews
 from tests.support.tiny_linear import TEXTS
-from workers.tasks.prediction import predictor
 
 
 @pytest.fixture

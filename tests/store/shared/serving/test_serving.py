@@ -14,6 +14,7 @@ pytest.importorskip("torch", reason="torch is not installed: `make models`")
 
 from shared.classifiers import Predictions
 from shared.errors import InvalidAnswer, ModelError
+from shared.runtime.judging import predictor
 from shared.serving.predictor import Predictor, answered
 from shared.serving.registry import Registry
 from shared.store import Database, aliases, awaiting, predictions, taxonomies
@@ -22,7 +23,6 @@ from shared.store.predictions import Prediction
 from tests.support.servers import wait_until
 from tests.support.stored import TO_PREDICT, ask, blocked, review, take_reviews
 from tests.support.tiny_registry import Models
-from workers.tasks.prediction import predictor
 
 TEXTS = {"1": "Платье село отлично", "2": "Ботинки жмут", "3": "Телефон приехал разбитым"}
 

@@ -14,6 +14,7 @@ from shared.classifiers.artefact import save
 from shared.classifiers.packaging.package import package
 from shared.errors import ModelError
 from shared.runtime import runtime
+from shared.runtime.judging import predictor
 from shared.serving.loader import Loader
 from shared.serving.registry import Registry
 from shared.serving.shelf import Shelf, place_of_models
@@ -25,7 +26,6 @@ from tests.support.command import run_here
 from tests.support.row_files import read_rows, write_rows
 from tests.support.stored import TO_PREDICT, ask, review, take_reviews
 from tests.support.tiny_linear import TEXTS
-from workers.tasks.prediction import predictor
 
 Elsewhere = Callable[[str], Registry]
 

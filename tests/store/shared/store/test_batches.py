@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from shared.labelling.intake import take_in
+from shared.intake.intake import take_in
 from shared.reviews.wire import BatchPart, Message, Rejected
 from shared.store import Database, batches, failures
 from tests.support.stored import QUEUE, ask, review

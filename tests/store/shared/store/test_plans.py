@@ -21,7 +21,6 @@ from shared.store import (
     labels,
     places,
     predictions,
-    reviews,
     taxonomies,
     verdicts,
 )
@@ -29,7 +28,7 @@ from shared.store.labels import Label
 from shared.store.places import WaitingReview
 from shared.store.predictions import Prediction
 from tests.support import ledger
-from tests.support.stored import TO_PREDICT, ByFirstLetter, review, take_reviews
+from tests.support.stored import TO_PREDICT, ByFirstLetter, review, take_reviews, upserted
 
 STORED = 200_000
 BATCH = 500
@@ -160,10 +159,10 @@ def test_no_statement_handles_many_more_rows_than_its_batch_has(
 
     with explaining(database_url, settings) as cursor:
         for batch in (incoming, incoming, again):
-            stored = reviews.upsert(cursor, batch, full, "keywords")
+            stored = upserted(cursor, batch, full, "keywords")
             unpredicted = awaiting.await_predictions(cursor, full, "cpu.classify", stored.fresh, stored.known)
             assert len(unpredicted) == BATCH
-        ids = stored.first_stage
+        ids = [*stored.added, *stored.in_line]
         waiting = places.texts(cursor, ids, full, "keywords")
         held = places.hold(cursor, ids, full)
         found = [answer.verdict for answer in ByFirstLetter().answers([row.text for row in waiting])]

@@ -10,12 +10,11 @@ from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import load
 from shared.store import Database
-from shared.store import reviews as stored_reviews
 from shared.store.postgres import privileges, schema
 from tests.support import ledger
 from tests.support.roles import RoleUrl, given_roles, refused
 from tests.support.servers import database_of
-from tests.support.stored import ask, review
+from tests.support.stored import ask, review, upserted
 
 DESTRUCTIVE = (
     "DROP TABLE labels",
@@ -162,8 +161,6 @@ def test_reviews_are_taken_in_without_the_right_to_temporary_tables(
     worker = Database(as_role("worker"))
     here = runtime.build(load(), worker)
     with worker.transaction() as cursor:
-        stored = stored_reviews.upsert(
-            cursor, [Message([review("1", "туфли")], [])], here.taxonomy_id, "keywords"
-        )
+        stored = upserted(cursor, [Message([review("1", "туфли")], [])], here.taxonomy_id, "keywords")
     assert len(stored.fresh) == ledger.count(database, "reviews") == 1
     worker.close()

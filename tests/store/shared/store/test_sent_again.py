@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from shared.intake.intake import Stored, take_in
 from shared.labelling import second_try
-from shared.labelling.intake import Stored, take_in
 from shared.reviews.origin import Origin
 from shared.reviews.review import Review
 from shared.reviews.wire import BatchPart, Message, Rejected

@@ -11,17 +11,26 @@ from threading import Barrier
 import pytest
 
 from shared.errors import PoisonError
-from shared.labelling.intake import take_in
+from shared.intake.intake import take_in
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
 from shared.reviews.review import Review
 from shared.reviews.wire import BatchPart, Message, decode, encode
 from shared.store import Database, labels, places, taxonomies
-from shared.store import reviews as stored_reviews
 from shared.store.labels import Label
 from shared.text.nesting import MAX_DEPTH
 from tests.support.servers import wait_until
-from tests.support.stored import QUEUE, ByFirstLetter, ask, blocked, dump, review, take_reviews, waiting
+from tests.support.stored import (
+    QUEUE,
+    ByFirstLetter,
+    ask,
+    blocked,
+    dump,
+    review,
+    take_reviews,
+    upserted,
+    waiting,
+)
 from tests.support.threads import at_once
 
 # Reviews that come again
@@ -175,7 +184,7 @@ def test_new_reviews_that_another_process_is_storing_as_well_are_stored_once(dat
     other = Message([review("1", "тапочки"), review("2", "очки")], [])
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
-            first = stored_reviews.upsert(cursor, [other], taxonomy, "keywords")
+            first = upserted(cursor, [other], taxonomy, "keywords")
             late = pool.submit(take, review("2", "туфли"), review("1", "тапочки"), review("3", "чайник"))
             wait_until(lambda: blocked(database), "the second transaction to wait for the first")
         second = late.result()
@@ -211,7 +220,7 @@ def test_a_text_that_is_replaced_while_another_taxonomy_takes_the_review_in_is_t
         other = taxonomies.register(cursor, "test", "2", "{}")
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as cursor:
-            stored_reviews.upsert(cursor, [Message([review("1", "тапочки")], [])], other, "keywords")
+            upserted(cursor, [Message([review("1", "тапочки")], [])], other, "keywords")
             edit = pool.submit(take, review("1", "очки"))
             wait_until(lambda: blocked(database), "the edit to wait for the first transaction")
         assert edit.result().replaced == 1

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgspec
-from kombu.message import Message as Delivery
 
 from shared.errors import InvalidReview
 from shared.reviews import mapped, media_type, origin, wire
 from shared.reviews.field_mapping import FieldMapping
 from shared.reviews.wire import Message, Rejected
 from shared.settings import Settings
+
+
+class Delivery(Protocol):
+    """A message as RabbitMQ gave it."""
+
+    @property
+    def body(self) -> Any:
+        """Its bytes."""
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """Its headers."""
+
+    @property
+    def content_type(self) -> str | None:
+        """What it says that it is."""
+
+    @property
+    def content_encoding(self) -> str | None:
+        """In which characters."""
 
 
 def opened(
@@ -23,7 +43,7 @@ def opened(
     read counts as one rejected review. By the settings, all of it is without personal data.
     """
     body = bytes(delivery.body or b"")  # the driver makes an empty body an empty string
-    came = origin.of(delivery.headers)
+    came = origin.of(dict(delivery.headers))
     mapping = None if came and came.in_batch else mappings.get(came.queue if came else source)
     try:
         _check(delivery, len(body), settings)

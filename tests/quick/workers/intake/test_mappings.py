@@ -11,7 +11,7 @@ from kombu.message import Message as Delivery
 from shared.errors import SettingsError
 from shared.reviews.origin import Origin
 from shared.settings import load
-from workers.ingest import envelope, mappings
+from workers.intake import envelope, mappings
 
 MAPPING = {"id": "externalId", "text": "body", "source": {"const": "shop"}}
 

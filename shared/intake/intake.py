@@ -1,0 +1,145 @@
+"""The way in: reviews of one or more messages become rows, with all that is known of them, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+from psycopg2.extensions import cursor as Cursor
+
+from shared.intake.judging import Bench, Judged, Judging
+from shared.labelling.opinion import StageCounts
+from shared.reviews.wire import Message
+from shared.serving.predictor import Serving
+from shared.store import Database, awaiting, batches, failures, places, reviews, streams
+from shared.store.places import WaitingReview
+from shared.store.reviews import Incoming, Name, Upserted
+from shared.store.streams import Step
+
+log = structlog.get_logger()
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What became of a transaction's reviews.
+
+    `ids` holds the review ids of each message; `to_stages` those that wait for a stage, to be sent, by stage,
+    `first_stage` those of them that wait for the first, and `unpredicted` those that await a prediction. `new` reviews
+    nobody knew, `replaced` ones have another text now. `counts` says what each stage did that judged before anything
+    was stored; `predicted` how many predictions were stored with the reviews, by the models `serving`, `parked` how
+    many reviews wait for a champion.
+    """
+
+    ids: list[list[int]]
+    to_stages: dict[str, list[int]]
+    first_stage: list[int]
+    unpredicted: list[int]
+    new: int
+    replaced: int
+    counts: dict[str, StageCounts] = {}
+    predicted: int = 0
+    parked: int = 0
+    serving: Serving | None = None
+
+
+def take_in(
+    database: Database,
+    messages: Sequence[Message],
+    *,
+    queue: str,
+    taxonomy_id: int,
+    first_stage: str,
+    predict_queue: str | None = None,
+    step: Step | None = None,
+    judging: Judging | None = None,
+) -> Stored:
+    """Store the messages' reviews, note their rejected ones and the batches they belong to.
+
+    With `judging`, new reviews are judged and predicted before, and stored with what was said of them; where that
+    fails they are stored all the same, and wait for `first_stage`, as all do without it. With `predict_queue`, the
+    queue of predictions, those that have none are put in line for one as well. With `step`, for messages of a stream,
+    the stream's position is moved too; raises PositionLost, and stores nothing, where that cannot be.
+    Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
+    """
+    incoming = reviews.newest(messages)
+    bench = None if judging is None else judging.bench()
+    with database.transaction() as cursor:
+        numbers = reviews.draw_numbers(cursor, incoming)
+    judged = None
+    if judging is not None and bench is not None:
+        judged = _judged(judging, bench, incoming, numbers)
+    with database.transaction() as cursor:
+        found = reviews.upsert(cursor, messages, incoming, taxonomy_id, first_stage, numbers)
+        new = {*found.added}
+        if judged is None:
+            waits = dict.fromkeys(found.added, first_stage)
+            places.take(cursor, waits, taxonomy_id)
+        else:
+            waits = judged.waits
+            judged.write(cursor, new, taxonomy_id)
+        unpredicted, parked = _awaiting(cursor, taxonomy_id, predict_queue, found, judged)
+        failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
+        batches.record(cursor, messages, found.ids)
+        to_stages = _to_send(found, waits, first_stage)
+        if step is not None:
+            unsent = {*unpredicted}.union(*to_stages.values())
+            streams.move(cursor, step, sorted(unsent))
+    has_answers = judged is not None and judged.answers is not None
+    return Stored(
+        found.ids,
+        to_stages,
+        to_stages.get(first_stage, []),
+        unpredicted,
+        len(found.fresh),
+        found.replaced,
+        {} if judged is None else judged.counts(),
+        len(found.added) if has_answers else 0,
+        parked,
+        None if judged is None else judged.serving,
+    )
+
+
+def _judged(
+    judging: Judging, bench: Bench, incoming: Mapping[Name, Incoming], numbers: Mapping[Name, int]
+) -> Judged | None:
+    """What is said of reviews; None where that failed: each will be found out by the tasks of its first stage."""
+    now = datetime.now(UTC)
+    rows = [
+        WaitingReview(
+            numbers[name],
+            1,
+            one.review.text,
+            (now - one.arrived_at).total_seconds() if one.arrived_at else 0.0,
+        )
+        for name, one in incoming.items()
+        if one.came_at is None
+    ]
+    try:
+        return judging.judge(bench, rows)
+    except Exception as error:  # noqa: BLE001  reviews must be stored whatever becomes of their labels
+        log.warning("intake.not_judged", reviews=len(rows), error=f"{type(error).__name__}: {error}")
+        return None
+
+
+def _awaiting(
+    cursor: Cursor, taxonomy_id: int, queue: str | None, found: Upserted, judged: Judged | None
+) -> tuple[list[int], int]:
+    """Put those in line who have no prediction: those to be sent, and how many wait for a champion."""
+    if queue is None:
+        return [], 0
+    fresh = found.fresh
+    nobody_serves = judged is not None and judged.serving is not None and judged.serving.champion is None
+    if judged is not None and judged.answers is not None:
+        fresh = sorted({*fresh}.difference(found.added))
+    waiting = awaiting.await_predictions(cursor, taxonomy_id, queue, fresh, found.known)
+    return ([], awaiting.park(cursor, waiting, taxonomy_id)) if nobody_serves else (waiting, 0)
+
+
+def _to_send(found: Upserted, waits: Mapping[int, str], first_stage: str) -> dict[str, list[int]]:
+    """Who waits for which stage, in the order in which they came."""
+    new, by_stage = {*found.added}, {first_stage: {*found.in_line}}
+    for number, stage in waits.items():
+        if number in new:
+            by_stage.setdefault(stage, set()).add(number)
+    return {stage: found.in_order(ids) for stage, ids in by_stage.items() if ids}

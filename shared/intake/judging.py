@@ -1,0 +1,166 @@
+"""Judging before storing: what the stages at hand say of reviews that are on their way in.
+
+Most reviews are settled by the first stage. Judged before they are stored, they need no place in line, no message of
+their own and no second look at their text. What is written of it is in `intake`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+from psycopg2.extensions import cursor as Cursor
+
+from shared.cascade.rule import StageRule
+from shared.cascade.stage import Stage
+from shared.errors import OtzyvError
+from shared.labelling.labeller import Labeller
+from shared.labelling.opinion import JudgedReview, Opinion, StageCounts, guess_key, labels_for_people, weighed
+from shared.serving.predictor import Answers, Predictor, Serving
+from shared.store import labels, places, predictions, verdicts
+from shared.store import withheld as held_back
+from shared.store.labels import Label
+from shared.store.places import WaitingReview
+from shared.store.verdicts import Guess
+from shared.text.masking import without_words
+
+log = structlog.get_logger()
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """Who judges this moment: stages at hand with their rules, from the first on.
+
+    `then` is the stage for which those wait of whom none of them is sure; None where that is a person. `serving` are
+    the models that predict, None where nobody asked for predictions.
+    """
+
+    judges: list[tuple[Stage, StageRule]]
+    then: str | None
+    serving: Serving | None
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What was said of reviews, by the numbers under which they will be stored.
+
+    `opinions` are the stages' own, with their models; `waits` says for which stage a review waits that has no label,
+    `withhold` which share of the student's labels was withheld. `answers` are predictions by model, None where nobody
+    predicted.
+    """
+
+    labels: list[Label]
+    opinions: list[tuple[Stage, Opinion]]
+    waits: dict[int, str]
+    then: str | None
+    withhold: float
+    judged_at: float
+    serving: Serving | None = None
+    answers: Answers | None = None
+
+    def counts(self) -> dict[str, StageCounts]:
+        """What each stage did, by now."""
+        passed, last = time.monotonic() - self.judged_at, len(self.opinions) - 1
+        return {
+            stage.name: found.counts(passed, is_last=at == last and self.then is None)
+            for at, (stage, found) in enumerate(self.opinions)
+        }
+
+    def write(self, cursor: Cursor, new: Collection[int], taxonomy_id: int) -> None:
+        """Write all that was said of those of the reviews that are new, which this transaction has stored."""
+        all_new = len(new) == len(self.labels) + len(self.waits)
+
+        def those(rows: Sequence[JudgedReview]) -> Sequence[JudgedReview]:
+            return rows if all_new else [one for one in rows if one[0].review_id in new]
+
+        for stage, found in self.opinions:
+            verdicts.write(cursor, those(found.given), taxonomy_id, stage.name, stage.model)
+            held_back.note(cursor, those(found.withheld), taxonomy_id, stage.name, stage.model, self.withhold)
+        labels.add(cursor, [row for row in self.labels if all_new or row.review_id in new], taxonomy_id)
+        places.take(cursor, {one: stage for one, stage in self.waits.items() if one in new}, taxonomy_id)
+        for model_id, rows in (self.answers or {}).items():
+            predictions.add(cursor, [row for row in rows if all_new or row.review_id in new], model_id)
+
+
+class Judging:
+    """The stages `at_hand` of a cascade, and a predictor where predictions are wanted."""
+
+    def __init__(
+        self, labeller: Labeller, at_hand: Collection[str], predictor: Predictor | None = None
+    ) -> None:
+        self._labeller: Final = labeller
+        self.at_hand: Final = at_hand
+        self._predictor: Final = predictor
+
+    def bench(self) -> Bench:
+        """Who judges now. A stage whose model is out of reach is left to its own queue, and all stages after it."""
+        order, judges = self._labeller.awake, []
+        then: str | None = None
+        for name in order:
+            stage = self._stage(name) if name in self.at_hand else None
+            if stage is None:
+                then = name
+                break
+            judges.append(stage)
+        with self._labeller.database.transaction() as cursor:
+            rules = [self._labeller.rules.current(cursor, stage, order) for stage in judges]
+        serving = None if self._predictor is None else self._predictor.serving()
+        return Bench(list(zip(judges, rules, strict=True)), then, serving)
+
+    def _stage(self, name: str) -> Stage | None:
+        try:
+            return self._labeller.stage(name)
+        except OtzyvError as error:
+            log.warning("judging.without_stage", stage=name, error=str(error))
+            return None
+
+    def judge(self, bench: Bench, rows: Sequence[WaitingReview]) -> Judged:
+        """What the bench says of reviews. Raises whatever stands in the way: then nothing has been said of any."""
+        began, labeller = time.monotonic(), self._labeller
+        waits: dict[int, str] = {}
+        accepted: list[Label] = []
+        opinions: list[tuple[Stage, Opinion]] = []
+        unsure = list(rows)
+        for stage, rule in bench.judges:
+            answers = stage.answers([without_words(row.text) for row in unsure])
+            found = weighed(stage.name, rule, unsure, answers, labeller.taxonomy_id, labeller.withhold)
+            opinions.append((stage, found))
+            accepted += found.labels(stage.name)
+            waits.update(dict.fromkeys(found.late, stage.name))
+            unsure = found.unsure
+        if bench.then is None:
+            accepted += labels_for_people(unsure, _guesses(opinions, unsure))
+        else:
+            waits.update(dict.fromkeys((row.review_id for row in unsure), bench.then))
+        answered = self._predicted(bench.serving, rows)
+        return Judged(
+            accepted, opinions, waits, bench.then, labeller.withhold, began, bench.serving, answered
+        )
+
+    def _predicted(self, serving: Serving | None, rows: Sequence[WaitingReview]) -> Answers | None:
+        if self._predictor is None or serving is None or serving.champion is None:
+            return None
+        try:
+            return self._predictor.answers(serving, rows)
+        except Exception as error:  # noqa: BLE001  labels must not be lost over it; the tasks find out who is bad
+            log.warning("judging.not_predicted", reviews=len(rows), error=f"{type(error).__name__}: {error}")
+            return None
+
+
+def _guesses(
+    opinions: Sequence[tuple[Stage, Opinion]], unsure: Sequence[WaitingReview]
+) -> Mapping[int, Guess]:
+    """The best verdict on each review of which nobody was sure, as `verdicts.guesses` finds it among stored ones."""
+    wanted = {row.review_id for row in unsure}
+    found: dict[int, Guess] = {}
+    for stage, opinion in opinions:
+        for row, verdict in opinion.given:
+            if row.review_id not in wanted:
+                continue
+            guess, known = Guess(verdict.category, verdict.confidence, stage.name), found.get(row.review_id)
+            if known is None or guess_key(stage.name, verdict.confidence) < guess_key(
+                known.stage, known.confidence
+            ):
+                found[row.review_id] = guess
+    return found

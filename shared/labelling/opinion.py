@@ -1,0 +1,135 @@
+"""What a stage's answers about some reviews come to, before anything is written: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import add
+
+import msgspec
+import structlog
+
+from shared.cascade.rule import StageRule
+from shared.cascade.stage import Answer, Verdict
+from shared.catalogue import STAGES, STUDENT
+from shared.errors import OtzyvError
+from shared.quality.withholding import is_withheld
+from shared.store.labels import Label
+from shared.store.places import WaitingReview
+from shared.store.verdicts import Guess
+
+log = structlog.get_logger()
+
+JudgedReview = tuple[WaitingReview, Verdict]
+
+
+class StageCounts(msgspec.Struct, frozen=True):
+    """How many reviews a stage has seen, kept, abstained from, and passed on to the next stage or to a person.
+
+    `withheld` of those passed on would have been kept. `kept_after_s` and `to_people_after_s` are the seconds from the
+    arrival of each review that got its label here to that label.
+    """
+
+    seen: int = 0
+    kept: int = 0
+    abstained: int = 0
+    passed_on: int = 0
+    withheld: int = 0
+    kept_after_s: list[float] = []
+    to_people_after_s: list[float] = []
+
+    def __add__(self, other: StageCounts) -> StageCounts:
+        """Both together."""
+        mine, others = msgspec.structs.astuple(self), msgspec.structs.astuple(other)
+        return StageCounts(*map(add, mine, others))
+
+
+class Opinion(msgspec.Struct, frozen=True):
+    """A stage's answers, weighed by its rule.
+
+    `given` are all verdicts, `kept` those that become labels, `withheld` those that would. `unsure` are the reviews
+    that travel on, the withheld among them; `late` the ids of those whose answer may come on another try, with the
+    first reason.
+    """
+
+    given: list[JudgedReview]
+    kept: list[JudgedReview]
+    withheld: list[JudgedReview]
+    unsure: list[WaitingReview]
+    late: list[int]
+    error: OtzyvError | None
+    abstained: int
+
+    def counts(self, passed_s: float, *, is_last: bool) -> StageCounts:
+        """In numbers, so many seconds after the reviews were read; with `is_last` the unsure are a person's now."""
+        return StageCounts(
+            seen=len(self.kept) + len(self.unsure) + len(self.late),
+            kept=len(self.kept),
+            abstained=self.abstained,
+            passed_on=len(self.unsure),
+            withheld=len(self.withheld),
+            kept_after_s=[row.age_s + passed_s for row, _ in self.kept],
+            to_people_after_s=[row.age_s + passed_s for row in self.unsure] if is_last else [],
+        )
+
+    def labels(self, stage: str) -> list[Label]:
+        """The kept verdicts as labels of that stage."""
+        return [
+            Label(row.review_id, row.revision, verdict.category, verdict.confidence, stage, "accepted")
+            for row, verdict in self.kept
+        ]
+
+
+def weighed(
+    stage: str,
+    rule: StageRule,
+    rows: Sequence[WaitingReview],
+    answers: Sequence[Answer],
+    taxonomy_id: int,
+    withhold: float,
+) -> Opinion:
+    """What answers come to by a rule; of what the student would keep, the share `withhold` (0..1) travels on."""
+    both = list(zip(rows, answers, strict=True))
+    late = [(row.review_id, answer.error) for row, answer in both if answer.may_pass]
+    refused = [answer.error for answer in answers if answer.error and not answer.may_pass]
+    if refused:
+        # No retry would mend them: they count as abstentions.
+        log.warning("stage.no_answer", stage=stage, reviews=len(refused), first=str(refused[0]))
+    share = withhold if stage == STUDENT else 0.0
+    given, kept, withheld, unsure = [], [], [], []
+    for row, answer in both:
+        if answer.may_pass:
+            continue
+        verdict = rule.weigh(answer.verdict)
+        if verdict is not None:
+            given.append((row, verdict))
+        if verdict is None or not rule.keeps(verdict):
+            unsure.append(row)
+        elif is_withheld(taxonomy_id, row.review_id, row.revision, share):
+            withheld.append((row, verdict))
+            unsure.append(row)
+        else:
+            kept.append((row, verdict))
+    return Opinion(
+        given,
+        kept,
+        withheld,
+        unsure,
+        [review_id for review_id, _ in late],
+        late[0][1] if late else None,
+        len(both) - len(late) - len(given),
+    )
+
+
+def guess_key(stage: str, confidence: float) -> tuple[int, float, str]:
+    """By which guesses about a review are ordered, the best first."""
+    return -STAGES[stage].guess_rank, -confidence, stage
+
+
+def labels_for_people(rows: Sequence[WaitingReview], guesses: Mapping[int, Guess]) -> list[Label]:
+    """Labels of reviews that no stage is to judge any more: the best guess so far, marked as needing a person."""
+    labels = []
+    for row in rows:
+        guess = guesses.get(row.review_id)
+        category, confidence, stage = msgspec.structs.astuple(guess) if guess else (None, None, None)
+        labels.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
+    return labels
