@@ -22,7 +22,7 @@ CLEAN_UP_S: Final = 120.0
 """So long a benchmark has to delete its database and queues when it is told to end."""
 COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 OPTION: Final = re.compile(r"--[a-z][a-z-]*")
-Run = Mapping[str, Any]
+Noted = Mapping[str, Any]
 """What a benchmark notes of a turn, as JSON has it."""
 
 
@@ -50,7 +50,7 @@ class BuildRun:
                 f"{self.build.name}, which does not; leave that out, or name a later revision"
             )
 
-    def measured(self, *words: str) -> Run:
+    def measured(self, *words: str) -> Noted:
         """The figures of the only turn that it is asked for. Raises ConfigurationError where it gives none."""
         figures = self.folder / "figures.json"
         figures.unlink(missing_ok=True)
@@ -100,7 +100,7 @@ def _status(command: Sequence[str], folder: Path, surroundings: dict[str, str], 
                 process.kill()
 
 
-def read(document: bytes) -> Run:
+def read(document: bytes) -> Noted:
     """The turn that a benchmark wrote, of any revision. Raises ValueError where there is not just one."""
     found = json.loads(document)
     turns = found.get("runs") if isinstance(found, dict) else None
@@ -109,7 +109,7 @@ def read(document: bytes) -> Run:
     return dict(turns[0])
 
 
-def flat(run: Run, before: str = "") -> dict[str, float]:
+def flat(run: Noted, before: str = "") -> dict[str, float]:
     """The numbers of a turn by their paths, such as `cpu_us.store`; of CPU time the sum as well, as `cpu_us.all`."""
     found: dict[str, float] = {}
     for name, value in run.items():

@@ -51,7 +51,7 @@ def build_of(revision: str, checkout: Path = HOME) -> Build:
     return Build(name, commit, folder / ".venv/bin/python", folder)
 
 
-def commit_of(revision: str, checkout: Path) -> str:
+def commit_of(revision: str, checkout: Path = HOME) -> str:
     """The hash of the commit that a revision names. Raises ConfigurationError where there is none, or no checkout."""
     top = _git(checkout, "rev-parse", "--show-toplevel")
     # Packages may lie somewhere inside of another project's checkout.
@@ -95,7 +95,7 @@ def _make(checkout: Path, commit: str, part: Path) -> None:
     short = commit[:8]
     with phase(f"building {short} in {part.parent}, once: its files"):
         archive = part / "tree.tar"
-        _built(short, part, ["git", "-C", str(checkout), "archive", f"--output={archive}", commit])
+        _built(short, part, ["git", "-C", str(checkout), "archive", "-o", str(archive), commit])
         with tarfile.open(archive) as packed:
             packed.extractall(part, filter="data")
         archive.unlink()
