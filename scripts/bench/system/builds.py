@@ -102,14 +102,7 @@ def _make(checkout: Path, commit: str, part: Path) -> None:
     with phase(f"building {short}: an environment of its own; a minute or more"):
         _built(short, part, [sys.executable, "-m", "venv", str(part / ".venv")])
         # Moved afterwards: nothing that is installed may point to where it was, so no `--editable`.
-        pip = [
-            str(part / ".venv/bin/python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
+        pip = [str(part / ".venv/bin/python"), "-m", "pip", "install", "--quiet"]
         _built(short, part, [*pip, "-c", "constraints.txt", "."])
 
 
