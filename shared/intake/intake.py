@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
-from shared.intake.judging import Bench, Judged, Judging
+from shared.intake.judging import Bench, Judgement, Judging
 from shared.labelling.opinion import StageCounts
 from shared.reviews.wire import Message
-from shared.serving.predictor import Serving
+from shared.serving.predictor import ServingModels
 from shared.store import Database, awaiting, batches, failures, places, reviews, streams
 from shared.store.places import WaitingReview
 from shared.store.reviews import Incoming, Name, Upserted
@@ -40,7 +41,7 @@ class Stored(msgspec.Struct, frozen=True):
     counts: dict[str, StageCounts] = {}
     predicted: int = 0
     parked: int = 0
-    serving: Serving | None = None
+    serving: ServingModels | None = None
 
 
 def take_in(
@@ -56,54 +57,49 @@ def take_in(
 ) -> Stored:
     """Store the messages' reviews, note their rejected ones and the batches they belong to.
 
-    With `judging`, new reviews are judged and predicted before, and stored with what was said of them; where that
-    fails they are stored all the same, and wait for `first_stage`, as all do without it. With `predict_queue`, the
-    queue of predictions, those that have none are put in line for one as well. With `step`, for messages of a stream,
-    the stream's position is moved too; raises PositionLost, and stores nothing, where that cannot be.
-    Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
+    With `judging`, new reviews are judged and predicted before; where that fails they wait for `first_stage`, as all do
+    without it. With `predict_queue`, the queue of predictions, those that have none are put in line for one. With
+    `step`, for messages of a stream, its position is moved too; raises PositionLost, and stores nothing, where that
+    cannot be. Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
     """
     incoming = reviews.newest(messages)
     bench = None if judging is None else judging.bench()
     with database.transaction() as cursor:
         numbers = reviews.draw_numbers(cursor, incoming)
-    judged = None
-    if judging is not None and bench is not None:
-        judged = _judged(judging, bench, incoming, numbers)
+    judged = _judged(judging, bench, incoming, numbers)
     with database.transaction() as cursor:
         found = reviews.upsert(cursor, messages, incoming, taxonomy_id, first_stage, numbers)
-        new = {*found.added}
+        waits = dict.fromkeys(found.added, first_stage) if judged is None else judged.waits
         if judged is None:
-            waits = dict.fromkeys(found.added, first_stage)
             places.take(cursor, waits, taxonomy_id)
         else:
-            waits = judged.waits
-            judged.write(cursor, new, taxonomy_id)
+            judged.write(cursor, {*found.added}, taxonomy_id)
         unpredicted, parked = _awaiting(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
         batches.record(cursor, messages, found.ids)
         to_stages = _to_send(found, waits, first_stage)
         if step is not None:
-            unsent = {*unpredicted}.union(*to_stages.values())
-            streams.move(cursor, step, sorted(unsent))
-    has_answers = judged is not None and judged.answers is not None
-    return Stored(
-        found.ids,
-        to_stages,
-        to_stages.get(first_stage, []),
-        unpredicted,
-        len(found.fresh),
-        found.replaced,
-        {} if judged is None else judged.counts(),
-        len(found.added) if has_answers else 0,
-        parked,
-        None if judged is None else judged.serving,
-    )
+            streams.move(cursor, step, sorted({*unpredicted}.union(*to_stages.values())))
+    first = to_stages.get(first_stage, [])
+    stored = Stored(found.ids, to_stages, first, unpredicted, len(found.fresh), found.replaced, parked=parked)
+    return stored if judged is None else _told(stored, judged, found)
+
+
+def _told(stored: Stored, judged: Judgement, found: Upserted) -> Stored:
+    """What became of reviews, and what was said of them."""
+    predicted = len(found.added) if judged.answers is not None else 0
+    return replace(stored, counts=judged.counts(), predicted=predicted, serving=judged.serving)
 
 
 def _judged(
-    judging: Judging, bench: Bench, incoming: Mapping[Name, Incoming], numbers: Mapping[Name, int]
-) -> Judged | None:
+    judging: Judging | None,
+    bench: Bench | None,
+    incoming: Mapping[Name, Incoming],
+    numbers: Mapping[Name, int],
+) -> Judgement | None:
     """What is said of reviews; None where that failed: each will be found out by the tasks of its first stage."""
+    if judging is None or bench is None:
+        return None
     now = datetime.now(UTC)
     rows = [
         WaitingReview(
@@ -123,7 +119,7 @@ def _judged(
 
 
 def _awaiting(
-    cursor: Cursor, taxonomy_id: int, queue: str | None, found: Upserted, judged: Judged | None
+    cursor: Cursor, taxonomy_id: int, queue: str | None, found: Upserted, judged: Judgement | None
 ) -> tuple[list[int], int]:
     """Put those in line who have no prediction: those to be sent, and how many wait for a champion."""
     if queue is None:

@@ -1,6 +1,6 @@
 """Judging before storing: what the stages at hand say of reviews that are on their way in.
 
-Most reviews are settled by the first stage. Judged before they are stored, they need no place in line, no message of
+Most reviews are settled by the first stage. Judgement before they are stored, they need no place in line, no message of
 their own and no second look at their text. What is written of it is in `intake`.
 """
 
@@ -18,8 +18,15 @@ from shared.cascade.rule import StageRule
 from shared.cascade.stage import Stage
 from shared.errors import OtzyvError
 from shared.labelling.labeller import Labeller
-from shared.labelling.opinion import JudgedReview, Opinion, StageCounts, guess_key, labels_for_people, weighed
-from shared.serving.predictor import Answers, Predictor, Serving
+from shared.labelling.opinion import (
+    JudgedReview,
+    StageCounts,
+    StageOpinion,
+    guess_key,
+    labels_for_people,
+    weighed,
+)
+from shared.serving.predictor import PredictedRows, Predictor, ServingModels
 from shared.store import labels, places, predictions, verdicts
 from shared.store import withheld as held_back
 from shared.store.labels import Label
@@ -39,10 +46,10 @@ class Bench(msgspec.Struct, frozen=True):
 
     judges: list[tuple[Stage, StageRule]]
     then: str | None
-    serving: Serving | None
+    serving: ServingModels | None
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True):
     """What was said of reviews, by the numbers under which they will be stored.
 
     `opinions` are the stages' own, with their models; `waits` says for which stage a review waits that has no label,
@@ -51,13 +58,13 @@ class Judged(msgspec.Struct, frozen=True):
     """
 
     labels: list[Label]
-    opinions: list[tuple[Stage, Opinion]]
+    opinions: list[tuple[Stage, StageOpinion]]
     waits: dict[int, str]
     then: str | None
     withhold: float
     judged_at: float
-    serving: Serving | None = None
-    answers: Answers | None = None
+    serving: ServingModels | None = None
+    answers: PredictedRows | None = None
 
     def counts(self) -> dict[str, StageCounts]:
         """What each stage did, by now."""
@@ -115,12 +122,12 @@ class Judging:
             log.warning("judging.without_stage", stage=name, error=str(error))
             return None
 
-    def judge(self, bench: Bench, rows: Sequence[WaitingReview]) -> Judged:
+    def judge(self, bench: Bench, rows: Sequence[WaitingReview]) -> Judgement:
         """What the bench says of reviews. Raises whatever stands in the way: then nothing has been said of any."""
         began, labeller = time.monotonic(), self._labeller
         waits: dict[int, str] = {}
         accepted: list[Label] = []
-        opinions: list[tuple[Stage, Opinion]] = []
+        opinions: list[tuple[Stage, StageOpinion]] = []
         unsure = list(rows)
         for stage, rule in bench.judges:
             answers = stage.answers([without_words(row.text) for row in unsure])
@@ -134,11 +141,13 @@ class Judging:
         else:
             waits.update(dict.fromkeys((row.review_id for row in unsure), bench.then))
         answered = self._predicted(bench.serving, rows)
-        return Judged(
+        return Judgement(
             accepted, opinions, waits, bench.then, labeller.withhold, began, bench.serving, answered
         )
 
-    def _predicted(self, serving: Serving | None, rows: Sequence[WaitingReview]) -> Answers | None:
+    def _predicted(
+        self, serving: ServingModels | None, rows: Sequence[WaitingReview]
+    ) -> PredictedRows | None:
         if self._predictor is None or serving is None or serving.champion is None:
             return None
         try:
@@ -149,7 +158,7 @@ class Judging:
 
 
 def _guesses(
-    opinions: Sequence[tuple[Stage, Opinion]], unsure: Sequence[WaitingReview]
+    opinions: Sequence[tuple[Stage, StageOpinion]], unsure: Sequence[WaitingReview]
 ) -> Mapping[int, Guess]:
     """The best verdict on each review of which nobody was sure, as `verdicts.guesses` finds it among stored ones."""
     wanted = {row.review_id for row in unsure}

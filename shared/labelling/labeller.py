@@ -16,7 +16,7 @@ from shared.cascade.rule import StageRule
 from shared.cascade.stage import ABSTAINED, Answer, Stage, StageSource
 from shared.catalogue import STAGES, STUDENT
 from shared.errors import OtzyvError
-from shared.labelling.opinion import Opinion, StageCounts, labels_for_people, weighed
+from shared.labelling.opinion import StageCounts, StageOpinion, labels_for_people, weighed
 from shared.labelling.rules import Rules
 from shared.store import Database, labels, places, verdicts
 from shared.store import withheld as held_back
@@ -168,7 +168,7 @@ class Labeller:
             return [ABSTAINED] * len(reading.waiting)
         return reading.judge.answers([without_words(row.text) for row in reading.waiting])
 
-    def _settle(self, reading: Reading, found: Opinion) -> list[int]:
+    def _settle(self, reading: Reading, found: StageOpinion) -> list[int]:
         """Write what a stage answered, and let the unsure wait for the next stage; their ids are returned."""
         next_stage, accepted = reading.next_stage, found.labels(reading.stage)
         with self.database.transaction() as cursor:

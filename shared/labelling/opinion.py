@@ -43,7 +43,7 @@ class StageCounts(msgspec.Struct, frozen=True):
         return StageCounts(*map(add, mine, others))
 
 
-class Opinion(msgspec.Struct, frozen=True):
+class StageOpinion(msgspec.Struct, frozen=True):
     """A stage's answers, weighed by its rule.
 
     `given` are all verdicts, `kept` those that become labels, `withheld` those that would. `unsure` are the reviews
@@ -86,7 +86,7 @@ def weighed(
     answers: Sequence[Answer],
     taxonomy_id: int,
     withhold: float,
-) -> Opinion:
+) -> StageOpinion:
     """What answers come to by a rule; of what the student would keep, the share `withhold` (0..1) travels on."""
     both = list(zip(rows, answers, strict=True))
     late = [(row.review_id, answer.error) for row, answer in both if answer.may_pass]
@@ -109,7 +109,7 @@ def weighed(
             unsure.append(row)
         else:
             kept.append((row, verdict))
-    return Opinion(
+    return StageOpinion(
         given,
         kept,
         withheld,

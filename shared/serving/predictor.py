@@ -29,11 +29,11 @@ CHALLENGED_S: Final = 60.0
 """Seconds within which the next batch for a challenger is expected."""
 
 
-Answers = Mapping[int, Sequence[Prediction]]
+PredictedRows = Mapping[int, Sequence[Prediction]]
 """Predictions by the number of the model that gave them."""
 
 
-class Serving(msgspec.Struct, frozen=True):
+class ServingModels(msgspec.Struct, frozen=True):
     """Who predicts this moment; nobody where there is no champion, or none that can be loaded."""
 
     champion: Loaded | None = None
@@ -48,7 +48,7 @@ class AwaitedPredictions(msgspec.Struct, frozen=True):
 
     waiting: list[WaitingReview]
     read_at: float
-    serving: Serving = Serving()
+    serving: ServingModels = ServingModels()
     parked: int = 0
 
     @property
@@ -109,17 +109,17 @@ class Predictor:
             waiting = awaiting.texts(cursor, review_ids, self.taxonomy_id)
         return AwaitedPredictions(waiting, read_at, serving)
 
-    def serving(self) -> Serving:
+    def serving(self) -> ServingModels:
         """Who serves now, loaded."""
         with self.database.transaction() as cursor:
             wanted = aliases.current(cursor, self.taxonomy)
         try:
             champion = self._champion(wanted.get("champion"))
-            return Serving(champion, self._challenger(wanted.get("challenger")))
+            return ServingModels(champion, self._challenger(wanted.get("challenger")))
         except (ModelError, ModelUnavailable) as error:
             # Not tried again here: a sweep would take what is between two tries for lost, and send it once more.
             log.error("model.none_can_serve", error=str(error))  # noqa: TRY400
-            return Serving()
+            return ServingModels()
 
     def predict(self, awaited: AwaitedPredictions) -> PredictionOutcome:
         """The second half: predictions of the champion, and of the challenger if it gives any, in one transaction."""
@@ -135,7 +135,7 @@ class Predictor:
         after_s = [row.age_s + passed for row in waiting if row.review_id in settled]
         return PredictionOutcome(len(settled), 0, champion.model_id, after_s)
 
-    def answers(self, serving: Serving, rows: Sequence[WaitingReview]) -> Answers:
+    def answers(self, serving: ServingModels, rows: Sequence[WaitingReview]) -> PredictedRows:
         """What the champion says, and the challenger if it says anything. Nothing is written."""
         champion, challenger = serving.champion, serving.challenger
         answers = {} if champion is None else {champion.model_id: rows_of(champion.classifier, rows)}

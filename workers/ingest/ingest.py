@@ -25,7 +25,7 @@ from shared.store.processes.waits import Waiting
 from workers.ingest.gathered import due, is_full, most_reviews, nothing
 from workers.ingest.source import HeldMessage, MessageSource, Stopped
 from workers.intake import envelope
-from workers.intake.door import Admitted, Door, Way
+from workers.intake.door import Admitted, Door, Passage
 from workers.monitoring import metrics
 from workers.process import crash_points
 from workers.rabbitmq import topology
@@ -187,7 +187,7 @@ class Ingest:
     def _store(self, held: list[HeldMessage], lane: Lane) -> Admitted:
         """Store messages and send what follows."""
         self._source.check()
-        way = Way(lambda places: self._source.step([held[at] for at in places]), self._source.stored)
+        way = Passage(lambda places: self._source.step([held[at] for at in places]), self._source.stored)
         return self._door.admit([one.message for one in held], lane, way)
 
 

@@ -37,7 +37,7 @@ class Admitted(msgspec.Struct, frozen=True):
         )
 
 
-class Way(msgspec.Struct, frozen=True):
+class Passage(msgspec.Struct, frozen=True):
     """How far messages go along their source: nowhere, along a queue.
 
     `step` says it of messages by their places among those that are admitted; `stored` is told once it is committed.
@@ -47,7 +47,7 @@ class Way(msgspec.Struct, frozen=True):
     stored: Callable[[Step | None], None] = lambda _: None
 
 
-ALONG_A_QUEUE: Final = Way()
+ALONG_A_QUEUE: Final = Passage()
 
 
 class Door:
@@ -59,7 +59,7 @@ class Door:
         self._judging: Final = judging
 
     def admit(
-        self, messages: Sequence[Message], lane: Lane, way: Way = ALONG_A_QUEUE, *, judge: bool = True
+        self, messages: Sequence[Message], lane: Lane, way: Passage = ALONG_A_QUEUE, *, judge: bool = True
     ) -> Admitted:
         """Store messages and send what follows.
 
@@ -68,7 +68,7 @@ class Door:
         return self._admit(messages, range(len(messages)), lane, way, judge)
 
     def _admit(
-        self, messages: Sequence[Message], places: Sequence[int], lane: Lane, way: Way, judge: bool
+        self, messages: Sequence[Message], places: Sequence[int], lane: Lane, way: Passage, judge: bool
     ) -> Admitted:
         """The same for messages at some of the places."""
         try:
@@ -86,7 +86,7 @@ class Door:
             return self._once([message], places, lane, way, judge)
 
     def _once(
-        self, messages: Sequence[Message], places: Sequence[int], lane: Lane, way: Way, judge: bool
+        self, messages: Sequence[Message], places: Sequence[int], lane: Lane, way: Passage, judge: bool
     ) -> Admitted:
         settings, began, step = self._runtime.settings, time.monotonic(), way.step(places)
         found = take_in(

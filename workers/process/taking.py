@@ -170,7 +170,7 @@ class Hands:
         self._most_out = worker.pool.num_processes + 1
         self._lanes = {lane: _Held() for lane in LANES}
         self._consumers: list[Consumer] = []
-        self._is_over = False
+        self._is_over, self._has_begun = False, False
         self.queues: list[str] = []
         self._newest = datetime.now(UTC)
 
@@ -197,7 +197,13 @@ class Hands:
             consumer.consume()
             self._consumers.append(consumer)
             self.queues.append(queue.name)
+        # Celery's pool takes tasks only once the event loop runs, which is what fires timers.
+        self._worker.timer.call_after(0.0, self._begin)
         log.info("ingest.consuming", queue=topology.INCOMING.queue)
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        self._look()
 
     def cancel(self) -> None:
         """Take no more; what is with the children is acknowledged when it is done."""
@@ -234,7 +240,7 @@ class Hands:
 
     def _look(self) -> None:
         """Hand out what is due, live before bulk, as long as children have not too much of that lane already."""
-        if self._is_over or not self._consumers:
+        if self._is_over or not self._has_begun or not self._consumers:
             return
         now, linger_s = time.monotonic(), self._chosen.linger_ms / 1000
         for lane in LANES:
