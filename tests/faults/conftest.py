@@ -64,15 +64,23 @@ def settings(amqp_url: str, database_url: str) -> Settings:
 
 
 @pytest.fixture
+def judges_first() -> bool:
+    """Cases about ingest, or about batches in queues, are about reviews that are stored first."""
+    return False
+
+
+@pytest.fixture
 def world(
     settings: Settings,
     database: Database,
     rabbit: RabbitNode,
     node: PostgresNode,
+    judges_first: bool,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> World:
     """Everything a case needs."""
     made = World(settings, database, rabbit, node, tmp_path)
+    made.judges_first = judges_first
     request.node.stash[LEDGER] = made.ledger
     return made

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from shared.errors import DatabaseUnavailable
 from shared.store import Database
 from tests.faults.proxy import Mode, Proxy, proxy_to
-from tests.faults.world import World
+from tests.faults.world import BOTH_WAYS, World
 from tests.support.postgres_node import PostgresNode
 from tests.support.servers import database_of
 
@@ -88,7 +88,7 @@ def never_answers(world: World, service: Proxy, mode: Mode, sentence: str) -> No
     assert code == 75
     assert sentence in said
     assert seconds < HEALTH_S
-    world.wait(lambda: sentence in world.log("ingest.log"), "ingest to give up waiting")
+    world.wait(lambda: sentence in world.log(world.taking_log), "ingest to give up waiting")
     # Twice it said nothing for five minutes, and why is not known: its stacks would tell.
     world.wait(lambda: sentence in world.log(), "the worker to give up waiting", 600.0)
     service.mode("forward")
@@ -97,6 +97,7 @@ def never_answers(world: World, service: Proxy, mode: Mode, sentence: str) -> No
     world.ledger.note(f"health failed after {seconds:.1f} s")
 
 
+@BOTH_WAYS
 @pytest.mark.case(
     11, expected="every statement is given up in time, health fails, all goes on with the next answer"
 )
@@ -110,6 +111,7 @@ def test_a_database_that_never_answers_is_given_up_and_work_goes_on_when_it_does
     world.ledger.check()
 
 
+@BOTH_WAYS
 @pytest.mark.case(
     11, expected="connections are given up in time, health fails, all goes on with the next answer"
 )

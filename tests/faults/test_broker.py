@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.world import World
+from tests.faults.world import BOTH_WAYS, World
 from tests.support.servers import PATIENCE_S
 
 A_MINUTE_S = 60.0
@@ -40,6 +40,7 @@ def finish(world: World, process: subprocess.Popen[bytes], file: Path, reviews: 
     world.ledger.confirmed.update(map(str, range(reviews)))
 
 
+@BOTH_WAYS
 @pytest.mark.case(7, expected="enqueue, ingest and worker reconnect; unacknowledged messages come again")
 def test_a_broker_that_is_restarted_in_the_middle_of_the_stream_costs_nothing(world: World) -> None:
     """RabbitMQ is killed by SIGKILL and started, then stopped properly and started, while reviews stream through."""
@@ -55,10 +56,11 @@ def test_a_broker_that_is_restarted_in_the_middle_of_the_stream_costs_nothing(wo
                 world.rabbit.start()
             finish(world, process, file, total)
         world.wait_settled(total)
-    world.ledger.note(f"{world.log('ingest.log').count('ingest.reconnect')} reconnects of ingest")
+    world.ledger.note(f"{world.log(world.taking_log).count('ingest.reconnect')} reconnects of ingest")
     world.ledger.check()
 
 
+@BOTH_WAYS
 @pytest.mark.case(8, expected="nobody exits, health fails, enqueue waits; all goes on afterwards")
 def test_a_broker_that_is_down_for_a_minute_costs_nothing(world: World) -> None:
     """RabbitMQ is killed and down for a minute, while enqueue sends and ingest and a worker run."""

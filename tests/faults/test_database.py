@@ -11,7 +11,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from tests.faults.proxy import proxy_to
-from tests.faults.world import World
+from tests.faults.world import BOTH_WAYS, World
 from tests.support import ledger as tables
 from tests.support.postgres_node import How
 from tests.support.process_tree import children, resident_mib
@@ -47,6 +47,7 @@ def writing(world: World, watch: Connection) -> Callable[[], object]:
     return lambda: asked(watch, query)
 
 
+@BOTH_WAYS
 @pytest.mark.case(9, expected="the transaction is rolled back and done again; nothing committed is lost")
 def test_a_database_that_dies_in_the_middle_of_transactions_costs_nothing(world: World) -> None:
     """PostgreSQL is killed by SIGKILL twice and stopped at once by SIGQUIT, each in the middle of transactions."""
@@ -71,6 +72,7 @@ def test_a_database_that_dies_in_the_middle_of_transactions_costs_nothing(world:
     world.ledger.check()
 
 
+@BOTH_WAYS
 @pytest.mark.case(
     10, expected="nobody exits, health fails, messages stay with RabbitMQ; all goes on afterwards"
 )
@@ -150,6 +152,7 @@ def test_a_worker_that_cannot_be_serialised_does_its_batch_again(world: World) -
     world.ledger.check()
 
 
+@BOTH_WAYS
 @pytest.mark.case(17, expected=f"no process grows by more than {GROWTH_MIB:.0f} MiB")
 def test_memory_stays_bounded_while_a_slow_database_meets_a_burst(world: World) -> None:
     """100,000 reviews arrive at once while the database takes 100 KB a second over each connection."""

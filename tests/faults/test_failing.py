@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.world import World
+from tests.faults.world import BOTH_WAYS, World
 from tests.support import ledger as tables
 
 BRITTLE = "tests.support.brittle_worker"
@@ -24,13 +24,14 @@ def with_one(word: str, reviews: int) -> list[str]:
     return [word if number == reviews // 3 else f"отзыв {number}" for number in range(reviews)]
 
 
+@BOTH_WAYS
 @pytest.mark.case(
     5, expected="one failure with its reason, one dead letter, no loop; its neighbours are labelled"
 )
 def test_a_review_over_the_time_limit_is_one_dead_letter_and_no_loop(world: World) -> None:
     """One review of 100 takes longer than a task may."""
     with (
-        world.started("ingest", log="ingest.log"),
+        world.door(),
         world.module(BRITTLE, "worker.log", OTZYV_TASK_SOFT_LIMIT_S="3"),
     ):
         world.send(with_one("долго", 100))
@@ -44,12 +45,13 @@ def test_a_review_over_the_time_limit_is_one_dead_letter_and_no_loop(world: Worl
     world.ledger.check(failed=1, dead_letters=1)
 
 
+@BOTH_WAYS
 @pytest.mark.case(
     6, expected="halved until it is alone, one failure, one dead letter; the next batch is labelled"
 )
 def test_a_batch_without_memory_is_halved_and_the_next_one_runs(world: World) -> None:
     """One review of 100 asks for more memory than there is."""
-    with world.started("ingest", log="ingest.log"), world.module(BRITTLE, "worker.log"):
+    with world.door(), world.module(BRITTLE, "worker.log"):
         world.send(with_one("память", 100))
         world.wait_settled(100)
         world.wait_dead_letters(1)
@@ -64,10 +66,11 @@ def test_a_batch_without_memory_is_halved_and_the_next_one_runs(world: World) ->
     world.ledger.check(failed=1, dead_letters=1)
 
 
+@BOTH_WAYS
 @pytest.mark.case(13, expected="999 labelled, one in `failures`, one dead letter")
 def test_one_poison_review_in_a_thousand_costs_itself_only(world: World) -> None:
     """One review of 1,000 raises an error that cannot pass."""
-    with world.started("ingest", log="ingest.log"), world.module(BRITTLE, "worker.log"):
+    with world.door(), world.module(BRITTLE, "worker.log"):
         world.send(with_one("яд", 1_000))
         world.wait_settled(1_000)
         world.wait_dead_letters(1)

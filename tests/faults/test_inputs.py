@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.taxonomy import default_taxonomy
-from tests.faults.world import World
+from tests.faults.world import BOTH_WAYS, World
 from tests.services.workers.test_queue_path import BAD
 from tests.support import ledger as tables
 from tests.support.chat_endpoint import Reply, chat_endpoint, chosen, options_in, review_in
@@ -51,7 +51,7 @@ def test_a_text_that_is_replaced_while_it_is_labelled_gets_the_label_of_the_new_
     gate.touch()
     slugs = default_taxonomy().slugs
     old, new = "А", "Б"
-    with world.started("ingest", log="ingest.log"), world.module(GATED, "worker.log"):
+    with world.door(), world.module(GATED, "worker.log"):
         world.send([f"{old} номер {number}" for number in range(100)])
         world.wait(pid.exists, "a batch to be in the stage")
         world.send([f"{new} номер {number}" for number in range(100)])
@@ -84,6 +84,7 @@ WORSE: dict[str, tuple[bytes, dict[str, Any], str]] = {
 }
 
 
+@BOTH_WAYS
 @pytest.mark.case(
     20, expected="each bad message is in `failures` and `reviews.rejected` with its reason, the rest labelled"
 )
@@ -120,7 +121,7 @@ def test_an_empty_message_does_not_stop_ingest(world: World) -> None:
         world.ledger.bad.append(b"")
         world.send(50)
         world.wait(lambda: world.settled(50) or ingest.poll() is not None, "50 reviews to be settled")
-        assert ingest.poll() is None, "ingest has ended: " + world.log("ingest.log")[-300:]
+        assert ingest.poll() is None, "ingest has ended: " + world.log(world.taking_log)[-300:]
         world.wait_settled(50)
         world.wait_dead_letters(1)
     world.ledger.check(failed=1, dead_letters=1)

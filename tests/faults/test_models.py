@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from shared.classifiers import Artefact
 from shared.classifiers import manifest as manifests
 from shared.serving.registry import Registry
-from tests.faults.world import World
+from tests.faults.world import BOTH_WAYS, World
 from tests.support import ledger as tables
 from tests.support.tiny_registry import Models
 
@@ -79,6 +79,7 @@ def with_a_champion(world: World, tiny: Models) -> tuple[Path, Registry, dict[st
     return models, registry, numbers
 
 
+@BOTH_WAYS
 @pytest.mark.case(19, expected="refused, with a reason; the champion that serves goes on")
 def test_a_champion_that_is_damaged_is_refused_and_the_one_before_serves_on(
     world: World, tiny: Models
@@ -108,6 +109,7 @@ def test_a_champion_that_is_damaged_is_refused_and_the_one_before_serves_on(
     world.ledger.check()
 
 
+@BOTH_WAYS
 @pytest.mark.case(19, expected="cannot be promoted; the champion that serves goes on")
 def test_a_model_whose_weights_are_no_numbers_is_not_promoted_and_the_old_one_serves_on(
     world: World, tiny: Models

@@ -10,19 +10,20 @@ from typing import Any
 
 import pytest
 
-from tests.faults.world import World, crash
+from tests.faults.world import BOTH_WAYS, World, crash
 from tests.support.process_tree import children
 from tests.support.servers import PATIENCE_S
 
 GATED = "tests.faults.gated_worker"
 
 
+@BOTH_WAYS
 @pytest.mark.case(1, expected="the batch comes again and is labelled once")
 def test_a_pool_child_that_is_killed_in_the_middle_of_a_batch_costs_nothing(world: World) -> None:
     """A child of the pool is killed by SIGKILL while its stage judges a batch."""
     gate, pid = world.folder / "gate", world.folder / "gate.pid"
     gate.touch()
-    with world.started("ingest", log="ingest.log"), world.module(GATED, "worker.log") as worker:
+    with world.door(), world.module(GATED, "worker.log") as worker:
         world.send(500)
         world.wait(pid.exists, "a batch to be in the stage")
         victim = int(pid.read_text())
@@ -34,6 +35,7 @@ def test_a_pool_child_that_is_killed_in_the_middle_of_a_batch_costs_nothing(worl
     world.ledger.check()
 
 
+@BOTH_WAYS
 @pytest.mark.case(1, expected="every batch comes again and is labelled once")
 def test_pool_children_that_are_killed_one_after_another_under_load_cost_nothing(world: World) -> None:
     """Children of a busy worker are killed one after another."""
@@ -75,7 +77,7 @@ def die_in_a_worker(world: World, place: str, whom: str) -> None:
     """Let a worker die at a place, once; another one is there where it took everybody along."""
     file = world.folder / "crash"
     deadly: dict[str, Any] = crash(place, file, "group" if whom == "group" else "")
-    with world.started("ingest", log="ingest.log"):
+    with world.door():
         with world.started("worker", "cpu", "--processes", "2", log="worker.log", **deadly) as worker:
             world.send(2_000)
             world.wait(lambda: not file.exists(), f"a process to die at {place}")
@@ -89,6 +91,24 @@ def die_in_a_worker(world: World, place: str, whom: str) -> None:
                 world.wait_settled(2_000)
     world.ledger.note(f"died at {place}")
     world.ledger.check()
+
+
+@pytest.mark.case(2, expected="the messages come again and change no row")
+@pytest.mark.parametrize("judges_first", [True])
+@pytest.mark.parametrize("whom", ["child", "group"])
+def test_a_worker_that_dies_with_messages_that_it_has_stored_costs_nothing(world: World, whom: str) -> None:
+    """A pool child, or the whole worker, dies after it has stored messages and sent on, before it acknowledges them."""
+    die_in_a_worker(world, "ingest.sent", whom)
+
+
+@pytest.mark.case(3, expected="the messages come again, and what follows is sent then")
+@pytest.mark.parametrize("judges_first", [True])
+@pytest.mark.parametrize("whom", ["child", "group"])
+def test_a_worker_that_dies_before_it_sends_on_what_it_has_stored_costs_nothing(
+    world: World, whom: str
+) -> None:
+    """A pool child, or the whole worker, dies after it has stored messages, before the unsure are sent on."""
+    die_in_a_worker(world, "ingest.stored", whom)
 
 
 @pytest.mark.case(2, expected="the messages come again and change no row")
@@ -135,12 +155,13 @@ def test_ingest_stops_with_a_half_filled_buffer_and_keeps_none_of_it_back(world:
     world.ledger.check()
 
 
+@BOTH_WAYS
 @pytest.mark.case(4, expected="finishes the running batch, gives the others back, exit code 0")
 def test_a_worker_that_is_stopped_finishes_its_batch(world: World) -> None:
     """SIGTERM comes to a worker in the middle of a batch, with others behind it."""
     gate, pid = world.folder / "gate", world.folder / "gate.pid"
     gate.touch()
-    with world.started("ingest", log="ingest.log"):
+    with world.door():
         with world.module(GATED, "worker.log") as worker:
             world.send(1_000)
             world.wait(pid.exists, "a batch to be in the stage")

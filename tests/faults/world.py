@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class World:
         self.ledger = Ledger(database, rabbit, settings.amqp_url)
         self.told: dict[str, str] = {}
         """Variables for every process that is started."""
+        self.judges_first = True
+        """Whether CPU workers take reviews in; else ingest stores them first."""
 
     # Processes
 
@@ -44,8 +46,10 @@ class World:
         self, *arguments: str, log: str, settings: Settings | None = None, **more: str
     ) -> Iterator[subprocess.Popen[bytes]]:
         """An `otzyv` process that is stopped politely at the end."""
+        surroundings = {**self._way, **self.told, **more}
+        log_file = self.folder / log
         with processes.started(
-            *arguments, settings=settings or self.settings, log=self.folder / log, **{**self.told, **more}
+            *arguments, settings=settings or self.settings, log=log_file, **surroundings
         ) as process:
             yield process
 
@@ -53,27 +57,44 @@ class World:
     def module(self, name: str, log: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
         """A worker with a stage for tests, run as a module."""
         tries, gate = str(self.folder / "tries"), str(self.folder / "gate")
-        surroundings = {**self.told, "BRITTLE_TRIES": tries, "GATE": gate, **more}
+        surroundings = {**self._way, **self.told, "BRITTLE_TRIES": tries, "GATE": gate, **more}
         with processes.module(name, self.settings, self.folder / log, **surroundings) as process:
             yield process
 
     @contextmanager
     def running(self) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]]:
-        """`otzyv ingest` and `otzyv worker cpu` with two processes."""
-        with (
-            self.started("ingest", log="ingest.log") as ingest,
-            self.started("worker", "cpu", "--processes", "2", log="worker.log") as worker,
-        ):
-            yield ingest, worker
+        """Who takes reviews in, and who labels: `otzyv worker cpu` with two processes is both, or there is ingest."""
+        with ExitStack() as stack:
+            taking = stack.enter_context(self.door())
+            worker = stack.enter_context(self.started("worker", "cpu", "--processes", "2", log="worker.log"))
+            yield taking or worker, worker
+
+    @contextmanager
+    def door(self) -> Iterator[subprocess.Popen[bytes] | None]:
+        """`otzyv ingest`, where reviews are stored first; nobody where workers take them in."""
+        if self.judges_first:
+            yield None
+            return
+        with self.started("ingest", log="ingest.log") as process:
+            yield process
+
+    @property
+    def _way(self) -> dict[str, str]:
+        return {"OTZYV_JUDGE_FIRST": str(self.judges_first)}
+
+    @property
+    def taking_log(self) -> str:
+        """The log of who takes reviews in."""
+        return "worker.log" if self.judges_first else "ingest.log"
 
     def wait_at_work(self) -> None:
         """Wait until ingest and worker are past their start, at which a service that is away ends them."""
-        self.wait(lambda: "ingest.consuming" in self.log("ingest.log"), "ingest to consume")
+        self.wait(lambda: "ingest.consuming" in self.log(self.taking_log), "reviews to be taken")
         self.wait(lambda: " ready." in self.log(), "the worker to be ready")
 
     def run(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """A command to its end."""
-        return processes.run(*arguments, settings=self.settings, **{**self.told, **more})
+        return processes.run(*arguments, settings=self.settings, **{**self._way, **self.told, **more})
 
     def log(self, name: str = "worker.log") -> str:
         """What a process has logged so far."""
@@ -141,6 +162,10 @@ class World:
     def wait_dead_letters(self, count: int) -> None:
         """RabbitMQ moves dead letters a moment after they were rejected."""
         self.wait(lambda: self.ledger.count().dead_letters == count, f"{count} dead letters")
+
+
+BOTH_WAYS = pytest.mark.parametrize("judges_first", [True, False], ids=["judged first", "stored first"])
+"""For what must hold whoever takes reviews in."""
 
 
 def crash(place: str, file: Path, whom: str = "") -> dict[str, Any]:
