@@ -24,11 +24,13 @@ from scripts.labelling.report.summary import RunSummary, StageRow
 from scripts.labelling.run_summary import summarise
 from scripts.labelling.unfinished import UnfinishedRun, identity, unfinished
 from scripts.language.language import counted, decimal, grouped, translated
-from shared.catalogue import LLM
+from shared.catalogue import LLM, light_stages
 from shared.errors import ConfigurationError
 from shared.intake.intake import take_in
+from shared.intake.judging import Judging
 from shared.labelling import rationing
 from shared.labelling.labeller import Labeller, StageOutcome
+from shared.labelling.opinion import StageCounts
 from shared.reviews.wire import BatchPart, Message, decode, encode, masked
 from shared.runtime import runtime
 from shared.runtime.runtime import Runtime
@@ -220,8 +222,22 @@ def _label_message(
         queue="otzyv label",
         taxonomy_id=here.taxonomy_id,
         first_stage=cascade.order[0],
+        judging=Judging(cascade, light_stages(here.settings)),
     )
-    _through_stages(cascade, cascade.order[0], stored.first_stage, tallies, silent)
+    for stage, counts in stored.counts.items():
+        _tally(tallies, stage, counts)
+    for stage, ids in stored.to_stages.items():
+        _through_stages(cascade, stage, ids, tallies, silent)
+
+
+def _tally(tallies: dict[str, StageRow], stage: str, counts: StageCounts) -> None:
+    tally = tallies[stage]
+    tallies[stage] = replace(
+        tally,
+        seen=tally.seen + counts.seen,
+        kept=tally.kept + counts.kept,
+        abstained=tally.abstained + counts.abstained,
+    )
 
 
 def _through_stages(
@@ -231,13 +247,8 @@ def _through_stages(
     stage: str | None = first
     while stage is not None and ids and stage not in silent:
         outcome = _run(cascade, stage, ids)
-        tally, counts = tallies[stage], outcome.counts
-        tallies[stage] = replace(
-            tally,
-            seen=tally.seen + counts.seen,
-            kept=tally.kept + counts.kept,
-            abstained=tally.abstained + counts.abstained,
-        )
+        counts = outcome.counts
+        _tally(tallies, stage, counts)
         # Not one answer in a batch: the rest need not be asked.
         if counts.seen and len(outcome.unanswered) == counts.seen:
             silent.add(stage)

@@ -77,7 +77,7 @@ def take_in(
         unpredicted, parked = _awaiting(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
         batches.record(cursor, messages, found.ids)
-        to_stages = _to_send(found, waits, first_stage)
+        to_stages = _to_send(found, waits)
         if step is not None:
             streams.move(cursor, step, sorted({*unpredicted}.union(*to_stages.values())))
     first = to_stages.get(first_stage, [])
@@ -132,10 +132,11 @@ def _awaiting(
     return ([], awaiting.park(cursor, waiting, taxonomy_id)) if nobody_serves else (waiting, 0)
 
 
-def _to_send(found: Upserted, waits: Mapping[int, str], first_stage: str) -> dict[str, list[int]]:
+def _to_send(found: Upserted, waits: Mapping[int, str]) -> dict[str, list[int]]:
     """Who waits for which stage, in the order in which they came."""
-    new, by_stage = {*found.added}, {first_stage: {*found.in_line}}
-    for number, stage in waits.items():
-        if number in new:
+    new: set[int] = {*found.added}
+    by_stage: dict[str, set[int]] = {}
+    for number, stage in (*found.in_line.items(), *waits.items()):
+        if number in new or number in found.in_line:
             by_stage.setdefault(stage, set()).add(number)
     return {stage: found.in_order(ids) for stage, ids in by_stage.items() if ids}

@@ -21,13 +21,13 @@ class Upserted(msgspec.Struct, frozen=True):
     """What became of the reviews of some messages.
 
     `ids` holds the review ids of each message. `added` are new ones, whose places in line are still to be taken;
-    `in_line` are all others that wait for the first stage now, to be sent. `fresh` are those that nobody knew, `known`
+    `in_line` are all others that wait, with the stage, to be sent. `fresh` are those that nobody knew, `known`
     the others, of which so many were `replaced`.
     """
 
     ids: list[list[int]]
     added: list[int]
-    in_line: list[int]
+    in_line: dict[int, str]
     fresh: list[int]
     known: list[int]
     replaced: int
@@ -92,7 +92,8 @@ def upsert(
     """
     ids, added, fresh, replaced = _store(cursor, incoming, taxonomy_id, first_stage, numbers)
     known = sorted({*ids.values()}.difference(fresh))
-    others = [*set(fresh).difference(added), *_line_up(cursor, known, replaced, taxonomy_id, first_stage)]
+    others = dict.fromkeys(set(fresh).difference(added), first_stage)
+    others |= _line_up(cursor, known, replaced, taxonomy_id, first_stage)
     of_messages = [[ids[review.source, review.id] for review in message.reviews] for message in messages]
     return Upserted(of_messages, added, others, fresh, known, len(replaced))
 
@@ -254,10 +255,10 @@ WHERE waiting.revision < excluded.revision
 
 def _line_up(
     cursor: Cursor, known: list[int], replaced: list[int], taxonomy_id: int, first_stage: str
-) -> list[int]:
-    """Put reviews that were known before in line where they have no label; those of them that wait for the stage."""
+) -> dict[int, str]:
+    """Put reviews that were known before in line where they have no label; who of them waits, and for which stage."""
     if not known:
-        return []
+        return {}
     # Wait until no stage works on these reviews, so that what follows sees the labels they have by then.
     cursor.execute(
         "SELECT FROM waiting WHERE review_id = ANY(%s) ORDER BY review_id, taxonomy_id FOR UPDATE", (known,)
@@ -266,10 +267,10 @@ def _line_up(
         cursor.execute(_START_ANEW, {"ids": replaced, "stage": first_stage})
     cursor.execute(_WAIT, {"ids": known, "taxonomy": taxonomy_id, "stage": first_stage})
     cursor.execute(
-        "SELECT review_id FROM waiting WHERE review_id = ANY(%s) AND taxonomy_id = %s AND stage = %s",
-        (known, taxonomy_id, first_stage),
+        "SELECT review_id, stage FROM waiting WHERE review_id = ANY(%s) AND taxonomy_id = %s",
+        (known, taxonomy_id),
     )
-    return first_column(cursor)
+    return dict(cursor.fetchall())
 
 
 def hold(cursor: Cursor, review_ids: Iterable[int]) -> set[int]:

@@ -122,7 +122,7 @@ def test_what_comes_again_while_it_is_old_is_in_line_and_stays(
         other = taxonomies.register(cursor, "test", "2", "{}")
     with database.transaction() as coming:
         incoming = [Message([review("plain", "туфли")], [])]
-        assert upserted(coming, incoming, other, "keywords").in_line == [names["plain"]]
+        assert upserted(coming, incoming, other, "keywords").in_line == {names["plain"]: "keywords"}
         with database.transaction() as cursor:
             assert retention.prune(cursor, before, 100) == 1
     with database.transaction() as cursor:

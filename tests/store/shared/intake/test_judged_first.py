@@ -1,0 +1,197 @@
+"""Reviews that are judged before they are stored end exactly as those that are stored first and judged then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from shared.cascade.stage import Answer, Verdict
+from shared.errors import BrokerUnavailable
+from shared.intake.intake import Stored, take_in
+from shared.intake.judging import Judging
+from shared.labelling.labeller import Labeller
+from shared.labelling.rules import Rules
+from shared.reviews.wire import Message
+from shared.store import Database
+from tests.support.stored import QUEUE, ByFirstLetter, ask, dump, review
+
+
+class ByLength:
+    """A second stage for tests: unsure of everything, the surer the longer, and out of reach for `долго`."""
+
+    name = "similarity"
+    model = "lengths"
+    default_threshold = 0.95
+
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        return [
+            Answer(error=BrokerUnavailable("away")) if text == "долго" else Answer(self._verdict(text))
+            for text in texts
+        ]
+
+    def _verdict(self, text: str) -> Verdict | None:
+        return None if text == "немо" else Verdict("garden", min(1.0, len(text) / 10))
+
+
+class Choking(ByFirstLetter):
+    """The first stage, which fails as a whole on `яд`."""
+
+    def answers(self, texts: Sequence[str]) -> list[Answer]:
+        if any("яд" in text for text in texts):
+            raise ValueError("cannot digest this")
+        return super().answers(texts)
+
+
+TEXTS = ("туфли", "тапочки", "очки", "огромный чайник", "немо", "долго", "ещё", "оо")
+
+
+def cascade_of(database: Database, taxonomy: int, *names: str, first: Any = None) -> Labeller:
+    stages = {"keywords": first or ByFirstLetter(), "similarity": ByLength()}
+    return Labeller(database, taxonomy, names or ("keywords", "similarity"), stages, Rules(taxonomy, {}))
+
+
+def taken(
+    database: Database,
+    labeller: Labeller,
+    messages: Sequence[Message],
+    at_hand: Sequence[str] | None = ("keywords", "similarity"),
+) -> Stored:
+    """Messages taken in, judged first by stages at hand, or with None stored first."""
+    return take_in(
+        database,
+        messages,
+        queue=QUEUE,
+        taxonomy_id=labeller.taxonomy_id,
+        first_stage=labeller.order[0],
+        judging=None if at_hand is None else Judging(labeller, at_hand),
+    )
+
+
+def message(*texts: str, **fields: Any) -> Message:
+    return Message([review(str(number), text) for number, text in enumerate(texts)], [], **fields)
+
+
+def outcome(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """What is stored of reviews, but for when."""
+    name = "(SELECT external_id FROM reviews WHERE id = review_id)"
+    return {
+        "waiting": ask(database, f"SELECT {name}, revision, stage FROM waiting ORDER BY 1"),
+        "labels": ask(
+            database,
+            f"SELECT {name}, revision, category, confidence, stage, status FROM labels ORDER BY 1",
+        ),
+        "verdicts": ask(
+            database,
+            f"SELECT {name}, stage, revision, category, confidence, score, evidence::text, model "
+            "FROM verdicts ORDER BY 1, 2",
+        ),
+    }
+
+
+def through(database: Database, labeller: Labeller, texts: Sequence[str]) -> None:
+    """Stored first, then through each stage as the tasks would take them."""
+    ids = taken(database, labeller, [message(*texts)], None).first_stage
+    for stage in labeller.order:
+        ids = labeller.run(stage, ids).forward
+
+
+@pytest.mark.parametrize("names", [("keywords",), ("keywords", "similarity")], ids=["one stage", "two"])
+def test_judged_first_or_stored_first_the_tables_are_the_same(
+    database: Database, taxonomy: int, names: tuple[str, ...]
+) -> None:
+    labeller = cascade_of(database, taxonomy, *names)
+    through(database, labeller, TEXTS)
+    expected = outcome(database)
+    assert {status for *_, status in expected["labels"]} == {"accepted", "needs_review"}
+    with database.transaction() as cursor:
+        cursor.execute("TRUNCATE reviews, labels, verdicts, waiting CASCADE")
+    stored = taken(database, labeller, [message(*TEXTS)])
+    assert outcome(database) == expected
+    waiting = ask(database, "SELECT review_id, stage FROM waiting")
+    assert sorted((one, stage) for stage, ids in stored.to_stages.items() for one in ids) == sorted(waiting)
+
+
+def test_what_no_stage_at_hand_is_sure_of_waits_for_the_next_one(database: Database, taxonomy: int) -> None:
+    labeller = cascade_of(database, taxonomy)
+    stored = taken(database, labeller, [message("туфли", "очки", "немо")], ["keywords"])
+    assert {stage: len(ids) for stage, ids in stored.to_stages.items()} == {"similarity": 2}
+    assert stored.counts["keywords"].kept == 1
+    assert labeller.run("similarity", stored.to_stages["similarity"]).counts.seen == 2
+    assert not ask(database, "SELECT FROM waiting")
+
+
+def test_the_same_messages_again_change_no_row_and_tell_who_waits(database: Database, taxonomy: int) -> None:
+    labeller = cascade_of(database, taxonomy)
+    first = taken(database, labeller, [message(*TEXTS)])
+    before = dump(database)
+    again = taken(database, labeller, [message(*TEXTS)])
+    assert dump(database) == before
+    assert (again.ids, again.new) == (first.ids, 0)
+    assert again.to_stages == first.to_stages, "whoever had it before may have died before it sent them"
+
+
+def test_a_stage_that_fails_leaves_all_of_them_to_the_tasks(database: Database, taxonomy: int) -> None:
+    labeller = cascade_of(database, taxonomy, first=Choking())
+    stored = taken(database, labeller, [message("туфли", "яд", "очки")])
+    assert stored.to_stages == {"keywords": stored.ids[0]}
+    assert not ask(database, "SELECT FROM labels")
+    assert labeller.run("keywords", stored.ids[0][:1]).counts.kept == 1
+
+
+def test_a_text_that_is_replaced_is_judged_by_the_tasks(database: Database, taxonomy: int) -> None:
+    labeller = cascade_of(database, taxonomy, "keywords")
+    taken(database, labeller, [message("туфли")])
+    stored = taken(database, labeller, [message("тапочки", "топор")])
+    assert (stored.replaced, stored.new) == (1, 1)
+    assert stored.to_stages == {"keywords": stored.ids[0][:1]}
+
+
+def test_of_two_texts_the_one_that_arrived_later_stays_whichever_is_stored_first(
+    database: Database, taxonomy: int
+) -> None:
+    labeller, now = cascade_of(database, taxonomy, "keywords"), datetime.now(UTC)
+    earlier = message("туфли", arrived_at=now)
+    later = message("тапочки", arrived_at=now + timedelta(milliseconds=3))
+    for first, second in ((earlier, later), (later, earlier)):
+        taken(database, labeller, [first])
+        taken(database, labeller, [second])
+        assert ask(database, "SELECT text FROM reviews") == [("тапочки",)]
+        with database.transaction() as cursor:
+            cursor.execute("TRUNCATE reviews, labels, verdicts, waiting CASCADE")
+
+
+def test_a_clock_that_is_far_behind_keeps_no_new_text_out(database: Database, taxonomy: int) -> None:
+    labeller, now = cascade_of(database, taxonomy, "keywords"), datetime.now(UTC)
+    taken(database, labeller, [message("туфли", arrived_at=now)])
+    taken(database, labeller, [message("тапочки", arrived_at=now - timedelta(hours=3))])
+    assert ask(database, "SELECT text FROM reviews") == [("тапочки",)]
+
+
+def test_a_new_review_that_somebody_else_stores_meanwhile_gets_one_label(
+    database: Database, taxonomy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labeller = cascade_of(database, taxonomy, "keywords")
+    judging = Judging(labeller, ["keywords"])
+    judge = judging.judge
+
+    def judged_late(*given: Any) -> Any:
+        monkeypatch.undo()
+        taken(database, labeller, [message("туфли", "очки")])
+        return judge(*given)
+
+    monkeypatch.setattr(judging, "judge", judged_late)
+    stored = take_in(
+        database,
+        [replace(message("туфли", "очки", "топор"))],
+        queue=QUEUE,
+        taxonomy_id=taxonomy,
+        first_stage="keywords",
+        judging=judging,
+    )
+    assert stored.new == 1
+    assert ask(database, "SELECT count(*), count(DISTINCT review_id) FROM labels") == [(3, 3)]
+    assert not ask(database, "SELECT FROM waiting")
