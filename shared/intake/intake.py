@@ -54,13 +54,15 @@ def take_in(
     predict_queue: str | None = None,
     step: Step | None = None,
     judging: Judging | None = None,
+    again: bool = False,
 ) -> Stored:
     """Store the messages' reviews, note their rejected ones and the batches they belong to.
 
     With `judging`, new reviews are judged and predicted before; where that fails they wait for `first_stage`, as all do
     without it. With `predict_queue`, the queue of predictions, those that have none are put in line for one. With
     `step`, for messages of a stream, its position is moved too; raises PositionLost, and stores nothing, where that
-    cannot be. Idempotent: the same messages again change no row, and still return the reviews that wait to be sent.
+    cannot be. Idempotent: the same messages again change no row, and still return the reviews that wait for
+    `first_stage`, to be sent; with `again`, where whoever had the messages before may have died, all that wait.
     """
     incoming = reviews.newest(messages)
     bench = None if judging is None else judging.bench()
@@ -77,7 +79,7 @@ def take_in(
         unpredicted, parked = _awaiting(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
         batches.record(cursor, messages, found.ids)
-        to_stages = _to_send(found, waits)
+        to_stages = _to_send(found, waits, None if again else first_stage)
         if step is not None:
             streams.move(cursor, step, sorted({*unpredicted}.union(*to_stages.values())))
     first = to_stages.get(first_stage, [])
@@ -132,11 +134,11 @@ def _awaiting(
     return ([], awaiting.park(cursor, waiting, taxonomy_id)) if nobody_serves else (waiting, 0)
 
 
-def _to_send(found: Upserted, waits: Mapping[int, str]) -> dict[str, list[int]]:
-    """Who waits for which stage, in the order in which they came."""
+def _to_send(found: Upserted, waits: Mapping[int, str], only: str | None) -> dict[str, list[int]]:
+    """Who waits for which stage, in the order in which they came; of known ones those that wait for `only` this."""
     new: set[int] = {*found.added}
     by_stage: dict[str, set[int]] = {}
     for number, stage in (*found.in_line.items(), *waits.items()):
-        if number in new or number in found.in_line:
+        if number in new or (number in found.in_line and only in (stage, None)):
             by_stage.setdefault(stage, set()).add(number)
     return {stage: found.in_order(ids) for stage, ids in by_stage.items() if ids}

@@ -187,7 +187,12 @@ class Ingest:
     def _store(self, held: list[HeldMessage], lane: Lane) -> Admitted:
         """Store messages and send what follows."""
         self._source.check()
-        way = Passage(lambda places: self._source.step([held[at] for at in places]), self._source.stored)
+        again = self._gathered[lane].tries > 0 or any(
+            one.delivery.delivery_info.get("redelivered") for one in held
+        )
+        way = Passage(
+            lambda places: self._source.step([held[at] for at in places]), self._source.stored, again
+        )
         return self._door.admit([one.message for one in held], lane, way)
 
 

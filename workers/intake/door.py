@@ -41,10 +41,12 @@ class Passage(msgspec.Struct, frozen=True):
     """How far messages go along their source: nowhere, along a queue.
 
     `step` says it of messages by their places among those that are admitted; `stored` is told once it is committed.
+    They come `again` where whoever had them before may have stored them, and died.
     """
 
     step: Callable[[Sequence[int]], Step | None] = lambda _: None
     stored: Callable[[Step | None], None] = lambda _: None
+    again: bool = False
 
 
 ALONG_A_QUEUE: Final = Passage()
@@ -97,6 +99,7 @@ class Door:
             first_stage=settings.stages[0],
             predict_queue=topology.CPU_CLASSIFY.queue if settings.predictions else None,
             step=step,
+            again=way.again,
             judging=self._judging if judge and not self._is_broken() else None,
         )
         way.stored(step)

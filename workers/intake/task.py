@@ -24,7 +24,7 @@ from shared.store import Database
 from shared.store.processes.waits import Waiting
 from workers.app import app
 from workers.intake import envelope, mappings
-from workers.intake.door import Door
+from workers.intake.door import Door, Passage
 from workers.monitoring import metrics
 from workers.process import crash_points
 from workers.process.taking import MARK, Delivered, TakingRequest
@@ -57,12 +57,14 @@ class TakingIn(celery.Task):  # type: ignore[misc]  # Celery has no types
 
 
 @app.task(name=topology.TAKE_IN, base=TakingIn, bind=True)  # type: ignore[untyped-decorator]
-def take_in(self: TakingIn, lane: Lane, tries: int, judge: bool, delivered: Sequence[Delivered]) -> None:
+def take_in(
+    self: TakingIn, lane: Lane, tries: int, judge: bool, again: bool, delivered: Sequence[Delivered]
+) -> None:
     """Take messages in. Raises Reject with the pause until the next try, None where these may be the reason."""
     if not (self.request.headers or {}).get(MARK):
         raise Reject(f"{self.name}: expected messages of this worker's own, found a task's", requeue=False)
     try:
-        _take_in(lane, delivered, judge=judge)
+        _take_in(lane, delivered, Passage(again=again), judge=judge)
         if tries:
             _waiting(lane, self.request.hostname).over(certainly=True)
     except (RetryableError, ConfigurationError) as error:
@@ -92,13 +94,13 @@ def _waiting(lane: Lane, hostname: str) -> Waiting:
     return Waiting(database, f"queue {SOURCE}, {lane} lane", hostname, f"{hostname} {SOURCE} {lane}")
 
 
-def _take_in(lane: Lane, delivered: Sequence[Delivered], *, judge: bool) -> None:
+def _take_in(lane: Lane, delivered: Sequence[Delivered], way: Passage, *, judge: bool) -> None:
     began, mapping = time.monotonic(), _mappings()
     messages = [
         replace(envelope.opened(one, settings(), SOURCE, mapping), arrived_at=one.arrived_at)
         for one in delivered
     ]
-    admitted = _DOORS.get(0).admit(messages, lane, judge=judge)
+    admitted = _DOORS.get(0).admit(messages, lane, way, judge=judge)
     sending.rejected(admitted.rejected)
     crash_points.at("ingest.sent")
     metrics.INGEST_MESSAGES.add(len(delivered), source=SOURCE)

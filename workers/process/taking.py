@@ -90,7 +90,8 @@ class Part:
             )
             for one, arrived_at in taken
         ]
-        self.payload: Any = ((lane, tries, judge, delivered), {}, {})
+        again = tries > 0 or not judge or any(one.delivery_info.get("redelivered") for one, _ in taken)
+        self.payload: Any = ((lane, tries, judge, again, delivered), {}, {})
         self.body: Any = self.payload
 
     def again(self, pause_s: float | None) -> list[Part]:

@@ -59,6 +59,7 @@ def taken(
     labeller: Labeller,
     messages: Sequence[Message],
     at_hand: Sequence[str] | None = ("keywords", "similarity"),
+    **more: Any,
 ) -> Stored:
     """Messages taken in, judged first by stages at hand, or with None stored first."""
     return take_in(
@@ -68,6 +69,7 @@ def taken(
         taxonomy_id=labeller.taxonomy_id,
         first_stage=labeller.order[0],
         judging=None if at_hand is None else Judging(labeller, at_hand),
+        **more,
     )
 
 
@@ -129,6 +131,8 @@ def test_the_same_messages_again_change_no_row_and_tell_who_waits(database: Data
     first = taken(database, labeller, [message(*TEXTS)])
     before = dump(database)
     again = taken(database, labeller, [message(*TEXTS)])
+    assert again.to_stages == {}, "who waits for a later stage has been sent to it"
+    again = taken(database, labeller, [message(*TEXTS)], again=True)
     assert dump(database) == before
     assert (again.ids, again.new) == (first.ids, 0)
     assert again.to_stages == first.to_stages, "whoever had it before may have died before it sent them"
