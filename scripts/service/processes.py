@@ -68,6 +68,7 @@ def _ready(settings: Settings) -> None:
 def work(kind: WorkerKind, settings: Settings, processes: int | None, name: str | None) -> None:
     """Run a Celery worker of one kind until it is stopped."""
     app.loader.import_default_modules()
+    mappings.by_source(settings.mappings)
     _ready(settings)
     # One thread per process: libraries would otherwise start one per core of the machine in each.
     if kind == "cpu":

@@ -34,7 +34,9 @@ def ingest(settings: Settings, source: str) -> Iterator[None]:
 def worker(settings: Settings, kind: Literal["cpu", "gpu", "train"]) -> Iterator[None]:
     """`otzyv worker`: one page for the main process and its children."""
     log_lines.install(settings)
-    queues = [line.queue for line in topology.WORKER_LINES[kind]]
+    takes_in = kind == "cpu" and settings.judge_first
+    lines = (*topology.WORKER_LINES[kind], *(topology.INCOMING_LINES if takes_in else ()))
+    queues = [line.queue for line in lines]
     with ExitStack() as stack:
         registry = REGISTRY
         if kind == "cpu" and settings.metrics_port:
@@ -46,7 +48,9 @@ def worker(settings: Settings, kind: Literal["cpu", "gpu", "train"]) -> Iterator
         in_use = [name for name in topology.stages_of(kind, settings) if name in settings.stages]
         left_out = {*told, *(() if kind == "cpu" else _PREDICTING)}
         shown = [one for one in _of("worker") if one not in left_out]
-        metrics.begin(shown, {"queue": queues, "stage": in_use})
+        shown += _of("ingest") if takes_in else []
+        known = {"queue": queues, "stage": in_use, "source": [topology.INCOMING.queue]}
+        metrics.begin(shown, known)
         with served(settings, registry, Health(settings, {"worker": lambda: worker_state(queues)})):
             yield
 

@@ -86,6 +86,7 @@ def lane_of(routing_key: str) -> Lane:
     return "bulk" if routing_key.endswith(_BULK) else "live"
 
 
+INCOMING_LINES = (INCOMING, in_lane(INCOMING, "bulk"))
 BULK_LINES = tuple(in_lane(line, "bulk") for line in (INCOMING, *CPU_STAGES, CPU_CLASSIFY, GPU_LABEL))
 
 ALL_LINES = (*LINES, *BULK_LINES)
