@@ -236,10 +236,20 @@ class Labeller:
     ) -> list[int]:
         """Write what a stage answered, and let the unsure wait for the next stage; their ids are returned."""
         next_stage = reading.next_stage
-        given = [(row, verdict) for row, verdict in judged if verdict is not None]
+        labelled = {row.review_id for row, _ in kept}
+        model = None if reading.judge is None else reading.judge.model
+        given = [(row, verdict) for row, verdict in judged if verdict and row.review_id not in labelled]
         accepted = [
             Label(
-                row.review_id, row.revision, verdict.category, verdict.confidence, reading.stage, "accepted"
+                row.review_id,
+                row.revision,
+                verdict.category,
+                verdict.confidence,
+                reading.stage,
+                "accepted",
+                verdict.score,
+                verdict.evidence,
+                model,
             )
             for row, verdict in kept
         ]
