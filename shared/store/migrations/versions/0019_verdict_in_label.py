@@ -127,7 +127,7 @@ CREATE OR REPLACE VIEW labelled_reviews AS
         FROM taxonomies, jsonb_array_elements(document->'categories') c) n ON n.id = t.id AND n.slug = l.category
 """
 # As a join it would keep that with `verdicts` in the plan where nobody asks for the column.
-MODEL = "coalesce((SELECT j.model FROM judges j WHERE j.id = coalesce(l.judge, v.judge)), v.model)"
+MODEL = "coalesce(v.model, (SELECT j.model FROM judges j WHERE j.id = coalesce(l.judge, v.judge)))"
 
 # Words are read out of the texts once more; of a text that is gone there are none.
 DOWN = """
