@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 import typer
 
 from scripts.bench import report, store
-from scripts.bench.options import BenchOptions
+from scripts.bench.options import Against, BenchOptions
 from scripts.bench.system import arrival, latency, pipeline, scale, scratch
 from scripts.bench.system import report as system
+from scripts.bench.system.against import latencies, measure, pipelines, scales
 from scripts.bench.turns import compared
 from scripts.command.options import takes
 from scripts.command.settings import settings
@@ -36,6 +37,8 @@ def bench_pipeline(
         bool,
         typer.Option("--student", help="What keywords leave goes to similarity and to a linear classifier."),
     ] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Only Otzyv, and nothing beside it.")] = False,
+    against: Against = None,
     given: BenchOptions,
 ) -> None:
     """From RabbitMQ to labels in PostgreSQL, beside one Celery task a review, and a bare loop.
@@ -43,7 +46,11 @@ def bench_pipeline(
     On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
     queues of an Otzyv.
     """
-    run = partial(pipeline.run, sizes=(reviews, naive_reviews), turns=turns, with_student=student)
+    if against is not None:
+        measure(given, settings(), against, pipelines(reviews, turns, with_student=student))
+        return
+    sizes = (reviews, naive_reviews)
+    run = partial(pipeline.run, sizes=sizes, turns=turns, with_student=student, alone=alone)
     system.measure(given, settings(), run, turns, partial(pipeline.shown, with_student=student))
 
 
@@ -57,9 +64,13 @@ def bench_latency(
     rate: Annotated[float, typer.Option(min=1, help="Single-review messages a second.")] = 100.0,
     backlog: Annotated[int, typer.Option(min=10_000, help="Reviews of the bulk backlog.")] = 100_000,
     turns: Turns = 3,
+    against: Against = None,
     given: BenchOptions,
 ) -> None:
     """From publish to label, alone and while a bulk backlog waits. Needs what `bench pipeline` needs."""
+    if against is not None:
+        measure(given, settings(), against, latencies(seconds, rate, backlog, turns))
+        return
     run = partial(latency.run, seconds=seconds, rate=rate, backlog=backlog, turns=turns)
     system.measure(given, settings(), run, turns, partial(latency.shown, rate=rate, backlog=backlog))
 
@@ -102,10 +113,14 @@ def bench_scale(
             help="Numbers of stored reviews at which to measure, which adds 50,000 or a fifth of them."
         ),
     ] = "10000,100000,1000000",
+    against: Against = None,
     given: BenchOptions,
 ) -> None:
     """What a review costs when many are stored already, and memory by process. Needs what `bench pipeline` needs."""
     wanted = scale.marks_of(marks)
+    if against is not None:
+        measure(given, settings(), against, scales(wanted))
+        return
     system.measure(given, settings(), partial(scale.run, marks=wanted), len(wanted), scale.shown)
 
 

@@ -24,6 +24,15 @@ def _can_be_written(path: Path | None) -> Path | None:
     return path
 
 
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REVISION",
+        help="By turns with the build of a git revision, and nothing else; it is built once, in the user's cache.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class BenchOptions(TableOptions):
     """A file with texts to measure with, and a file for the figures."""

@@ -21,9 +21,10 @@ from statistics import median
 
 import msgspec
 from celery import Celery
-from rich.table import Table
+from rich.console import RenderableType
 
 from scripts.bench.system import bare, naive, processes, student
+from scripts.bench.system.sizes import BYTES, WHOLE_PAGES, ReviewBytes, Sizes
 from scripts.bench.turns import compared
 from scripts.pages.tables import table
 from shared.errors import DatabaseUnavailable
@@ -58,14 +59,20 @@ Way = Callable[[Reviews], float]
 """Labels reviews, and tells how many seconds that took."""
 
 
-class PipelineTurn(msgspec.Struct, frozen=True):
-    """Reviews per second of each way, and the CPU time of a review on ours in microseconds, by part."""
+class PipelineTurn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Reviews per second of each way that was measured, and what a review costs on ours.
+
+    `cpu_us` is CPU time in microseconds, by part; `bytes` what it takes up, and `pages_are_whole` whether its WAL has
+    pages that were there before.
+    """
 
     otzyv: float
-    naive: float
-    loop: float
-    loops: float
     cpu_us: dict[str, float]
+    bytes: ReviewBytes
+    pages_are_whole: bool = False
+    naive: float | None = None
+    loop: float | None = None
+    loops: float | None = None
 
 
 def supply(texts: Sequence[str]) -> Callable[[int], Reviews]:
@@ -244,41 +251,57 @@ def run(
     turns: int,
     *,
     with_student: bool = False,
+    alone: bool = False,
 ) -> Iterator[PipelineTurn]:
     """The figures of each turn, in which the naive way gets the second of `sizes`, all others the first.
 
-    With a student, ours judges by similarity and by it what the keywords leave; the others know keywords only.
+    With a student, ours judges by similarity and by it what the keywords leave; the others know keywords only. Alone,
+    ours is measured without the others.
     """
     take = supply(texts)
     reviews, naive_reviews = sizes
     chosen = student.enrol(settings, texts, folder) if with_student else {}
     with ExitStack() as stack:
+        grown = Sizes(stack.enter_context(opened(settings)))
         ours = stack.enter_context(otzyv(settings, folder, **chosen))
-        naively = stack.enter_context(naive_worker(settings, folder))
-        loop = stack.enter_context(bare_loop(settings, 1))
-        loops = stack.enter_context(bare_loop(settings, CORES))
+        peers = {} if alone else _peers(stack, settings, folder)
 
-        def rate(way: Way, count: int) -> float:
-            return count / way(take(count))
+        def rate(name: str, count: int) -> float:
+            return count / peers[name](take(count))
 
         ours.run(take(WARM_UP))
-        for way, count in ((naively, WARM_UP // 10), (loop, WARM_UP), (loops, WARM_UP)):
-            rate(way, count)
+        for name in peers:
+            rate(name, WARM_UP // 10 if name == "naive" else WARM_UP)
         for _ in range(turns):
+            grown.look()
             spent = ours.run(take(reviews))
             yield PipelineTurn(
                 otzyv=reviews / spent["seconds"],
-                naive=rate(naively, naive_reviews),
-                loop=rate(loop, reviews),
-                loops=rate(loops, reviews),
                 cpu_us={part: 1e6 * spent[part] / reviews for part in PARTS},
+                bytes=grown.grown(reviews),
+                pages_are_whole=grown.pages_are_whole,
+                **{name: rate(name, naive_reviews if name == "naive" else reviews) for name in peers},
             )
 
 
-def shown(turns: list[PipelineTurn], *, with_student: bool = False) -> Iterator[Table]:
+def _peers(stack: ExitStack, settings: Settings, folder: Path) -> dict[str, Way]:
+    """The ways that ours is measured beside, ready."""
+    return {
+        "naive": stack.enter_context(naive_worker(settings, folder)),
+        "loop": stack.enter_context(bare_loop(settings, 1)),
+        "loops": stack.enter_context(bare_loop(settings, CORES)),
+    }
+
+
+def shown(turns: list[PipelineTurn], *, with_student: bool = False) -> Iterator[RenderableType]:
     """What the turns come to."""
+    found = msgspec.to_builtins(turns)
     ways = WAYS if not with_student else WAYS | {"otzyv": WITH_STUDENT}
-    yield compared(ways, msgspec.to_builtins(turns))
+    yield compared({name: words for name, words in ways.items() if name in found[0]}, found)
     costs = {name: median(turn.cpu_us[part] for turn in turns) for part, name in PARTS.items()}
     rows = [(name, f"{cost:.1f}") for name, cost in (*costs.items(), ("all", sum(costs.values())))]
     yield table(("CPU time of a review", "microseconds, median"), rows, pad_edge=True)
+    took = [(words, f"{median(turn['bytes'][key] for turn in found):,.0f}") for key, words in BYTES.items()]
+    yield table(("disk", "median"), took, pad_edge=True)
+    if any(turn.pages_are_whole for turn in turns):
+        yield WHOLE_PAGES

@@ -36,8 +36,13 @@ def measure(
         found = taken(run(own, texts, Path(folder)), turns)
     for part in shown(found):
         out.print(part)
+    tell_machine()
+    given.write({"runs": msgspec.to_builtins(found)})
+
+
+def tell_machine() -> None:
+    """How much there was for all."""
     out.print(
         f"{len(os.sched_getaffinity(0))} cores for all, servers on this machine included; load average now "
         f"{os.getloadavg()[0]:.1f}"
     )
-    given.write({"runs": msgspec.to_builtins(found)})

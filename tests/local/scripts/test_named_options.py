@@ -12,10 +12,11 @@ import typer
 from scripts.cli import app
 from tests.support.reachable import options_named
 
-# What is passed on to Celery, and what is to be given to pip.
+# What is passed on to Celery and to git, what is to be given to pip, and what every command has.
 OF_OTHERS = {
     "--address", "--concurrency", "--hostname", "--loglevel", "--pidfile", "--pool", "--port", "--queues", "--quiet",
-    "--schedule", "--without-gossip", "--without-mingle", "--force-reinstall",
+    "--schedule", "--without-gossip", "--without-mingle", "--force-reinstall", "--end-of-options",
+    "--show-toplevel", "--verify", "--help",
 }  # fmt: skip
 TABLE = {"--encoding", "--delimiter", "--quotes", "--header", "--sheet"}
 

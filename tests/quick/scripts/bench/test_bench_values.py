@@ -16,11 +16,15 @@ from scripts.bench.system.latency import Latency, LatencyTurn
 from scripts.bench.system.pipeline import PARTS, PipelineTurn
 from scripts.bench.system.report import measure
 from scripts.bench.system.scale import ScaleTurn
+from scripts.bench.system.sizes import ReviewBytes
 from shared.settings import load
 
 TURNS = [
-    PipelineTurn(1_000.0, 100.0, 2_000.0, 4_000.0, dict.fromkeys(PARTS, 10.0)),
-    PipelineTurn(3_000.0, 100.0, 2_000.0, 4_000.0, dict.fromkeys(PARTS, 20.0)),
+    PipelineTurn(rate, dict.fromkeys(PARTS, cost), took, naive=100.0, loop=2_000.0, loops=4_000.0)
+    for rate, cost, took in (
+        (1_000.0, 10.0, ReviewBytes(1_100.0, 800.0)),
+        (3_000.0, 20.0, ReviewBytes(1_200.0, 900.0)),
+    )
 ]
 
 
@@ -37,6 +41,17 @@ def test_ours_is_compared_with_each_way_in_the_same_turn() -> None:
     assert "all guarantees 2,000 1,000 to 3,000 one Celery task" in told
     assert "100 100 to 100 20.00 x as fast" in told
     assert "PostgreSQL 15.0 all 75.0" in told
+    assert "WAL of a review, bytes 1,150 tables and indexes of a review, bytes 850" in told
+    assert "whole pages" not in told
+
+
+def test_ours_alone_is_told_without_the_others_and_whole_pages_in_wal_are_told() -> None:
+    turn = PipelineTurn(
+        1_000.0, dict.fromkeys(PARTS, 10.0), ReviewBytes(1_100.0, 800.0), pages_are_whole=True
+    )
+    told = text(pipeline.shown([turn]))
+    assert "one Celery task" not in told
+    assert "WAL has whole pages in it: a checkpoint came meanwhile" in told
 
 
 def test_waiting_behind_a_backlog_is_told_as_a_ratio() -> None:
