@@ -19,7 +19,6 @@ from shared.cascade.stage import Stage
 from shared.errors import OtzyvError
 from shared.labelling.labeller import Labeller
 from shared.labelling.opinion import (
-    JudgedReview,
     StageCounts,
     StageOpinion,
     guess_key,
@@ -31,7 +30,7 @@ from shared.store import labels, places, predictions, verdicts
 from shared.store import withheld as held_back
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
-from shared.store.verdicts import Guess
+from shared.store.verdicts import Guess, JudgedReview
 from shared.text.masking import without_words
 
 log = structlog.get_logger()
@@ -82,7 +81,7 @@ class Judgement(msgspec.Struct, frozen=True):
             return rows if all_new else [one for one in rows if one[0].review_id in new]
 
         for stage, found in self.opinions:
-            verdicts.write(cursor, those(found.given), taxonomy_id, stage.name, stage.model)
+            verdicts.add(cursor, those(found.not_kept), taxonomy_id, stage.name, stage.model)
             held_back.note(cursor, those(found.withheld), taxonomy_id, stage.name, stage.model, self.withhold)
         labels.add(cursor, [row for row in self.labels if all_new or row.review_id in new], taxonomy_id)
         places.take(cursor, {one: stage for one, stage in self.waits.items() if one in new}, taxonomy_id)
@@ -133,7 +132,7 @@ class Judging:
             answers = stage.answers([without_words(row.text) for row in unsure])
             found = weighed(stage.name, rule, unsure, answers, labeller.taxonomy_id, labeller.withhold)
             opinions.append((stage, found))
-            accepted += found.labels(stage.name)
+            accepted += found.labels(stage.name, stage.model)
             waits.update(dict.fromkeys(found.late, stage.name))
             unsure = found.unsure
         if bench.then is None:
@@ -164,7 +163,7 @@ def _guesses(
     wanted = {row.review_id for row in unsure}
     found: dict[int, Guess] = {}
     for stage, opinion in opinions:
-        for row, verdict in opinion.given:
+        for row, verdict in opinion.not_kept:
             if row.review_id not in wanted:
                 continue
             guess, known = Guess(verdict.category, verdict.confidence, stage.name), found.get(row.review_id)

@@ -170,12 +170,13 @@ class Labeller:
 
     def _settle(self, reading: Reading, found: StageOpinion) -> list[int]:
         """Write what a stage answered, and let the unsure wait for the next stage; their ids are returned."""
-        next_stage, accepted = reading.next_stage, found.labels(reading.stage)
+        next_stage, model = reading.next_stage, None if reading.judge is None else reading.judge.model
+        accepted = found.labels(reading.stage, model)
         with self.database.transaction() as cursor:
             held = places.hold(cursor, reading.review_ids, self.taxonomy_id)
             if reading.judge is not None:
                 told = self.taxonomy_id, reading.stage, reading.judge.model
-                verdicts.write(cursor, found.given, *told)
+                verdicts.write(cursor, found.not_kept, *told)
                 here = [
                     one
                     for one in found.withheld

@@ -9,17 +9,15 @@ import msgspec
 import structlog
 
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import Answer, Verdict
+from shared.cascade.stage import Answer
 from shared.catalogue import STAGES, STUDENT
 from shared.errors import OtzyvError
 from shared.quality.withholding import is_withheld
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
-from shared.store.verdicts import Guess
+from shared.store.verdicts import Guess, JudgedReview
 
 log = structlog.get_logger()
-
-JudgedReview = tuple[WaitingReview, Verdict]
 
 
 class StageCounts(msgspec.Struct, frozen=True):
@@ -46,13 +44,13 @@ class StageCounts(msgspec.Struct, frozen=True):
 class StageOpinion(msgspec.Struct, frozen=True):
     """A stage's answers, weighed by its rule.
 
-    `given` are all verdicts, `kept` those that become labels, `withheld` those that would. `unsure` are the reviews
+    `kept` are verdicts that become labels, `not_kept` all others, `withheld` those of them that would. `unsure` are the reviews
     that travel on, the withheld among them; `late` the ids of those whose answer may come on another try, with the
     first reason.
     """
 
-    given: list[JudgedReview]
     kept: list[JudgedReview]
+    not_kept: list[JudgedReview]
     withheld: list[JudgedReview]
     unsure: list[WaitingReview]
     late: list[int]
@@ -71,10 +69,20 @@ class StageOpinion(msgspec.Struct, frozen=True):
             to_people_after_s=[row.age_s + passed_s for row in self.unsure] if is_last else [],
         )
 
-    def labels(self, stage: str) -> list[Label]:
-        """The kept verdicts as labels of that stage."""
+    def labels(self, stage: str, model: str | None) -> list[Label]:
+        """The kept verdicts as labels of that stage, by what it calls its model."""
         return [
-            Label(row.review_id, row.revision, verdict.category, verdict.confidence, stage, "accepted")
+            Label(
+                row.review_id,
+                row.revision,
+                verdict.category,
+                verdict.confidence,
+                stage,
+                "accepted",
+                verdict.score,
+                verdict.evidence,
+                model,
+            )
             for row, verdict in self.kept
         ]
 
@@ -95,28 +103,30 @@ def weighed(
         # No retry would mend them: they count as abstentions.
         log.warning("stage.no_answer", stage=stage, reviews=len(refused), first=str(refused[0]))
     share = withhold if stage == STUDENT else 0.0
-    given, kept, withheld, unsure = [], [], [], []
+    kept, not_kept, withheld, unsure = [], [], [], []
     for row, answer in both:
         if answer.may_pass:
             continue
         verdict = rule.weigh(answer.verdict)
-        if verdict is not None:
-            given.append((row, verdict))
-        if verdict is None or not rule.keeps(verdict):
+        if verdict is None:
+            unsure.append(row)
+        elif not rule.keeps(verdict):
+            not_kept.append((row, verdict))
             unsure.append(row)
         elif is_withheld(taxonomy_id, row.review_id, row.revision, share):
+            not_kept.append((row, verdict))
             withheld.append((row, verdict))
             unsure.append(row)
         else:
             kept.append((row, verdict))
     return StageOpinion(
-        given,
         kept,
+        not_kept,
         withheld,
         unsure,
         [review_id for review_id, _ in late],
         late[0][1] if late else None,
-        len(both) - len(late) - len(given),
+        len(both) - len(late) - len(kept) - len(not_kept),
     )
 
 

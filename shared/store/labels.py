@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.reviews.labelled_text import Row
-from shared.store import places
+from shared.store import judges, places
+from shared.store.evidence import Evidence, narrowed
 from shared.store.gold import PEOPLE
+from shared.store.judges import Judge
 from shared.store.places import HeldPositions, with_revision
-from shared.store.postgres.copying import NULL, copied, copy
+from shared.store.postgres.copying import NULL, copied, copy, json_cell, real_cell
 from shared.store.postgres.fetched import all_of, first_column, first_value
 from shared.store.postgres.recordset import recordset
 from shared.store.reviews import hold
@@ -26,7 +28,11 @@ CIRCULAR: Final = ("keywords", "student")
 
 
 class Label(msgspec.Struct, frozen=True, gc=False):
-    """A review's label as a stage decided it; without a category nobody had a guess."""
+    """A review's label as a stage decided it; without a category nobody had a guess.
+
+    With `model`, what the stage calls the one that it judged with, this is the stage's verdict too, with its `score`
+    and `evidence`: it has no other row. Without, as where the label is a guess, the verdict stands in `verdicts`.
+    """
 
     review_id: int
     revision: int
@@ -34,16 +40,21 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     confidence: float | None
     stage: str | None
     status: str
+    score: float | None = None
+    evidence: Evidence = ()
+    model: str | None = None
 
 
+# A trigger keeps the label that is replaced in the history, and its verdict in `verdicts`.
 _UPSERT = """
-INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status)
-SELECT review_id, %s, revision, category, confidence, stage, status
+INSERT INTO labels AS l (review_id, taxonomy_id, revision, category, confidence, stage, status, judge, score, evidence)
+SELECT review_id, %s, revision, category, confidence, stage, status, judge, score, evidence
 FROM json_to_recordset(%s) AS i (review_id bigint, revision integer, category text, confidence real,
-    stage text, status text)
+    stage text, status text, judge integer, score real, evidence json)
 ON CONFLICT (review_id, taxonomy_id) DO UPDATE
 SET revision = excluded.revision, category = excluded.category, confidence = excluded.confidence,
-    stage = excluded.stage, status = excluded.status, at = now()
+    stage = excluded.stage, status = excluded.status, judge = excluded.judge, score = excluded.score,
+    evidence = excluded.evidence, at = now()
 """
 # In the place of other stages' labels, and of people's on an older text.
 _REPLACE = f"{_UPSERT} WHERE l.status <> 'human' OR l.revision < excluded.revision"
@@ -65,33 +76,57 @@ def settle(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int, held: HeldPo
     if not rows:
         return
     places.leave(cursor, [row.review_id for row in rows], taxonomy_id)
-    added = copied(
-        cursor, "labels", _COLUMNS, _lines([row for row in rows if row.revision == 1], taxonomy_id)
-    )
+    known = _judges(cursor, rows)
+    first = [row for row in rows if row.revision == 1]
+    added = copied(cursor, "labels", _COLUMNS, _lines(first, taxonomy_id, known))
     others = [row for row in rows if not added or row.revision != 1]
     if others:
-        cursor.execute(_REPLACE, (taxonomy_id, recordset(others)))
+        cursor.execute(_REPLACE, (taxonomy_id, _records(others, known)))
 
 
 def add(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
-    """Write labels of reviews that this transaction has stored, so that nobody has labelled any of them."""
+    """Labels of reviews that are new, which nobody holds and which are in no line."""
     if rows:
-        copy(cursor, "labels", _COLUMNS, _lines(rows, taxonomy_id))
+        copy(cursor, "labels", _COLUMNS, _lines(rows, taxonomy_id, _judges(cursor, rows)))
 
 
-_COLUMNS = "review_id, taxonomy_id, revision, category, confidence, stage, status"
+_COLUMNS = "review_id, taxonomy_id, revision, category, confidence, stage, status, judge, score, evidence"
 
 
-def _lines(rows: Sequence[Label], taxonomy_id: int) -> list[bytes]:
+def _judges(cursor: Cursor, rows: Sequence[Label]) -> Mapping[Judge, int]:
+    told = {(row.stage, row.model) for row in rows}
+    return judges.numbers(cursor, [(stage, model) for stage, model in told if stage and model])
+
+
+def _lines(rows: Sequence[Label], taxonomy_id: int, known: Mapping[Judge, int]) -> list[bytes]:
+    """The rows for COPY, by review: an index that grows at its end is written and kept with a third less."""
     return [
-        f"{row.review_id}\t{taxonomy_id}\t{row.revision}\t{_or_null(row.category)}\t{_or_null(row.confidence)}\t"
-        f"{_or_null(row.stage)}\t{row.status}\n".encode()
-        for row in rows
+        f"{row.review_id}\t{taxonomy_id}\t{row.revision}\t{row.category or NULL}\t{real_cell(row.confidence)}\t"
+        f"{row.stage or NULL}\t{row.status}\t".encode()
+        + (_NO_VERDICT if row.model is None else _verdict(row, known))
+        for row in sorted(rows, key=lambda row: row.review_id)
     ]
 
 
-def _or_null(value: str | float | None) -> str | float:
-    return NULL if value is None else value
+_NO_VERDICT: Final = f"{NULL}\t{NULL}\t{NULL}\n".encode()
+
+
+def _verdict(row: Label, known: Mapping[Judge, int]) -> bytes:
+    start = f"{known[row.stage or '', row.model or '']}\t{real_cell(row.score)}\t".encode()
+    return start + json_cell(narrowed(row.evidence, row.category)) + b"\n"
+
+
+def _records(rows: Sequence[Label], known: Mapping[Judge, int]) -> str:
+    """The rows for `_UPSERT`."""
+    records: list[dict[str, object]] = [
+        {
+            **msgspec.structs.asdict(row),
+            "judge": known.get((row.stage or "", row.model or "")),
+            "evidence": None if row.model is None else narrowed(row.evidence, row.category),
+        }
+        for row in rows
+    ]
+    return recordset(records)
 
 
 def settle_by_people(cursor: Cursor, rows: Sequence[tuple[int, int, str]], taxonomy_id: int) -> None:
@@ -132,7 +167,7 @@ def _settle_given(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> No
     waiting = [row.review_id for row in rows if with_revision(held, row.review_id, row.revision)]
     places.leave(cursor, waiting, taxonomy_id)
     for start in range(0, len(rows), PAGE):
-        cursor.execute(_REPLACE_BY_GIVEN, (taxonomy_id, recordset(rows[start : start + PAGE])))
+        cursor.execute(_REPLACE_BY_GIVEN, (taxonomy_id, _records(rows[start : start + PAGE], {})))
 
 
 def teaching(cursor: Cursor, taxonomy_id: int) -> list[Row]:

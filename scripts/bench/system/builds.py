@@ -44,11 +44,13 @@ def build_of(revision: str, checkout: Path = HOME) -> Build:
     commit = commit_of(revision, checkout)
     folder = builds_folder() / commit
     folder.parent.mkdir(parents=True, exist_ok=True)
+    python = folder / ".venv/bin/python"
     with _alone(folder.with_suffix(".lock")):
-        if not folder.is_dir():
+        # An environment's interpreter is a link to one that may have been removed since.
+        if not python.exists():
             whole(folder, lambda part: _make(checkout, commit, part))
     name = commit[:8] if commit.startswith(revision) else f"{revision} ({commit[:8]})"
-    return Build(name, commit, folder / ".venv/bin/python", folder)
+    return Build(name, commit, python, folder)
 
 
 def commit_of(revision: str, checkout: Path = HOME) -> str:
@@ -76,11 +78,12 @@ def builds_folder() -> Path:
 
 
 def whole(folder: Path, make: Callable[[Path], None]) -> None:
-    """A folder that is made beside its place and moved there once it is whole; what an interrupted one left goes."""
+    """A folder that is made beside its place and moved there once it is whole; what was there, or half there, goes."""
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     make(part)
+    shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
 
 

@@ -19,6 +19,11 @@ def cell(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
+def real_cell(value: float | None) -> str:
+    """A number of a column `real`, which nine digits tell apart from every other one."""
+    return NULL if value is None else f"{value:.9g}"
+
+
 def json_cell(value: object) -> bytes:
     """Any value as a cell with JSON, in which control characters are escaped already."""
     return _encode(value).replace(b"\\", b"\\\\")

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
+from shared.store.evidence import widened
 from shared.store.postgres.fetched import all_of, first_value
 
 
@@ -29,15 +31,22 @@ def by_names(
     cursor.execute(
         """
         SELECT r.source, r.external_id, encode(r.text_sha, 'hex'),
-               l.category, l.confidence, l.stage, coalesce(l.status, 'waiting'), v.evidence
+               l.category, l.confidence, l.stage, coalesce(l.status, 'waiting'), coalesce(l.evidence, v.evidence),
+               CASE WHEN l.category IS NOT NULL THEN r.text END
         FROM unnest(%s::text[], %s::text[]) AS wanted (source, external_id)
         JOIN reviews r USING (source, external_id)
         LEFT JOIN labels l ON l.review_id = r.id AND l.taxonomy_id = %s
         LEFT JOIN verdicts v ON v.review_id = r.id AND v.taxonomy_id = l.taxonomy_id AND v.stage = l.stage
+            AND l.judge IS NULL
         """,
         ([source for source, _ in names], [external_id for _, external_id in names], taxonomy_id),
     )
-    return {(source, external_id): Labelled(*rest) for source, external_id, *rest in cursor.fetchall()}
+    return {
+        (source, external_id): Labelled(
+            sha, category, confidence, stage, status, widened(evidence, category, text or "")
+        )
+        for source, external_id, sha, category, confidence, stage, status, evidence, text in cursor.fetchall()
+    }
 
 
 class LabelledExample(msgspec.Struct, frozen=True):
@@ -59,17 +68,20 @@ def examples(
         """
         WITH members AS (SELECT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %s),
         ranked AS (
-            SELECT r.external_id, r.text, l.category, l.confidence, l.stage, v.evidence,
+            SELECT r.external_id, r.text, l.category, l.confidence, l.stage,
+                   coalesce(l.evidence, v.evidence) AS evidence,
                    row_number() OVER (PARTITION BY l.category ORDER BY r.text_sha) AS place
             FROM members m JOIN reviews r ON r.id = m.id
             JOIN labels l ON l.review_id = r.id AND l.taxonomy_id = %s AND l.status = %s
-            LEFT JOIN verdicts v ON v.review_id = r.id AND v.taxonomy_id = l.taxonomy_id AND v.stage = l.stage)
+            LEFT JOIN verdicts v ON v.review_id = r.id AND v.taxonomy_id = l.taxonomy_id AND v.stage = l.stage
+                AND l.judge IS NULL)
         SELECT external_id, text, category, confidence, stage, evidence FROM ranked
         WHERE place <= %s ORDER BY category, place
         """,
         (batch_id, taxonomy_id, status, per_category),
     )
-    return all_of(cursor, LabelledExample)
+    found = all_of(cursor, LabelledExample)
+    return [replace(one, evidence=widened(one.evidence, one.category, one.text)) for one in found]
 
 
 def rejections(cursor: Cursor, batch_id: str, limit: int) -> tuple[int, list[tuple[str, str]]]:

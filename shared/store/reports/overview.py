@@ -39,14 +39,17 @@ def confidences(
     """A stage's verdicts on a batch, kept or not, counted in equal bins, and the mean confidence of its labels."""
     cursor.execute(
         """
-        WITH members AS (SELECT DISTINCT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %(batch)s)
-        SELECT least(floor(v.confidence * %(bins)s)::integer, %(bins)s - 1), count(*),
-               count(l.review_id), sum(v.confidence) FILTER (WHERE l.review_id IS NOT NULL)
-        FROM members m JOIN verdicts v ON v.review_id = m.id
-        JOIN reviews r ON r.id = v.review_id AND r.revision = v.revision
-        LEFT JOIN labels l ON l.review_id = v.review_id AND l.taxonomy_id = v.taxonomy_id
-            AND l.stage = v.stage AND l.status = 'accepted'
-        WHERE v.taxonomy_id = %(taxonomy)s AND v.stage = %(stage)s GROUP BY 1
+        WITH members AS (SELECT DISTINCT unnest(review_ids) AS id FROM batch_messages WHERE batch_id = %(batch)s),
+        said AS (
+            SELECT CASE WHEN l.judge IS NULL THEN v.confidence ELSE l.confidence END AS confidence,
+                   coalesce(l.status = 'accepted', false) AS kept
+            FROM members m JOIN reviews r ON r.id = m.id
+            LEFT JOIN labels l ON l.review_id = r.id AND l.taxonomy_id = %(taxonomy)s AND l.stage = %(stage)s
+            LEFT JOIN verdicts v ON v.review_id = r.id AND v.taxonomy_id = %(taxonomy)s AND v.stage = %(stage)s
+                AND v.revision = r.revision AND l.judge IS NULL)
+        SELECT least(floor(confidence * %(bins)s)::integer, %(bins)s - 1), count(*), count(*) FILTER (WHERE kept),
+               sum(confidence) FILTER (WHERE kept)
+        FROM said WHERE confidence IS NOT NULL GROUP BY 1
         """,
         {"batch": batch_id, "taxonomy": taxonomy_id, "stage": stage, "bins": bins},
     )

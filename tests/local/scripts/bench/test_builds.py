@@ -86,9 +86,29 @@ def test_a_build_that_is_there_is_taken_as_it_is(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     commit = commit_of("HEAD", checkout)
-    (builds_folder() / commit).mkdir(parents=True)
+    python = builds_folder() / commit / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
     assert build_of("HEAD", checkout).name == f"HEAD ({commit[:8]})"
     assert build_of(commit[:10], checkout).name == commit[:8]
+
+
+def test_a_build_whose_interpreter_is_gone_is_built_anew(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = builds_folder() / commit_of("HEAD", checkout)
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "python").symlink_to(tmp_path / "removed")
+    made = []
+
+    def make(_checkout: Path, _commit: str, part: Path) -> None:
+        made.append(part)
+
+    monkeypatch.setattr("scripts.bench.system.builds._make", make)
+    build_of("HEAD", checkout)
+    assert made == [folder.with_suffix(".part")]
+    assert list(folder.iterdir()) == []
 
 
 def test_an_interrupted_build_leaves_no_half(tmp_path: Path) -> None:

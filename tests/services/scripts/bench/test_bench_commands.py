@@ -48,6 +48,8 @@ def test_a_benchmark_tells_its_figures_and_leaves_nothing_behind(
 
 def numbers(figures: object) -> list[float]:
     """Every number in a JSON document, but CPU time that was too short to be counted."""
+    if isinstance(figures, bool):
+        return []
     if isinstance(figures, dict):
         return [
             one for name, value in figures.items() if not name.startswith("cpu_us") for one in numbers(value)

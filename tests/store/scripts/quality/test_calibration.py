@@ -70,7 +70,7 @@ def test_a_calibrated_confidence_is_stored_beside_the_score_it_came_from(databas
     curve = Curve((0.0, 0.9), (0.0, 0.6))
     store(database, taxonomy, Threshold("keywords", None, STAGE.model, 0.5, curve=curve))
     running.run("keywords", take(review("1", "туфли")).first_stage)
-    ((confidence, score),) = ask(database, "SELECT confidence, score FROM verdicts")
+    ((confidence, score),) = ask(database, "SELECT confidence, score FROM labels")
     assert (round(confidence, 5), round(score, 5)) == (0.6, 0.9)
     assert ask(database, "SELECT round(confidence::numeric, 2)::text, status FROM labels") == [
         ("0.60", "accepted")

@@ -89,7 +89,7 @@ def outcome(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         "verdicts": ask(
             database,
             f"SELECT {name}, stage, revision, category, confidence, score, evidence::text, model "
-            "FROM verdicts ORDER BY 1, 2",
+            "FROM all_verdicts ORDER BY 1, 2",
         ),
     }
 

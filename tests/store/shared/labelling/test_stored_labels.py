@@ -46,7 +46,7 @@ def test_a_result_for_a_text_that_was_replaced_meanwhile_becomes_no_label(
         database, taxonomy, order, {"keywords": ByFirstLetter()}, Rules(taxonomy, {"keywords": 0.8})
     ).run("keywords", stored.first_stage)
     assert ask(database, "SELECT category, revision FROM labels") == [("shoes", 2)]
-    assert ask(database, "SELECT category, revision FROM verdicts") == [("shoes", 2)]
+    assert ask(database, "SELECT category, revision FROM all_verdicts") == [("shoes", 2)]
 
 
 def test_a_verdict_on_an_old_text_is_no_guess_and_no_figure_for_the_new_one(
@@ -78,11 +78,12 @@ def test_reviews_that_a_stage_has_judged_before_get_its_new_verdicts_beside_new_
     cascade.run("keywords", known.first_stage)
     with database.transaction() as cursor:
         cursor.execute("UPDATE verdicts SET category = 'toys', confidence = 0.1, model = 'older'")
+        cursor.execute("UPDATE judges SET model = 'older'")
         cursor.execute("INSERT INTO waiting SELECT review_id, taxonomy_id, revision, 'keywords' FROM labels")
     cascade.run("keywords", [*known.ids[0], *take(review("3", "туфли"), review("4", "чайник")).first_stage])
     query = """
         SELECT external_id, v.category, round(v.confidence::numeric, 1)::float8, v.model, l.status
-        FROM reviews r JOIN labels l ON l.review_id = r.id LEFT JOIN verdicts v ON v.review_id = r.id ORDER BY 1
+        FROM reviews r JOIN labels l ON l.review_id = r.id LEFT JOIN all_verdicts v ON v.review_id = r.id ORDER BY 1
     """
     assert ask(database, query) == [
         ("1", "shoes", 0.9, "first letters", "accepted"),

@@ -33,7 +33,7 @@ DESTRUCTIVE = (
     "ALTER ROLE otzyv_worker SUPERUSER",
     "DELETE FROM reviews",
     "DELETE FROM label_history",
-    "INSERT INTO label_history SELECT *, now() FROM labels",
+    "INSERT INTO label_history SELECT * FROM label_history",
     "UPDATE review_history SET text = ''",
     "UPDATE model_aliases SET reason = ''",
     "UPDATE alembic_version SET version_num = '0001'",

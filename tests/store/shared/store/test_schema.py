@@ -7,24 +7,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from importlib.resources import files
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
 from shared.errors import ConfigurationError, DatabaseUnavailable, SchemaError
 from shared.store import Database, gold, taxonomies
 from shared.store.postgres import migration, schema, version
+from tests.support import migrations
 from tests.support.servers import PATIENCE_S, database_of, execute, free_port, wait_until
 from tests.support.stored import ask, weak_user
 from tests.support.threads import at_once
 
-HEAD = "0018"
+HEAD = "0019"
 KNOWN = ", ".join(f"{number:04}" for number in range(1, int(HEAD) + 1))
 
 
@@ -77,27 +73,11 @@ def shape(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(files("shared.store") / "migrations"))
-    return config
-
-
-def downgrade(database: Database, version: str = "base") -> None:
-    config = alembic()
-    with database.connection() as raw:
-        engine = create_engine("postgresql+psycopg2://", creator=lambda: raw, poolclass=NullPool)
-        with engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.downgrade(config, version)
-            connection.commit()
-
-
 def test_migrations_go_up_down_and_up_again(bare):
     assert schema.upgrade(bare) == HEAD
     whole = shape(bare)
     assert {"reviews", "waiting", "labels"} <= {row[0] for row in whole["columns"]}
-    downgrade(bare)
+    migrations.downgrade(bare)
     assert {row[0] for row in shape(bare)["columns"]} == {"alembic_version"}
     assert shape(bare)["functions"] == []
     assert schema.upgrade(bare) == HEAD
@@ -105,7 +85,7 @@ def test_migrations_go_up_down_and_up_again(bare):
 
 
 def test_answers_of_an_earlier_schema_settle_what_they_settled_there(database):
-    downgrade(database, "0014")
+    migrations.downgrade(database, "0014")
     with database.transaction() as cursor:
         number = taxonomies.register(cursor, "test", "1", "{}")
         cursor.execute(
@@ -183,7 +163,7 @@ def test_labels_and_predictions_have_the_titles_of_their_own_version_of_the_taxo
 
 
 def test_the_names_of_the_migrations_are_the_versions_that_alembic_knows():
-    scripts = ScriptDirectory.from_config(alembic())
+    scripts = ScriptDirectory.from_config(migrations.alembic())
     assert version.versions() == tuple(sorted(script.revision for script in scripts.walk_revisions()))
     assert version.versions()[-1] == scripts.get_current_head()
 

@@ -18,6 +18,7 @@ from shared.reviews.review import Review
 from shared.reviews.wire import BatchPart, Message, decode, encode
 from shared.store import Database, labels, places, taxonomies
 from shared.store.labels import Label
+from shared.store.reports import export
 from shared.text.nesting import MAX_DEPTH
 from tests.support.servers import wait_until
 from tests.support.stored import (
@@ -231,12 +232,15 @@ def test_a_text_that_is_replaced_while_another_taxonomy_takes_the_review_in_is_t
 # What can be stored at all
 
 
-def test_names_and_evidence_of_any_characters_come_back_as_they_were(database, take, cascade):
+def test_names_and_evidence_of_any_characters_come_back_as_they_were(database, taxonomy, take, cascade):
     name, text = "а\\N\\tб\"'", "т\\\t\n\r\"'"
     cascade.run("keywords", take(review(name, text, source="\\.")).first_stage)
     assert ask(database, "SELECT source, external_id FROM reviews") == [("\\.", name)]
-    ((evidence,),) = ask(database, "SELECT evidence FROM verdicts")
-    assert evidence[0]["word"] == text
+    with database.transaction() as cursor:
+        (found,) = export.by_names(cursor, [("\\.", name)], taxonomy).values()
+    assert found.evidence == [
+        {"word": text, "start": 0, "end": len(text), "keyword": "т", "category": "shoes"}
+    ]
 
 
 @pytest.mark.parametrize(
