@@ -44,9 +44,9 @@ class StageCounts(msgspec.Struct, frozen=True):
 class StageOpinion(msgspec.Struct, frozen=True):
     """A stage's answers, weighed by its rule.
 
-    `kept` are verdicts that become labels, `not_kept` all others, `withheld` those of them that would. `unsure` are the reviews
-    that travel on, the withheld among them; `late` the ids of those whose answer may come on another try, with the
-    first reason.
+    `kept` are verdicts that become labels, `not_kept` all others, `withheld` those of them that would. `unsure` are the
+    reviews that travel on, the withheld among them; `late` the ids of those whose answer may come on another try, with
+    the first reason.
     """
 
     kept: list[JudgedReview]
