@@ -237,22 +237,8 @@ class Labeller:
         """Write what a stage answered, and let the unsure wait for the next stage; their ids are returned."""
         next_stage = reading.next_stage
         labelled = {row.review_id for row, _ in kept}
-        model = None if reading.judge is None else reading.judge.model
         given = [(row, verdict) for row, verdict in judged if verdict and row.review_id not in labelled]
-        accepted = [
-            Label(
-                row.review_id,
-                row.revision,
-                verdict.category,
-                verdict.confidence,
-                reading.stage,
-                "accepted",
-                verdict.score,
-                verdict.evidence,
-                model,
-            )
-            for row, verdict in kept
-        ]
+        accepted = [] if reading.judge is None else accepted_labels(kept, reading.stage, reading.judge.model)
         with self.database.transaction() as cursor:
             held = places.hold(cursor, reading.review_ids, self.taxonomy_id)
             if reading.judge is not None:
@@ -312,3 +298,21 @@ def for_people(cursor: Cursor, unsure: Sequence[WaitingReview], taxonomy_id: int
         category, confidence, stage = msgspec.structs.astuple(guess) if guess else (None, None, None)
         rows.append(Label(row.review_id, row.revision, category, confidence, stage, "needs_review"))
     return rows
+
+
+def accepted_labels(kept: Sequence[JudgedReview], stage: str, model: str) -> list[Label]:
+    """Labels with the verdicts that a stage keeps."""
+    return [
+        Label(
+            row.review_id,
+            row.revision,
+            verdict.category,
+            verdict.confidence,
+            stage,
+            "accepted",
+            verdict.score,
+            verdict.evidence,
+            model,
+        )
+        for row, verdict in kept
+    ]
