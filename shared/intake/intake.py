@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
-from shared.intake.judging import Bench, Judgement, Judging
+from shared.intake.judging import Bench, Judgement, Judging, unjudged
 from shared.labelling.opinion import StageCounts
 from shared.reviews.wire import Message
 from shared.serving.predictor import ServingModels
-from shared.store import Database, awaiting, batches, failures, places, reviews, streams
+from shared.store import Database, awaiting, batches, failures, reviews, streams
 from shared.store.places import WaitingReview
 from shared.store.reviews import Incoming, Name, Upserted
 from shared.store.streams import Step
@@ -68,29 +67,20 @@ def take_in(
     bench = None if judging is None else judging.bench()
     with database.transaction() as cursor:
         numbers = reviews.draw_numbers(cursor, incoming)
-    judged = _judged(judging, bench, incoming, numbers)
+    judged = _judged(judging, bench, incoming, numbers) or unjudged(numbers.values(), first_stage)
     with database.transaction() as cursor:
         found = reviews.upsert(cursor, messages, incoming, taxonomy_id, first_stage, numbers)
-        waits = dict.fromkeys(found.added, first_stage) if judged is None else judged.waits
-        if judged is None:
-            places.take(cursor, waits, taxonomy_id)
-        else:
-            judged.write(cursor, {*found.added}, taxonomy_id)
+        judged.write(cursor, {*found.added}, taxonomy_id)
         unpredicted, parked = _awaiting(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
         batches.record(cursor, messages, found.ids)
-        to_stages = _to_send(found, waits, None if again else first_stage)
+        to_stages = _to_send(found, judged.waits, None if again else first_stage)
         if step is not None:
             streams.move(cursor, step, sorted({*unpredicted}.union(*to_stages.values())))
-    first = to_stages.get(first_stage, [])
-    stored = Stored(found.ids, to_stages, first, unpredicted, len(found.fresh), found.replaced, parked=parked)
-    return stored if judged is None else _told(stored, judged, found)
-
-
-def _told(stored: Stored, judged: Judgement, found: Upserted) -> Stored:
-    """What became of reviews, and what was said of them."""
-    predicted = len(found.added) if judged.answers is not None else 0
-    return replace(stored, counts=judged.counts(), predicted=predicted, serving=judged.serving)
+    left = to_stages, to_stages.get(first_stage, []), unpredicted
+    predicted = 0 if judged.answers is None else len(found.added)
+    fresh, counts = len(found.fresh), judged.counts()
+    return Stored(found.ids, *left, fresh, found.replaced, counts, predicted, parked, judged.serving)
 
 
 def _judged(
@@ -121,14 +111,14 @@ def _judged(
 
 
 def _awaiting(
-    cursor: Cursor, taxonomy_id: int, queue: str | None, found: Upserted, judged: Judgement | None
+    cursor: Cursor, taxonomy_id: int, queue: str | None, found: Upserted, judged: Judgement
 ) -> tuple[list[int], int]:
     """Put those in line who have no prediction: those to be sent, and how many wait for a champion."""
     if queue is None:
         return [], 0
     fresh = found.fresh
-    nobody_serves = judged is not None and judged.serving is not None and judged.serving.champion is None
-    if judged is not None and judged.answers is not None:
+    nobody_serves = judged.serving is not None and judged.serving.champion is None
+    if judged.answers is not None:
         fresh = sorted({*fresh}.difference(found.added))
     waiting = awaiting.await_predictions(cursor, taxonomy_id, queue, fresh, found.known)
     return ([], awaiting.park(cursor, waiting, taxonomy_id)) if nobody_serves else (waiting, 0)

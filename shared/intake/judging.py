@@ -7,7 +7,7 @@ their own and no second look at their text. What is written of it is in `intake`
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -19,6 +19,7 @@ from shared.cascade.stage import Stage
 from shared.errors import OtzyvError
 from shared.labelling.labeller import Labeller
 from shared.labelling.opinion import (
+    JudgedReview,
     StageCounts,
     StageOpinion,
     guess_key,
@@ -30,7 +31,7 @@ from shared.store import labels, places, predictions, verdicts
 from shared.store import withheld as held_back
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
-from shared.store.verdicts import Guess, JudgedReview
+from shared.store.verdicts import Guess
 from shared.text.masking import without_words
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
     labels: list[Label]
     opinions: list[tuple[Stage, StageOpinion]]
-    waits: dict[int, str]
+    waits: Mapping[int, str]
     then: str | None
     withhold: float
     judged_at: float
@@ -87,6 +88,11 @@ class Judgement(msgspec.Struct, frozen=True):
         places.take(cursor, {one: stage for one, stage in self.waits.items() if one in new}, taxonomy_id)
         for model_id, rows in (self.answers or {}).items():
             predictions.add(cursor, [row for row in rows if all_new or row.review_id in new], model_id)
+
+
+def unjudged(numbers: Iterable[int], stage: str) -> Judgement:
+    """Of reviews of which nothing was said, which wait for a stage."""
+    return Judgement([], [], dict.fromkeys(numbers, stage), stage, 0.0, time.monotonic())
 
 
 class Judging:
@@ -136,7 +142,7 @@ class Judging:
             waits.update(dict.fromkeys(found.late, stage.name))
             unsure = found.unsure
         if bench.then is None:
-            accepted += labels_for_people(unsure, _guesses(opinions, unsure))
+            accepted += labels_for_people(unsure, best_guesses(opinions, unsure))
         else:
             waits.update(dict.fromkeys((row.review_id for row in unsure), bench.then))
         answered = self._predicted(bench.serving, rows)
@@ -156,7 +162,7 @@ class Judging:
             return None
 
 
-def _guesses(
+def best_guesses(
     opinions: Sequence[tuple[Stage, StageOpinion]], unsure: Sequence[WaitingReview]
 ) -> Mapping[int, Guess]:
     """The best verdict on each review of which nobody was sure, as `verdicts.guesses` finds it among stored ones."""

@@ -9,15 +9,17 @@ import msgspec
 import structlog
 
 from shared.cascade.rule import StageRule
-from shared.cascade.stage import Answer
+from shared.cascade.stage import Answer, Verdict
 from shared.catalogue import STAGES, STUDENT
 from shared.errors import OtzyvError
 from shared.quality.withholding import is_withheld
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
-from shared.store.verdicts import Guess, JudgedReview
+from shared.store.verdicts import Guess
 
 log = structlog.get_logger()
+
+JudgedReview = tuple[WaitingReview, Verdict]
 
 
 class StageCounts(msgspec.Struct, frozen=True):
@@ -119,14 +121,9 @@ def weighed(
             unsure.append(row)
         else:
             kept.append((row, verdict))
+    ids, error = [review_id for review_id, _ in late], late[0][1] if late else None
     return StageOpinion(
-        kept,
-        not_kept,
-        withheld,
-        unsure,
-        [review_id for review_id, _ in late],
-        late[0][1] if late else None,
-        len(both) - len(late) - len(kept) - len(not_kept),
+        kept, not_kept, withheld, unsure, ids, error, len(both) - len(kept) - len(not_kept) - len(late)
     )
 
 

@@ -9,10 +9,11 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from shared.reviews.labelled_text import Row
-from shared.store import judges, places
-from shared.store.evidence import Evidence, narrowed
+from shared.store import places
 from shared.store.gold import PEOPLE
-from shared.store.judges import Judge
+from shared.store.judged import judges
+from shared.store.judged.evidence import Evidence, narrowed
+from shared.store.judged.judges import StageModel
 from shared.store.places import HeldPositions, with_revision
 from shared.store.postgres.copying import NULL, copied, copy, json_cell, real_cell
 from shared.store.postgres.fetched import all_of, first_column, first_value
@@ -93,12 +94,12 @@ def add(cursor: Cursor, rows: Sequence[Label], taxonomy_id: int) -> None:
 _COLUMNS = "review_id, taxonomy_id, revision, category, confidence, stage, status, judge, score, evidence"
 
 
-def _judges(cursor: Cursor, rows: Sequence[Label]) -> Mapping[Judge, int]:
+def _judges(cursor: Cursor, rows: Sequence[Label]) -> Mapping[StageModel, int]:
     told = {(row.stage, row.model) for row in rows}
     return judges.numbers(cursor, [(stage, model) for stage, model in told if stage and model])
 
 
-def _lines(rows: Sequence[Label], taxonomy_id: int, known: Mapping[Judge, int]) -> list[bytes]:
+def _lines(rows: Sequence[Label], taxonomy_id: int, known: Mapping[StageModel, int]) -> list[bytes]:
     """The rows for COPY, by review: an index that grows at its end is written and kept with a third less."""
     return [
         f"{row.review_id}\t{taxonomy_id}\t{row.revision}\t{row.category or NULL}\t{real_cell(row.confidence)}\t"
@@ -111,12 +112,12 @@ def _lines(rows: Sequence[Label], taxonomy_id: int, known: Mapping[Judge, int]) 
 _NO_VERDICT: Final = f"{NULL}\t{NULL}\t{NULL}\n".encode()
 
 
-def _verdict(row: Label, known: Mapping[Judge, int]) -> bytes:
+def _verdict(row: Label, known: Mapping[StageModel, int]) -> bytes:
     start = f"{known[row.stage or '', row.model or '']}\t{real_cell(row.score)}\t".encode()
     return start + json_cell(narrowed(row.evidence, row.category)) + b"\n"
 
 
-def _records(rows: Sequence[Label], known: Mapping[Judge, int]) -> str:
+def _records(rows: Sequence[Label], known: Mapping[StageModel, int]) -> str:
     """The rows for `_UPSERT`."""
     records: list[dict[str, object]] = [
         {

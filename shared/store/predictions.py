@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.postgres.copying import copy
+from shared.store.postgres.copying import copy, real_cell
 from shared.store.postgres.recordset import recordset
 
 
@@ -25,8 +25,8 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
 def add(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:
     """Record a model's predictions of reviews that this transaction has stored, so that nobody has any of them."""
     lines = [
-        f"{row.review_id}\t{model_id}\t{row.revision}\t{row.category}\t{row.confidence:.7g}\t"
-        f"{'t' if row.truncated else 'f'}\t{{{','.join(f'{share:.7g}' for share in row.probabilities)}}}\n".encode()
+        f"{row.review_id}\t{model_id}\t{row.revision}\t{row.category}\t{real_cell(row.confidence)}\t"
+        f"{'t' if row.truncated else 'f'}\t{{{','.join(map(real_cell, row.probabilities))}}}\n".encode()
         for row in rows
     ]
     if lines:

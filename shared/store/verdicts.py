@@ -13,13 +13,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.stage import Verdict
 from shared.catalogue import STAGES
-from shared.store import judges
-from shared.store.evidence import narrowed
+from shared.store.judged import judges
+from shared.store.judged.evidence import narrowed
 from shared.store.places import WaitingReview
 from shared.store.postgres.copying import copied, copy, json_cell, real_cell
 from shared.store.postgres.recordset import array, recordset
-
-JudgedReview = tuple[WaitingReview, Verdict]
 
 
 class Guess(msgspec.Struct, frozen=True):
@@ -70,13 +68,17 @@ WHERE v.revision < excluded.revision OR (v.revision = excluded.revision AND (
 _COLUMNS = "review_id, taxonomy_id, stage, revision, category, confidence, judge, score, evidence"
 
 
-def add(cursor: Cursor, rows: Sequence[JudgedReview], taxonomy_id: int, stage: str, model: str) -> None:
+def add(
+    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
+) -> None:
     """Verdicts on reviews that are new, so that nothing is known of them. Those kept as labels stand in these."""
     if rows:
         copy(cursor, "verdicts", _COLUMNS, _lines(rows, taxonomy_id, stage, _judge(cursor, stage, model)))
 
 
-def write(cursor: Cursor, rows: Sequence[JudgedReview], taxonomy_id: int, stage: str, model: str) -> None:
+def write(
+    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
+) -> None:
     """Record a stage's verdicts in the order of their reviews. The same verdict again changes no row.
 
     Those that were kept are not among them: they stand in their labels, see `shared.store.labels`.
@@ -106,7 +108,9 @@ def _judge(cursor: Cursor, stage: str, model: str) -> int:
     return judges.numbers(cursor, [(stage, model)])[stage, model]
 
 
-def _lines(rows: Sequence[JudgedReview], taxonomy_id: int, stage: str, judge: int) -> list[bytes]:
+def _lines(
+    rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, judge: int
+) -> list[bytes]:
     return [
         f"{row.review_id}\t{taxonomy_id}\t{stage}\t{row.revision}\t{verdict.category}\t"
         f"{real_cell(verdict.confidence)}\t{judge}\t{real_cell(verdict.score)}\t".encode()

@@ -100,7 +100,7 @@ class Door:
             predict_queue=topology.CPU_CLASSIFY.queue if settings.predictions else None,
             step=step,
             again=way.again,
-            judging=self._judging if judge and not self._is_broken() else None,
+            judging=self._judging if judge and not self.is_broken else None,
         )
         way.stored(step)
         crash_points.at("ingest.stored")
@@ -112,7 +112,8 @@ class Door:
             [item for one in messages for item in one.rejected],
         )
 
-    def _is_broken(self) -> bool:
+    @property
+    def is_broken(self) -> bool:
         """Whether batches of a stage at hand fail one after another: then nobody judges here either."""
         lines = topology.stage_lines(self._runtime.settings)
         stages: Collection[str] = self._judging.at_hand if self._judging else ()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, Final
+from contextlib import suppress
+from typing import Final
 
 import celery
 import structlog
@@ -42,9 +42,7 @@ LONGEST_BLOCKED_PAUSE_S: Final = 10.0
 _DOORS: Final = PerProcess(lambda _: Door(runtime.here(), SOURCE, judging(runtime.here())))
 
 
-@cache
-def _mappings() -> Any:
-    return mappings.by_source(settings().mappings)
+_MAPPINGS: Final = PerProcess(lambda _: mappings.by_source(settings().mappings))
 
 
 class TakingIn(celery.Task):  # type: ignore[misc]  # Celery has no types
@@ -64,16 +62,17 @@ def take_in(
     if not (self.request.headers or {}).get(MARK):
         raise Reject(f"{self.name}: expected messages of this worker's own, found a task's", requeue=False)
     try:
-        _take_in(lane, delivered, Passage(again=again), judge=judge)
+        admit(lane, delivered, Passage(again=again), judge=judge)
         if tries:
-            _waiting(lane, self.request.hostname).over(certainly=True)
+            waiting_of(lane, self.request.hostname).over(certainly=True)
     except (RetryableError, ConfigurationError) as error:
         # A blocked RabbitMQ is only looked at: nothing is sent before it says that it takes messages again.
         longest = LONGEST_BLOCKED_PAUSE_S if isinstance(error, PublishingBlocked) else LONGEST_PAUSE_S
         seconds = min(pause_s(tries), longest)
         metrics.INGEST_WAITS.add(source=SOURCE)
         log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
-        _note_wait(lane, self.request.hostname, error, seconds)
+        with suppress(OtzyvError):
+            waiting_of(lane, self.request.hostname).again(error, seconds)
         raise Reject((seconds, named(error)), requeue=True) from error
     except Exception as error:
         if isinstance(error, SoftTimeLimitExceeded):
@@ -81,21 +80,15 @@ def take_in(
         raise Reject((None, named(error)), requeue=True) from error
 
 
-def _note_wait(lane: Lane, hostname: str, error: Exception, seconds: float) -> None:
-    try:
-        _waiting(lane, hostname).again(error, seconds)
-    except OtzyvError as unnoted:
-        log.info("wait.not_noted", what=SOURCE, error=str(unnoted))
-
-
-def _waiting(lane: Lane, hostname: str) -> Waiting:
+def waiting_of(lane: Lane, hostname: str) -> Waiting:
     """The wait of a lane, which all children of a worker share."""
     database = runtime.here().database
     return Waiting(database, f"queue {SOURCE}, {lane} lane", hostname, f"{hostname} {SOURCE} {lane}")
 
 
-def _take_in(lane: Lane, delivered: Sequence[Delivered], way: Passage, *, judge: bool) -> None:
-    began, mapping = time.monotonic(), _mappings()
+def admit(lane: Lane, delivered: Sequence[Delivered], way: Passage, *, judge: bool) -> None:
+    """Open messages, take them in, and keep what was rejected."""
+    began, mapping = time.monotonic(), _MAPPINGS.get(0)
     messages = [
         replace(envelope.opened(one, settings(), SOURCE, mapping), arrived_at=one.arrived_at)
         for one in delivered

@@ -26,6 +26,7 @@ from kombu import Consumer
 from kombu.message import Message as Delivery
 
 from shared.settings import Settings, settings
+from workers.process.breaker import breaker
 from workers.rabbitmq import topology
 from workers.rabbitmq.topology import LANES, Lane
 
@@ -176,7 +177,9 @@ class Hands:
         self._newest = datetime.now(UTC)
 
     def open(self) -> None:
-        """Consume both lanes, each on a channel of its own."""
+        """Consume both lanes, each on a channel of its own; neither once the breaker is open."""
+        if breaker.is_open(topology.INCOMING.queue):
+            return
         processes = self._worker.pool.num_processes
         for lane in LANES:
             most = self._chosen.ingest_prefetch_messages
@@ -199,10 +202,11 @@ class Hands:
             self._consumers.append(consumer)
             self.queues.append(queue.name)
         # Celery's pool takes tasks only once the event loop runs, which is what fires timers.
-        self._worker.timer.call_after(0.0, self._begin)
+        self._worker.timer.call_after(0.0, self.begin)
         log.info("ingest.consuming", queue=topology.INCOMING.queue)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Hand out what has come."""
         self._has_begun = True
         self._look()
 
@@ -253,13 +257,10 @@ class Hands:
                 if due_at > now:
                     self._look_in(held, due_at - now)
                     break
-                self._hand_out(held, held.part(lane))
-                held.since = now
-
-    def _hand_out(self, held: _Held, part: Part) -> None:
-        held.out += 1
-        strategy = self._worker.strategies[topology.TAKE_IN]
-        strategy(part, None, partial(self._acknowledged, part), partial(self._rejected, part), [])
+                part = held.part(lane)
+                held.out, held.since = held.out + 1, now
+                strategy = self._worker.strategies[topology.TAKE_IN]
+                strategy(part, None, partial(self._acknowledged, part), partial(self._rejected, part), [])
 
     def _acknowledged(self, part: Part, logger: Any, errors: tuple[type[Exception], ...]) -> None:
         """A child has done it; or somebody has revoked it, which Celery tells in the same way."""
@@ -268,6 +269,7 @@ class Hands:
             return
         self._lanes[part.lane].out -= 1
         self._lanes[part.lane].not_before = 0.0
+        breaker.succeeded(topology.INCOMING.queue)
         if self._is_over:
             return
         for delivery, _ in part.taken:
@@ -276,9 +278,14 @@ class Hands:
 
     def _rejected(self, part: Part, logger: Any, errors: tuple[type[Exception], ...], requeue: bool) -> None:  # noqa: ARG002  Celery's name
         """It is to be tried again."""
-        held, (pause_s, reason) = self._lanes[part.lane], _why(part.error)
+        held, (pause_s, reason) = self._lanes[part.lane], reason_of(part.error)
         held.out -= 1
-        if self._is_over or not self._consumers:
+        if self._is_over:
+            return
+        if not self._consumers:
+            # Told to stop, or the breaker is open: it goes back.
+            for delivery, _ in part.taken:
+                delivery.reject_log_error(logger, errors, requeue=True)
             return
         parts = part.again(pause_s)
         if pause_s is None:
@@ -286,15 +293,40 @@ class Hands:
                 "ingest.lost", lane=part.lane, messages=len(part.taken), judged=part.judge, error=reason
             )
         if not parts:
-            for delivery, _ in part.taken:
-                log.error("ingest.given_up", lane=part.lane, bytes=len(delivery.body or b""), error=reason)
-                delivery.reject_log_error(logger, errors, requeue=False)
+            self._give_up(part, reason, logger, errors)
         held.again.extendleft(reversed(parts))
         held.not_before = time.monotonic() + (LOSS_PAUSE_S if pause_s is None else pause_s)
         self._look()
 
+    def _give_up(self, part: Part, reason: str, logger: Any, errors: tuple[type[Exception], ...]) -> None:
+        """A message that children die over goes to the rejected ones; where several in a row do, all stay in the queue.
 
-def _why(error: BaseException | None) -> tuple[float | None, str]:
+        Then it is most likely no message's fault: nothing more is taken until the worker is started anew.
+        """
+        queue, streak = topology.INCOMING.queue, self._chosen.poison_streak
+        is_open = breaker.failed(queue, streak)
+        for delivery, _ in part.taken:
+            log.error("ingest.given_up", lane=part.lane, bytes=len(delivery.body or b""), error=reason)
+            delivery.reject_log_error(logger, errors, requeue=is_open)
+        if is_open:
+            log.error("breaker.open", queue=queue, failures=streak, error=reason)
+            self.cancel()
+            breaker.stopped(queue)
+            self._give_back(logger, errors)
+            log.error("breaker.stopped_consuming", queue=queue)
+
+    def _give_back(self, logger: Any, errors: tuple[type[Exception], ...]) -> None:
+        """What is held and with no child goes back to its queue."""
+        for held in self._lanes.values():
+            again = (one for part in held.again for one in part.taken)
+            for delivery, _ in (*again, *held.fresh):
+                delivery.reject_log_error(logger, errors, requeue=True)
+            held.again.clear()
+            held.fresh.clear()
+            held.bytes = 0
+
+
+def reason_of(error: BaseException | None) -> tuple[float | None, str]:
     """After how many seconds it may be tried again, None where a child was lost; and why."""
     if isinstance(error, Reject) and isinstance(error.reason, tuple):
         seconds, reason = error.reason

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.evidence import widened
+from shared.store.judged.evidence import widened
 from shared.store.postgres.fetched import all_of, first_value
 
 

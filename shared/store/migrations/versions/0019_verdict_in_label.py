@@ -43,7 +43,7 @@ CREATE TABLE judges (
     UNIQUE (stage, model)
 );
 -- Where `judge` is null the label is no stage's verdict, or that stands in `verdicts`.
--- What `evidence` is made of: shared/store/evidence.py.
+-- What `evidence` is made of: shared/store/judged/evidence.py.
 ALTER TABLE labels ADD COLUMN judge integer, ADD COLUMN score real, ADD COLUMN evidence json;
 ALTER TABLE verdicts ADD COLUMN judge integer, ALTER COLUMN model DROP NOT NULL;  -- one of the two
 

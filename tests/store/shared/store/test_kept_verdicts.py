@@ -9,7 +9,8 @@ import pytest
 from shared.cascade.stage import Answer, Match, Verdict
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
-from shared.store import Database, judges, labels, verdicts
+from shared.store import Database, labels, verdicts
+from shared.store.judged import judges
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
 from shared.store.reports import export

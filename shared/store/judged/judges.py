@@ -8,18 +8,18 @@ from psycopg2.extensions import cursor as Cursor
 
 from shared.store.postgres.fetched import first_value, returned
 
-Judge = tuple[str, str]
+StageModel = tuple[str, str]
 """A stage, and what its model calls itself."""
 
 _FIND = "SELECT id FROM judges WHERE stage = %s AND model = %s"
 
 
-def numbers(cursor: Cursor, judges: Iterable[Judge]) -> dict[Judge, int]:
+def numbers(cursor: Cursor, judges: Iterable[StageModel]) -> dict[StageModel, int]:
     """The number of each judge; one that nobody knew gets its own."""
     return {judge: _number(cursor, judge) for judge in sorted({*judges})}
 
 
-def _number(cursor: Cursor, judge: Judge) -> int:
+def _number(cursor: Cursor, judge: StageModel) -> int:
     cursor.execute(_FIND, judge)
     found = first_value(cursor, int)
     if found is not None:

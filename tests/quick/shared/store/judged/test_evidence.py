@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shared.cascade.stage import Match
-from shared.store.evidence import narrowed, widened
+from shared.store.judged.evidence import narrowed, widened
 
 TEXT = "Не туфли, а очки"
 SHOES = Match("туфли", 3, 8, "туфля", "shoes")

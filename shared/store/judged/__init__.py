@@ -1,0 +1,1 @@
+"""Beside a label or a verdict in its row: who judged, and the evidence."""
