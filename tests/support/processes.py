@@ -71,11 +71,15 @@ def started(*arguments: str, settings: Settings, log: Path, **more: str) -> Iter
 def running(
     settings: Settings, folder: Path, *commands: str, **more: str
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """`otzyv ingest` and `otzyv worker cpu`, or these commands; each logs to a file named by its last word."""
+    """`otzyv worker cpu`, or these commands; each logs to a file named by its last word.
+
+    With OTZYV_JUDGE_FIRST false there is `otzyv ingest` before it.
+    """
+    usual = ("ingest", "worker cpu") if more.get("OTZYV_JUDGE_FIRST") == "false" else ("worker cpu",)
     with ExitStack() as stack:
         yield [
             stack.enter_context(started(*words, settings=settings, log=folder / f"{words[-1]}.log", **more))
-            for words in map(str.split, commands or ("ingest", "worker cpu"))
+            for words in map(str.split, commands or usual)
         ]
 
 
