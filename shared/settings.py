@@ -236,12 +236,12 @@ class Settings(BaseSettings):
         500, ge=1, le=500, description="Reviews in one task, and in one message that `enqueue` sends."
     )
     judge_first: bool = Field(
-        True,
+        False,
         description="Judge reviews by the stages that need no GPU before they are stored: CPU workers take in what "
         "producers publish. false: `otzyv ingest` stores it, and CPU workers judge what it sends them.",
     )
     linger_ms: int = Field(
-        10,
+        50,
         ge=0,
         le=60_000,
         description="How long messages are gathered before a short batch of them is taken in.",

@@ -26,6 +26,7 @@ VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 # Which role of the database each service of ours logs in as.
 ROLES = {
     "migrate": "otzyv",
+    "ingest": "otzyv_worker",
     "worker-cpu": "otzyv_worker",
     "worker-gpu": "otzyv_worker",
     "worker-llm": "otzyv_worker",
@@ -276,7 +277,7 @@ def test_the_env_file_itself_is_neither_committed_nor_copied_into_an_image() -> 
 
 def test_the_services_of_the_design_are_there() -> None:
     assert set(SERVICES) == {
-        "rabbitmq", "postgres", "migrate", "worker-cpu", "worker-gpu", "worker-llm", "trainer",
+        "rabbitmq", "postgres", "migrate", "ingest", "worker-cpu", "worker-gpu", "worker-llm", "trainer",
         "operator", "beat", "flower", "prometheus", "grafana",
     }  # fmt: skip
 
@@ -341,7 +342,7 @@ def test_what_needs_a_gpu_reserves_one_and_starts_only_in_its_profile(name: str,
 
 def test_without_a_profile_nothing_needs_a_gpu_or_flower() -> None:
     plain = {name for name, service in OURS.items() if not service.get("profiles")}
-    assert plain == {"migrate", "worker-cpu", "beat"}
+    assert plain == {"migrate", "ingest", "worker-cpu", "beat"}
     assert {OURS[name]["build"]["target"] for name in plain} == {"cpu"}
 
 

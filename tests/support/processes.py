@@ -71,11 +71,11 @@ def started(*arguments: str, settings: Settings, log: Path, **more: str) -> Iter
 def running(
     settings: Settings, folder: Path, *commands: str, **more: str
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """`otzyv worker cpu`, or these commands; each logs to a file named by its last word.
+    """`otzyv ingest` and `otzyv worker cpu`, or these commands; each logs to a file named by its last word.
 
-    With OTZYV_JUDGE_FIRST false there is `otzyv ingest` before it.
+    Where reviews are judged first there is no ingest.
     """
-    usual = ("ingest", "worker cpu") if more.get("OTZYV_JUDGE_FIRST") == "false" else ("worker cpu",)
+    usual = ("worker cpu",) if more.get("OTZYV_JUDGE_FIRST") == "true" else ("ingest", "worker cpu")
     with ExitStack() as stack:
         yield [
             stack.enter_context(started(*words, settings=settings, log=folder / f"{words[-1]}.log", **more))

@@ -39,7 +39,12 @@ PATIENCE_S = 600.0
 LOOK_S = 0.1
 SOURCE = "bench"
 CORES = len(os.sched_getaffinity(0))
-SETTINGS = {"OTZYV_CASCADE_STAGES": "keywords", "OTZYV_PREDICTIONS": "false"}
+SETTINGS = {
+    "OTZYV_CASCADE_STAGES": "keywords",
+    "OTZYV_PREDICTIONS": "false",
+    "OTZYV_JUDGE_FIRST": "true",
+    "OTZYV_LINGER_MS": "10",
+}
 WAYS = {
     "otzyv": "Otzyv: keywords and labels, all guarantees",
     "naive": "one Celery task and one INSERT a review, late acknowledgement",

@@ -22,6 +22,7 @@ from tests.support.servers import wait_until
 from workers.app import app
 from workers.rabbitmq import topology
 
+FIRST = {"OTZYV_JUDGE_FIRST": "true"}
 TELLING = "Платье Совершенно-Тайное село отлично"
 
 
@@ -59,7 +60,7 @@ def heard(settings: Settings) -> Iterator[Callable[[], str]]:
 def test_flower_sees_that_messages_are_taken_in_and_nothing_of_what_is_in_them(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with heard(settings) as events, running(settings, tmp_path):
+    with heard(settings) as events, running(settings, tmp_path, **FIRST):
         publish(settings, *bodies(100, text=TELLING))
         wait_until(lambda: labelled(database, 100), "100 labels")
         wait_until(lambda: "task-succeeded" in events(), "the events")
@@ -74,7 +75,7 @@ def test_flower_sees_that_messages_are_taken_in_and_nothing_of_what_is_in_them(
 def test_what_the_keywords_are_sure_of_needs_no_place_in_line_and_no_second_message(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with running(settings, tmp_path):
+    with running(settings, tmp_path, **FIRST):
         publish(settings, *bodies(100))
         wait_until(lambda: labelled(database, 100), "100 labels")
     told = (tmp_path / "cpu.log").read_text()
@@ -90,7 +91,7 @@ def test_a_task_that_is_revoked_while_it_takes_messages_in_loses_none(
     gate = tmp_path / "gate"
     gate.touch()
     log = tmp_path / "worker.log"
-    with module("tests.faults.gated_worker", settings, log, GATE=str(gate)):
+    with module("tests.faults.gated_worker", settings, log, GATE=str(gate), **FIRST):
         wait_until(lambda: " ready." in log.read_text(), "the worker")
         publish(settings, *bodies(50))
         wait_until(gate.with_suffix(".pid").exists, "a batch to be in the stage")
@@ -106,14 +107,14 @@ def test_a_worker_that_is_stopped_gives_back_what_it_holds(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     log = tmp_path / "first.log"
-    with started("worker", "cpu", settings=settings, log=log, OTZYV_LINGER_MS="60000") as worker:
+    with started("worker", "cpu", settings=settings, log=log, OTZYV_LINGER_MS="60000", **FIRST) as worker:
         wait_until(lambda: " ready." in log.read_text(), "the worker")
         publish(settings, *bodies(100))
         wait_until(lambda: left(settings) == 0, "the messages to be taken")
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0
     assert ledger.count(database, "reviews") == 0
-    with running(settings, tmp_path):
+    with running(settings, tmp_path, **FIRST):
         wait_until(lambda: labelled(database, 100), "100 labels")
 
 
@@ -127,12 +128,11 @@ def left(settings: Settings) -> int:
 def test_workers_that_only_judge_leave_incoming_reviews_to_ingest(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    light = {"OTZYV_JUDGE_FIRST": "false"}
     log = tmp_path / "worker.log"
-    with started("worker", "cpu", settings=settings, log=log, **light):
+    with started("worker", "cpu", settings=settings, log=log):
         wait_until(lambda: " ready." in log.read_text(), "the worker")
         publish(settings, *bodies(50))
-        with started("ingest", settings=settings, log=tmp_path / "ingest.log", **light):
+        with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
             wait_until(lambda: labelled(database, 50), "50 labels")
     assert "workers.labelling.keywords" in log.read_text().split(" ready.")[1]
     assert topology.TAKE_IN not in log.read_text().split(" ready.")[1]
@@ -141,7 +141,7 @@ def test_workers_that_only_judge_leave_incoming_reviews_to_ingest(
 def test_ingest_beside_a_worker_judges_first_too(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log", **FIRST):
         publish(settings, *bodies(50))
         wait_until(lambda: labelled(database, 50), "50 labels, and no worker is there")
 
@@ -150,7 +150,7 @@ def test_a_worker_whose_child_is_killed_again_and_again_stores_every_review_once
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     total = 5_000
-    with running(settings, tmp_path) as (worker,):
+    with running(settings, tmp_path, **FIRST) as (worker,):
         publish(settings, *bodies(total))
         for share in (0.1, 0.3, 0.5):
             wait_until(lambda share=share: ledger.count(database, "reviews") > share * total, "reviews")
