@@ -293,12 +293,12 @@ class Hands:
                 "ingest.lost", lane=part.lane, messages=len(part.taken), judged=part.judge, error=reason
             )
         if not parts:
-            self._give_up(part, reason, logger, errors)
+            self.give_up(part, reason, logger, errors)
         held.again.extendleft(reversed(parts))
         held.not_before = time.monotonic() + (LOSS_PAUSE_S if pause_s is None else pause_s)
         self._look()
 
-    def _give_up(self, part: Part, reason: str, logger: Any, errors: tuple[type[Exception], ...]) -> None:
+    def give_up(self, part: Part, reason: str, logger: Any, errors: tuple[type[Exception], ...]) -> None:
         """A message that children die over goes to the rejected ones; where several in a row do, all stay in the queue.
 
         Then it is most likely no message's fault: nothing more is taken until the worker is started anew.
@@ -312,10 +312,10 @@ class Hands:
             log.error("breaker.open", queue=queue, failures=streak, error=reason)
             self.cancel()
             breaker.stopped(queue)
-            self._give_back(logger, errors)
+            self.give_back(logger, errors)
             log.error("breaker.stopped_consuming", queue=queue)
 
-    def _give_back(self, logger: Any, errors: tuple[type[Exception], ...]) -> None:
+    def give_back(self, logger: Any, errors: tuple[type[Exception], ...]) -> None:
         """What is held and with no child goes back to its queue."""
         for held in self._lanes.values():
             again = (one for part in held.again for one in part.taken)
