@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +18,9 @@ from kombu import Connection, Exchange, Queue
 from shared.settings import Settings
 from shared.store import Database
 from tests.support import ledger
-from tests.support.processes import module, running, started
+from tests.support.processes import environment, module, running, started
 from tests.support.producer import publish, review
 from tests.support.servers import wait_until
-from workers.app import app
 from workers.rabbitmq import topology
 
 FIRST = {"OTZYV_JUDGE_FIRST": "true"}
@@ -96,8 +97,8 @@ def test_a_task_that_is_revoked_while_it_takes_messages_in_loses_none(
         publish(settings, *bodies(50))
         wait_until(gate.with_suffix(".pid").exists, "a batch to be in the stage")
         (task,) = re.findall(rf"{topology.TAKE_IN}\[(\S+)\] received", log.read_text())
-        with Connection(settings.amqp_url) as connection:
-            app.control.revoke(task, terminate=True, signal="SIGKILL", connection=connection)
+        code = f"from workers.app import app; app.control.revoke({task!r}, terminate=True, signal='SIGKILL')"
+        subprocess.run([sys.executable, "-c", code], env=environment(settings), check=True)
         wait_until(lambda: "Terminating" in log.read_text(), "the child to be killed")
         gate.unlink()
         wait_until(lambda: labelled(database, 50), "50 labels")
