@@ -64,7 +64,7 @@ def test_a_broker_that_is_restarted_in_the_middle_of_the_stream_costs_nothing(wo
 @pytest.mark.case(8, expected="nobody exits, health fails, enqueue waits; all goes on afterwards")
 def test_a_broker_that_is_down_for_a_minute_costs_nothing(world: World) -> None:
     """RabbitMQ is killed and down for a minute, while enqueue sends and ingest and a worker run."""
-    total = 20_000
+    total = 60_000
     file = world.file(total)
     with world.running() as (ingest, worker):
         world.wait_at_work()
