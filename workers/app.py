@@ -106,6 +106,8 @@ connection.unpack_nothing()
 class Application(Celery):  # type: ignore[misc]  # Celery has no types
     """Configured when it is first used. By a method: what the receiver of a signal raises, Celery only logs."""
 
+    events_cls = "workers.process.events:WorkerEvents"
+
     def on_configure(self) -> None:
         """Take the settings of the environment. Raises SettingsError."""
         self.config_from_object(configuration(settings()))

@@ -89,8 +89,7 @@ def never_answers(world: World, service: Proxy, mode: Mode, sentence: str) -> No
     assert sentence in said
     assert seconds < HEALTH_S
     world.wait(lambda: sentence in world.log(world.taking_log), "ingest to give up waiting")
-    # Twice it said nothing for five minutes, and why is not known: its stacks would tell.
-    world.wait(lambda: sentence in world.log(), "the worker to give up waiting", 600.0)
+    world.wait(lambda: sentence in world.log(), "the worker to give up waiting")
     service.mode("forward")
     world.wait_settled(4_000)
     assert health(world)[0] == 0
