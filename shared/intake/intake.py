@@ -71,7 +71,7 @@ def take_in(
     with database.transaction() as cursor:
         found = reviews.upsert(cursor, messages, incoming, taxonomy_id, first_stage, numbers)
         judged.write(cursor, {*found.added}, taxonomy_id)
-        unpredicted, parked = _awaiting(cursor, taxonomy_id, predict_queue, found, judged)
+        unpredicted, parked = put_in_line(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
         batches.record(cursor, messages, found.ids)
         to_stages = _to_send(found, judged.waits, None if again else first_stage)
@@ -110,7 +110,7 @@ def _judged(
         return None
 
 
-def _awaiting(
+def put_in_line(
     cursor: Cursor, taxonomy_id: int, queue: str | None, found: Upserted, judged: Judgement
 ) -> tuple[list[int], int]:
     """Put those in line who have no prediction: those to be sent, and how many wait for a champion."""

@@ -110,7 +110,7 @@ class Judging:
         order, judges = self._labeller.awake, []
         then: str | None = None
         for name in order:
-            stage = self._stage(name) if name in self.at_hand else None
+            stage = self.stage(name) if name in self.at_hand else None
             if stage is None:
                 then = name
                 break
@@ -120,7 +120,8 @@ class Judging:
         serving = None if self._predictor is None else self._predictor.serving()
         return Bench(list(zip(judges, rules, strict=True)), then, serving)
 
-    def _stage(self, name: str) -> Stage | None:
+    def stage(self, name: str) -> Stage | None:
+        """A stage as it judges now; None where nothing does, or it is out of reach."""
         try:
             return self._labeller.stage(name)
         except OtzyvError as error:
@@ -145,14 +146,13 @@ class Judging:
             accepted += labels_for_people(unsure, best_guesses(opinions, unsure))
         else:
             waits.update(dict.fromkeys((row.review_id for row in unsure), bench.then))
-        answered = self._predicted(bench.serving, rows)
+        answered = self.predicted(bench.serving, rows)
         return Judgement(
             accepted, opinions, waits, bench.then, labeller.withhold, began, bench.serving, answered
         )
 
-    def _predicted(
-        self, serving: ServingModels | None, rows: Sequence[WaitingReview]
-    ) -> PredictedRows | None:
+    def predicted(self, serving: ServingModels | None, rows: Sequence[WaitingReview]) -> PredictedRows | None:
+        """What the models that serve say; None where there is none, or it failed."""
         if self._predictor is None or serving is None or serving.champion is None:
             return None
         try:

@@ -105,7 +105,7 @@ class Door:
         way.stored(step)
         crash_points.at("ingest.stored")
         sending.what_follows(found, self._runtime.taxonomy_id, lane)
-        self._count(found, time.monotonic() - began)
+        self.count(found, time.monotonic() - began)
         return Admitted(
             sum(len(one.reviews) for one in messages),
             sum(map(len, found.to_stages.values())),
@@ -119,7 +119,8 @@ class Door:
         stages: Collection[str] = self._judging.at_hand if self._judging else ()
         return any(breaker.is_open(lines[stage].queue) for stage in stages)
 
-    def _count(self, found: Stored, seconds: float) -> None:
+    def count(self, found: Stored, seconds: float) -> None:
+        """Count what stages and models have done."""
         for stage, counts in found.counts.items():
             metrics.count_stage(stage, counts)
             metrics.STAGE_SECONDS.observe([seconds], stage=stage)
