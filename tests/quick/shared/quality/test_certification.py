@@ -36,10 +36,10 @@ def world(seed: int, size: int = 2000) -> tuple[list[str], dict[str, list[Verdic
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("per_category", [False, True])
 def test_what_is_certified_holds_on_fresh_reviews(seed, per_category):
-    gold, verdicts = world(seed, 5000)
+    gold, verdicts = world(seed, 3_000)
     findings = certify_stages(verdicts, gold, TARGET, per_category=per_category)
     assert findings[0].certified
-    fresh, answers = world(seed + 1000, 20_000)
+    fresh, answers = world(seed + 1000, 8_000)
     result = chains.run(tuple(verdicts), answers, {found.stage: found.rule for found in findings}, fresh)
     assert result.accepted.answered > 1000
     for part in result.stages:
