@@ -74,9 +74,8 @@ def doors(found: list[Module]) -> set[str]:
     }
 
 
-def page() -> str:
+def page(found: list[Module]) -> str:
     """The map as Markdown."""
-    found = modules()
     open_ = doors(found)
     rooms: dict[str, list[Module]] = defaultdict(list)
     for module in found:
@@ -94,4 +93,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(page(modules()))
