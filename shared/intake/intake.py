@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -26,9 +29,9 @@ class Stored(msgspec.Struct, frozen=True):
 
     `ids` holds the review ids of each message; `to_stages` those that wait for a stage, to be sent, by stage,
     `first_stage` those of them that wait for the first, and `unpredicted` those that await a prediction. `new` reviews
-    nobody knew, `replaced` ones have another text now. `counts` says what each stage did that judged before anything
-    was stored; `predicted` how many predictions were stored with the reviews, by the models `serving`, `parked` how
-    many reviews wait for a champion.
+    nobody knew, `known` somebody did, of which `replaced` have another text now. `counts` says what each stage did that
+    judged before anything was stored; `predicted` how many predictions were stored with the reviews, by the models
+    `serving`, `parked` how many reviews wait for a champion.
     """
 
     ids: list[list[int]]
@@ -36,6 +39,7 @@ class Stored(msgspec.Struct, frozen=True):
     first_stage: list[int]
     unpredicted: list[int]
     new: int
+    known: int
     replaced: int
     counts: dict[str, StageCounts] = {}
     predicted: int = 0
@@ -54,6 +58,7 @@ def take_in(
     step: Step | None = None,
     judging: Judging | None = None,
     again: bool = False,
+    careful: bool = True,
 ) -> Stored:
     """Store the messages' reviews, note their rejected ones and the batches they belong to.
 
@@ -61,15 +66,49 @@ def take_in(
     without it. With `predict_queue`, the queue of predictions, those that have none are put in line for one. With
     `step`, for messages of a stream, its position is moved too; raises PositionLost, and stores nothing, where that
     cannot be. Idempotent: the same messages again change no row, and still return the reviews that wait for
-    `first_stage`, to be sent; with `again`, where whoever had the messages before may have died, all that wait.
+    `first_stage`, to be sent; with `again`, where whoever had the messages before may have died, all that wait. Unless
+    this is done `careful`, all reviews are taken for new ones first, which is the cheaper the fewer are known.
     """
     incoming = reviews.newest(messages)
-    bench = None if judging is None else judging.bench()
+    present = None if judging is None else judging.present()
     with database.transaction() as cursor:
         numbers = reviews.draw_numbers(cursor, incoming)
+        bench = None if judging is None or present is None else judging.bench(cursor, present)
     judged = _judged(judging, bench, incoming, numbers) or unjudged(numbers.values(), first_stage)
+
+    plan = _Plan(queue, taxonomy_id, first_stage, predict_queue, step, again)
+    stored = partial(_stored, database, messages, incoming, numbers, judged, plan)
+    if not careful and all(one.came_at is None for one in incoming.values()):
+        with suppress(reviews.NamesTaken):
+            return stored(careful=False)
+    return stored(careful=True)
+
+
+class _Plan(NamedTuple):
+    """What else `take_in` was told."""
+
+    queue: str
+    taxonomy_id: int
+    first_stage: str
+    predict_queue: str | None
+    step: Step | None
+    again: bool
+
+
+def _stored(
+    database: Database,
+    messages: Sequence[Message],
+    incoming: Mapping[Name, Incoming],
+    numbers: Mapping[Name, int],
+    judged: Judgement,
+    plan: _Plan,
+    *,
+    careful: bool,
+) -> Stored:
+    """Store what came and what was said of it, in one transaction."""
+    queue, taxonomy_id, first_stage, predict_queue, step, again = plan
     with database.transaction() as cursor:
-        found = reviews.upsert(cursor, messages, incoming, taxonomy_id, first_stage, numbers)
+        found = reviews.upsert(cursor, messages, incoming, taxonomy_id, first_stage, numbers, careful=careful)
         judged.write(cursor, {*found.added}, taxonomy_id)
         unpredicted, parked = put_in_line(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
@@ -79,8 +118,8 @@ def take_in(
             streams.move(cursor, step, sorted({*unpredicted}.union(*to_stages.values())))
     left = to_stages, to_stages.get(first_stage, []), unpredicted
     predicted = 0 if judged.answers is None else len(found.added)
-    fresh, counts = len(found.fresh), judged.counts()
-    return Stored(found.ids, *left, fresh, found.replaced, counts, predicted, parked, judged.serving)
+    sizes = len(found.fresh), len(found.known), found.replaced
+    return Stored(found.ids, *left, *sizes, judged.counts(), predicted, parked, judged.serving)
 
 
 def _judged(

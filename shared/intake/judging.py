@@ -29,6 +29,8 @@ from shared.labelling.opinion import (
 from shared.serving.predictor import PredictedRows, Predictor, ServingModels
 from shared.store import labels, places, predictions, verdicts
 from shared.store import withheld as held_back
+from shared.store.judged import judges
+from shared.store.judged.judges import StageModel
 from shared.store.labels import Label
 from shared.store.places import WaitingReview
 from shared.store.verdicts import Guess
@@ -37,24 +39,33 @@ from shared.text.masking import without_words
 log = structlog.get_logger()
 
 
-class Bench(msgspec.Struct, frozen=True):
-    """Who judges this moment: stages at hand with their rules, from the first on.
+class StagesPresent(msgspec.Struct, frozen=True):
+    """Who can judge this moment: stages at hand, from the first on.
 
     `then` is the stage for which those wait of whom none of them is sure; None where that is a person. `serving` are
     the models that predict, None where nobody asked for predictions.
     """
 
+    stages: list[Stage]
+    then: str | None
+    serving: ServingModels | None
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """Who judges, each stage with its rule; `numbers` are those of the stages with their models."""
+
     judges: list[tuple[Stage, StageRule]]
     then: str | None
     serving: ServingModels | None
+    numbers: Mapping[StageModel, int]
 
 
 class Judgement(msgspec.Struct, frozen=True):
     """What was said of reviews, by the numbers under which they will be stored.
 
-    `opinions` are the stages' own, with their models; `waits` says for which stage a review waits that has no label,
-    `withhold` which share of the student's labels was withheld. `answers` are predictions by model, None where nobody
-    predicted.
+    `opinions` are the stages' own, `numbers` those of the stages with their models; `waits` says for which stage a
+    review waits that has no label, `withhold` which share of the student's labels was withheld. `answers` are
+    predictions by model, None where nobody predicted.
     """
 
     labels: list[Label]
@@ -63,6 +74,7 @@ class Judgement(msgspec.Struct, frozen=True):
     then: str | None
     withhold: float
     judged_at: float
+    numbers: Mapping[StageModel, int] = {}
     serving: ServingModels | None = None
     answers: PredictedRows | None = None
 
@@ -82,9 +94,12 @@ class Judgement(msgspec.Struct, frozen=True):
             return rows if all_new else [one for one in rows if one[0].review_id in new]
 
         for stage, found in self.opinions:
-            verdicts.add(cursor, those(found.not_kept), taxonomy_id, stage.name, stage.model)
+            if found.not_kept:
+                judge = self.numbers[stage.name, stage.model]
+                verdicts.add(cursor, those(found.not_kept), taxonomy_id, stage.name, judge)
             held_back.note(cursor, those(found.withheld), taxonomy_id, stage.name, stage.model, self.withhold)
-        labels.add(cursor, [row for row in self.labels if all_new or row.review_id in new], taxonomy_id)
+        kept = self.labels if all_new else [row for row in self.labels if row.review_id in new]
+        labels.add(cursor, kept, taxonomy_id, self.numbers)
         places.take(cursor, {one: stage for one, stage in self.waits.items() if one in new}, taxonomy_id)
         for model_id, rows in (self.answers or {}).items():
             predictions.add(cursor, [row for row in rows if all_new or row.review_id in new], model_id)
@@ -104,21 +119,36 @@ class Judging:
         self._labeller: Final = labeller
         self.at_hand: Final = at_hand
         self._predictor: Final = predictor
+        self._numbers: Final[dict[StageModel, int]] = {}
 
-    def bench(self) -> Bench:
-        """Who judges now. A stage whose model is out of reach is left to its own queue, and all stages after it."""
-        order, judges = self._labeller.awake, []
+    def present(self) -> StagesPresent:
+        """Who can judge now. A stage whose model is out of reach is left to its own queue, and all stages after it."""
+        stages = []
         then: str | None = None
-        for name in order:
+        for name in self._labeller.awake:
             stage = self.stage(name) if name in self.at_hand else None
             if stage is None:
                 then = name
                 break
-            judges.append(stage)
-        with self._labeller.database.transaction() as cursor:
-            rules = [self._labeller.rules.current(cursor, stage, order) for stage in judges]
-        serving = None if self._predictor is None else self._predictor.serving()
-        return Bench(list(zip(judges, rules, strict=True)), then, serving)
+            stages.append(stage)
+        return StagesPresent(stages, then, None if self._predictor is None else self._predictor.serving())
+
+    def bench(self, cursor: Cursor, present: StagesPresent) -> Bench:
+        """Them with their present rules. Wants a transaction of its own, in which nothing else can fail."""
+        rules = self._labeller.rules.currents(cursor, present.stages, self._labeller.awake)
+        numbers = {
+            (stage.name, stage.model): self._number(cursor, (stage.name, stage.model))
+            for stage in present.stages
+        }
+        return Bench(list(zip(present.stages, rules, strict=True)), present.then, present.serving, numbers)
+
+    def _number(self, cursor: Cursor, judge: StageModel) -> int:
+        number = self._numbers.get(judge) or judges.find(cursor, judge)
+        if number is None:
+            # Remembered the next time: what is added now is lost where the transaction does not come to its end.
+            return judges.add(cursor, judge)
+        self._numbers[judge] = number
+        return number
 
     def stage(self, name: str) -> Stage | None:
         """A stage as it judges now; None where nothing does, or it is out of reach."""
@@ -148,7 +178,15 @@ class Judging:
             waits.update(dict.fromkeys((row.review_id for row in unsure), bench.then))
         answered = self.predicted(bench.serving, rows)
         return Judgement(
-            accepted, opinions, waits, bench.then, labeller.withhold, began, bench.serving, answered
+            accepted,
+            opinions,
+            waits,
+            bench.then,
+            labeller.withhold,
+            began,
+            bench.numbers,
+            bench.serving,
+            answered,
         )
 
     def predicted(self, serving: ServingModels | None, rows: Sequence[WaitingReview]) -> PredictedRows | None:

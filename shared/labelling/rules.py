@@ -31,11 +31,18 @@ class Rules:
 
     def current(self, cursor: Cursor, stage: Stage, order: Sequence[str]) -> StageRule:
         """The rule for a stage in a cascade of the stages `order`, read anew where there is a newer version."""
+        return self.currents(cursor, [stage], order)[0]
+
+    def currents(self, cursor: Cursor, stages: Sequence[Stage], order: Sequence[str]) -> list[StageRule]:
+        """The rules for several of them, which are of one version."""
         version = thresholds.newest(cursor, self._taxonomy_id)
         if version != self._version:
             self._stored = thresholds.rules(cursor, version)
             self._version = version
             log.info("thresholds.version", version=version, taxonomy_id=self._taxonomy_id)
+        return [self._rule(stage, order) for stage in stages]
+
+    def _rule(self, stage: Stage, order: Sequence[str]) -> StageRule:
         stored = self._stored.get(stage.name)
         if stored is not None and stored.model != stage.model:
             log.warning(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -79,15 +80,48 @@ def make(
             "shorten it or raise OTZYV_MAX_TEXT_CHARS"
         )
     _check_unicode("text", text)
-    if created_at is not None:
-        # PostgreSQL knows no offset of 16 hours or more.
-        try:
-            created_at = created_at.astimezone(UTC) if created_at.tzinfo else created_at.replace(tzinfo=UTC)
-        except OverflowError as error:
-            raise InvalidReview(
-                f"created_at: expected a moment in the years 1 to 9999 of UTC, found {created_at.isoformat()}"
-            ) from error
-    return Review(source, external_id, text, created_at, None if meta is None else _meta_text(meta))
+    return Review(
+        source,
+        external_id,
+        text,
+        None if created_at is None else in_utc(created_at),
+        None if meta is None else meta_text(meta),
+    )
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment in UTC, as which one without a zone counts. Raises InvalidReview outside of its years 1 to 9999."""
+    if moment.tzinfo is UTC:
+        return moment
+    # PostgreSQL knows no offset of 16 hours or more.
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise InvalidReview(
+            f"created_at: expected a moment in the years 1 to 9999 of UTC, found {moment.isoformat()}"
+        ) from error
+
+
+def are_plain(
+    sources: Iterable[str], ids: Sequence[str], texts: Sequence[str], *, max_text_chars: int
+) -> bool:
+    """Whether reviews with these names and texts are safe to store as they are; all at once, since most are.
+
+    `ids` and `texts` are what a decoder made of UTF-8, so that none has half of a surrogate pair.
+    """
+    try:
+        for source in sources:
+            check_name("source", source)
+    except InvalidReview:
+        return False
+    return (
+        min(map(len, ids)) >= 1
+        and max(map(len, ids)) <= MAX_NAME_CHARS
+        and not any(map(str.isspace, ids))
+        and max(map(len, texts)) <= max_text_chars
+        and "\x00" not in "".join(chain(ids, texts))
+        and all(map(_VISIBLE.search, texts))
+    )
 
 
 def check_name(field: str, value: str) -> None:
@@ -110,7 +144,8 @@ def _check_unicode(field: str, value: str) -> None:
         ) from error
 
 
-def _meta_text(meta: dict[str, Any]) -> str:
+def meta_text(meta: dict[str, Any]) -> str:
+    """An object as JSON. Raises InvalidReview where it cannot be stored."""
     try:
         encoded = msgspec.json.encode(meta)
     except RecursionError as error:

@@ -29,7 +29,16 @@ import msgspec
 
 from shared.errors import InvalidReview
 from shared.reviews.origin import Origin
-from shared.reviews.review import MAX_NAME_CHARS, TOO_DEEP, Review, check_name, make
+from shared.reviews.review import (
+    MAX_NAME_CHARS,
+    TOO_DEEP,
+    Review,
+    are_plain,
+    check_name,
+    in_utc,
+    make,
+    meta_text,
+)
 from shared.text.masking import mask, mask_json
 from shared.text.nesting import MAX_DEPTH, is_too_deep
 
@@ -86,6 +95,20 @@ class _WireBatch(msgspec.Struct, forbid_unknown_fields=True):
     batch: BatchPart | None = None
 
 
+class _OpenReview(_WireReview, forbid_unknown_fields=True):
+    """One whose meta has not been read: how deep it is may be its sender's attack."""
+
+    meta: msgspec.Raw | None = None  # type: ignore[assignment]
+
+
+class _WireReviews(msgspec.Struct, forbid_unknown_fields=True):
+    """A batch of which every review has the right fields."""
+
+    reviews: list[_OpenReview]
+    version: int = WIRE_VERSION
+    batch: BatchPart | None = None
+
+
 class _Shape(msgspec.Struct):
     reviews: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
@@ -94,6 +117,8 @@ REVIEW_FIELDS = frozenset(_WireReview.__struct_fields__)
 MESSAGE_FIELDS = frozenset(_WireBatch.__struct_fields__)
 _review_decoder = msgspec.json.Decoder(_WireReview)
 _batch_decoder = msgspec.json.Decoder(_WireBatch)
+_whole_decoder = msgspec.json.Decoder(_WireReviews)
+_meta_decoder = msgspec.json.Decoder(dict[str, Any] | None)
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _shape_decoder = msgspec.json.Decoder(_Shape)
 
@@ -142,6 +167,9 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
     returned in `rejected` instead.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
+    whole = _decode_whole(body, max_text_chars)
+    if whole is not None:
+        return whole
     try:
         if body.lstrip().startswith(b"["):
             envelope = _WireBatch(_array_decoder.decode(body))
@@ -166,6 +194,46 @@ def decode(body: bytes, *, max_text_chars: int) -> Message:
         )
     reviews, rejected = _decode_each(map(bytes, envelope.reviews), max_text_chars)
     return Message(reviews, rejected, envelope.batch)
+
+
+def _decode_whole(body: bytes, max_text_chars: int) -> Message | None:
+    """A batch of which nothing is to be rejected, in a third of the time; None where each has to be looked at."""
+    try:
+        whole = _whole_decoder.decode(body)
+    except UNREADABLE:
+        return None
+    rows = whole.reviews
+    if whole.version != WIRE_VERSION or not 1 <= len(rows) <= MAX_REVIEWS_PER_MESSAGE:
+        return None
+    if any(row.version != WIRE_VERSION for row in rows):
+        return None
+    ids = [row.id if isinstance(row.id, str) else str(row.id) for row in rows]
+    texts = [row.text for row in rows]
+    if not are_plain({row.source for row in rows}, ids, texts, max_text_chars=max_text_chars):
+        return None
+    try:
+        reviews = [
+            Review(
+                row.source,
+                name,
+                row.text,
+                None if row.created_at is None else in_utc(row.created_at),
+                None if row.meta is None else _meta_of(row.meta),
+            )
+            for row, name in zip(rows, ids, strict=True)
+        ]
+    except (InvalidReview, *UNREADABLE):
+        return None
+    return Message(reviews, [], whole.batch)
+
+
+def _meta_of(given: msgspec.Raw) -> str | None:
+    """Raises InvalidReview where it might be too deep, or cannot be stored."""
+    found = bytes(given)
+    if found.count(b"[") + found.count(b"{") >= MAX_DEPTH:
+        raise InvalidReview(f"meta: {TOO_DEEP}")
+    meta = _meta_decoder.decode(found)
+    return None if meta is None else meta_text(meta)
 
 
 def _decode_single(body: bytes, max_text_chars: int) -> Message:

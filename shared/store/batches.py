@@ -39,6 +39,13 @@ class BatchProgress(msgspec.Struct, frozen=True):
         return self.received - sum(self.waiting.values())
 
 
+_WITHOUT_TOTAL = "INSERT INTO batches (id, name, messages) VALUES %s ON CONFLICT DO NOTHING"
+_WITH_TOTAL = """
+INSERT INTO batches AS b (id, name, messages) VALUES %s ON CONFLICT (id) DO UPDATE
+SET messages = excluded.messages WHERE b.messages IS NULL AND excluded.messages IS NOT NULL
+"""
+
+
 def record(cursor: Cursor, messages: Sequence[Message], review_ids: Sequence[Sequence[int]]) -> None:
     """Note that messages, those of them that belong to batches, have been stored as reviews. Twice is one row."""
     stored = [
@@ -53,12 +60,12 @@ def record(cursor: Cursor, messages: Sequence[Message], review_ids: Sequence[Seq
         batch_id: (batch_id, part.name, part.number + 1 if part.last else None)
         for batch_id, part, _, _ in sorted(stored, key=lambda row: (row[0], row[1].last))
     }
+    # Who has nothing to add leaves a row that is there alone: an UPDATE locks it, also where it changes nothing, and
+    # all processes work on one batch.
+    is_last = any(total is not None for _, _, total in rows.values())
     execute_values(
         cursor,
-        """
-        INSERT INTO batches AS b (id, name, messages) VALUES %s ON CONFLICT (id) DO UPDATE
-        SET messages = excluded.messages WHERE b.messages IS NULL AND excluded.messages IS NOT NULL
-        """,
+        _WITH_TOTAL if is_last else _WITHOUT_TOTAL,
         list(rows.values()),
         template="(%s::uuid, %s, %s::integer)",
     )

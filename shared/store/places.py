@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.postgres.copying import copy
+from shared.store.postgres import copying
 from shared.store.postgres.fetched import all_of, first_column
 from shared.store.postgres.recordset import array
 
@@ -96,8 +96,12 @@ def leave(cursor: Cursor, review_ids: Sequence[int], taxonomy_id: int, table: Ta
 def take(cursor: Cursor, stages: Mapping[int, str], taxonomy_id: int) -> None:
     """Places in line for reviews that this transaction has stored: each waits for a stage."""
     if stages:
-        lines = [f"{number}\t{taxonomy_id}\t1\t{stage}\n".encode() for number, stage in stages.items()]
-        copy(cursor, "waiting", "review_id, taxonomy_id, revision, stage", lines)
+        first = copying.integer_cell(taxonomy_id) + copying.integer_cell(1)
+        rows = [
+            copying.columns(4) + copying.bigint_cell(number) + first + copying.text_cell(stage)
+            for number, stage in stages.items()
+        ]
+        copying.copy(cursor, "waiting", "review_id, taxonomy_id, revision, stage", rows)
 
 
 def pass_on(

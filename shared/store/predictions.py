@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from psycopg2.extensions import cursor as Cursor
 
-from shared.store.postgres.copying import copy, real_cell
+from shared.store.postgres import copying
 from shared.store.postgres.recordset import recordset
 
 
@@ -24,14 +24,22 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
 
 def add(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:
     """Record a model's predictions of reviews that this transaction has stored, so that nobody has any of them."""
-    lines = [
-        f"{row.review_id}\t{model_id}\t{row.revision}\t{row.category}\t{real_cell(row.confidence)}\t"
-        f"{'t' if row.truncated else 'f'}\t{{{','.join(map(real_cell, row.probabilities))}}}\n".encode()
+    model = copying.integer_cell(model_id)
+    rows_of_copy = [
+        copying.row(
+            copying.bigint_cell(row.review_id),
+            model,
+            copying.integer_cell(row.revision),
+            copying.text_cell(row.category),
+            copying.real_cell(row.confidence),
+            copying.boolean_cell(row.truncated),
+            copying.reals_cell(row.probabilities),
+        )
         for row in rows
     ]
-    if lines:
+    if rows_of_copy:
         columns = "review_id, model_id, revision, category, confidence, truncated, probabilities"
-        copy(cursor, "predictions", columns, lines)
+        copying.copy(cursor, "predictions", columns, rows_of_copy)
 
 
 def write(cursor: Cursor, rows: Sequence[Prediction], model_id: int) -> None:

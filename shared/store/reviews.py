@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
+from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
 from shared.reviews.review import Review
 from shared.reviews.wire import Message
-from shared.store.postgres.copying import NULL, cell, copied
+from shared.store.postgres import copying
+from shared.store.postgres.copying import cell, copied, copy, text_cell
 from shared.store.postgres.fetched import first_column
 from shared.store.postgres.recordset import array, recordset
 
@@ -39,6 +43,10 @@ class Upserted(msgspec.Struct, frozen=True):
 
 Name = tuple[str, str]
 """Source and external id."""
+
+
+class NamesTaken(Exception):
+    """Somebody has stored a review of the same name: the transaction is over, and may begin anew, with care."""
 
 
 class Incoming(NamedTuple):
@@ -68,11 +76,20 @@ def newest(messages: Sequence[Message]) -> dict[Name, Incoming]:
     return found
 
 
+# Nearly always they follow each other, so that the ends tell all of them.
+_DRAW = """
+SELECT min(n), max(n), CASE WHEN max(n) - min(n) >= count(*) THEN array_agg(n) END
+FROM (SELECT nextval('reviews_id_seq') AS n FROM generate_series(1, %s)) AS drawn
+"""
+
+
 def draw_numbers(cursor: Cursor, incoming: Mapping[Name, Incoming]) -> dict[Name, int]:
-    """Numbers for reviews that may be new; those of others are used by nobody."""
-    cursor.execute("SELECT nextval('reviews_id_seq') FROM generate_series(1, %s)", (len(incoming),))
+    """Numbers for reviews that may be new, in the order of the names; those of others are used by nobody."""
+    cursor.execute(_DRAW, (len(incoming),))
+    first, last, scattered = cursor.fetchone() or (1, 0, None)
     # Both in order, so that the keys of neighbours lie side by side in the indexes.
-    return dict(zip(sorted(incoming), sorted(first_column(cursor)), strict=True))
+    found = range(first or 1, (last or 0) + 1) if scattered is None else sorted(scattered)
+    return dict(zip(sorted(incoming), found, strict=True))
 
 
 def upsert(
@@ -82,17 +99,25 @@ def upsert(
     taxonomy_id: int,
     first_stage: str,
     numbers: Mapping[Name, int],
+    *,
+    careful: bool = True,
 ) -> Upserted:
     """Store the reviews of messages, and put known ones without a label in line for the first stage.
 
     `incoming` are the `newest` of them, `numbers` are drawn for these. A review that is known with the same text
     changes no row. One that was rejected when it came, and is sent again, replaces nothing that came after it.
     Known names are locked first, then new ones are added, each in their order: two such transactions do not wait for
-    each other in a circle, unless a third has just stored the same new names.
+    each other in a circle, unless a third has just stored the same new names. Unless this is done `careful`, all names
+    are taken for new, which spares PostgreSQL a sixth of the work; raises NamesTaken where one is not.
     """
-    ids, added, fresh, replaced = _store(cursor, incoming, taxonomy_id, first_stage, numbers)
-    known = sorted({*ids.values()}.difference(fresh))
-    others = dict.fromkeys(set(fresh).difference(added), first_stage)
+    if careful:
+        ids, added, fresh, replaced = _store(cursor, incoming, taxonomy_id, first_stage, numbers)
+    else:
+        ids = _add(cursor, incoming, {**numbers}, careful=False)
+        added = fresh = list(ids.values())
+        replaced = []
+    known = sorted({*ids.values()}.difference(fresh)) if len(fresh) < len(ids) else []
+    others = dict.fromkeys(set(fresh).difference(added), first_stage) if len(added) < len(fresh) else {}
     others |= _line_up(cursor, known, replaced, taxonomy_id, first_stage)
     of_messages = [[ids[review.source, review.id] for review in message.reviews] for message in messages]
     return Upserted(of_messages, added, others, fresh, known, len(replaced))
@@ -110,11 +135,18 @@ def _store(
     numbers: Mapping[Name, int],
 ) -> tuple[dict[Name, int], list[int], list[int], list[int]]:
     """Add, replace or leave reviews as they are: all ids by name; of those added, of all new ones, of replaced ones."""
-    names = sorted(newest)
+    names = list(numbers)
+    incoming = map(newest.__getitem__, names)
     known = _hold_known(cursor, names)
-    unknown = [name for name in names if name not in known and newest[name].came_at is None]
-    ids = _add(cursor, {numbers[name]: newest[name] for name in unknown})
+    unknown = {
+        name: number
+        for (name, number), one in zip(numbers.items(), incoming, strict=True)
+        if one.came_at is None and name not in known
+    }
+    ids = _add(cursor, newest, unknown, careful=True)
     added = list(ids.values())
+    if len(ids) == len(names):
+        return ids, added, added, []
     ids.update(
         (name, review_id) for name, (review_id, sha) in known.items() if sha == newest[name].review.text_sha
     )
@@ -152,20 +184,62 @@ def _hold_known(cursor: Cursor, names: Sequence[Name]) -> dict[Name, tuple[int, 
     }
 
 
-def _add(cursor: Cursor, incoming: Mapping[int, Incoming]) -> dict[Name, int]:
-    """Add reviews that nobody knows, by their numbers; nothing where one has been stored meanwhile."""
-    lines = []
-    for number, (review, batch_id, _, arrived_at) in incoming.items():
-        created_at = NULL if review.created_at is None else review.created_at.isoformat()
-        meta = NULL if review.meta is None else cell(review.meta)
-        lines.append(
-            f"{number}\t{cell(review.source)}\t{cell(review.id)}\t{cell(review.text)}\t\\\\x{review.text_sha}\t"
-            f"{created_at}\t{meta}\t{batch_id or NULL}\t{arrived_at or 'now'}\n".encode()
+_COLUMNS: Final = ("id", "source", "external_id", "text", "text_sha", "created_at", "meta", "batch_id")
+_HEAD: Final = struct.Struct("!hiq").pack
+_SHA_BYTES: Final = copying.number_cell(32)
+
+
+def _add(
+    cursor: Cursor, incoming: Mapping[Name, Incoming], numbers: dict[Name, int], *, careful: bool
+) -> dict[Name, int]:
+    """Add reviews that nobody knows by their numbers, and return these.
+
+    Where one has been stored meanwhile, nothing with care, else raises NamesTaken.
+    """
+    if not numbers:
+        return numbers
+    chosen = [incoming[name] for name in numbers]
+    # The server's clock says when those came that no process has held in its hands.
+    has_arrived = all(one.arrived_at is not None for one in chosen)
+    columns = ", ".join((*_COLUMNS, "received_at") if has_arrived else _COLUMNS)
+    rows = _rows(numbers.values(), chosen, has_arrived)
+    if careful:
+        return numbers if copied(cursor, "reviews", columns, rows) else {}
+    try:
+        copy(cursor, "reviews", columns, rows)
+    except UniqueViolation as error:
+        raise NamesTaken from error
+    return numbers
+
+
+def _rows(numbers: Iterable[int], incoming: Iterable[Incoming], has_arrived: bool) -> list[bytes]:
+    """Rows for COPY. What the reviews of a message have in common is made once."""
+    count = len(_COLUMNS) + has_arrived
+    ends: dict[tuple[str | None, datetime | None], bytes] = {}
+    sources: dict[str, bytes] = {}
+    rows: list[bytes] = []
+    for number, (review, batch_id, _, arrived_at) in zip(numbers, incoming, strict=True):
+        source, external_id, text, created_at, meta = msgspec.structs.astuple(review)
+        end = ends.get((batch_id, arrived_at))
+        if end is None:
+            end = copying.uuid_cell(batch_id) + (copying.moment_cell(arrived_at) if has_arrived else b"")
+            ends[batch_id, arrived_at] = end
+        named = sources.get(source)
+        if named is None:
+            named = sources[source] = text_cell(source)
+        written = text.encode()
+        rows += (
+            _HEAD(count, 8, number),
+            named,
+            text_cell(external_id),
+            cell(written),
+            _SHA_BYTES,
+            hashlib.sha256(written).digest(),
+            copying.moment_cell(created_at),
+            copying.jsonb_cell(meta),
+            end,
         )
-    columns = "id, source, external_id, text, text_sha, created_at, meta, batch_id, received_at"
-    if not copied(cursor, "reviews", columns, lines):
-        return {}
-    return {(one.review.source, one.review.id): number for number, one in incoming.items()}
+    return rows
 
 
 # Of two texts that came one after the other and are stored by two processes at once, the later one stays. Clocks of

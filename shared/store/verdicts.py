@@ -6,7 +6,9 @@ A verdict that was kept stands in the row of its label, until another one takes 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
@@ -16,7 +18,8 @@ from shared.catalogue import STAGES
 from shared.store.judged import judges
 from shared.store.judged.evidence import narrowed
 from shared.store.places import WaitingReview
-from shared.store.postgres.copying import copied, copy, json_cell, real_cell
+from shared.store.postgres import copying
+from shared.store.postgres.copying import cell, copied, copy, encode_json, real_cell, text_cell
 from shared.store.postgres.recordset import array, recordset
 
 
@@ -65,15 +68,19 @@ WHERE v.revision < excluded.revision OR (v.revision = excluded.revision AND (
     (v.category, v.confidence, v.score) IS DISTINCT FROM (excluded.category, excluded.confidence, excluded.score)
     OR (v.judge IS DISTINCT FROM excluded.judge AND v.model IS DISTINCT FROM %s)))
 """
-_COLUMNS = "review_id, taxonomy_id, stage, revision, category, confidence, judge, score, evidence"
+_COLUMNS = "review_id, taxonomy_id, stage, judge, revision, category, confidence, score, evidence"
+_HEAD: Final = struct.Struct("!hiq").pack
 
 
 def add(
-    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, model: str
+    cursor: Cursor, rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, judge: int
 ) -> None:
-    """Verdicts on reviews that are new, so that nothing is known of them. Those kept as labels stand in these."""
+    """Verdicts on reviews that are new, so that nothing is known of them. Those kept as labels stand in these.
+
+    `judge` is the number of the stage with its model.
+    """
     if rows:
-        copy(cursor, "verdicts", _COLUMNS, _lines(rows, taxonomy_id, stage, _judge(cursor, stage, model)))
+        copy(cursor, "verdicts", _COLUMNS, _lines(rows, taxonomy_id, stage, judge))
 
 
 def write(
@@ -85,7 +92,7 @@ def write(
     """
     if not rows:
         return
-    judge = _judge(cursor, stage, model)
+    judge = judges.numbers(cursor, [(stage, model)])[stage, model]
     first = [(row, verdict) for row, verdict in rows if row.revision == 1]
     added = copied(cursor, "verdicts", _COLUMNS, _lines(first, taxonomy_id, stage, judge))
     others: list[dict[str, object]] = [
@@ -104,17 +111,20 @@ def write(
         cursor.execute(_REPLACE, (taxonomy_id, stage, judge, recordset(others), model))
 
 
-def _judge(cursor: Cursor, stage: str, model: str) -> int:
-    return judges.numbers(cursor, [(stage, model)])[stage, model]
-
-
 def _lines(
     rows: Sequence[tuple[WaitingReview, Verdict]], taxonomy_id: int, stage: str, judge: int
 ) -> list[bytes]:
-    return [
-        f"{row.review_id}\t{taxonomy_id}\t{stage}\t{row.revision}\t{verdict.category}\t"
-        f"{real_cell(verdict.confidence)}\t{judge}\t{real_cell(verdict.score)}\t".encode()
-        + json_cell(narrowed(verdict.evidence, verdict.category))
-        + b"\n"
-        for row, verdict in rows
-    ]
+    count = _COLUMNS.count(",") + 1
+    common = copying.integer_cell(taxonomy_id) + text_cell(stage) + copying.integer_cell(judge)
+    lines: list[bytes] = []
+    for row, verdict in rows:
+        lines += (
+            _HEAD(count, 8, row.review_id),
+            common,
+            copying.integer_cell(row.revision),
+            text_cell(verdict.category),
+            real_cell(verdict.confidence),
+            real_cell(verdict.score),
+            cell(encode_json(narrowed(verdict.evidence, verdict.category))),
+        )
+    return lines

@@ -50,6 +50,8 @@ class Passage(msgspec.Struct, frozen=True):
 
 
 ALONG_A_QUEUE: Final = Passage()
+CAREFUL: Final = 50
+"""For so many transactions known reviews are looked for first, once one has come: they come in crowds."""
 
 
 class Door:
@@ -59,6 +61,7 @@ class Door:
         self._runtime: Final = runtime
         self._source: Final = source
         self._judging: Final = judging
+        self._careful: int = 0
 
     def admit(
         self, messages: Sequence[Message], lane: Lane, way: Passage = ALONG_A_QUEUE, *, judge: bool = True
@@ -101,7 +104,9 @@ class Door:
             step=step,
             again=way.again,
             judging=self._judging if judge and not self.is_broken else None,
+            careful=way.again or self._careful > 0,
         )
+        self._careful = CAREFUL if found.known else max(0, self._careful - 1)
         way.stored(step)
         crash_points.at("ingest.stored")
         sending.what_follows(found, self._runtime.taxonomy_id, lane)

@@ -6,9 +6,12 @@ Nothing is made before it is first used: whether children share their counts has
 
 from __future__ import annotations
 
+import math
 import os
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -47,10 +50,21 @@ class Metric(msgspec.Struct, frozen=True):
         self.made(labels).set(value)
 
     def observe(self, seconds: Iterable[float], **labels: str) -> None:
-        """Sort durations into their buckets."""
-        into = self.made(labels)
-        for one in seconds:
-            into.observe(max(0.0, one))
+        """Sort durations into their buckets: many at once, with one count for each bucket.
+
+        The library's own `observe` takes one after the other, and a lock twice for each.
+        """
+        into, known = self.made(labels), [max(0.0, one) for one in seconds]
+        if not known:
+            return
+        into._sum.inc(sum(known))
+        for at, count in Counter(map(partial(bisect_left, self.bounds), known)).items():
+            into._buckets[at].inc(count)
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The highest value of each bucket of a histogram."""
+        return (*self.buckets, math.inf)
 
     def made(self, labels: Mapping[str, str]) -> Any:
         """The library's own object for these labels; it shows 0 from now on."""

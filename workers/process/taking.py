@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 MARK: Final = "otzyv_taken"
 """Header of such a task."""
-PART_BYTES: Final = 96 * 1024
+PART_BYTES: Final = 192 * 1024
 """Bytes of messages in one task: some 500 reviews of usual length."""
 PART_MESSAGES: Final = 500
 MOST_LOSSES: Final = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 SLICE_S: Final = 10.0
 """Seconds that one slice of a long batch should take: that much is done again if the process dies."""
 FIRST_SLICE_ROWS: Final = 16
+YOUNG_OBJECTS: Final = 20_000
+"""So many new ones are looked through for cycles at a time; Python's own number is 700."""
 
 labellers = runtime.of_taxonomies(runtime.labeller)
 
@@ -45,6 +48,11 @@ def _warm_up(**_: object) -> None:
         warm_up("cpu")
     except OtzyvError as error:
         log.warning("worker.not_warm", error=str(error))
+    # What is there now stays, and need not be looked through for cycles again and again; of what a batch makes, little
+    # is in cycles. Together a twentieth of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 class StageTask(BatchTask):

@@ -16,15 +16,17 @@ _FIND = "SELECT id FROM judges WHERE stage = %s AND model = %s"
 
 def numbers(cursor: Cursor, judges: Iterable[StageModel]) -> dict[StageModel, int]:
     """The number of each judge; one that nobody knew gets its own."""
-    return {judge: _number(cursor, judge) for judge in sorted({*judges})}
+    return {judge: find(cursor, judge) or add(cursor, judge) for judge in sorted({*judges})}
 
 
-def _number(cursor: Cursor, judge: StageModel) -> int:
+def find(cursor: Cursor, judge: StageModel) -> int | None:
+    """The number of a judge, None where nobody knows it."""
     cursor.execute(_FIND, judge)
-    found = first_value(cursor, int)
-    if found is not None:
-        return found
-    # Waits for another process that is adding the same one, and then sees it.
+    return first_value(cursor, int)
+
+
+def add(cursor: Cursor, judge: StageModel) -> int:
+    """Its number, from the end of the transaction on. Waits for another process that is adding the same one."""
     cursor.execute("INSERT INTO judges (stage, model) VALUES (%s, %s) ON CONFLICT DO NOTHING", judge)
     cursor.execute(_FIND, judge)
     return returned(cursor)

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from shared.errors import InvalidReview
+from shared.reviews import wire
 from shared.reviews.review import MAX_META_BYTES, Review, make
 from shared.reviews.wire import MAX_REVIEWS_PER_MESSAGE, BatchPart, Message, decode, encode, encode_reviews
 from shared.text.nesting import MAX_DEPTH, is_too_deep
@@ -565,3 +566,38 @@ def test_who_sends_other_fields_is_told_of_mappings(body):
     except InvalidReview as error:
         reason = str(error)
     assert reason.endswith("; OTZYV_MAPPINGS reads the fields of other producers")
+
+
+ODD: tuple[dict[str, Any], ...] = (
+    {},
+    {"id": 42},
+    {"id": ""},
+    {"id": "x" * 201},
+    {"id": " "},
+    {"id": "a\0b"},
+    {"source": ""},
+    {"source": "\0"},
+    {"text": " \u200b"},
+    {"text": "Плат\0ье"},
+    {"text": "x" * (MAX_TEXT_CHARS + 1)},
+    {"created_at": "2026-01-02T03:04:05"},
+    {"created_at": "0001-01-01T00:00:00+14:00"},
+    {"created_at": "yesterday"},
+    {"meta": {"rating": [5, None]}},
+    {"meta": None},
+    {"meta": {"x": "\0"}},
+    {"meta": {"x": "y" * MAX_META_BYTES}},
+    {"meta": 5},
+    {"version": 2},
+    {"colour": "red"},
+)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_a_batch_that_is_read_at_once_gives_what_its_reviews_give_one_by_one(
+    odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"reviews": [{**GOOD, **odd}, {**GOOD, "id": "neighbour"}], "version": 1}
+    at_once = read(body)
+    monkeypatch.setattr(wire, "_decode_whole", lambda *_: None)
+    assert at_once == read(body)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import Histogram
 
+from workers.monitoring import metrics
 from workers.monitoring.metrics import METRICS, Metric
 
 ROOT = Path(__file__).parents[4]
@@ -163,3 +166,30 @@ def test_no_two_panels_of_the_dashboard_lie_on_each_other() -> None:
         assert place["x"] + place["w"] <= 24
         taken |= cells
     assert len({panel["id"] for panel in panels()}) == len(panels())
+
+
+def test_durations_that_are_sorted_at_once_lie_where_the_library_puts_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    durations = [-1.0, 0.0, 0.1, 0.1, 0.1000001, 0.3, 59.9, 1e9]
+
+    def made(metric: Metric) -> Histogram:
+        return Histogram(metric.name, "", buckets=metric.buckets, registry=None)
+
+    monkeypatch.setattr(metrics, "_made", cache(made))
+    ours = Metric("ours", "histogram", "worker", "", buckets=metrics.ARRIVAL_SECONDS)
+    ours.observe(durations)
+    ours.observe([])
+    theirs = made(ours)
+    for one in durations:
+        theirs.observe(max(0.0, one))
+    assert samples(ours.made({})) == pytest.approx(samples(theirs))
+
+
+def samples(histogram: Histogram) -> dict[str, float]:
+    return {
+        f"{one.name} {one.labels.get('le')}": one.value
+        for metric in histogram.collect()
+        for one in metric.samples
+        if not one.name.endswith("_created")
+    }

@@ -19,9 +19,7 @@ def complaints(rabbit: RabbitNode, since: int) -> str:
     Those are the tests' own: the store of a new one is built, and one that an earlier test has deleted may go later.
     """
     lines = rabbit.log[since:].splitlines()
-    of_hosts = (
-        r"Message store .* rebuilding indices from scratch|Virtual host '.*' is gone|storage directories for vhost"
-    )
+    of_hosts = "Message store .* rebuilding indices|Virtual host '.*' is gone|storage directories for vhost"
     serious = re.compile(rf"\[(warning|error|critical)\](?!.*({of_hosts}))")
     at = [number for number, line in enumerate(lines) if serious.search(line)]
     return "\n".join("\n".join(lines[number : number + 2]) for number in at)

@@ -15,9 +15,14 @@ from shared.intake.intake import Stored, take_in
 from shared.intake.judging import Judging
 from shared.labelling.labeller import Labeller
 from shared.labelling.rules import Rules
+from shared.reviews.origin import Origin
 from shared.reviews.wire import Message
-from shared.store import Database
+from shared.runtime import runtime
+from shared.settings import settings
+from shared.store import Database, reviews
 from tests.support.stored import QUEUE, ByFirstLetter, ask, dump, review
+from workers.intake import door
+from workers.tasks import sending
 
 
 class ByLength:
@@ -199,3 +204,57 @@ def test_a_new_review_that_somebody_else_stores_meanwhile_gets_one_label(
     assert stored.new == 1
     assert ask(database, "SELECT count(*), count(DISTINCT review_id) FROM labels") == [(3, 3)]
     assert not ask(database, "SELECT FROM waiting")
+
+
+@pytest.mark.parametrize("judges", [True, False], ids=["judged", "stored only"])
+def test_reviews_that_are_taken_for_new_ones_end_as_those_that_were_looked_for(
+    database: Database, taxonomy: int, judges: bool
+) -> None:
+    labeller = cascade_of(database, taxonomy)
+    at_hand = ("keywords", "similarity") if judges else None
+    found = []
+    for careful in (True, False):
+        taken(database, labeller, [message("туфли", "очки")], at_hand, careful=careful)
+        stored = taken(database, labeller, [message("туфли", "тапочки", *TEXTS)], at_hand, careful=careful)
+        found.append((stored.new, stored.known, stored.replaced, outcome(database)))
+        assert ask(database, "SELECT count(*) FROM reviews") == [(len(TEXTS) + 2,)]
+        with database.transaction() as cursor:
+            cursor.execute("TRUNCATE reviews, labels, verdicts, waiting CASCADE")
+    assert found[0] == found[1]
+    assert found[0][:3] == (len(TEXTS), 2, 1)
+
+
+def test_messages_that_were_rejected_once_are_never_taken_for_new(
+    database: Database, taxonomy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labeller = cascade_of(database, taxonomy)
+    asked = []
+    upsert = reviews.upsert
+    monkeypatch.setattr(
+        reviews, "upsert", lambda *given, careful: asked.append(careful) or upsert(*given, careful=careful)
+    )
+    origin = Origin(QUEUE, datetime.now(UTC))
+    taken(database, labeller, [message("туфли", origin=origin)], careful=False)
+    taken(database, labeller, [message("туфли", "очки", "тапочки")], careful=False)
+    assert asked == [True, False, True], "and a known one is found out at the second"
+
+
+def test_once_a_review_was_known_the_door_looks_for_some_time(
+    database: Database, taxonomy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def noted(*given: Any, careful: bool, **named: Any) -> Stored:
+        asked.append(careful)
+        return take_in(*given, careful=careful, **named)
+
+    monkeypatch.setattr(door, "take_in", noted)
+    monkeypatch.setattr(sending, "what_follows", lambda *_: None)
+    here = runtime.build(settings().model_copy(update={"predictions": False}), database)
+    entrance = door.Door(here, QUEUE, None)
+    for number in range(2):
+        entrance.admit([Message([review(str(number), "туфли")], [])], "live")
+    entrance.admit([Message([review("1", "туфли")], [])], "live")
+    for number in range(3, door.CAREFUL + 4):
+        entrance.admit([Message([review(str(number), "туфли")], [])], "live")
+    assert asked == [False, False, False, *[True] * door.CAREFUL, False]

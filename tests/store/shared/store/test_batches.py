@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 
+from msgspec.structs import replace
+
 from shared.intake.intake import take_in
 from shared.reviews.wire import BatchPart, Message, Rejected
 from shared.store import Database, batches, failures
@@ -112,3 +114,14 @@ def test_a_failure_on_an_old_text_or_of_another_stage_leaves_the_review_in_line(
         failed(cursor, {stored.ids[0][0]: 2}, taxonomy, stage="llm")
     assert ask(database, "SELECT revision FROM waiting") == [(2,)]
     assert ask(database, "SELECT count(*) FROM failures") == [(0,)]
+
+
+def test_two_processes_that_store_parts_of_one_batch_do_not_wait_for_each_other(database, taxonomy, take):
+    first = BatchPart(uuid.uuid4(), 0, name="reviews.csv")
+    take(review("1", "тапочки"), batch=first)
+    second, third = (Message([], [], replace(first, number=number)) for number in (1, 2))
+    with database.transaction() as one, database.transaction() as other:
+        batches.record(one, [second], [[]])
+        other.execute("SET LOCAL lock_timeout = '2s'")
+        batches.record(other, [third], [[]])
+    assert progress(database, first, taxonomy).messages_stored == 3

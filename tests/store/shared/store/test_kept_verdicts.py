@@ -125,11 +125,13 @@ def test_labels_and_verdicts_of_new_reviews_are_added_without_a_line(database, t
         Label(first, 1, "shoes", 0.9, "keywords", "accepted", 0.95, match, "first letters"),
     ]
     unsure = [(WaitingReview(second, 1, "очки"), Verdict("toys", 0.4, score=0.5))]
+    judge = "keywords", "first letters"
     with database.transaction() as cursor:
-        labels.add(cursor, rows, taxonomy)
-        labels.add(cursor, [], taxonomy)
-        verdicts.add(cursor, unsure, taxonomy, "keywords", "first letters")
-        verdicts.add(cursor, [], taxonomy, "keywords", "first letters")
+        known = judges.numbers(cursor, [judge])
+        labels.add(cursor, rows, taxonomy, known)
+        labels.add(cursor, [], taxonomy, known)
+        verdicts.add(cursor, unsure, taxonomy, "keywords", known[judge])
+        verdicts.add(cursor, [], taxonomy, "keywords", known[judge])
     query = "SELECT review_id, round(score::numeric, 2)::float8, model, evidence::text FROM all_verdicts ORDER BY 1"
     assert ask(database, query) == [
         (first, 0.95, "first letters", MATCHED),
