@@ -35,7 +35,11 @@ log = structlog.get_logger()
 MARK: Final = "otzyv_taken"
 """Header of such a task."""
 PART_BYTES: Final = 192 * 1024
-"""Bytes of messages in one task: some 500 reviews of usual length."""
+"""Bytes of messages in one task: some 1,000 reviews of usual length."""
+SMALL_PART_BYTES: Final = 48 * 1024
+"""The same of the bulk lane while live messages come, which wait for the child that has it."""
+LIVE_S: Final = 1.0
+"""So long after one they count as coming."""
 PART_MESSAGES: Final = 500
 MOST_LOSSES: Final = 2
 """Children that a message alone may take with it."""
@@ -143,11 +147,10 @@ class _Held:
         self.fresh.append((delivery, now))
         self.bytes += len(delivery.body or b"")
 
-    @property
-    def is_full(self) -> bool:
-        return self.bytes >= PART_BYTES or len(self.fresh) >= PART_MESSAGES
+    def is_full(self, part_bytes: int) -> bool:
+        return self.bytes >= part_bytes or len(self.fresh) >= PART_MESSAGES
 
-    def part(self, lane: Lane) -> Part:
+    def part(self, lane: Lane, part_bytes: int) -> Part:
         """The first of it, as much as goes into one task, and at least a message."""
         if self.again:
             return self.again.popleft()
@@ -155,7 +158,7 @@ class _Held:
         size = 0
         while self.fresh and len(taken) < PART_MESSAGES:
             more = len(self.fresh[0][0].body or b"")
-            if taken and size + more > PART_BYTES * 3 // 2:
+            if taken and size + more > part_bytes * 3 // 2:
                 break
             taken.append(self.fresh.popleft())
             size += more
@@ -169,7 +172,7 @@ class Hands:
     def __init__(self, worker: Any, chosen: Settings) -> None:
         self._worker = worker
         self._chosen = chosen
-        self._most_out = worker.pool.num_processes + 1
+        self._live_until = 0.0
         self._lanes = {lane: _Held() for lane in LANES}
         self._consumers: list[Consumer] = []
         self._is_over, self._has_begun = False, False
@@ -227,7 +230,9 @@ class Hands:
         # Never earlier than the one before: which of two texts is the newer one goes by it.
         self._newest = max(self._newest, datetime.now(UTC))
         held.add(delivery, self._newest)
-        if held.is_full:
+        if lane == "live":
+            self._live_until = time.monotonic() + LIVE_S
+        if held.is_full(self._limits(lane)[1]):
             self._look()
         else:
             self._look_in(held, self._chosen.linger_ms / 1000)
@@ -249,18 +254,29 @@ class Hands:
             return
         now, linger_s = time.monotonic(), self._chosen.linger_ms / 1000
         for lane in LANES:
-            held = self._lanes[lane]
-            while held.out < self._most_out and (held.again or held.fresh):
+            held, (most_out, part_bytes) = self._lanes[lane], self._limits(lane)
+            while held.out < most_out and (held.again or held.fresh):
                 due_at = held.not_before
-                if not held.again and not held.is_full:
+                if not held.again and not held.is_full(part_bytes):
                     due_at = max(due_at, held.since + linger_s)
                 if due_at > now:
                     self._look_in(held, due_at - now)
                     break
-                part = held.part(lane)
+                part = held.part(lane, part_bytes)
                 held.out, held.since = held.out + 1, now
                 strategy = self._worker.strategies[topology.TAKE_IN]
                 strategy(part, None, partial(self._acknowledged, part), partial(self._rejected, part), [])
+
+    def _limits(self, lane: Lane) -> tuple[int, int]:
+        """How many parts children may have at a time, and of how many bytes.
+
+        One more than there are children, so that none has to wait for its next. While live messages come, bulk has
+        none ahead of time, and small ones: Celery keeps the order in which tasks are handed out.
+        """
+        processes = self._worker.pool.num_processes
+        if lane == "bulk" and time.monotonic() < self._live_until:
+            return processes, SMALL_PART_BYTES
+        return processes + 1, PART_BYTES
 
     def _acknowledged(self, part: Part, logger: Any, errors: tuple[type[Exception], ...]) -> None:
         """A child has done it; or somebody has revoked it, which Celery tells in the same way."""

@@ -13,7 +13,7 @@ from celery.exceptions import Reject
 
 from shared.settings import load
 from workers.process.breaker import CLOSED, breaker
-from workers.process.taking import PART_BYTES, Hands, Part
+from workers.process.taking import LIVE_S, PART_BYTES, SMALL_PART_BYTES, Hands, Part
 from workers.rabbitmq import topology
 from workers.rabbitmq.topology import TAKE_IN, Lane
 
@@ -134,6 +134,17 @@ def test_nothing_is_handed_out_before_the_event_loop_runs(worker: Worker, now: l
     assert len(worker.out) == 1
 
 
+def test_while_live_messages_come_bulk_ones_go_in_small_parts_and_none_ahead_of_time(
+    hands: Hands, worker: Worker, now: list[float]
+) -> None:
+    come(hands, Message())
+    come(hands, *(Message(b"x" * SMALL_PART_BYTES) for _ in range(8)), lane="bulk")
+    assert [(part.lane, len(part.taken)) for part, *_ in worker.out] == [("bulk", 1), ("bulk", 1)]
+    now[0] += LIVE_S
+    worker.done()
+    assert [(part.lane, len(part.taken)) for part, *_ in worker.out] == [("bulk", 1), ("live", 1), ("bulk", 6)]
+
+
 def test_children_that_are_busy_get_no_more_of_a_lane_and_the_other_lane_goes_on(
     hands: Hands, worker: Worker, now: list[float]
 ) -> None:
@@ -143,6 +154,7 @@ def test_children_that_are_busy_get_no_more_of_a_lane_and_the_other_lane_goes_on
     now[0] += 0.02
     worker.pass_time()
     assert [part.lane for part, *_ in worker.out] == ["bulk", "bulk", "bulk", "live"]
+    now[0] += LIVE_S
     worker.done()
     assert [part.lane for part, *_ in worker.out] == ["bulk", "bulk", "live", "bulk"]
 
