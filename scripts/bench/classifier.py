@@ -45,9 +45,7 @@ def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories
     """
     chunks = chunked(texts)
     torch.set_num_threads(1)
-    tokenize = _trained(texts) if tokenizer is None else AutoTokenizer.from_pretrained(tokenizer)
-    torch.manual_seed(0)
-    network = BertForSequenceClassification(BertConfig(**RUBERT_TINY2.config(), num_labels=categories)).eval()
+    network, tokenize = untaught(texts, categories, tokenizer)
     told = tokenize.backend_tokenizer.to_str().encode()
     ids = [tokenize(text, truncation=True, max_length=MAX_TOKENS)["input_ids"] for text in texts]
     fp32 = next(to_onnx(Logits(network), ids, MAX_TOKENS))
@@ -67,6 +65,14 @@ def run(texts: Sequence[str], seconds: float, tokenizer: Path | None, categories
     mean_tokens = sum(map(len, ids)) / len(ids)
     measured = rates(ways, chunks, seconds)
     return {**measured, **about(texts), "mean_tokens": mean_tokens, "int8_bytes": len(int8)}
+
+
+def untaught(texts: Sequence[str], categories: int, tokenizer: Path | None = None) -> tuple[Any, Any]:
+    """A network of that shape for so many categories, the same every time, and its tokenizer."""
+    tokenize = _trained(texts) if tokenizer is None else AutoTokenizer.from_pretrained(tokenizer)
+    torch.manual_seed(0)
+    config = BertConfig(**RUBERT_TINY2.config(), num_labels=categories)
+    return BertForSequenceClassification(config).eval(), tokenize
 
 
 def _trained(texts: Sequence[str]) -> PreTrainedTokenizerFast:

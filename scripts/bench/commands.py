@@ -10,7 +10,7 @@ import typer
 
 from scripts.bench import report, store
 from scripts.bench.options import Against, BenchOptions
-from scripts.bench.system import arrival, latency, pipeline, scale, scratch
+from scripts.bench.system import arrival, champion, latency, pipeline, scale, scratch
 from scripts.bench.system import report as system
 from scripts.bench.system.against import latencies, measure, pipelines, scales
 from scripts.bench.turns import compared
@@ -37,6 +37,15 @@ def bench_pipeline(
         bool,
         typer.Option("--student", help="What keywords leave goes to similarity and to a linear classifier."),
     ] = False,
+    predictions: Annotated[
+        champion.Kind | None,
+        typer.Option(
+            help="Predict each review as well, by a linear model or a network in rubert-tiny2's shape."
+        ),
+    ] = None,
+    stored_first: Annotated[
+        bool, typer.Option("--stored-first", help="With `otzyv ingest` and OTZYV_JUDGE_FIRST=false.")
+    ] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Only Otzyv, and nothing beside it.")] = False,
     against: Against = None,
     given: BenchOptions,
@@ -46,12 +55,13 @@ def bench_pipeline(
     On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
     queues of an Otzyv.
     """
+    work = pipeline.Work(student, predictions, stored_first)
     if against is not None:
-        measure(given, settings(), against, pipelines(reviews, turns, with_student=student))
+        measure(given, settings(), against, pipelines(reviews, turns, work))
         return
     sizes = (reviews, naive_reviews)
-    run = partial(pipeline.run, sizes=sizes, turns=turns, with_student=student, alone=alone)
-    system.measure(given, settings(), run, turns, partial(pipeline.shown, with_student=student))
+    run = partial(pipeline.run, sizes=sizes, turns=turns, work=work, alone=alone)
+    system.measure(given, settings(), run, turns, partial(pipeline.shown, work=work))
 
 
 @bench.command("latency")

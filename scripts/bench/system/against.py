@@ -52,11 +52,15 @@ class BenchPlan:
     titles: Sequence[str] = ()
 
 
-def pipelines(reviews: int, turns: int, *, with_student: bool) -> BenchPlan:
+def pipelines(reviews: int, turns: int, work: pipeline.Work) -> BenchPlan:
     """`otzyv bench pipeline`: what cannot leave out the others gets few reviews for the slowest of them."""
     options: dict[str, object] = {"--reviews": reviews, "--turns": 1}
-    if with_student:
+    if work.student:
         options["--student"] = True
+    if work.predicted:
+        options["--predictions"] = work.predicted
+    if work.stored_first:
+        options["--stored-first"] = True
     return BenchPlan("pipeline", [options] * turns, [("--alone",), ("--naive-reviews", "100")])
 
 

@@ -23,7 +23,7 @@ import msgspec
 from celery import Celery
 from rich.console import RenderableType
 
-from scripts.bench.system import bare, naive, processes, student
+from scripts.bench.system import bare, champion, naive, processes
 from scripts.bench.system.sizes import BYTES, WHOLE_PAGES, ReviewBytes, Sizes
 from scripts.bench.turns import compared
 from scripts.pages.tables import table
@@ -46,12 +46,12 @@ SETTINGS = {
     "OTZYV_LINGER_MS": "10",
 }
 WAYS = {
-    "otzyv": "Otzyv: keywords and labels, all guarantees",
+    "otzyv": "Otzyv",
     "naive": "one Celery task and one INSERT a review, late acknowledgement",
     "loop": "the keyword stage in a bare loop and COPY, one process",
     "loops": "the same, a process a core: the ceiling",
 }
-WITH_STUDENT = "Otzyv: keywords, similarity, student and labels, all guarantees"
+STORED_FIRST = {"OTZYV_JUDGE_FIRST": "false"}
 PARTS = {
     "producer": "producer",
     "broker": "RabbitMQ",
@@ -79,6 +79,40 @@ class PipelineTurn(msgspec.Struct, frozen=True, omit_defaults=True):
     loops: float | None = None
 
 
+class Work(msgspec.Struct, frozen=True):
+    """What ours does of a review: keywords and a label at least.
+
+    With a student, similarity and it judge what the keywords leave; `predicted` says by what kind of champion each
+    review is predicted as well. `stored_first`: reviews are stored, and judged by tasks then.
+    """
+
+    student: bool = False
+    predicted: champion.Kind | None = None
+    stored_first: bool = False
+
+    def enrolled(self, settings: Settings, texts: Sequence[str], folder: Path) -> dict[str, str]:
+        """Make what that takes; the settings of processes that do it."""
+        chosen = STORED_FIRST if self.stored_first else {}
+        if self.student:
+            chosen = chosen | champion.AS_STUDENT
+        if self.predicted:
+            chosen = chosen | champion.PREDICTING
+        if self.student or self.predicted:
+            chosen = chosen | champion.enrol(settings, texts, folder, self.predicted or "linear")
+        return chosen
+
+    @property
+    def words(self) -> str:
+        """What it is called."""
+        parts = ["keywords", *(["similarity", "student"] if self.student else []), "labels"]
+        parts += [f"predictions by a {self.predicted} model"] if self.predicted else []
+        guarantees = "stored first" if self.stored_first else "all guarantees"
+        return f"Otzyv: {', '.join(parts)}; {guarantees}"
+
+
+PLAIN = Work()
+
+
 def supply(texts: Sequence[str]) -> Callable[[int], Reviews]:
     """Gives so many of the next reviews: the texts without end, each with a number that no other has."""
     reviews: Iterator[dict[str, object]] = (
@@ -88,10 +122,11 @@ def supply(texts: Sequence[str]) -> Callable[[int], Reviews]:
 
 
 class Otzyv:
-    """A CPU worker on all cores, and a producer in this process."""
+    """A CPU worker on all cores, a producer in this process, and `otzyv ingest` where reviews are stored first."""
 
-    def __init__(self, settings: Settings, database: Database, worker: int) -> None:
-        self._settings, self._database, self.worker = settings, database, worker
+    def __init__(self, settings: Settings, database: Database, own: Sequence[int], *, predicts: bool) -> None:
+        self._settings, self._database, self.own = settings, database, own
+        self._predicts = predicts
         self._before = self._published = 0
 
     def run(self, reviews: Reviews) -> dict[str, float]:
@@ -110,20 +145,22 @@ class Otzyv:
         """Wait until all that was published has its label: the seconds since it began, and CPU seconds by then."""
         # Only the ends of indexes are looked at, the last label and the first that waits, since nobody else publishes:
         # counting rows cost PostgreSQL a tenth of what labelling them did.
-        question = f"""
-            SELECT coalesce(least((SELECT max(review_id) FROM labels WHERE review_id > {self._before}),
-                (SELECT min(review_id) - 1 FROM waiting WHERE review_id > {self._before})) - {self._before}, 0)
-        """  # noqa: S608  numbers of this module
+        ends = [f"(SELECT max(review_id) FROM labels WHERE review_id > {self._before})"]  # noqa: S608
+        ends += [
+            f"(SELECT min(review_id) - 1 FROM {line} WHERE review_id > {self._before})"  # noqa: S608
+            for line in ("waiting", "awaiting_prediction")
+        ]
+        question = f"SELECT coalesce(least({', '.join(ends)}) - {self._before}, 0)"
         while True:
             wait_for(self._database, question, self._published)
             seconds, after = time.perf_counter() - began, self._spent()
             # A process may be done with the last reviews before another is with those that it took earlier.
-            found = asked(self._database, self._labelled())
+            found = asked(self._database, self._done())
             if found == self._published:
                 return seconds, after
             if seconds > PATIENCE_S:
                 raise DatabaseUnavailable(
-                    f"otzyv bench: expected {self._published:,} labels of what was published within "
+                    f"otzyv bench: expected {self._published:,} of what was published to be done within "
                     f"{PATIENCE_S:g} s, found {found:,}; look at the worker's log"
                 )
             time.sleep(LOOK_S)
@@ -135,20 +172,22 @@ class Otzyv:
 
     def wait(self) -> None:
         """Until all that was published last has its label. What was there before is not looked at."""
-        wait_for(self._database, self._labelled(), self._published)
+        wait_for(self._database, self._done(), self._published)
 
-    def _labelled(self) -> str:
+    def _done(self) -> str:
+        """How many of what was published last have a label and, where that is wanted, a prediction."""
+        predicted = "JOIN predictions USING (review_id)" if self._predicts else ""
         return f"""
-            SELECT count(*) FROM labels JOIN reviews ON id = review_id
+            SELECT count(*) FROM labels JOIN reviews ON id = review_id {predicted}
             WHERE id > {self._before} AND review_id > {self._before} AND source = '{SOURCE}'
-        """  # noqa: S608  numbers and a constant of this module
+        """  # noqa: S608  numbers and constants of this module
 
     def _spent(self) -> dict[str, dict[int, float]]:
         """CPU seconds of each process of each part, by its number."""
         return {
             "producer": {os.getpid(): time.process_time()},
             "broker": processes.cpu_seconds_named("beam.smp"),
-            "stage": {self.worker: processes.cpu_seconds(self.worker)},
+            "stage": {one: processes.cpu_seconds(one) for one in self.own},
             "store": processes.cpu_seconds_named("postgres"),
         }
 
@@ -157,11 +196,18 @@ class Otzyv:
 def otzyv(settings: Settings, folder: Path, **chosen: str) -> Iterator[Otzyv]:
     """Otzyv's processes on all cores, warm: keywords and labels only unless `chosen` says otherwise."""
     more = {**SETTINGS, "OTZYV_WORKER_PROCESSES": str(CORES), **chosen}
-    with (
-        opened(settings) as database,
-        processes.otzyv("worker", "cpu", settings=settings, log=folder / "worker.log", **more) as worker,
-    ):
-        yield Otzyv(settings, database, worker)
+    commands: list[tuple[str, ...]] = [("worker", "cpu")]
+    if more["OTZYV_JUDGE_FIRST"] == "false":
+        commands.append(("ingest",))
+    with ExitStack() as stack:
+        database = stack.enter_context(opened(settings))
+        own = [
+            stack.enter_context(
+                processes.otzyv(*command, settings=settings, log=folder / f"{command[0]}.log", **more)
+            )
+            for command in commands
+        ]
+        yield Otzyv(settings, database, own, predicts=more["OTZYV_PREDICTIONS"] == "true")
 
 
 @contextmanager
@@ -259,17 +305,16 @@ def run(
     sizes: tuple[int, int],
     turns: int,
     *,
-    with_student: bool = False,
+    work: Work = PLAIN,
     alone: bool = False,
 ) -> Iterator[PipelineTurn]:
     """The figures of each turn, in which the naive way gets the second of `sizes`, all others the first.
 
-    With a student, ours judges by similarity and by it what the keywords leave; the others know keywords only. Alone,
-    ours is measured without the others.
+    Ours does the `work`; the others know keywords only. Alone, ours is measured without the others.
     """
     take = supply(texts)
     reviews, naive_reviews = sizes
-    chosen = student.enrol(settings, texts, folder) if with_student else {}
+    chosen = work.enrolled(settings, texts, folder)
     with ExitStack() as stack:
         grown = Sizes(stack.enter_context(opened(settings)))
         ours = stack.enter_context(otzyv(settings, folder, **chosen))
@@ -302,10 +347,10 @@ def _peers(stack: ExitStack, settings: Settings, folder: Path) -> dict[str, Way]
     }
 
 
-def shown(turns: list[PipelineTurn], *, with_student: bool = False) -> Iterator[RenderableType]:
+def shown(turns: list[PipelineTurn], work: Work = PLAIN) -> Iterator[RenderableType]:
     """What the turns come to."""
     found = msgspec.to_builtins(turns)
-    ways = WAYS if not with_student else WAYS | {"otzyv": WITH_STUDENT}
+    ways = WAYS | {"otzyv": work.words}
     yield compared({name: words for name, words in ways.items() if name in found[0]}, found)
     costs = {name: median(turn.cpu_us[part] for turn in turns) for part, name in PARTS.items()}
     rows = [(name, f"{cost:.1f}") for name, cost in (*costs.items(), ("all", sum(costs.values())))]

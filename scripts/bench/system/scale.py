@@ -69,8 +69,8 @@ def run(settings: Settings, texts: Sequence[str], folder: Path, marks: Sequence[
                 cpu_us=_cpu_us(found, added),
                 cpu_us_since=_cpu_us(between + found, filled + added),
                 memory={
-                    "worker": max(processes.resident_bytes(ours.worker).values()),
-                    "all": sum(processes.resident_bytes(ours.worker).values()),
+                    "worker": max(processes.resident_bytes(ours.own[0]).values()),
+                    "all": sum(processes.resident_bytes(ours.own[0]).values()),
                 },
             )
             stored += added

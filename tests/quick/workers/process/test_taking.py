@@ -142,7 +142,11 @@ def test_while_live_messages_come_bulk_ones_go_in_small_parts_and_none_ahead_of_
     assert [(part.lane, len(part.taken)) for part, *_ in worker.out] == [("bulk", 1), ("bulk", 1)]
     now[0] += LIVE_S
     worker.done()
-    assert [(part.lane, len(part.taken)) for part, *_ in worker.out] == [("bulk", 1), ("live", 1), ("bulk", 6)]
+    assert [(part.lane, len(part.taken)) for part, *_ in worker.out] == [
+        ("bulk", 1),
+        ("live", 1),
+        ("bulk", 6),
+    ]
 
 
 def test_children_that_are_busy_get_no_more_of_a_lane_and_the_other_lane_goes_on(

@@ -20,6 +20,9 @@ from workers.rabbitmq.queue_states import counted, queue_states
 SMALL = {
     "pipeline": ("--reviews", "1000", "--naive-reviews", "100", "--turns", "1"),
     "pipeline with a student": ("--reviews", "1000", "--naive-reviews", "100", "--turns", "1", "--student"),
+    "pipeline with predictions": (
+        *("--reviews", "1000", "--turns", "1", "--alone", "--predictions", "linear", "--stored-first"),
+    ),
     "latency": ("--seconds", "2", "--backlog", "10000", "--turns", "1"),
     "ingest": ("--reviews", "5000", "--naive-reviews", "100", "--turns", "1"),
     "store": ("--seconds", "3"),
