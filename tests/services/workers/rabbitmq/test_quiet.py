@@ -20,7 +20,8 @@ def complaints(rabbit: RabbitNode, since: int) -> str:
     """
     lines = rabbit.log[since:].splitlines()
     of_hosts = (
-        r"Message store .* rebuilding indices from scratch|Virtual host '.*' is gone|storage directories for vhost"
+        r"Message store .* rebuilding indices from scratch|Virtual host '.*' is gone"
+        r"|storage directories for vhost"
     )
     serious = re.compile(rf"\[(warning|error|critical)\](?!.*({of_hosts}))")
     at = [number for number, line in enumerate(lines) if serious.search(line)]
