@@ -34,7 +34,7 @@ COMMANDS = {
     ),
     "ingest": (
         "service.process_commands",
-        "Store incoming reviews and send their first tasks, until stopped.",
+        "Take in the reviews of a stream, or beside CPU workers those of the queue, until stopped.",
     ),
     "status": (
         "service.commands",

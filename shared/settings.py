@@ -236,18 +236,18 @@ class Settings(BaseSettings):
         500, ge=1, le=500, description="Reviews in one task, and in one message that `enqueue` sends."
     )
     judge_first: bool = Field(
-        False,
-        description="Judge reviews by the stages that need no GPU before they are stored: CPU workers take in what "
-        "producers publish. false: `otzyv ingest` stores it, and CPU workers judge what it sends them.",
+        True,
+        description="CPU workers take in what producers publish, and judge it by the stages that need no GPU before "
+        "it is stored. false: `otzyv ingest` stores it, and CPU workers judge what it sends them.",
     )
     linger_ms: int = Field(
-        50,
+        10,
         ge=0,
         le=60_000,
         description="How long messages are gathered before a short batch of them is taken in.",
     )
     ingest_prefetch_messages: int = Field(
-        200, ge=1, le=10_000, description="Messages that ingest may hold unacknowledged; bounds its memory."
+        200, ge=1, le=10_000, description="Incoming messages that a process may hold; bounds its memory."
     )
     ingest_bulk_messages: int = Field(
         4,
@@ -325,7 +325,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=65_535,
-        description="Port on which ingest, workers and beat serve `/metrics` and `/healthz`. 0: none.",
+        description="Port on which workers, beat and ingest serve `/metrics` and `/healthz`. 0: none.",
     )
     metrics_address: str = Field("127.0.0.1", min_length=1, description="Address on which they do.")
     mask_logs: bool = Field(
@@ -342,6 +342,11 @@ class Settings(BaseSettings):
         """The same for whoever asks after health: no answer is waited for longer than a connection."""
         limits = dict.fromkeys(("statement_timeout_s", "broker_timeout_s"), self.connect_timeout_s)
         return self.model_copy(update=limits)
+
+    @property
+    def taken_in_by(self) -> str:
+        """The command that takes in what producers publish, for sentences that tell people to start it."""
+        return "otzyv worker cpu" if self.judge_first else "otzyv ingest"
 
     @property
     def retrained(self) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def failures_show(
 @failures.command("retry")
 @takes(FailureOptions)
 def failures_retry(*, given: FailureOptions, taxonomy: TaxonomyFile = None) -> None:
-    """Send it again: a stored review to its stage or to be predicted, what was rejected to ingest.
+    """Send it again: a stored review to its stage or to be predicted, what was rejected to reviews.incoming.
 
     Exit code 3: some were left, because they cannot be sent or have been settled otherwise.
     """

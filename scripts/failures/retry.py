@@ -63,7 +63,9 @@ def _tell_unattended(settings: Settings) -> None:
         remark(
             translated("nobody reads them"),
             translated(
-                "they wait in {queue}; start `otzyv ingest` on the queue", queue=topology.INCOMING.queue
+                "they wait in {queue}; start `{command}`",
+                queue=topology.INCOMING.queue,
+                command=settings.taken_in_by,
             ),
         )
 

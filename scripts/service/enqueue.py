@@ -28,7 +28,7 @@ from workers.rabbitmq.topology import Lane
 POLL_S = 0.5
 SHOWN_REASONS, MOST_REASONS = 10, 10_000
 """Reasons of rejected reviews that are shown, the most frequent ones, and that are counted."""
-STUCK_AFTER_S = 30.0  # ingest and worker may just be starting, on a busy machine
+STUCK_AFTER_S = 30.0  # workers may just be starting, on a busy machine
 
 
 def enqueue(
@@ -121,7 +121,9 @@ def follow(batch: uuid.UUID, sent: int, settings: Settings, lane: Lane = "bulk")
                 break
             time.sleep(pause_s)
     if state is None:
-        told = translated("batch {batch}: {note}; start `otzyv ingest`", batch=batch, note=note)
+        told = translated(
+            "batch {batch}: {note}; start `{command}`", batch=batch, note=note, command=settings.taken_in_by
+        )
         remark(translated("nothing stored yet"), told)
     else:
         _show(state, here.database)
@@ -156,7 +158,8 @@ def show_batch(batch: uuid.UUID, settings: Settings) -> None:
         state = batches.progress(cursor, str(batch), here.taxonomy_id)
     if state is None:
         raise InputFileError(
-            f"batch {batch}: expected a batch that has begun to arrive, found none; `otzyv ingest` has to run"
+            f"batch {batch}: expected a batch that has begun to arrive, found none; `{settings.taken_in_by}` has "
+            "to run"
         )
     _show(state, here.database)
 

@@ -44,7 +44,7 @@ def ingest(
         typer.Option(min=1, max=10_000, help="Messages that --dry-run looks at. (default: 100)"),
     ] = None,
 ) -> None:
-    """Store incoming reviews and send their first tasks, until stopped."""
+    """Take in the reviews of a stream, or beside CPU workers those of the queue, until stopped."""
     if sample is not None and not dry:
         raise ConfigurationError(
             f"--sample {sample}: expected --dry-run beside it, found none; ingest takes all"
@@ -75,7 +75,7 @@ def worker_cpu(
     ] = None,
     name: WorkerName = None,
 ) -> None:
-    """Keywords, similarity on word vectors, and upkeep, until stopped."""
+    """Incoming reviews, stages without a GPU, and upkeep, until stopped."""
     processes.work("cpu", settings(), count, name)
 
 

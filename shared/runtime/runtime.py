@@ -93,7 +93,7 @@ def stored_taxonomy(runtime: Runtime, taxonomy_id: int) -> Runtime:
         document = taxonomies.document(cursor, taxonomy_id)
     if document is None:
         raise ConfigurationError(
-            f"taxonomy {taxonomy_id}: expected it in the table taxonomies, found none; do ingest and worker use "
+            f"taxonomy {taxonomy_id}: expected it in the table taxonomies, found none; do all processes use "
             "the same OTZYV_DATABASE_URL?"
         )
     return Runtime(runtime.settings, runtime.database, Taxonomy.model_validate_json(document), taxonomy_id)

@@ -340,9 +340,16 @@ def test_what_needs_a_gpu_reserves_one_and_starts_only_in_its_profile(name: str,
     assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
 
 
+def test_the_queue_has_somebody_who_takes_reviews_in_with_and_without_the_profile_ingest() -> None:
+    judge_first = filled_in(environment_of(SERVICES["worker-cpu"])["OTZYV_JUDGE_FIRST"], {})
+    assert judge_first == "true", "without it nobody consumes reviews.incoming by default"
+    assert SERVICES["ingest"]["profiles"] == ["ingest"]
+    assert environment_of(SERVICES["ingest"])["OTZYV_JUDGE_FIRST"] == "${OTZYV_JUDGE_FIRST:-true}"
+
+
 def test_without_a_profile_nothing_needs_a_gpu_or_flower() -> None:
     plain = {name for name, service in OURS.items() if not service.get("profiles")}
-    assert plain == {"migrate", "ingest", "worker-cpu", "beat"}
+    assert plain == {"migrate", "worker-cpu", "beat"}
     assert {OURS[name]["build"]["target"] for name in plain} == {"cpu"}
 
 
@@ -390,6 +397,13 @@ def test_prometheus_asks_every_lasting_process_at_the_port_it_serves() -> None:
     for name in services["names"]:
         assert environment_of(SERVICES[name])["OTZYV_METRICS_PORT"] == str(services["port"])
     assert not [port for name, port in ports() if port.endswith(f":{services['port']}")]
+
+
+def test_exactly_the_processes_that_run_without_a_profile_are_missed_by_the_alerts() -> None:
+    (group,) = yaml.safe_load((ROOT / "ops" / "alerts.yml").read_text())["groups"]
+    (missing,) = (rule["expr"] for rule in group["rules"] if rule["alert"] == "OtzyvProcessMissing")
+    always = {name for name, service in LASTING.items() if not service.get("profiles")}
+    assert set(re.findall(r'absent\(up\{job="otzyv", service="([\w-]+)"\}\)', missing)) == always
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana", "flower"])

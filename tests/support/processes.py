@@ -71,11 +71,12 @@ def started(*arguments: str, settings: Settings, log: Path, **more: str) -> Iter
 def running(
     settings: Settings, folder: Path, *commands: str, **more: str
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """`otzyv ingest` and `otzyv worker cpu`, or these commands; each logs to a file named by its last word.
+    """`otzyv worker cpu`, or these commands; each logs to a file named by its last word.
 
-    Where reviews are judged first there is no ingest.
+    Where reviews are stored first, `otzyv ingest` runs before it.
     """
-    usual = ("worker cpu",) if more.get("OTZYV_JUDGE_FIRST") == "true" else ("ingest", "worker cpu")
+    stores_first = more.get("OTZYV_JUDGE_FIRST") == "false"
+    usual = ("ingest", "worker cpu") if stores_first else ("worker cpu",)
     with ExitStack() as stack:
         yield [
             stack.enter_context(started(*words, settings=settings, log=folder / f"{words[-1]}.log", **more))

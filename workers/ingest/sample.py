@@ -40,7 +40,7 @@ def of_queue(connection: Connection, most: int, see: See) -> int:
                 seen += _look(connection, Queue(name, no_declare=True), most - seen, see)
         except amqp.exceptions.NotFound as error:
             raise ConfigurationError(
-                f"queue {name}: expected it in RabbitMQ, found none; `otzyv ingest` declares it, and producers "
+                f"queue {name}: expected it in RabbitMQ, found none; `otzyv worker cpu` declares it, and producers "
                 "publish to the exchange reviews then"
             ) from error
     return seen

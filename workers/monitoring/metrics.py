@@ -103,7 +103,7 @@ INGEST_MESSAGES = of_ingest("messages", "Messages taken in and acknowledged.")
 INGEST_REVIEWS = of_ingest("reviews_stored", "Reviews stored, those that were there already included.")
 INGEST_REJECTED = of_ingest("rejected", "Reviews and whole messages rejected with a reason.")
 INGEST_WAITS = of_ingest(
-    "waits", "Times that ingest had to wait for RabbitMQ, PostgreSQL or room in the next queue."
+    "waits", "Times that taking in had to wait for RabbitMQ, PostgreSQL or room in the next queue."
 )
 
 STAGE_SEEN = counter("stage_reviews_seen", "Reviews put before a stage.", "stage")

@@ -199,7 +199,6 @@ class Hands:
                 on_message=receive,
                 # kombu's own errors (a compressed body) are judged like any other message.
                 on_decode_error=lambda delivery, _error, receive=receive: receive(delivery),
-                auto_declare=False,
             )
             consumer.consume()
             self._consumers.append(consumer)

@@ -125,7 +125,9 @@ class Publisher(AbstractContextManager["Publisher"]):
         except OtzyvError as error:
             return str(error)
         who = f"{consumers} consumers have" if consumers > 1 else "its consumer has"
-        rest = f"{who} to catch up" if consumers else "nobody consumes it: start `otzyv ingest`"
+        rest = (
+            f"{who} to catch up" if consumers else f"nobody consumes it: start `{self._settings.taken_in_by}`"
+        )
         return f"{self._line.queue} is full with {messages or 0:,} messages; {rest}"
 
     def _close(self) -> None:

@@ -43,7 +43,7 @@ def test_a_misspelt_command_is_told_which_one_was_meant() -> None:
 def test_a_groups_own_commands_and_help_are_those_of_its_module() -> None:
     result = CliRunner().invoke(app, ["worker", "--help"])
     assert result.exit_code == 0
-    assert "Keywords, similarity on word vectors, and upkeep, until stopped." in result.output
+    assert "Incoming reviews, stages without a GPU, and upkeep, until stopped." in result.output
 
 
 def test_a_missing_file_is_asked_for_before_any_missing_option() -> None:

@@ -25,10 +25,12 @@ from tests.support.row_files import read_rows
 from tests.support.servers import PATIENCE_S, RabbitNode, wait_until
 from workers.rabbitmq import topology
 
+STORED_FIRST = {"OTZYV_JUDGE_FIRST": "false"}
+
 
 @pytest.fixture
 def logs(settings: Settings, tmp_path: Path) -> Iterator[Path]:
-    """The folder with the logs of `otzyv ingest` and `otzyv worker cpu`, which run."""
+    """The folder with the log of `otzyv worker cpu`, which runs."""
     with running(settings, tmp_path):
         yield tmp_path
 
@@ -92,8 +94,9 @@ def test_follow_ends_with_success_once_every_review_has_been_settled(
     assert sum(statuses.values()) == ledger.count(database, "reviews")
 
 
+@pytest.mark.parametrize("way", [{}, STORED_FIRST], ids=["judged first", "stored first"])
 def test_ingest_killed_in_the_middle_loses_nothing_and_doubles_nothing(
-    settings: Settings, database: Database, tmp_path: Path
+    settings: Settings, database: Database, tmp_path: Path, way: dict[str, str]
 ) -> None:
     total = 20_000
     bodies = [
@@ -104,12 +107,12 @@ def test_ingest_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     log = tmp_path / "ingest.log"
     kills = 0
     for share in (0.1, 0.3, 0.6):
-        with started("ingest", settings=settings, log=log) as process:
+        with started("ingest", settings=settings, log=log, **way) as process:
             wait_until(lambda share=share: ledger.count(database, "reviews") > total * share, "progress")
             kill(process)
             kills += ledger.count(database, "reviews") < total
     assert kills, "ingest was done before it could be killed"
-    with running(settings, tmp_path):
+    with running(settings, tmp_path, **way):
         wait_until(lambda: settled_or_waiting_elsewhere(database, total), "all reviews stored and labelled")
     assert ledger.astray(database) == []
     names = ledger.rows(database, "SELECT count(DISTINCT external_id) FROM reviews")
@@ -181,7 +184,7 @@ def test_json_is_stored_by_whatever_media_type_producers_send_it(
         "Application/JSON",
         "text/json",
     )
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    with running(settings, tmp_path):
         for number, content_type in enumerate((*types, "application/vnd.shop+json")):
             publish(settings, json.dumps(review(number)).encode(), content_type=content_type)
         publish(settings, b"\xef\xbb\xbf" + json.dumps([review(10), review(11)]).encode())
@@ -198,8 +201,8 @@ def test_bad_messages_end_with_their_reason_in_failures_and_in_the_rejected_queu
     mixed = {"reviews": [review(7), {"source": "shop", "id": "8", "text": ""}, review(9)]}
     publish(settings, json.dumps(mixed).encode())
     wait_until(lambda: settled_or_waiting_elsewhere(database, 2), "the good neighbours to be labelled")
+    wait_until(lambda: ledger.count(database, "failures") == len(BAD) + 1, "all others to be refused")
     reasons = [row[0] for row in ledger.rows(database, "SELECT reason FROM failures ORDER BY id")]
-    assert len(reasons) == len(BAD) + 1
     for name, (_, _, sentence) in BAD.items():
         assert any(sentence in reason for reason in reasons), name
     kept = _rejected(settings, len(BAD) + 1)
@@ -211,7 +214,7 @@ def test_bad_messages_end_with_their_reason_in_failures_and_in_the_rejected_queu
 def _rejected(settings: Settings, expected: int) -> list[tuple[bytes, str]]:
     with Connection(settings.amqp_url) as connection:
         queue = topology.dead_letter_queue(topology.INCOMING)(connection.channel())
-        # ingest puts them there after it has stored the rows about them.
+        # They are put there after the rows about them are stored.
         wait_until(
             lambda: queue.queue_declare(passive=True).message_count == expected,
             f"{expected} rejected messages",
@@ -226,7 +229,7 @@ def _rejected(settings: Settings, expected: int) -> list[tuple[bytes, str]]:
 
 @pytest.mark.everyday
 def test_the_publisher_in_examples_is_understood(settings: Settings, database: Database, logs: Path) -> None:
-    wait_until(lambda: "ingest.consuming" in (logs / "ingest.log").read_text(), "ingest to consume")
+    wait_until(lambda: "ingest.consuming" in (logs / "cpu.log").read_text(), "the worker to consume")
     shown = subprocess.run(
         [sys.executable, ROOT / "examples" / "publish.py"],
         env=environment(settings),
@@ -243,7 +246,7 @@ def test_the_publisher_in_examples_is_understood(settings: Settings, database: D
 def test_a_message_that_got_lost_is_sent_again_by_the_sweep(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log", **STORED_FIRST):
         publish(settings, json.dumps(review(1)).encode())
         wait_until(lambda: ledger.count(database, "waiting") == 1, "the review to be stored")
     with Connection(settings.amqp_url) as connection:
@@ -259,14 +262,15 @@ def test_a_full_queue_behind_ingest_rejects_nothing(
 ) -> None:
     publish(settings, *(json.dumps({"reviews": [review(n)]}).encode() for n in range(300)))
     rabbit.limit(settings.amqp_url, "cpu.keywords", 1)
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_BATCH_ROWS="20"):
+    more = {"OTZYV_BATCH_ROWS": "20", **STORED_FIRST}
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log", **more):
         wait_until(
             lambda: (tmp_path / "ingest.log").read_text().count("a queue is at its limit") >= 3,
             "full queue",
         )
         assert (tmp_path / "ingest.log").read_text().count("ingest.consuming") == 1, "it kept its connection"
         rabbit.limit(settings.amqp_url, "cpu.keywords", None)
-        with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
+        with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", **STORED_FIRST):
             wait_until(lambda: settled_or_waiting_elsewhere(database, 300), "everything labelled")
     assert ledger.astray(database) == []
     assert _rejected(settings, 0) == []
@@ -277,9 +281,10 @@ def test_a_batch_is_labelled_by_the_taxonomy_it_was_stored_for(
 ) -> None:
     theirs = tmp_path / "theirs.yaml"
     theirs.write_text("name: other\ncategories: [{slug: dress, title: платья, keywords: [платье]}]\n")
+    more = {"OTZYV_TAXONOMY": str(theirs), **STORED_FIRST}
     with (
-        started("ingest", settings=settings, log=tmp_path / "ingest.log"),
-        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", OTZYV_TAXONOMY=str(theirs)),
+        started("ingest", settings=settings, log=tmp_path / "ingest.log", **STORED_FIRST),
+        started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", **more),
     ):
         publish(settings, json.dumps(review(1)).encode())
         wait_until(lambda: ledger.count(database, "labels") == 1, "the label")
@@ -288,7 +293,7 @@ def test_a_batch_is_labelled_by_the_taxonomy_it_was_stored_for(
     ]
 
 
-def test_two_ingests_and_two_workers_share_the_stream(
+def test_two_ingests_and_two_workers_share_what_comes(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     publish(
@@ -359,7 +364,7 @@ def test_a_queue_declared_with_other_arguments_is_reported_and_not_used(settings
     with Connection(settings.amqp_url) as connection:
         topology.INCOMING.exchange(connection.channel()).declare()
         connection.channel().queue_declare(topology.INCOMING.queue, durable=True, auto_delete=False)
-    failed = run("ingest", settings=settings)
+    failed = run("worker", "cpu", settings=settings)
     assert failed.returncode == 2
     assert "drain and delete that queue" in failed.stderr
 
@@ -377,8 +382,8 @@ def test_enqueue_waits_for_a_full_queue_and_says_so(
     many = file_of(tmp_path, 60)
     log = tmp_path / "enqueue.log"
     with started("enqueue", str(many), settings=settings, log=log, OTZYV_BATCH_ROWS="1") as sender:
-        wait_until(lambda: "nobody consumes it: start `otzyv ingest`" in log.read_text(), "it to slow down")
-        with started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_LINGER_MS="0"):
+        wait_until(lambda: "consumes it: start `otzyv worker cpu`" in log.read_text(), "it to slow down")
+        with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
             assert sender.wait(PATIENCE_S) == 0
             wait_until(lambda: ledger.count(database, "reviews") == 60, "everything stored")
     told = log.read_text()

@@ -96,6 +96,12 @@ def test_publishing_that_is_blocked_is_told_by_its_alarm_after_a_minute(tmp_path
     assert texts(tmp_path, "OtzyvPublishingBlocked", 60, series) == []
 
 
+def test_a_missing_worker_is_told_and_a_missing_ingest_is_not(tmp_path: Path) -> None:
+    beat, worker = ({f'up{{job="otzyv",service="{name}"}}': "1x120"} for name in ("beat", "worker-cpu"))
+    assert texts(tmp_path, "OtzyvProcessMissing", 30, beat | worker) == []
+    assert texts(tmp_path, "OtzyvProcessMissing", 30, beat) == ["No worker-cpu is there."]
+
+
 def test_large_numbers_are_written_out(tmp_path: Path) -> None:
     series = {
         'otzyv_queue_messages{queue="reviews.incoming"}': "1234567x30",

@@ -21,7 +21,7 @@ from shared.settings import Settings
 from shared.store import Database, failures
 from tests.support import ledger
 from tests.support.batches import brittle_worker, send
-from tests.support.processes import kill, run, started
+from tests.support.processes import kill, run, running, started
 from tests.support.producer import publish
 from tests.support.servers import wait_until
 from tests.support.stored import QUEUE, take_reviews
@@ -131,13 +131,13 @@ def test_a_rejected_review_is_stored_once_the_rule_that_refused_it_is_gone(
 ) -> None:
     text = "Платье село отлично. " * 6
     body = json.dumps({"reviews": [{"source": "shop", "id": "1", "text": text}]}, ensure_ascii=False).encode()
-    with started("ingest", settings=settings, log=tmp_path / "strict.log", OTZYV_MAX_TEXT_CHARS="100"):
+    with running(settings, tmp_path, OTZYV_MAX_TEXT_CHARS="100"):
         publish(settings, body)
         wait_until(lambda: ledger.count(database, "failures") == 1, "the rejection")
     shown = command("show", "1", settings=settings)
     assert "expected at most 100 characters" in shown
     assert text in shown
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    with running(settings, tmp_path):
         command("retry", "1", settings=settings)
         wait_until(lambda: ledger.count(database, "reviews") == 1, "the review")
     assert ledger.count(database, "failures") == 0
@@ -147,7 +147,7 @@ def test_a_message_that_still_breaks_the_contract_is_rejected_anew_and_not_forgo
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     numbers = "SELECT id FROM failures"
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    with running(settings, tmp_path):
         publish(settings, b"\x1b[2J no JSON")
         wait_until(lambda: ledger.rows(database, numbers) == [(1,)], "the rejection")
         for _ in range(3):
@@ -307,7 +307,7 @@ def test_a_rejected_review_can_be_found_by_its_name_whichever_field_was_bad(
 ) -> None:
     bad = {"source": "shop", "id": "7", "text": "Платье село", "created_at": "yesterday"}
     good = {"source": "shop", "id": "8", "text": "Платье село"}
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    with running(settings, tmp_path):
         publish(
             settings, json.dumps(bad).encode(), json.dumps({"reviews": [{**bad, "id": 9}, good]}).encode()
         )

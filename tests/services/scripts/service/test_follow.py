@@ -11,15 +11,18 @@ from shared.settings import Settings
 from shared.store import Database
 
 
+@pytest.mark.parametrize(("judge_first", "command"), [(True, "otzyv worker cpu"), (False, "otzyv ingest")])
 def test_a_batch_that_nobody_takes_in_is_not_followed_for_ever(
     settings: Settings,
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    judge_first: bool,
+    command: str,
 ) -> None:
     monkeypatch.setattr(enqueue, "STUCK_AFTER_S", 0.0)
     batch = uuid.uuid4()
-    assert not enqueue.follow(batch, 1, settings)
+    assert not enqueue.follow(batch, 1, settings.model_copy(update={"judge_first": judge_first}))
     told = " ".join(capsys.readouterr().err.split())
     assert f"nothing stored yet: batch {batch}: nobody consumes reviews.incoming" in told
-    assert "start `otzyv ingest`" in told
+    assert f"start `{command}`" in told

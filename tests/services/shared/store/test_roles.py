@@ -60,7 +60,7 @@ def test_reviews_go_from_the_queue_to_labels_and_predictions_with_the_workers_ri
     number = one_model(database, settings, tmp_path / "models")
     forgotten(database, settings)
     total = len(read_rows(EXAMPLES)) + 2
-    with running(worker, tmp_path, "ingest", "worker cpu", "beat", **env):
+    with running(worker, tmp_path, "worker cpu", "beat", **env):
         told = run("models", "promote", str(number), settings=operator, **env)
         assert told.returncode == 0, told.stderr
         publish(settings, b"{", json.dumps({"source": "shop", "id": "1", "text": "Платье"}).encode())
@@ -77,7 +77,7 @@ def test_reviews_go_from_the_queue_to_labels_and_predictions_with_the_workers_ri
     assert ledger.astray(database) == []
     assert ask(database, "SELECT text FROM review_history") == [("Платье",)]
     assert ask(database, "SELECT convert_from(payload, 'UTF8') FROM failures") == [("{",)]
-    logs = "".join((tmp_path / f"{name}.log").read_text() for name in ("ingest", "cpu", "beat"))
+    logs = "".join((tmp_path / f"{name}.log").read_text() for name in ("cpu", "beat"))
     assert "permission denied" not in logs
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -74,21 +75,27 @@ def test_a_review_that_comes_by_itself_is_labelled_while_a_backlog_waits(
     assert ledger.astray(database) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "judge_first", "line"),
+    [("worker cpu", "true", topology.GPU_LABEL), ("ingest", "false", topology.STAGE_QUEUES["cpu.keywords"])],
+    ids=["judged first", "stored first"],
+)
 def test_a_full_bulk_queue_does_not_stop_the_live_lane(
-    settings: Settings, rabbit: RabbitNode, database: Database, tmp_path: Path
-) -> None:
-    rabbit.limit(settings.amqp_url, "cpu.keywords.bulk", 1)
-    log = tmp_path / "ingest.log"
-    with started("ingest", settings=settings, log=log):
-        enqueue(settings, "bulk", (wire(f"bulk {number}", SURE) for number in range(5_000)))
+    settings: Settings, rabbit: RabbitNode, database: Database, tmp_path: Path,
+    command: str, judge_first: str, line: topology.QueueSpec,
+) -> None:  # fmt: skip
+    chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
+    full = topology.in_lane(line, "bulk").queue
+    rabbit.limit(settings.amqp_url, full, 1)
+    log, more = tmp_path / "log", {"OTZYV_JUDGE_FIRST": judge_first, "OTZYV_WORKER_PROCESSES": "1"}
+    with started(*command.split(), settings=chain, log=log, **more):
+        enqueue(settings, "bulk", (wire(f"bulk {number}", UNSURE) for number in range(5_000)))
         wait_until(lambda: "ingest.waiting" in log.read_text(), "the bulk lane to be full")
-        publish(settings, *(json.dumps(wire(f"live {number}", SURE)).encode() for number in range(10)))
-        wait_until(
-            lambda: ready(settings, topology.STAGE_QUEUES["cpu.keywords"])["live"] > 0, "the live ones"
-        )
+        publish(settings, *(json.dumps(wire(f"live {number}", UNSURE)).encode() for number in range(10)))
+        wait_until(lambda: ready(settings, line)["live"] > 0, "the live ones")
         wait_until(lambda: len(names(database, "live %")) == 10, "all ten of them")
         assert len(names(database, "bulk %")) < 5_000
-        rabbit.limit(settings.amqp_url, "cpu.keywords.bulk", None)
+        rabbit.limit(settings.amqp_url, full, None)
         wait_until(lambda: len(names(database, "bulk %")) == 5_000, "the bulk lane to go on")
 
 
@@ -130,8 +137,9 @@ def test_what_follows_from_a_message_goes_by_its_lane(
         wait_until(lambda: ready(chain, topology.GPU_LABEL) == {"live": 1, "bulk": 1}, "the live one")
 
 
+@pytest.mark.parametrize("judge_first", ["true", "false"], ids=["judged first", "stored first"])
 def test_retries_and_the_halves_of_a_batch_stay_in_the_bulk_lane(
-    settings: Settings, database: Database, tmp_path: Path
+    settings: Settings, database: Database, tmp_path: Path, judge_first: str
 ) -> None:
     chosen = settings.model_copy(update={"cascade_stages": "keywords"})
     texts = [SURE, PASSING, SURE, POISON]
@@ -142,10 +150,11 @@ def test_retries_and_the_halves_of_a_batch_stay_in_the_bulk_lane(
         # A copy of whatever goes by the live lane, a delayed retry included, whose key has more before it.
         copies = Queue("copies", topology.TASKS, f"#.{live.routing_key}", durable=True)(connection.channel())
         copies.declare()
-        with (
-            started("ingest", settings=chosen, log=tmp_path / "ingest.log"),
-            brittle_worker(chosen, tmp_path),
-        ):
+        way = {"OTZYV_JUDGE_FIRST": judge_first}
+        with ExitStack() as stack:
+            if judge_first == "false":
+                stack.enter_context(running(chosen, tmp_path, "ingest", **way))
+            stack.enter_context(brittle_worker(chosen, tmp_path, **way))
             wait_until(lambda: ledger.count(database, "labels") == 3, "all but the poisonous one")
             wait_until(lambda: ledger.count(database, "failures") == 1, "that one")
         strayed = copies.get(no_ack=True)

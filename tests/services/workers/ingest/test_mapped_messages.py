@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from shared.settings import Settings
 from shared.store import Database
 from tests.support import ledger, streams
-from tests.support.processes import ROOT, run, started
+from tests.support.processes import ROOT, run, running, started
 from tests.support.producer import publish, review
 from tests.support.servers import wait_until
 from tests.support.stored import QUEUE
@@ -49,7 +51,7 @@ def test_a_queue_and_a_stream_are_read_each_by_its_mapping(
         log=tmp_path / "s.log",
         OTZYV_MAPPINGS=MAPPINGS,
     )
-    of_queue = started("ingest", settings=settings, log=tmp_path / "q.log", OTZYV_MAPPINGS=MAPPINGS)
+    of_queue = running(settings, tmp_path, OTZYV_MAPPINGS=MAPPINGS)
     with of_stream, of_queue:
         wait_until(lambda: ledger.count(database, "reviews") == 3, "the reviews")
         wait_until(lambda: ledger.count(database, "failures") == 2, "the failures")
@@ -64,9 +66,12 @@ def test_a_queue_and_a_stream_are_read_each_by_its_mapping(
     assert "mapping of stream shop.reviews: id: externalId; text: text + pros + cons; source: 'shop'" in told
 
 
-def test_a_wrong_mapping_stops_ingest_at_its_start(settings: Settings, database: Database) -> None:
+@pytest.mark.parametrize("command", ["worker cpu", "ingest"])
+def test_a_wrong_mapping_stops_who_takes_reviews_in_at_its_start(
+    settings: Settings, database: Database, command: str
+) -> None:
     wrong = json.dumps({QUEUE: {"id": "externalId", "text": "text"}})
-    done = run("ingest", settings=settings, OTZYV_MAPPINGS=wrong)
+    done = run(*command.split(), settings=settings, OTZYV_MAPPINGS=wrong)
     assert done.returncode == 2
     assert f"OTZYV_MAPPINGS, {QUEUE}: expected id, text and source, found no source" in done.stderr
     told = run("status", settings=settings, OTZYV_MAPPINGS=wrong)
@@ -95,18 +100,16 @@ def test_what_was_refused_before_there_was_a_mapping_is_read_by_it_in_order_and_
         wait_until(lambda: ledger.count(database, "reviews") == 1, "the review that came later")
     done = run("failures", "retry", "--queue", "stream shop.reviews", settings=settings)
     assert "sent again: 3 of 3" in done.stdout
-    assert (
-        "nobody reads them: they wait in reviews.incoming; start `otzyv ingest` on the queue" in done.stderr
-    )
-    with started("ingest", settings=settings, log=tmp_path / "queue.log"):
+    assert "nobody reads them: they wait in reviews.incoming; start `otzyv worker cpu`" in done.stderr
+    with running(settings, tmp_path):
         wait_until(
-            lambda: ledger.count(database, "failures") == 3, "the failures, of an ingest without mappings"
+            lambda: ledger.count(database, "failures") == 3, "the failures, of a worker without mappings"
         )
     assert {row[:2] for row in ledger.rows(database, FAILED)} == {
         ("stream shop.reviews", n) for n in range(3)
     }
     assert run("failures", "retry", "--all", settings=settings).returncode == 0
-    with started("ingest", settings=settings, log=tmp_path / "queue.log", OTZYV_MAPPINGS=MAPPINGS):
+    with running(settings, tmp_path, OTZYV_MAPPINGS=MAPPINGS):
         wait_until(
             lambda: ledger.rows(database, NAMED) == [("1", "Второй"), ("2", "Новый")], "the last texts"
         )

@@ -11,7 +11,7 @@ from kombu import Connection
 from shared.settings import Settings
 from shared.store import Database
 from tests.support import ledger
-from tests.support.processes import run, running, started
+from tests.support.processes import run, running
 from tests.support.producer import publish
 from tests.support.row_files import read_rows
 from tests.support.servers import wait_until
@@ -51,7 +51,7 @@ def test_what_comes_from_the_queue_is_masked_before_it_is_stored(
                  "sku": 79990001122},
     }  # fmt: skip
     bad = {"source": "shop", "id": "89161234567", "text": TEXT, "unknown": 1}
-    log = tmp_path / "ingest.log"
+    log = tmp_path / "cpu.log"
     with running(settings, tmp_path, **ON):
         publish(settings, json.dumps({"reviews": [message, bad]}).encode(), "не JSON: +79161234567".encode())
         wait_until(lambda: ledger.count(database, "labels") == 1, "the label")
@@ -76,7 +76,7 @@ def test_what_comes_from_the_queue_is_masked_before_it_is_stored(
 def test_without_the_setting_texts_are_stored_as_they_came(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    with running(settings, tmp_path):
         publish(settings, json.dumps({"source": "shop", "id": "1", "text": TEXT}).encode())
         wait_until(lambda: ledger.count(database, "reviews") == 1, "the review")
     assert ask(database, "SELECT text FROM reviews") == [(TEXT,)]

@@ -23,7 +23,6 @@ from tests.support.producer import publish, review
 from tests.support.servers import wait_until
 from workers.rabbitmq import topology
 
-FIRST = {"OTZYV_JUDGE_FIRST": "true"}
 TELLING = "Платье Совершенно-Тайное село отлично"
 
 
@@ -61,7 +60,7 @@ def heard(settings: Settings) -> Iterator[Callable[[], str]]:
 def test_flower_sees_that_messages_are_taken_in_and_nothing_of_what_is_in_them(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with heard(settings) as events, running(settings, tmp_path, **FIRST):
+    with heard(settings) as events, running(settings, tmp_path):
         publish(settings, *bodies(100, text=TELLING))
         wait_until(lambda: labelled(database, 100), "100 labels")
         wait_until(lambda: "task-succeeded" in events(), "the events")
@@ -76,7 +75,7 @@ def test_flower_sees_that_messages_are_taken_in_and_nothing_of_what_is_in_them(
 def test_what_the_keywords_are_sure_of_needs_no_place_in_line_and_no_second_message(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with running(settings, tmp_path, **FIRST):
+    with running(settings, tmp_path):
         publish(settings, *bodies(100))
         wait_until(lambda: labelled(database, 100), "100 labels")
     told = (tmp_path / "cpu.log").read_text()
@@ -92,7 +91,7 @@ def test_a_task_that_is_revoked_while_it_takes_messages_in_loses_none(
     gate = tmp_path / "gate"
     gate.touch()
     log = tmp_path / "worker.log"
-    with module("tests.faults.gated_worker", settings, log, GATE=str(gate), **FIRST):
+    with module("tests.faults.gated_worker", settings, log, GATE=str(gate)):
         wait_until(lambda: " ready." in log.read_text(), "the worker")
         publish(settings, *bodies(50))
         wait_until(gate.with_suffix(".pid").exists, "a batch to be in the stage")
@@ -108,15 +107,32 @@ def test_a_worker_that_is_stopped_gives_back_what_it_holds(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     log = tmp_path / "first.log"
-    with started("worker", "cpu", settings=settings, log=log, OTZYV_LINGER_MS="60000", **FIRST) as worker:
+    with started("worker", "cpu", settings=settings, log=log, OTZYV_LINGER_MS="60000") as worker:
         wait_until(lambda: " ready." in log.read_text(), "the worker")
         publish(settings, *bodies(100))
         wait_until(lambda: left(settings) == 0, "the messages to be taken")
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0
     assert ledger.count(database, "reviews") == 0
-    with running(settings, tmp_path, **FIRST):
+    with running(settings, tmp_path):
         wait_until(lambda: labelled(database, 100), "100 labels")
+
+
+def test_a_worker_that_is_stopped_ends_what_its_children_judge_and_acknowledges_it(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "worker.log"
+    gate.touch()
+    with module("tests.faults.gated_worker", settings, log, GATE=str(gate)) as worker:
+        wait_until(lambda: " ready." in log.read_text(), "the worker")
+        publish(settings, *bodies(50))
+        wait_until(gate.with_suffix(".pid").exists, "a batch to be in the stage")
+        worker.send_signal(signal.SIGTERM)
+        wait_until(lambda: "Warm shutdown" in log.read_text(), "the worker to take notice")
+        gate.unlink()
+        assert worker.wait(60) == 0
+    assert labelled(database, 50)
+    assert left(settings) == 0
 
 
 def left(settings: Settings) -> int:
@@ -130,10 +146,11 @@ def test_workers_that_only_judge_leave_incoming_reviews_to_ingest(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     log = tmp_path / "worker.log"
-    with started("worker", "cpu", settings=settings, log=log):
+    stored_first = {"OTZYV_JUDGE_FIRST": "false"}
+    with started("worker", "cpu", settings=settings, log=log, **stored_first):
         wait_until(lambda: " ready." in log.read_text(), "the worker")
         publish(settings, *bodies(50))
-        with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+        with started("ingest", settings=settings, log=tmp_path / "ingest.log", **stored_first):
             wait_until(lambda: labelled(database, 50), "50 labels")
     assert "workers.labelling.keywords" in log.read_text().split(" ready.")[1]
     assert topology.TAKE_IN not in log.read_text().split(" ready.")[1]
@@ -142,7 +159,7 @@ def test_workers_that_only_judge_leave_incoming_reviews_to_ingest(
 def test_ingest_beside_a_worker_judges_first_too(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log", **FIRST):
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
         publish(settings, *bodies(50))
         wait_until(lambda: labelled(database, 50), "50 labels, and no worker is there")
 
@@ -151,7 +168,7 @@ def test_a_worker_whose_child_is_killed_again_and_again_stores_every_review_once
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
     total = 5_000
-    with running(settings, tmp_path, **FIRST) as (worker,):
+    with running(settings, tmp_path) as (worker,):
         publish(settings, *bodies(total))
         for share in (0.1, 0.3, 0.5):
             wait_until(lambda share=share: ledger.count(database, "reviews") > share * total, "reviews")

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from shared.store import Database
 from tests.support import ledger
 from tests.support.batches import brittle_worker, send
 from tests.support.pages import figures, health
-from tests.support.processes import EXAMPLES, module, run, started
+from tests.support.processes import EXAMPLES, module, run, running, started
 from tests.support.row_files import read_rows
 from tests.support.servers import PATIENCE_S, free_port, rabbit_node, wait_until
 from workers.monitoring.metrics import METRICS
@@ -32,19 +33,21 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.everyday
-def test_every_review_is_counted_once_by_ingest_and_by_each_stage_and_beat_sees_the_rest(
-    settings: Settings, database: Database, tmp_path: Path
+@pytest.mark.parametrize("judge_first", ["true", "false"], ids=["judged first", "stored first"])
+def test_every_review_is_counted_once_by_who_takes_it_in_and_by_each_stage_and_beat_sees_the_rest(
+    settings: Settings, database: Database, tmp_path: Path, judge_first: str
 ) -> None:
     total = len(read_rows(EXAMPLES))
-    ingest, worker, beat = free_port(), free_port(), free_port()
-    with (
-        started("ingest", settings=settings, log=tmp_path / "ingest.log", OTZYV_METRICS_PORT=str(ingest)),
-        started(
-            "worker", "cpu", settings=settings, log=tmp_path / "worker.log", OTZYV_METRICS_PORT=str(worker)
-        ),
-        started("beat", settings=settings, log=tmp_path / "beat.log", OTZYV_METRICS_PORT=str(beat)),
-    ):
-        for port in (ingest, worker, beat):
+    worker, beat = free_port(), free_port()
+    ports = {"worker cpu": worker, "beat": beat}
+    if judge_first == "false":
+        ports["ingest"] = free_port()
+    taking = ports.get("ingest", worker)
+    with ExitStack() as stack:
+        for command, port in ports.items():
+            more = {"OTZYV_METRICS_PORT": str(port), "OTZYV_JUDGE_FIRST": judge_first}
+            stack.enter_context(running(settings, tmp_path, command, **more))
+        for port in ports.values():
             wait_until(lambda port=port: health(port)[0] == 200, f"health of port {port}")
         assert health(worker)[1] == {"broker": "ok", "database": "ok", "worker": "ok"}
         assert run("enqueue", EXAMPLES, "--follow", settings=settings).returncode == 0
@@ -52,7 +55,7 @@ def test_every_review_is_counted_once_by_ingest_and_by_each_stage_and_beat_sees_
         # A batch is counted a moment after it is committed, its latency last.
         latencies = "otzyv_label_latency_seconds_count"
         wait_until(lambda: sum(figures(worker, latencies).values()) == total, "all to be counted")
-        assert figures(ingest, "otzyv_ingest_reviews_stored_total") == {("reviews.incoming",): total}
+        assert figures(taking, "otzyv_ingest_reviews_stored_total") == {("reviews.incoming",): total}
         labelled = dict(ledger.rows(database, "SELECT status, count(*) FROM labels GROUP BY status"))
         seen = figures(worker, "otzyv_stage_reviews_seen_total")
         kept = figures(worker, "otzyv_stage_reviews_kept_total")

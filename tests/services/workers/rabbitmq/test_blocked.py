@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from pathlib import Path
@@ -95,14 +96,42 @@ def test_health_tells_of_an_alarm_and_of_its_end(settings: Settings, rabbit: Rab
     check_takes_messages(settings)
 
 
+def vague(count: int) -> list[bytes]:
+    """Messages of which the first stages are unsure."""
+    reviews = (review(number, f"Тростниковая трещотка номер {number}") for number in range(count))
+    return [json.dumps(one).encode() for one in reviews]
+
+
+def test_a_worker_stores_what_it_takes_in_during_an_alarm_and_sends_the_unsure_on_after_it(
+    settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
+) -> None:
+    chain = settings.model_copy(update={"cascade_stages": "keywords,zero_shot"})
+    log = tmp_path / "cpu.log"
+    publish(chain, *vague(20), json.dumps(review(20)).encode())
+    with (
+        rabbit.memory_alarm() as end,
+        running(chain, tmp_path, OTZYV_BROKER_TIMEOUT_S="2") as (worker,),
+    ):
+        wait_until(lambda: "ingest.waiting" in log.read_text(), "the worker to say that it waits")
+        assert MEMORY in log.read_text()
+        assert (ledger.count(database, "reviews"), ledger.count(database, "labels")) == (21, 1)
+        assert waiting(chain, "gpu.label") == 0
+        end()
+        wait_until(lambda: waiting(chain, "gpu.label"), "the unsure to be sent on")
+        wait_until(lambda: "succeeded in" in log.read_text(), "the messages to be done with")
+        assert worker.poll() is None
+    assert waiting(chain, "reviews.incoming") == 0, "nothing came back when the worker ended"
+    assert ledger.astray(database) == []
+    assert ledger.count(database, "failures") == 0
+
+
 def test_every_process_works_on_through_an_alarm_and_nothing_is_lost(
     settings: Settings, database: Database, rabbit: RabbitNode, tmp_path: Path
 ) -> None:
     two = settings.model_copy(update={"cascade_stages": "keywords,similarity"})
     beat = free_port()
-    more = {"OTZYV_BROKER_TIMEOUT_S": "2", "OTZYV_SWEEP_AFTER_S": "10"}
-    vague = [str(review(number, f"Тростниковая трещотка номер {number}")) for number in range(20)]
-    publish(two, *(text.replace("'", '"').encode() for text in vague))
+    more = {"OTZYV_BROKER_TIMEOUT_S": "2", "OTZYV_SWEEP_AFTER_S": "10", "OTZYV_JUDGE_FIRST": "false"}
+    publish(two, *vague(20))
     with (
         rabbit.memory_alarm() as end,
         running(two, tmp_path, "ingest", "worker cpu", **more) as (ingest, worker),

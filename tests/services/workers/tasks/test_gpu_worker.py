@@ -35,7 +35,7 @@ from workers.rabbitmq.connection import connected
 
 VAGUE = "Тростниковая трещотка звучит громко, номер {}"
 """What neither keywords nor word vectors are sure of."""
-ALL = ("ingest", "worker cpu", "worker gpu")
+ALL = ("worker cpu", "worker gpu")
 
 
 def says(title: str) -> Callable[[dict[str, Any]], Reply]:
@@ -199,7 +199,7 @@ def test_rationed_reviews_survive_a_killed_worker_and_lost_messages(
             OTZYV_LLM_CONCURRENCY="2",
             OTZYV_SWEEP_AFTER_S="10",
         )
-        with running(two, tmp_path, "ingest", "worker cpu", "beat", **small):
+        with running(two, tmp_path, "worker cpu", "beat", **small):
             publish(settings, vague(everybody))
             with started("worker", "gpu", settings=two, log=tmp_path / "gpu.log", **small) as process:
                 wait_until(lambda: len(endpoint.requests) > 5, "the first questions")

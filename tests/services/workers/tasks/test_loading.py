@@ -47,7 +47,7 @@ def test_a_model_that_a_worker_cannot_load_is_neither_promoted_nor_predicts_anew
     here, alone = tmp_path / "here", "no worker runs that could be asked whether it can load it"
     promote, backfill = ("models", "promote", str(number)), ("backfill", "--model", str(number))
     assert alone in said(otzyv(settings, here, *promote, "--as", "challenger"))
-    with running(settings, tmp_path, "ingest", "worker cpu", OTZYV_MODELS=str(tmp_path / "there")):
+    with running(settings, tmp_path, "worker cpu", OTZYV_MODELS=str(tmp_path / "there")):
         wait_until(lambda: "ready." in (tmp_path / "cpu.log").read_text(), "the worker")
         for command in (promote, backfill):
             refused = said(otzyv(settings, here, *command), 2)

@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 from shared.settings import Settings
 from shared.store import Database
@@ -21,17 +23,21 @@ COMMAND = [sys.executable, "-m", "tests.support.shouting_stage"]
 
 
 @contextmanager
-def started(*arguments: str, settings: Settings, log: Path) -> Iterator[None]:
-    with launched([*COMMAND, *arguments], environment(settings, PYTHONPATH=str(ROOT)), log):
+def started(*arguments: str, settings: Settings, log: Path, **more: str) -> Iterator[None]:
+    with launched([*COMMAND, *arguments], environment(settings, PYTHONPATH=str(ROOT), **more), log):
         yield
 
 
-def test_a_stage_is_one_file_and_one_row(settings: Settings, database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("judge_first", ["true", "false"], ids=["judged first", "stored first"])
+def test_a_stage_is_one_file_and_one_row(
+    settings: Settings, database: Database, tmp_path: Path, judge_first: str
+) -> None:
     chain = settings.model_copy(update={"cascade_stages": "keywords,shouting"})
-    with (
-        started("ingest", settings=chain, log=tmp_path / "ingest.log"),
-        started("worker", "cpu", "--processes", "1", settings=chain, log=tmp_path / "cpu.log"),
-    ):
+    commands = ["worker cpu --processes 1", *(["ingest"] if judge_first == "false" else [])]
+    with ExitStack() as stack:
+        for command in commands:
+            log, way = tmp_path / f"{command}.log", {"OTZYV_JUDGE_FIRST": judge_first}
+            stack.enter_context(started(*command.split(), settings=chain, log=log, **way))
         vague = [review(1, "ТРЕЩОТКА ЗВУЧИТ ГРОМКО"), review(2, "Трещотка звучит громко")]
         publish(settings, json.dumps({"reviews": vague}).encode())
         wait_until(lambda: ledger.count(database, "labels") == 2, "both labels")

@@ -26,8 +26,8 @@ IN_MESSAGE = 50
 
 
 def running(settings: Settings, folder: Path, *commands: str) -> AbstractContextManager[object]:
-    """`otzyv ingest`, a CPU worker of two processes, and whatever else is asked for."""
-    return processes.running(settings, folder, "ingest", "worker cpu", *commands, **env(folder))
+    """A CPU worker of two processes, and whatever else is asked for."""
+    return processes.running(settings, folder, "worker cpu", *commands, **env(folder))
 
 
 def env(folder: Path) -> dict[str, str]:
@@ -126,14 +126,13 @@ def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
 ) -> None:
     registry, numbers = serving
     registry.promote(numbers["second"], "challenger", moved_by="test")
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
-        publish(settings, *messages(0, 5_000))
-        with started("worker", "cpu", settings=settings, log=tmp_path / "cpu.log", **env(tmp_path)) as worker:
-            wait_until(lambda: ledger.count(database, "predictions") > 500, "the first predictions")
-            kill(worker)
-        assert ledger.count(database, "awaiting_prediction") > 0
-        with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **env(tmp_path)):
-            wait_until(lambda: whole(database, 10_000), "two predictions of each review")
+    publish(settings, *messages(0, 5_000))
+    with started("worker", "cpu", settings=settings, log=tmp_path / "cpu.log", **env(tmp_path)) as worker:
+        wait_until(lambda: ledger.count(database, "predictions") > 500, "the first predictions")
+        kill(worker)
+    assert ledger.count(database, "predictions") < 10_000, "the worker was done before it could be killed"
+    with started("worker", "cpu", settings=settings, log=tmp_path / "cpu2.log", **env(tmp_path)):
+        wait_until(lambda: whole(database, 10_000), "two predictions of each review")
     pairs = "SELECT count(*), count(DISTINCT review_id), count(DISTINCT model_id) FROM predictions"
     assert ledger.rows(database, pairs) == [(10_000, 5_000, 2)]
     assert ledger.astray(database) == []
@@ -142,7 +141,8 @@ def test_a_worker_that_is_killed_while_it_predicts_loses_and_doubles_nothing(
 def test_a_lost_message_is_found_by_the_sweep(
     settings: Settings, database: Database, serving: Serving, tmp_path: Path
 ) -> None:
-    with started("ingest", settings=settings, log=tmp_path / "ingest.log"):
+    stored_first = {"OTZYV_JUDGE_FIRST": "false"}
+    with started("ingest", settings=settings, log=tmp_path / "ingest.log", **stored_first):
         publish(settings, *messages(0, 100))
         wait_until(lambda: ledger.count(database, "awaiting_prediction") == 100, "the reviews")
     purge(settings)

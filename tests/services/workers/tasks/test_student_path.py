@@ -84,7 +84,7 @@ def test_models_change_and_are_suspended_under_load_and_every_label_names_its_ow
     first, second = shop.models
     shop.certify(first)
     env = {"OTZYV_MODELS": shop.settings.models, "OTZYV_STUDENT_WITHHELD": "0.1"}
-    with running(shop.settings, tmp_path, "ingest", "worker cpu", **env):
+    with running(shop.settings, tmp_path, **env):
         shop.publish(1_000)
         wait_until(lambda: ledger.rows(database, STUDENT_LABELS) != [], "the first labels of the student")
         shop.certify(second)

@@ -281,7 +281,6 @@ def test_a_worse_model_is_not_promoted_a_better_one_is_and_cpu_workers_serve_it_
     arguments = ("linear", "--auto-promote", "--follow", "--set", "taxonomy_rows=false")
     with (
         place.worker(),
-        started("ingest", settings=place.settings, log=place.folder / "ingest.log"),
         started("worker", "cpu", settings=place.settings, log=place.folder / "cpu.log", **place.env),
     ):
         wrong(place)
