@@ -2,8 +2,8 @@
 
     python -m tests.faults.soak --reviews 200000 --faults 40
 
-Two ingests, two CPU workers of two processes and two beats run as a user would start them, on a RabbitMQ and a
-PostgreSQL of the soak's own. Every few seconds one of them is killed or restarted; a process that has ended is started
+Two CPU workers of two processes, an ingest beside them and two beats run as a user would start them, on a RabbitMQ and
+a PostgreSQL of the soak's own. Every few seconds one of them is killed or restarted; a process that has ended is started
 again, as Compose would. What goes wrong is drawn with a seed that is printed: `--seed` draws the same kinds of faults
 again, after the same pauses. At the end the ledger is made up: it exits with 1 unless everything that was confirmed has
 arrived, once.
@@ -279,8 +279,7 @@ def _everything(seed: int) -> Iterator[tuple[Settings, Database, Ledger, Soak]]:
         settings = load(amqp_url=host, database_url=url)
         _champion(database, folder / "models")
         commands = {
-            "ingest-1": ["ingest"],
-            "ingest-2": ["ingest"],
+            "ingest": ["ingest"],
             "worker-1": ["worker", "cpu", "--name", "one", "--processes", "2"],
             "worker-2": ["worker", "cpu", "--name", "two", "--processes", "2"],
             "beat-1": ["beat"],
