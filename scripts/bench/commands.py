@@ -55,7 +55,7 @@ def bench_pipeline(
     On the servers in OTZYV_AMQP_URL and OTZYV_DATABASE_URL, in a database of its own; the virtual host must have no
     queues of an Otzyv.
     """
-    work = pipeline.Work(student, predictions, stored_first)
+    work = pipeline.PipelineWork(student, predictions, stored_first)
     if against is not None:
         measure(given, settings(), against, pipelines(reviews, turns, work))
         return

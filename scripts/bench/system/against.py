@@ -52,7 +52,7 @@ class BenchPlan:
     titles: Sequence[str] = ()
 
 
-def pipelines(reviews: int, turns: int, work: pipeline.Work) -> BenchPlan:
+def pipelines(reviews: int, turns: int, work: pipeline.PipelineWork) -> BenchPlan:
     """`otzyv bench pipeline`: what cannot leave out the others gets few reviews for the slowest of them."""
     options: dict[str, object] = {"--reviews": reviews, "--turns": 1}
     if work.student:

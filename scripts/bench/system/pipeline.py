@@ -79,7 +79,7 @@ class PipelineTurn(msgspec.Struct, frozen=True, omit_defaults=True):
     loops: float | None = None
 
 
-class Work(msgspec.Struct, frozen=True):
+class PipelineWork(msgspec.Struct, frozen=True):
     """What ours does of a review: keywords and a label at least.
 
     With a student, similarity and it judge what the keywords leave; `predicted` says by what kind of champion each
@@ -110,7 +110,7 @@ class Work(msgspec.Struct, frozen=True):
         return f"Otzyv: {', '.join(parts)}; {guarantees}"
 
 
-PLAIN = Work()
+PLAIN = PipelineWork()
 
 
 def supply(texts: Sequence[str]) -> Callable[[int], Reviews]:
@@ -305,7 +305,7 @@ def run(
     sizes: tuple[int, int],
     turns: int,
     *,
-    work: Work = PLAIN,
+    work: PipelineWork = PLAIN,
     alone: bool = False,
 ) -> Iterator[PipelineTurn]:
     """The figures of each turn, in which the naive way gets the second of `sizes`, all others the first.
@@ -347,7 +347,7 @@ def _peers(stack: ExitStack, settings: Settings, folder: Path) -> dict[str, Way]
     }
 
 
-def shown(turns: list[PipelineTurn], work: Work = PLAIN) -> Iterator[RenderableType]:
+def shown(turns: list[PipelineTurn], work: PipelineWork = PLAIN) -> Iterator[RenderableType]:
     """What the turns come to."""
     found = msgspec.to_builtins(turns)
     ways = WAYS | {"otzyv": work.words}

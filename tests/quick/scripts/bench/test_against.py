@@ -9,7 +9,7 @@ from rich.console import Console
 
 from scripts.bench.system.against import AgainstTurn, compared, latencies, pipelines, ratios, scales
 from scripts.bench.system.build_run import flat, read
-from scripts.bench.system.pipeline import PLAIN, Work
+from scripts.bench.system.pipeline import PLAIN, PipelineWork
 from shared.errors import ConfigurationError
 
 OLD = {
@@ -116,7 +116,7 @@ def test_the_one_turn_of_a_document_is_read() -> None:
 
 def test_each_turn_is_a_run_of_one_turn_and_each_mark_a_run_of_its_own() -> None:
     assert pipelines(5_000, 2, PLAIN).turns == [{"--reviews": 5_000, "--turns": 1}] * 2
-    whole = Work(student=True, predicted="linear", stored_first=True)
+    whole = PipelineWork(student=True, predicted="linear", stored_first=True)
     assert pipelines(5_000, 1, whole).turns[0] == {
         "--reviews": 5_000,
         "--turns": 1,
