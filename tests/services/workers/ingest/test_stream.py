@@ -28,6 +28,7 @@ from workers.ingest import stream_bounds
 from workers.rabbitmq import topology
 
 NAME = "shop.reviews"
+STORED_FIRST = {"OTZYV_JUDGE_FIRST": "false"}
 
 
 @pytest.fixture
@@ -217,7 +218,7 @@ def test_a_full_queue_behind_it_is_waited_for_and_its_connection_kept(
     publish(settings.amqp_url, stream, reviews(*range(300)))
     rabbit.limit(settings.amqp_url, "cpu.keywords", 1)
     # Many messages to send, however many reviews have come by the time of the first look.
-    with ingest(OTZYV_BATCH_ROWS="10"):
+    with ingest(OTZYV_BATCH_ROWS="10", **STORED_FIRST):
         ingest.wait("a queue is at its limit", 2)
         assert ingest.log.count("ingest.consuming") == 1
         assert "ingest.reconnect" not in ingest.log
@@ -366,24 +367,39 @@ def test_a_claim_ends_with_its_session(database: Database) -> None:
 # --- crashes ------------------------------------------------------------------------------------------
 
 
-def test_reviews_whose_first_tasks_were_not_sent_are_sent_by_the_next_start(
-    settings: Settings, database: Database, stream: str, ingest: Reader, tmp_path: Path
-) -> None:
-    publish(settings.amqp_url, stream, reviews(*range(120)))
+@pytest.mark.parametrize(
+    ("way", "text", "line"),
+    [
+        ({"OTZYV_CASCADE_STAGES": "keywords,zero_shot"}, "Трещотка {}", topology.GPU_LABEL),
+        (STORED_FIRST, "Платье {}", topology.STAGE_QUEUES["cpu.keywords"]),
+    ],
+    ids=["judged first", "stored first"],
+)
+def test_reviews_whose_tasks_were_not_sent_are_sent_by_the_next_start(
+    settings: Settings, database: Database, stream: str, ingest: Reader, tmp_path: Path,
+    way: dict[str, str], text: str, line: topology.QueueSpec,
+) -> None:  # fmt: skip
+    publish(settings.amqp_url, stream, reviews(*range(120), text=text))
     file = tmp_path / "crash"
     file.write_text("")
-    with ingest(TEST_OTZYV_CRASH_AT=f"ingest.stored={file}") as process:
+    with ingest(TEST_OTZYV_CRASH_AT=f"ingest.stored={file}", **way) as process:
         assert process.wait(PATIENCE_S) == -signal.SIGKILL
     stored = len(names(database))
     assert position(database) == stored > 0
-    with Connection(settings.amqp_url) as connection:
-        assert topology.queue(topology.STAGE_QUEUES["cpu.keywords"])(connection.channel()).get() is None, (
-            "nothing was sent"
-        )
-    with ingest(), started("worker", "cpu", settings=settings, log=tmp_path / "worker.log"):
+    assert left(settings, line) == 0, "nothing was sent"
+    with ingest(**way):
         wait_for(database, 120)
-        wait_until(lambda: ledger.count(database, "labels") == 120, "all to be labelled, without a sweep")
+        wait_until(lambda: left(settings, line) > 0, "tasks of all that wait")
+        if way is STORED_FIRST:
+            with started("worker", "cpu", settings=settings, log=tmp_path / "worker.log", **way):
+                wait_until(lambda: ledger.count(database, "labels") == 120, "labels, without a sweep")
     assert f"reviews={stored}" in re.findall("ingest.sent_again.*", ingest.log)[0]
+
+
+def left(settings: Settings, line: topology.QueueSpec) -> int:
+    """Messages that wait in the queue of a line."""
+    with Connection(settings.amqp_url) as connection:
+        return int(topology.queue(line)(connection.channel()).queue_declare(passive=True).message_count)
 
 
 # --- what is missing ----------------------------------------------------------------------------------
