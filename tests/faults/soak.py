@@ -3,8 +3,8 @@
     python -m tests.faults.soak --reviews 200000 --faults 40
 
 Two CPU workers of two processes, an ingest beside them and two beats run as a user would start them, on a RabbitMQ and
-a PostgreSQL of the soak's own. Every few seconds one of them is killed or restarted; a process that has ended is started
-again, as Compose would. What goes wrong is drawn with a seed that is printed: `--seed` draws the same kinds of faults
+a PostgreSQL of the soak's own. Every few seconds one is killed or restarted; a process that has ended is started again,
+as Compose would. What goes wrong is drawn with a seed that is printed: `--seed` draws the same kinds of faults
 again, after the same pauses. At the end the ledger is made up: it exits with 1 unless everything that was confirmed has
 arrived, once.
 """
