@@ -71,7 +71,7 @@ def take_in(
     """
     incoming = reviews.newest(messages)
     present = None if judging is None else judging.present()
-    with database.transaction() as cursor:
+    with database.transaction(lasts=False) as cursor:
         numbers = reviews.draw_numbers(cursor, incoming)
         bench = None if judging is None or present is None else judging.bench(cursor, present)
     judged = _judged(judging, bench, incoming, numbers) or unjudged(numbers.values(), first_stage)

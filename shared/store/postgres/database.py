@@ -83,8 +83,12 @@ class Database:
         self._pid = self._generation = 0
 
     @contextmanager
-    def transaction(self) -> Iterator[PlainCursor]:
-        """A cursor in a transaction of its own: committed at the end, rolled back on any error."""
+    def transaction(self, *, lasts: bool = True) -> Iterator[PlainCursor]:
+        """A cursor in a transaction of its own: committed at the end, rolled back on any error.
+
+        One that need not last, since what it leaves is of use only to a later one, waits for no disk when it commits:
+        a server that dies within a second forgets it, and nothing that came after it was kept.
+        """
         self._deadlines_here()
         try:
             if self._pool is None:
@@ -107,6 +111,8 @@ class Database:
         try:
             with connection, connection.cursor() as cursor:
                 self._begin(cursor)
+                if not lasts:
+                    cursor.execute("SET LOCAL synchronous_commit = off")
                 yield cursor
         except psycopg2.Error as error:
             raise self._as_ours(connection, error) from error
