@@ -62,10 +62,17 @@ class StageRule(msgspec.Struct, frozen=True):
 
     def weigh(self, verdict: Verdict | None) -> Verdict | None:
         """The verdict with the confidence that holds."""
-        if self.curve is None or verdict is None:
-            return verdict
-        score = verdict.raw
-        return Verdict(verdict.category, float(self.curve([score])[0]), verdict.evidence, score)
+        return self.weigh_all([verdict])[0]
+
+    def weigh_all(self, verdicts: Sequence[Verdict | None]) -> Sequence[Verdict | None]:
+        """The same of many, in order."""
+        if self.curve is None:
+            return verdicts
+        scores = [0.0 if verdict is None else verdict.raw for verdict in verdicts]
+        return [
+            None if verdict is None else Verdict(verdict.category, confidence, verdict.evidence, score)
+            for verdict, score, confidence in zip(verdicts, scores, self.curve(scores).tolist(), strict=True)
+        ]
 
     def keeps(self, verdict: Verdict | None) -> bool:
         """Whether a weighed verdict becomes the label; an abstention never does."""

@@ -132,13 +132,12 @@ def _judged(
     if judging is None or bench is None:
         return None
     now = datetime.now(UTC)
+    ages = {
+        arrived_at: 0.0 if arrived_at is None else (now - arrived_at).total_seconds()
+        for arrived_at in {one.arrived_at for one in incoming.values()}
+    }
     rows = [
-        WaitingReview(
-            numbers[name],
-            1,
-            one.review.text,
-            (now - one.arrived_at).total_seconds() if one.arrived_at else 0.0,
-        )
+        WaitingReview(numbers[name], 1, one.review.text, ages[one.arrived_at])
         for name, one in incoming.items()
         if one.came_at is None
     ]

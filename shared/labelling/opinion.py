@@ -98,33 +98,34 @@ def weighed(
     withhold: float,
 ) -> StageOpinion:
     """What answers come to by a rule; of what the student would keep, the share `withhold` (0..1) travels on."""
-    both = list(zip(rows, answers, strict=True))
-    late = [(row.review_id, answer.error) for row, answer in both if answer.may_pass]
-    refused = [answer.error for answer in answers if answer.error and not answer.may_pass]
-    if refused:
-        # No retry would mend them: they count as abstentions.
-        log.warning("stage.no_answer", stage=stage, reviews=len(refused), first=str(refused[0]))
-    share = withhold if stage == STUDENT else 0.0
+    late: list[tuple[int, OtzyvError]] = []
+    refused: list[OtzyvError] = []
     kept, not_kept, withheld, unsure = [], [], [], []
-    for row, answer in both:
-        if answer.may_pass:
-            continue
-        verdict = rule.weigh(answer.verdict)
+    share = withhold if stage == STUDENT else 0.0
+    verdicts = rule.weigh_all([answer.verdict for answer in answers])
+    for row, answer, verdict in zip(rows, answers, verdicts, strict=True):
+        if answer.error is not None:
+            if answer.may_pass:
+                late.append((row.review_id, answer.error))
+                continue
+            refused.append(answer.error)
         if verdict is None:
             unsure.append(row)
         elif not rule.keeps(verdict):
             not_kept.append((row, verdict))
             unsure.append(row)
-        elif is_withheld(taxonomy_id, row.review_id, row.revision, share):
+        elif share and is_withheld(taxonomy_id, row.review_id, row.revision, share):
             not_kept.append((row, verdict))
             withheld.append((row, verdict))
             unsure.append(row)
         else:
             kept.append((row, verdict))
+    if refused:
+        # No retry would mend them: they count as abstentions.
+        log.warning("stage.no_answer", stage=stage, reviews=len(refused), first=str(refused[0]))
+    abstained = len(rows) - len(kept) - len(not_kept) - len(late)
     ids, error = [review_id for review_id, _ in late], late[0][1] if late else None
-    return StageOpinion(
-        kept, not_kept, withheld, unsure, ids, error, len(both) - len(kept) - len(not_kept) - len(late)
-    )
+    return StageOpinion(kept, not_kept, withheld, unsure, ids, error, abstained)
 
 
 def guess_key(stage: str, confidence: float) -> tuple[int, float, str]:
