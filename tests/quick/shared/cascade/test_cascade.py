@@ -52,3 +52,5 @@ def test_calibration_changes_the_confidence_and_keeps_the_score():
     weighed = rule.weigh(Verdict("shoes", 0.75))
     assert (round(weighed.confidence, 6), weighed.score, weighed.raw) == (0.55, 0.75, 0.75)
     assert rule.weigh(weighed) == weighed, "weighing starts from the score, so twice is once"
+    many = [None, Verdict("toys", 0.9), weighed]
+    assert rule.weigh_all(many) == [rule.weigh(one) for one in many]

@@ -56,6 +56,16 @@ END_OTHERS = (
 )
 
 
+def test_only_a_transaction_that_need_not_last_commits_without_a_wait_for_the_disk(database):
+    asked = []
+    for lasts in (True, False, True):
+        with database.transaction(lasts=lasts) as cursor:
+            cursor.execute("SELECT setting, source FROM pg_settings WHERE name = 'synchronous_commit'")
+            asked.append(cursor.fetchone())
+    assert asked[1] == ("off", "session")
+    assert asked[0] == asked[2] != asked[1], "what the server is told to do otherwise"
+
+
 def test_a_connection_that_the_server_ended_while_idle_is_replaced(database, database_url):
     database.ping()
     other = Database(database_url)
