@@ -26,7 +26,11 @@ def find(cursor: Cursor, judge: StageModel) -> int | None:
 
 
 def add(cursor: Cursor, judge: StageModel) -> int:
-    """Its number, from the end of the transaction on. Waits for another process that is adding the same one."""
+    """Its number, from the end of the transaction on. Waits for another process that is adding the same one.
+
+    Rows will hold the number: the transaction lasts now, whatever it was begun as.
+    """
+    cursor.execute("SET LOCAL synchronous_commit TO DEFAULT")
     cursor.execute("INSERT INTO judges (stage, model) VALUES (%s, %s) ON CONFLICT DO NOTHING", judge)
     cursor.execute(_FIND, judge)
     return returned(cursor)

@@ -147,3 +147,12 @@ def test_processes_that_ask_at_once_get_the_same_number_of_a_judge(database):
 
     assert len({*at_once(number, range(4))}) == 1
     assert ask(database, "SELECT stage, model FROM judges") == [("keywords", "new")]
+
+
+def test_a_new_judge_lasts_whatever_its_transaction_was_begun_as(database):
+    asked = "SELECT source FROM pg_settings WHERE name = 'synchronous_commit'"
+    for judge, lasts in ((("keywords", "new"), True), (("keywords", "new"), False)):
+        with database.transaction(lasts=False) as cursor:
+            judges.numbers(cursor, [judge])
+            cursor.execute(asked)
+            assert (cursor.fetchone() != ("session",)) is lasts
