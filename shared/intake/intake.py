@@ -108,7 +108,9 @@ def _stored(
     """Store what came and what was said of it, in one transaction."""
     queue, taxonomy_id, first_stage, predict_queue, step, again = plan
     with database.transaction() as cursor:
-        found = reviews.upsert(cursor, messages, incoming, taxonomy_id, first_stage, numbers, careful=careful)
+        found = reviews.upsert(
+            cursor, messages, incoming, taxonomy_id, first_stage, numbers, careful=careful, again=again
+        )
         judged.write(cursor, {*found.added}, taxonomy_id)
         unpredicted, parked = put_in_line(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
@@ -117,9 +119,10 @@ def _stored(
         if step is not None:
             streams.move(cursor, step, sorted({*unpredicted}.union(*to_stages.values())))
     left = to_stages, to_stages.get(first_stage, []), unpredicted
+    counts = judged.counts({*found.added})
     predicted = 0 if judged.answers is None else len(found.added)
     sizes = len(found.fresh), len(found.known), found.replaced
-    return Stored(found.ids, *left, *sizes, judged.counts(), predicted, parked, judged.serving)
+    return Stored(found.ids, *left, *sizes, counts, predicted, parked, judged.serving)
 
 
 def _judged(

@@ -78,17 +78,24 @@ class Judgement(msgspec.Struct, frozen=True):
     serving: ServingModels | None = None
     answers: PredictedRows | None = None
 
-    def counts(self) -> dict[str, StageCounts]:
-        """What each stage did, by now."""
+    def counts(self, new: Collection[int]) -> dict[str, StageCounts]:
+        """What each stage did, by now, for those of the reviews of which something was written: the new ones."""
         passed, last = time.monotonic() - self.judged_at, len(self.opinions) - 1
+        all_new = self.is_of(new)
         return {
-            stage.name: found.counts(passed, is_last=at == last and self.then is None)
+            stage.name: (found if all_new else found.of(new)).counts(
+                passed, is_last=at == last and self.then is None
+            )
             for at, (stage, found) in enumerate(self.opinions)
         }
 
+    def is_of(self, new: Collection[int]) -> bool:
+        """Whether these are all the reviews of which something was said."""
+        return len(new) == len(self.labels) + len(self.waits)
+
     def write(self, cursor: Cursor, new: Collection[int], taxonomy_id: int) -> None:
         """Write all that was said of those of the reviews that are new, which this transaction has stored."""
-        all_new = len(new) == len(self.labels) + len(self.waits)
+        all_new = self.is_of(new)
 
         def those(rows: Sequence[JudgedReview]) -> Sequence[JudgedReview]:
             return rows if all_new else [one for one in rows if one[0].review_id in new]

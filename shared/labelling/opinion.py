@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import add
 
 import msgspec
@@ -58,6 +58,17 @@ class StageOpinion(msgspec.Struct, frozen=True):
     late: list[int]
     error: OtzyvError | None
     abstained: int
+
+    def of(self, ids: Collection[int]) -> StageOpinion:
+        """The same of some of the reviews."""
+
+        def those(rows: Sequence[JudgedReview]) -> list[JudgedReview]:
+            return [one for one in rows if one[0].review_id in ids]
+
+        unsure, not_kept = [row for row in self.unsure if row.review_id in ids], those(self.not_kept)
+        late = [review_id for review_id in self.late if review_id in ids]
+        lists = those(self.kept), not_kept, those(self.withheld), unsure, late
+        return StageOpinion(*lists, self.error, len(unsure) - len(not_kept))
 
     def counts(self, passed_s: float, *, is_last: bool) -> StageCounts:
         """In numbers, so many seconds after the reviews were read; with `is_last` the unsure are a person's now."""

@@ -101,6 +101,7 @@ def upsert(
     numbers: Mapping[Name, int],
     *,
     careful: bool = True,
+    again: bool = False,
 ) -> Upserted:
     """Store the reviews of messages, and put known ones without a label in line for the first stage.
 
@@ -108,10 +109,12 @@ def upsert(
     changes no row. One that was rejected when it came, and is sent again, replaces nothing that came after it.
     Known names are locked first, then new ones are added, each in their order: two such transactions do not wait for
     each other in a circle, unless a third has just stored the same new names. Unless this is done `careful`, all names
-    are taken for new, which spares PostgreSQL a sixth of the work; raises NamesTaken where one is not.
+    are taken for new, which spares PostgreSQL a sixth of the work; raises NamesTaken where one is not. Where messages
+    come `again`, a text that has been stored and replaced meanwhile is most likely the same message's, and stays
+    replaced.
     """
     if careful:
-        ids, added, fresh, replaced = _store(cursor, incoming, taxonomy_id, first_stage, numbers)
+        ids, added, fresh, replaced = _store(cursor, incoming, taxonomy_id, first_stage, numbers, again=again)
     else:
         ids = _add(cursor, incoming, {**numbers}, careful=False)
         added = fresh = list(ids.values())
@@ -133,6 +136,8 @@ def _store(
     taxonomy_id: int,
     first_stage: str,
     numbers: Mapping[Name, int],
+    *,
+    again: bool,
 ) -> tuple[dict[Name, int], list[int], list[int], list[int]]:
     """Add, replace or leave reviews as they are: all ids by name; of those added, of all new ones, of replaced ones."""
     names = list(numbers)
@@ -150,7 +155,8 @@ def _store(
     ids.update(
         (name, review_id) for name, (review_id, sha) in known.items() if sha == newest[name].review.text_sha
     )
-    written = _write(cursor, [newest[name] for name in names if name not in ids], taxonomy_id, first_stage)
+    unwritten = [newest[name] for name in names if name not in ids]
+    written = _write(cursor, unwritten, taxonomy_id, first_stage, again=again)
     ids.update({(source, external_id): review_id for review_id, _, source, external_id in written})
     replaced = [review_id for review_id, revision, _, _ in written if revision > 1]
     fresh = added + [review_id for review_id, revision, _, _ in written if revision == 1]
@@ -243,7 +249,8 @@ def _rows(numbers: Iterable[int], incoming: Iterable[Incoming], has_arrived: boo
 
 
 # Of two texts that came one after the other and are stored by two processes at once, the later one stays. Clocks of
-# machines differ: what came more than a minute before is no neighbour, and is replaced whatever they say.
+# machines differ: what came more than a minute before is no neighbour, and is replaced whatever they say. What comes
+# again keeps the moment at which it came while its process lives; after that it has been minutes at most.
 _WRITE = """
 WITH written AS (
     INSERT INTO reviews (source, external_id, text, text_sha, created_at, meta, batch_id, came_at, received_at)
@@ -258,6 +265,9 @@ WITH written AS (
     WHERE reviews.text_sha <> excluded.text_sha AND CASE WHEN excluded.came_at IS NULL
         THEN NOT (%s AND reviews.received_at BETWEEN excluded.received_at + interval '1 microsecond'
             AND excluded.received_at + interval '1 minute')
+            AND NOT (%s AND EXISTS (
+                SELECT FROM review_history h WHERE h.review_id = reviews.id AND h.text_sha = excluded.text_sha
+                AND h.received_at > excluded.received_at - interval '10 minutes'))
         ELSE coalesce(reviews.came_at <= excluded.came_at, reviews.received_at < excluded.came_at) END
     RETURNING id, revision, source, external_id),
 in_line AS (
@@ -268,7 +278,7 @@ SELECT id, revision, source, external_id FROM written
 
 
 def _write(
-    cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first_stage: str
+    cursor: Cursor, incoming: Sequence[Incoming], taxonomy_id: int, first_stage: str, *, again: bool
 ) -> list[tuple[int, int, str, str]]:
     """Insert or replace reviews; those that nobody knew get their place in line, since nothing can be known of them.
 
@@ -291,7 +301,7 @@ def _write(
         for review, batch_id, came_at, arrived_at in incoming
     ]
     keeps_order = all(one.arrived_at is not None for one in incoming)
-    cursor.execute(_WRITE, (recordset(rows), keeps_order, taxonomy_id, first_stage))
+    cursor.execute(_WRITE, (recordset(rows), keeps_order, again, taxonomy_id, first_stage))
     return cursor.fetchall()
 
 

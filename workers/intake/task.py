@@ -27,7 +27,7 @@ from workers.intake import envelope, mappings
 from workers.intake.door import Door, Passage
 from workers.monitoring import metrics
 from workers.process import crash_points
-from workers.process.taking import MARK, Delivered, TakingRequest
+from workers.process.taking import MARK, Delivered, Setback, TakingRequest
 from workers.rabbitmq import topology
 from workers.rabbitmq.backoff import LONGEST_PAUSE_S, pause_s
 from workers.rabbitmq.topology import Lane
@@ -45,6 +45,10 @@ _DOORS: Final = PerProcess(lambda _: Door(runtime.here(), SOURCE, judging(runtim
 _MAPPINGS: Final = PerProcess(lambda _: mappings.by_source(settings().mappings))
 
 
+class TooSlow(RetryableError):
+    """The time of a task has passed in the store or the broker, which is no message's fault."""
+
+
 class TakingIn(celery.Task):  # type: ignore[misc]  # Celery has no types
     """Messages into the store. Whatever goes wrong, they are still the main process's."""
 
@@ -58,7 +62,7 @@ class TakingIn(celery.Task):  # type: ignore[misc]  # Celery has no types
 def take_in(
     self: TakingIn, lane: Lane, tries: int, judge: bool, again: bool, delivered: Sequence[Delivered]
 ) -> None:
-    """Take messages in. Raises Reject with the pause until the next try, None where these may be the reason."""
+    """Take messages in. Raises Reject with a `Setback`."""
     if not (self.request.headers or {}).get(MARK):
         raise Reject(f"{self.name}: expected messages of this worker's own, found a task's", requeue=False)
     try:
@@ -73,11 +77,12 @@ def take_in(
         log.warning("ingest.waiting", lane=lane, pause_s=round(seconds, 1), error=str(error))
         with suppress(OtzyvError):
             waiting_of(lane, self.request.hostname).again(error, seconds)
-        raise Reject((seconds, named(error)), requeue=True) from error
+        # What has been told in a line needs no traceback.
+        raise Reject(Setback(seconds, named(error), isinstance(error, TooSlow)), requeue=True) from None
     except Exception as error:
         if isinstance(error, SoftTimeLimitExceeded):
             Database.begin_anew()
-        raise Reject((None, named(error)), requeue=True) from error
+        raise Reject(Setback(None, named(error)), requeue=True) from error
 
 
 def waiting_of(lane: Lane, hostname: str) -> Waiting:
@@ -93,8 +98,17 @@ def admit(lane: Lane, delivered: Sequence[Delivered], way: Passage, *, judge: bo
         replace(envelope.opened(one, settings(), SOURCE, mapping), arrived_at=one.arrived_at)
         for one in delivered
     ]
-    admitted = _DOORS.get(0).admit(messages, lane, way, judge=judge)
-    sending.rejected(admitted.rejected)
+    try:
+        admitted = _DOORS.get(0).admit(messages, lane, way, judge=judge)
+        sending.rejected(admitted.rejected)
+    except SoftTimeLimitExceeded as error:
+        # Stages that take too long are left out by themselves: what is left is PostgreSQL and RabbitMQ.
+        Database.begin_anew()
+        raise TooSlow(
+            f"expected to take {len(messages)} messages in within {settings().task_soft_limit_s} s, found that storing "
+            "them or sending on what follows took longer; look after PostgreSQL and RabbitMQ, or raise "
+            "OTZYV_TASK_SOFT_LIMIT_S"
+        ) from error
     crash_points.at("ingest.sent")
     metrics.INGEST_MESSAGES.add(len(delivered), source=SOURCE)
     metrics.INGEST_REVIEWS.add(admitted.reviews, source=SOURCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import structlog
+from celery.exceptions import Reject
 from celery.signals import setup_logging
 
 from shared.settings import Settings
@@ -17,7 +18,11 @@ class StructlogHandler(logging.Handler):
         """One line, with the name of the logger that wrote it."""
         try:
             log = structlog.get_logger()
-            log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None)
+            error = record.exc_info[1] if record.exc_info else None
+            # Raised `from None`: what happened has been told already, and how it came to that is of no use.
+            told = isinstance(error, Reject) and error.__suppress_context__
+            shown = None if told else record.exc_info or None
+            log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=shown)
         except Exception:  # noqa: BLE001  logging's own way: a line that cannot be written stops nothing
             self.handleError(record)
 

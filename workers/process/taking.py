@@ -56,6 +56,17 @@ class Delivered(NamedTuple):
     arrived_at: datetime
 
 
+class Setback(NamedTuple):
+    """Why messages are not taken in, and after how many seconds they may be; None where they may be the reason.
+
+    `in_parts` where there were too many of them.
+    """
+
+    pause_s: float | None
+    reason: str
+    in_parts: bool = False
+
+
 class Part:
     """Messages in the hands of a child, in the form in which Celery knows the message of a task."""
 
@@ -99,22 +110,27 @@ class Part:
         self.payload: Any = ((lane, tries, judge, again, delivered), {}, {})
         self.body: Any = self.payload
 
-    def again(self, pause_s: float | None) -> list[Part]:
-        """What is tried after it has failed: all of it after a pause, or with None, after a loss, in another way.
+    def again(self, why: Setback) -> list[Part]:
+        """What is tried after it has failed: all of it after a pause, or by halves, or after a loss in another way.
 
         Nothing where it is a single message that whoever had it died over.
         """
-        if pause_s is not None:
-            return [Part(self.lane, self.taken, tries=self.tries + 1, losses=self.losses, judge=self.judge)]
+        if why.pause_s is not None:
+            return [
+                Part(self.lane, some, tries=self.tries + 1, losses=self.losses, judge=self.judge)
+                for some in (self._halves() if why.in_parts else [self.taken])
+            ]
         if self.judge:
             return [Part(self.lane, self.taken, judge=False)]
         if len(self.taken) > 1:
-            middle = len(self.taken) // 2
-            halves = (self.taken[:middle], self.taken[middle:])
-            return [Part(self.lane, half, judge=False) for half in halves]
+            return [Part(self.lane, half, judge=False) for half in self._halves()]
         if self.losses + 1 < MOST_LOSSES:
             return [Part(self.lane, self.taken, losses=self.losses + 1, judge=False)]
         return []
+
+    def _halves(self) -> list[Sequence[tuple[Delivery, datetime]]]:
+        middle = len(self.taken) // 2
+        return [half for half in (self.taken[:middle], self.taken[middle:]) if half]
 
 
 class TakingRequest(Request):  # type: ignore[misc]  # Celery has no types
@@ -293,7 +309,7 @@ class Hands:
 
     def _rejected(self, part: Part, logger: Any, errors: tuple[type[Exception], ...], requeue: bool) -> None:  # noqa: ARG002  Celery's name
         """It is to be tried again."""
-        held, (pause_s, reason) = self._lanes[part.lane], reason_of(part.error)
+        held, why = self._lanes[part.lane], setback_of(part.error)
         held.out -= 1
         if self._is_over:
             return
@@ -302,15 +318,15 @@ class Hands:
             for delivery, _ in part.taken:
                 delivery.reject_log_error(logger, errors, requeue=True)
             return
-        parts = part.again(pause_s)
-        if pause_s is None:
+        parts = part.again(why)
+        if why.pause_s is None:
             log.error(
-                "ingest.lost", lane=part.lane, messages=len(part.taken), judged=part.judge, error=reason
+                "ingest.lost", lane=part.lane, messages=len(part.taken), judged=part.judge, error=why.reason
             )
         if not parts:
-            self.give_up(part, reason, logger, errors)
+            self.give_up(part, why.reason, logger, errors)
         held.again.extendleft(reversed(parts))
-        held.not_before = time.monotonic() + (LOSS_PAUSE_S if pause_s is None else pause_s)
+        held.not_before = time.monotonic() + (LOSS_PAUSE_S if why.pause_s is None else why.pause_s)
         self._look()
 
     def give_up(self, part: Part, reason: str, logger: Any, errors: tuple[type[Exception], ...]) -> None:
@@ -341,12 +357,11 @@ class Hands:
             held.bytes = 0
 
 
-def reason_of(error: BaseException | None) -> tuple[float | None, str]:
-    """After how many seconds it may be tried again, None where a child was lost; and why."""
+def setback_of(error: BaseException | None) -> Setback:
+    """What a child's end says: its own word, or that it was lost."""
     if isinstance(error, Reject) and isinstance(error.reason, tuple):
-        seconds, reason = error.reason
-        return seconds, str(reason)
-    return None, f"{type(error).__name__}: {error}"
+        return Setback(*error.reason)
+    return Setback(None, f"{type(error).__name__}: {error}")
 
 
 class TakeIn(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

@@ -34,7 +34,7 @@ RIGHTS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "streams":              ("S I U",           "",             "S",            "S"),
     "reviews":              ("S I U",           "S",            "S U(batch_id)", "S"),
     "reviews_id_seq":       ("USAGE",           "",             "",             ""),
-    "review_history":       ("",                "S",            "S",            "S"),
+    "review_history":       ("S(review_id, text_sha, received_at)", "S", "S",         "S"),
     "waiting":              ("S I U D",         "",             "S I U D",      "S"),
     "judges":               ("S I",             "",             "S",            "S"),
     "verdicts":             ("S I U",           "",             "S",            "S"),

@@ -13,7 +13,7 @@ from celery.exceptions import Reject
 
 from shared.settings import load
 from workers.process.breaker import CLOSED, breaker
-from workers.process.taking import LIVE_S, PART_BYTES, SMALL_PART_BYTES, Hands, Part
+from workers.process.taking import LIVE_S, PART_BYTES, SMALL_PART_BYTES, Hands, Part, Setback
 from workers.rabbitmq import topology
 from workers.rabbitmq.topology import TAKE_IN, Lane
 
@@ -184,6 +184,28 @@ def test_after_a_pause_the_same_messages_are_tried_again(
     assert taken(part) == [message]
     _, tries, judge, again, _ = part.payload[0]
     assert (tries, judge, again) == (1, True, True)
+
+
+def test_what_took_too_long_to_store_comes_by_halves_and_is_never_given_up(
+    hands: Hands, worker: Worker, now: list[float]
+) -> None:
+    messages = [Message() for _ in range(4)]
+    come(hands, *messages)
+    sizes = []
+    for _ in range(20):
+        now[0] += 60
+        worker.pass_time()
+        slow = Reject(Setback(5.0, "PostgreSQL is slow", in_parts=True))
+        sizes += [len(worker.failed(slow).taken) for _ in range(len(worker.out))]
+    assert sizes[:3] == [4, 2, 2]
+    assert set(sizes[7:]) == {1}
+    assert {message.fate for message in messages} == {""}
+    while not all(message.fate for message in messages):
+        now[0] += 60
+        worker.pass_time()
+        while worker.out:
+            worker.done()
+    assert {message.fate for message in messages} == {"acknowledged"}
 
 
 def test_what_a_child_dies_over_is_stored_unjudged_then_by_halves_until_one_is_rejected(

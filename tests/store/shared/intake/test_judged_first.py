@@ -20,6 +20,7 @@ from shared.reviews.wire import Message
 from shared.runtime import runtime
 from shared.settings import settings
 from shared.store import Database, reviews
+from shared.store.reviews import Upserted
 from tests.support.stored import QUEUE, ByFirstLetter, ask, dump, review
 from workers.intake import door
 from workers.tasks import sending
@@ -224,15 +225,60 @@ def test_reviews_that_are_taken_for_new_ones_end_as_those_that_were_looked_for(
     assert found[0][:3] == (len(TEXTS), 2, 1)
 
 
+@pytest.mark.parametrize("minutes", [0, 2, 8])
+def test_an_older_text_that_comes_again_does_not_take_the_place_of_a_newer_one(
+    database: Database, taxonomy: int, minutes: int
+) -> None:
+    labeller, now = cascade_of(database, taxonomy), datetime.now(UTC)
+    later = now + timedelta(minutes=minutes)
+    taken(database, labeller, [message("туфли", arrived_at=now)])
+    taken(database, labeller, [message("тапочки", arrived_at=later)])
+    for arrived_at in (now, later + timedelta(minutes=1)):
+        stored = taken(database, labeller, [message("туфли", arrived_at=arrived_at)], again=True)
+        assert (stored.known, stored.replaced) == (1, 0)
+    assert ask(database, "SELECT text, revision FROM reviews") == [("тапочки", 2)]
+    assert taken(database, labeller, [message("туфли", arrived_at=later)]).replaced == 1, (
+        "a new message's does"
+    )
+
+
+def test_only_reviews_of_which_something_was_written_are_counted(database: Database, taxonomy: int) -> None:
+    labeller = cascade_of(database, taxonomy)
+    first = taken(database, labeller, [message(*TEXTS)])
+    again = taken(database, labeller, [message(*TEXTS)])
+    both = taken(database, labeller, [message(*TEXTS, "туман")])
+    assert first.counts["keywords"].seen == len(TEXTS)
+    assert (again.counts["keywords"].seen, again.counts["similarity"].seen) == (0, 0)
+    alone = both.counts["keywords"]
+    assert (alone.seen, alone.kept, len(alone.kept_after_s)) == (1, 1, 1)
+
+
+def test_counts_of_some_are_those_that_they_would_have_alone(database: Database, taxonomy: int) -> None:
+    labeller = cascade_of(database, taxonomy)
+    taken(database, labeller, [message(*TEXTS)])
+    new = Message([review(f"new {number}", text) for number, text in enumerate(TEXTS)], [])
+    both = taken(database, labeller, [message(*TEXTS), new])
+    with database.transaction() as cursor:
+        cursor.execute("TRUNCATE reviews, labels, verdicts, waiting CASCADE")
+    alone = taken(database, labeller, [new])
+    for stage, counts in alone.counts.items():
+        assert replace(counts, kept_after_s=[], to_people_after_s=[]) == replace(
+            both.counts[stage], kept_after_s=[], to_people_after_s=[]
+        )
+
+
 def test_messages_that_were_rejected_once_are_never_taken_for_new(
     database: Database, taxonomy: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labeller = cascade_of(database, taxonomy)
     asked = []
     upsert = reviews.upsert
-    monkeypatch.setattr(
-        reviews, "upsert", lambda *given, careful: asked.append(careful) or upsert(*given, careful=careful)
-    )
+
+    def noted(*given: Any, careful: bool, **more: Any) -> Upserted:
+        asked.append(careful)
+        return upsert(*given, careful=careful, **more)
+
+    monkeypatch.setattr(reviews, "upsert", noted)
     origin = Origin(QUEUE, datetime.now(UTC))
     taken(database, labeller, [message("туфли", origin=origin)], careful=False)
     taken(database, labeller, [message("туфли", "очки", "тапочки")], careful=False)
