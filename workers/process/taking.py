@@ -141,6 +141,10 @@ class TakingRequest(Request):  # type: ignore[misc]  # Celery has no types
         self.message.error = getattr(exc_info.exception, "exc", exc_info.exception)
         return super().on_failure(exc_info, *rest, **named)
 
+    def info(self, safe: bool = True) -> Any:  # noqa: ARG002  what asks for all gets no more
+        """What Flower and `celery inspect` are shown: how many messages it has, and nothing of them."""
+        return super().info(safe=True)
+
     def _announce_revoked(self, reason: str, *rest: Any) -> None:
         """Somebody has told it to end: Celery acknowledges it then, as if it were done."""
         self.message.error = RuntimeError(reason)

@@ -71,6 +71,49 @@ def test_flower_sees_that_messages_are_taken_in_and_nothing_of_what_is_in_them(
     assert "Тайное" not in (tmp_path / "cpu.log").read_text()
 
 
+def test_who_asks_a_worker_what_it_does_is_told_how_many_messages_and_nothing_of_them(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "worker.log"
+    gate.touch()
+    code = (
+        "from workers.app import app; import json\n"
+        "asked = app.control.inspect(timeout=5); print(json.dumps([asked.active(), asked.reserved()]))"
+    )
+    with module("tests.faults.gated_worker", settings, log, GATE=str(gate)):
+        wait_until(lambda: " ready." in log.read_text(), "the worker")
+        publish(settings, *bodies(50, text=TELLING))
+        wait_until(gate.with_suffix(".pid").exists, "a batch to be in the stage")
+        told = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment(settings),
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        gate.unlink()
+        wait_until(lambda: labelled(database, 50), "50 labels")
+    assert topology.TAKE_IN in told
+    assert "(1 messages)" in told
+    assert "shop" not in told
+
+
+def test_a_worker_that_is_stopped_while_children_get_large_messages_ends(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    text = "Платье село отлично. " * 40
+    for number in range(2):
+        log = tmp_path / f"{number}.log"
+        with started("worker", "cpu", settings=settings, log=log) as worker:
+            wait_until(lambda log=log: " ready." in log.read_text(), "the worker")
+            publish(settings, *bodies(4_000, in_message=250, text=f"{text}{number}"), priority=0)
+            wait_until(lambda log=log: "ingest.stored" in log.read_text(), "some of them")
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(60) == 0
+    with running(settings, tmp_path):
+        wait_until(lambda: labelled(database, 4_000) and left(settings) == 0, "4,000 labels", seconds=120)
+
+
 @pytest.mark.everyday
 def test_what_the_keywords_are_sure_of_needs_no_place_in_line_and_no_second_message(
     settings: Settings, database: Database, tmp_path: Path
