@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.support.servers import wait_until
 from tests.support.stored import ask
 from workers.rabbitmq import topology
 
+TIME = re.compile(r"[0-9-]{10}[T ][0-9:.]+")
+"""Moments have any digits."""
 SECRET = ("9161234567", "916 123", "anna@example", "4111")
 TEXT = "Кроссовки жмут, звоните 8 916 123-45-67 или anna@example.ru"
 MASKED = "Кроссовки жмут, звоните [телефон] или [почта]"
