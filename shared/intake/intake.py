@@ -111,7 +111,8 @@ def _stored(
         found = reviews.upsert(
             cursor, messages, incoming, taxonomy_id, first_stage, numbers, careful=careful, again=again
         )
-        judged.write(cursor, {*found.added}, taxonomy_id)
+        written = judged.of({*found.added})
+        written.write(cursor, taxonomy_id)
         unpredicted, parked = put_in_line(cursor, taxonomy_id, predict_queue, found, judged)
         failures.record_rejected(cursor, queue, messages, step.offsets if step else None)
         batches.record(cursor, messages, found.ids)
@@ -119,10 +120,9 @@ def _stored(
         if step is not None:
             streams.move(cursor, step, sorted({*unpredicted}.union(*to_stages.values())))
     left = to_stages, to_stages.get(first_stage, []), unpredicted
-    counts = judged.counts({*found.added})
     predicted = 0 if judged.answers is None else len(found.added)
     sizes = len(found.fresh), len(found.known), found.replaced
-    return Stored(found.ids, *left, *sizes, counts, predicted, parked, judged.serving)
+    return Stored(found.ids, *left, *sizes, written.counts(), predicted, parked, judged.serving)
 
 
 def _judged(

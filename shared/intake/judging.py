@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 from psycopg2.extensions import cursor as Cursor
 
 from shared.cascade.rule import StageRule
@@ -19,7 +20,6 @@ from shared.cascade.stage import Stage
 from shared.errors import OtzyvError
 from shared.labelling.labeller import Labeller
 from shared.labelling.opinion import (
-    JudgedReview,
     StageCounts,
     StageOpinion,
     guess_key,
@@ -78,38 +78,38 @@ class Judgement(msgspec.Struct, frozen=True):
     serving: ServingModels | None = None
     answers: PredictedRows | None = None
 
-    def counts(self, new: Collection[int]) -> dict[str, StageCounts]:
-        """What each stage did, by now, for those of the reviews of which something was written: the new ones."""
+    def of(self, new: Collection[int]) -> Judgement:
+        """The same of those of the reviews alone that are new: only of them anything is written."""
+        if len(new) == len(self.labels) + len(self.waits):
+            return self
+        answers = self.answers or {}
+        return replace(
+            self,
+            labels=[row for row in self.labels if row.review_id in new],
+            opinions=[(stage, found.of(new)) for stage, found in self.opinions],
+            waits={review_id: stage for review_id, stage in self.waits.items() if review_id in new},
+            answers={model: [row for row in rows if row.review_id in new] for model, rows in answers.items()},
+        )
+
+    def counts(self) -> dict[str, StageCounts]:
+        """What each stage did, by now."""
         passed, last = time.monotonic() - self.judged_at, len(self.opinions) - 1
-        all_new = self.is_of(new)
         return {
-            stage.name: (found if all_new else found.of(new)).counts(
-                passed, is_last=at == last and self.then is None
-            )
+            stage.name: found.counts(passed, is_last=at == last and self.then is None)
             for at, (stage, found) in enumerate(self.opinions)
         }
 
-    def is_of(self, new: Collection[int]) -> bool:
-        """Whether these are all the reviews of which something was said."""
-        return len(new) == len(self.labels) + len(self.waits)
-
-    def write(self, cursor: Cursor, new: Collection[int], taxonomy_id: int) -> None:
-        """Write all that was said of those of the reviews that are new, which this transaction has stored."""
-        all_new = self.is_of(new)
-
-        def those(rows: Sequence[JudgedReview]) -> Sequence[JudgedReview]:
-            return rows if all_new else [one for one in rows if one[0].review_id in new]
-
+    def write(self, cursor: Cursor, taxonomy_id: int) -> None:
+        """Write all that was said of reviews, which this transaction has stored."""
         for stage, found in self.opinions:
             if found.not_kept:
                 judge = self.numbers[stage.name, stage.model]
-                verdicts.add(cursor, those(found.not_kept), taxonomy_id, stage.name, judge)
-            held_back.note(cursor, those(found.withheld), taxonomy_id, stage.name, stage.model, self.withhold)
-        kept = self.labels if all_new else [row for row in self.labels if row.review_id in new]
-        labels.add(cursor, kept, taxonomy_id, self.numbers)
-        places.take(cursor, {one: stage for one, stage in self.waits.items() if one in new}, taxonomy_id)
+                verdicts.add(cursor, found.not_kept, taxonomy_id, stage.name, judge)
+            held_back.note(cursor, found.withheld, taxonomy_id, stage.name, stage.model, self.withhold)
+        labels.add(cursor, self.labels, taxonomy_id, self.numbers)
+        places.take(cursor, self.waits, taxonomy_id)
         for model_id, rows in (self.answers or {}).items():
-            predictions.add(cursor, [row for row in rows if all_new or row.review_id in new], model_id)
+            predictions.add(cursor, rows, model_id)
 
 
 def unjudged(numbers: Iterable[int], stage: str) -> Judgement:

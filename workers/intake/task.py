@@ -46,7 +46,7 @@ _MAPPINGS: Final = PerProcess(lambda _: mappings.by_source(settings().mappings))
 
 
 class TooSlow(RetryableError):
-    """The time of a task has passed in the store or the broker, which is no message's fault."""
+    """The time of a task has passed, and not over judging: that is no message's fault."""
 
 
 class TakingIn(celery.Task):  # type: ignore[misc]  # Celery has no types
@@ -102,12 +102,12 @@ def admit(lane: Lane, delivered: Sequence[Delivered], way: Passage, *, judge: bo
         admitted = _DOORS.get(0).admit(messages, lane, way, judge=judge)
         sending.rejected(admitted.rejected)
     except SoftTimeLimitExceeded as error:
-        # Stages that take too long are left out by themselves: what is left is PostgreSQL and RabbitMQ.
+        # A stage that judges too long is left out by itself: what is left is PostgreSQL, RabbitMQ, a model that loads.
         Database.begin_anew()
         raise TooSlow(
-            f"expected to take {len(messages)} messages in within {settings().task_soft_limit_s} s, found that storing "
-            "them or sending on what follows took longer; look after PostgreSQL and RabbitMQ, or raise "
-            "OTZYV_TASK_SOFT_LIMIT_S"
+            f"expected to take {len(messages)} messages in within {settings().task_soft_limit_s} s, found that "
+            "loading a model, storing them or sending on what follows took longer; look after PostgreSQL and RabbitMQ, "
+            "or raise OTZYV_TASK_SOFT_LIMIT_S"
         ) from error
     crash_points.at("ingest.sent")
     metrics.INGEST_MESSAGES.add(len(delivered), source=SOURCE)

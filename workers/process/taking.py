@@ -57,14 +57,11 @@ class Delivered(NamedTuple):
 
 
 class Setback(NamedTuple):
-    """Why messages are not taken in, and after how many seconds they may be; None where they may be the reason.
-
-    `in_parts` where there were too many of them.
-    """
+    """Why messages are not taken in, and after how many seconds they may be; None where they may be the reason."""
 
     pause_s: float | None
     reason: str
-    in_parts: bool = False
+    too_long: bool = False  # the time of a task has passed over them
 
 
 class Part:
@@ -111,14 +108,20 @@ class Part:
         self.body: Any = self.payload
 
     def again(self, why: Setback) -> list[Part]:
-        """What is tried after it has failed: all of it after a pause, or by halves, or after a loss in another way.
+        """What is tried after it has failed: all of it after a pause; after a loss, or too long a time, in another way.
 
         Nothing where it is a single message that whoever had it died over.
         """
         if why.pause_s is not None:
             return [
-                Part(self.lane, some, tries=self.tries + 1, losses=self.losses, judge=self.judge)
-                for some in (self._halves() if why.in_parts else [self.taken])
+                Part(
+                    self.lane,
+                    some,
+                    tries=self.tries + 1,
+                    losses=self.losses,
+                    judge=self.judge and not why.too_long,
+                )
+                for some in (self._halves() if why.too_long else [self.taken])
             ]
         if self.judge:
             return [Part(self.lane, self.taken, judge=False)]

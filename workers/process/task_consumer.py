@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import structlog
 from celery.concurrency.asynpool import AsynPool
+from celery.worker import state
 from celery.worker.consumer import Consumer
 from kombu.message import Message
 
@@ -36,7 +37,8 @@ class TaskConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
     def on_close(self) -> None:
         """The connection is gone, or the worker is to stop."""
         pool = getattr(self.pool, "_pool", None)
-        if isinstance(pool, AsynPool):
+        # One that is to end at once ends its children too.
+        if isinstance(pool, AsynPool) and not state.should_terminate:
             half_written.finish(pool, settings().task_soft_limit_s)
         super().on_close()
 

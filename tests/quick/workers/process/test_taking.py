@@ -186,19 +186,23 @@ def test_after_a_pause_the_same_messages_are_tried_again(
     assert (tries, judge, again) == (1, True, True)
 
 
-def test_what_took_too_long_to_store_comes_by_halves_and_is_never_given_up(
+def test_what_took_too_long_comes_unjudged_and_by_halves_and_is_never_given_up(
     hands: Hands, worker: Worker, now: list[float]
 ) -> None:
     messages = [Message() for _ in range(4)]
     come(hands, *messages)
-    sizes = []
+    sizes, judged = [], []
     for _ in range(20):
         now[0] += 60
         worker.pass_time()
-        slow = Reject(Setback(5.0, "PostgreSQL is slow", in_parts=True))
-        sizes += [len(worker.failed(slow).taken) for _ in range(len(worker.out))]
+        slow = Reject(Setback(5.0, "PostgreSQL is slow", too_long=True))
+        parts = [worker.failed(slow) for _ in range(len(worker.out))]
+        sizes += [len(part.taken) for part in parts]
+        judged += [part.judge for part in parts]
     assert sizes[:3] == [4, 2, 2]
     assert set(sizes[7:]) == {1}
+    assert judged[0]
+    assert not any(judged[1:]), "a model that takes long to load keeps nothing out of the store"
     assert {message.fate for message in messages} == {""}
     while not all(message.fate for message in messages):
         now[0] += 60

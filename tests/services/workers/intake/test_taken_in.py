@@ -106,7 +106,7 @@ def test_a_worker_that_is_stopped_while_children_get_large_messages_ends(
         log = tmp_path / f"{number}.log"
         with started("worker", "cpu", settings=settings, log=log) as worker:
             wait_until(lambda log=log: " ready." in log.read_text(), "the worker")
-            publish(settings, *bodies(4_000, in_message=250, text=f"{text}{number}"), priority=0)
+            publish(settings, *bodies(4_000, in_message=250, text=f"{text}{number}"))
             wait_until(lambda log=log: "ingest.stored" in log.read_text(), "some of them")
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(60) == 0
